@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/round.h"
+#include "control/types.h"
+#include "store/store.h"
+
+/// Everything of control that is not a worker's own round: claims from the shared index, membership, burial, the ends of scopes, images,
+/// counts. Each function is one transaction (or says otherwise) and may be repeated harmlessly.
+namespace morrow::control {
+
+// ---- membership ----
+
+/// Joins the cluster: writes epoch and info. Checks the schema version. \throws store::StoreError when the cluster is of another version.
+void join(store::Store& store, const WorkerInfo& info);
+
+/// Leaves: gives up everything that is still claimed, as burial does, at once.
+void leave(store::Store& store, Epoch epoch);
+
+struct WorkerSeen {
+  WorkerInfo info;
+  std::uint64_t round = 0;  ///< its heartbeat counter
+  bool idle = false;
+  bool dying = false;
+};
+std::vector<WorkerSeen> workers(store::Store& store);
+
+/// One step of burying `epoch`, whose heartbeat stood at `seen_round`: the first ends its epoch, unless the counter moved (then false);
+/// the following give back its claims, checks, fan-outs, inbox and sessions in chunks. Returns true while there is more to do. \param buried set when it took effect.
+bool bury_step(store::Store& store, Epoch self, Epoch epoch, std::uint64_t seen_round, bool& moved);
+
+/// Graves that somebody left unfinished.
+std::vector<Epoch> graves(store::Store& store);
+
+/// Sessions whose worker is dead (orphaned), with their attachment and grace.
+struct OrphanSession {
+  SessionId session = 0;
+  std::uint64_t attachment = 0;
+  std::uint64_t grace_ms = 0;
+};
+std::vector<OrphanSession> orphan_sessions(store::Store& store);
+
+/// Marks the session as having no driver (its connection to `epoch` broke): it is then listed among the orphans.
+void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment);
+
+// ---- claims from the index: the contended lane ----
+
+struct ClaimRequest {
+  Epoch epoch = 0;
+  Resources free;                ///< only shapes that fit are taken, and their sum at most
+  std::uint32_t limit = 1;       ///< at most so many (also beyond `free` when `ahead` says so)
+  std::uint32_t ahead = 0;       ///< up to so many more of a shape already taken, to be run after them in the same slot
+  std::vector<Claim> claims;     ///< drawn before: limit + ahead of them
+  std::uint64_t random = 0;      ///< picks at random among the first 64 of a shard
+  std::vector<FutureId> by_id;   ///< take these (awaited here) if they are ready, before anything else and whether they fit `free` or not, one claim each
+};
+
+struct ClaimResult {
+  bool fenced = false;
+  std::vector<Runnable> taken;
+  std::vector<FutureId> failed;  ///< by_id: not ready (claimed elsewhere, waiting, finished, gone)
+  bool more = false;             ///< there is more in the index that fits this worker's free resources
+};
+ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total);
+
+/// Futures of the transitive dependencies of `id` that are ready now (what must run for `id` to end), at most `limit`.
+std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit);
+
+/// Registers or clears this worker as idle; then looks once more: true when the index holds something that fits `total`.
+bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free);
+
+/// Wakes up to `limit` idle workers that fit what stands in the index: touches their signal keys. A scan made after the commit that left work there.
+void wake_idle(store::Store& store, Epoch self, std::size_t limit);
+
+/// The key whose change means: look into your inbox, or the index.
+std::string signal_key(Epoch epoch);
+
+// ---- work left behind ----
+
+/// Checks and fan-outs listed for this worker that a crash or an overflow left (`checks` of a round are the quick path). Returns futures to Check.
+std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size_t limit);
+
+/// One chunk of working off `fanout/<worker>/…` keys (completions with more than 100 waiters and dependents). True while there is more.
+bool fanout_step(store::Store& store, Epoch epoch);
+
+/// Scopes that are closing and not yet gone.
+std::vector<ScopeId> endings(store::Store& store);
+
+/// One chunk of ending a scope: nested scopes, cancels, waiters told, then ranges cleared, then the record. True while there is more.
+bool ending_step(store::Store& store, Epoch self, ScopeId scope);
+
+// ---- programs and images ----
+
+/// A program: image manifest, arguments, environment, folder, as the runtime encodes it (opaque here).
+void put_program(store::Store& store, std::string_view program, std::string_view bytes, SessionId user);
+std::optional<std::string> get_program(store::Store& store, std::string_view program);
+
+/// The content of one file of an image, in compressed chunks under its hash; the header is written last.
+bool has_blob(store::Store& store, std::string_view hash);
+void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes);
+void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
+/// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).
+bool use_blob(store::Store& store, std::string_view hash, SessionId user);
+struct BlobHeader {
+  std::uint32_t chunks = 0;
+  std::uint64_t size = 0;
+};
+std::optional<BlobHeader> blob_header(store::Store& store, std::string_view hash);
+std::optional<std::string> blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index);
+/// Blobs and programs stay after their last user for the next session; removes those unused beyond `keep_bytes` in all. Also chunks with no header older than one call.
+void collect_images(store::Store& store, std::uint64_t keep_bytes);
+
+// ---- for people ----
+
+struct ClusterCounts {
+  std::map<Status, std::uint64_t> futures;
+  std::uint64_t sessions = 0;
+  std::uint64_t scopes = 0;
+};
+ClusterCounts count(store::Store& store);
+
+struct ShapeWaiting {
+  Resources requirements;
+  std::uint64_t count = 0;   ///< at least so many (counting stops at 10,000)
+  FutureId first;
+  SpecPtr first_spec;
+};
+/// The shapes that stand in the index now.
+std::vector<ShapeWaiting> index_shapes(store::Store& store);
+
+/// Failed futures directly in the session's scope: how many, and the first failure. For "nobody looked at".
+struct FailedFutures {
+  std::uint64_t count = 0;
+  FutureId first;
+  OutcomePtr outcome;
+};
+FailedFutures failed_in_scope(store::Store& store, ScopeId scope, const std::vector<FutureId>& except);
+
+/// Ends a ready future as failed (used for fail_if_unschedulable); false when it is not ready any more.
+bool fail_ready(store::Store& store, Epoch self, FutureId id, const Outcome& outcome);
+
+}  // namespace morrow::control

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "control/types.h"
+#include "store/store.h"
+
+/// One round, one transaction: what a worker's clients asked for and what its executors finished, as a list of operations
+/// that control applies in order. Every operation is idempotent: its ids were drawn before.
+namespace morrow::control {
+
+/// Who asks for a change; decides which fence it must pass.
+struct Origin {
+  enum class Kind : std::uint8_t {
+    kSession,    ///< a driver: dropped unless `attachment` is the session's own and `number` is above what was applied
+    kExecution,  ///< a running task: dropped unless `claim` still holds `future`
+    kWorker,     ///< this worker itself: fenced by its epoch alone
+  };
+  Kind kind = Kind::kWorker;
+  SessionId session = 0;
+  std::uint64_t attachment = 0;
+  std::uint64_t number = 0;
+  FutureId future;
+  Claim claim = 0;
+};
+
+namespace op {
+
+/// Opens a session, or moves it here. The origin's session and attachment (random, new) are set; number is unused.
+struct OpenSession {
+  SessionId session = 0;
+  std::uint64_t attachment = 0;
+  std::string program;  ///< 16 bytes
+  std::uint64_t grace_ms = 10'000;
+};
+
+/// Creates a future. With dependencies that are not finished it becomes waiting, whatever `how` says.
+struct Submit {
+  enum class How : std::uint8_t {
+    kIndex,  ///< ready, for any worker to claim
+    kClaim,  ///< claimed by this worker with `claim`
+    kEnded,  ///< it ran ahead of the commit and ended: written once, with `outcome`
+  };
+  Origin origin;
+  FutureId id;
+  SpecPtr spec;
+  How how = How::kIndex;
+  Claim claim = 0;
+  OutcomePtr outcome;             ///< of kEnded
+  bool may_hold_futures = false;  ///< of kEnded: see End
+  std::uint32_t tries = 0;        ///< failed attempts to count from the start: 1 for a resent submit, which may have killed its worker
+};
+
+/// The execution `claim` of `id` ended. A failure that may be retried goes on with `next_claim` at this worker when that is set, else back to
+/// the index. Ends the scope of the claim; a value that may hold futures makes the future's own scope adopt it.
+struct End {
+  FutureId id;
+  Claim claim = 0;
+  OutcomePtr outcome;
+  bool may_hold_futures = false;
+  Claim next_claim = 0;
+};
+
+/// Gives a claimed future back to the index, unstarted or interrupted; `tries` is not counted up.
+struct Relinquish {
+  FutureId id;
+  Claim claim = 0;
+};
+
+/// A client here waits for `id`: its outcome when it is finished, else this worker is registered as a waiter.
+struct Await {
+  FutureId id;
+};
+
+/// Nobody here waits for `id` any more.
+struct Unawait {
+  FutureId id;
+};
+
+/// Frees the future when nobody needs it any more; one that still runs is cancelled.
+struct Release {
+  Origin origin;
+  FutureId id;
+};
+
+/// Ends the future as cancelled, unless it is finished. Its holder is told by its inbox.
+struct Cancel {
+  Origin origin;
+  FutureId id;
+};
+
+struct OpenScope {
+  Origin origin;
+  ScopeId scope = 0;
+  ScopeId parent = 0;
+};
+
+/// Marks the scope as closing; `EndingStep` does the rest.
+struct EndScope {
+  Origin origin;
+  ScopeId scope = 0;
+};
+
+/// Ends a session: of a driver that said goodbye (with its origin), or that vanished for longer than its grace (origin kWorker, and only while
+/// `attachment` is still the session's own).
+struct EndSession {
+  Origin origin;
+  SessionId session = 0;
+  std::uint64_t attachment = 0;
+};
+
+/// A dependency of `id` ended (a posted check, or one found after a burial): when none is missing any more it becomes ready: claimed here with `claim` when
+/// that is set, else indexed. When one failed, it fails.
+struct Check {
+  FutureId id;
+  Claim claim = 0;
+};
+
+/// Takes what was posted to this worker's inbox, at most `limit` items.
+struct Drain {
+  std::uint32_t limit = 1000;
+};
+
+/// Rewrites what others see of this worker.
+struct Publish {
+  WorkerInfo info;
+};
+
+}  // namespace op
+
+using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release, op::Cancel, op::OpenScope,
+                        op::EndScope, op::EndSession, op::Check, op::Drain, op::Publish>;
+
+enum class Verdict : std::uint8_t {
+  kDone,      ///< as asked
+  kStale,     ///< fenced: the origin or claim is no longer the one; nothing was changed
+  kAgain,     ///< Submit, OpenScope, Release…: its number was applied before (a resent message); nothing was changed
+  kWaiting,   ///< Submit, Check: dependencies are missing
+  kReady,     ///< Submit, Check, End, Relinquish: stands in the index now
+  kClaimed,   ///< Submit, Check, End (a retry): claimed by this worker; `runnable` is set
+  kFinished,  ///< Await, Submit, Check, End, Cancel: the future is final; `outcome` is set
+  kAbsent,    ///< no such future: it was released (or never was)
+};
+
+/// What happened to one operation.
+struct OpResult {
+  Verdict verdict = Verdict::kDone;
+  OutcomePtr outcome;
+  Runnable runnable;
+  std::uint64_t applied = 0;  ///< OpenSession: the highest number applied so far
+
+  /// Drain: futures awaited here that ended (or vanished: no outcome), claims of this worker that were cancelled, sessions
+  /// attached here that moved away, and whether more is in the inbox.
+  struct Ended {
+    FutureId id;
+    OutcomePtr outcome;
+  };
+  std::vector<Ended> ended;
+  std::vector<std::pair<FutureId, Claim>> cancelled;
+  bool more = false;
+};
+
+struct Round {
+  Epoch epoch = 0;
+  std::vector<Op> ops;
+};
+
+struct RoundResult {
+  bool fenced = false;            ///< this worker's epoch has ended: nothing was committed, and nothing ever will be
+  std::vector<OpResult> results;  ///< one for each operation
+  std::vector<FutureId> checks;   ///< futures whose dependency ended in this round: Check them in a later one
+  std::vector<ScopeId> endings;   ///< scopes that began to close: EndingStep works them off
+  bool indexed = false;           ///< work was left in the index: others may be idle
+  std::uint32_t records = 0;      ///< future records (state or specification) written: for tests and counters
+  std::uint32_t commits = 0;      ///< transactions that were needed (more than one when a conflict split the round)
+};
+
+/// Commits rounds of one worker. Lives on the store's thread.
+class Committer {
+ public:
+  Committer(store::Store& store, Epoch epoch) : store_(store), epoch_(epoch) {}
+
+  /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the round's number.
+  /// \throws store::StoreError
+  RoundResult run(const Round& round);
+
+ private:
+  store::Store& store_;
+  Epoch epoch_;
+  std::uint64_t number_ = 0;
+};
+
+/// One operation list in one transaction, for tests and the simulator: what `Committer` runs inside `transact`.
+RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number, std::uint64_t attempt);
+
+}  // namespace morrow::control

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The words that control and the worker share. Values only.
+namespace morrow::control {
+
+using Epoch = std::uint64_t;      ///< one incarnation of a worker, random; 0 is none
+using Claim = std::uint64_t;      ///< one execution of a future, random; also the scope of what it submits; 0 is none
+using SessionId = std::uint64_t;  ///< random; also the scope of what the driver submits outside of any Scope
+using ScopeId = std::uint64_t;    ///< a session, a Scope block or a claim
+
+/// The scope a future was born in, and its number there.
+struct FutureId {
+  ScopeId scope = 0;
+  std::uint64_t sequence = 0;
+  friend auto operator<=>(const FutureId&, const FutureId&) = default;
+};
+
+/// What a task needs, or a worker has. Amounts other than memory are in thousandths.
+struct Resources {
+  std::uint64_t cpu_milli = 0;
+  std::uint64_t memory = 0;  ///< bytes
+  std::uint64_t gpu_milli = 0;
+  std::map<std::string, std::uint64_t> named_milli;
+
+  bool fits_in(const Resources& free) const;
+  Resources& operator+=(const Resources& other);
+  /// Never below zero: an amount that is oversubscribed stays at zero. See Ledger in the brain for exact accounting.
+  Resources& operator-=(const Resources& other);
+  friend bool operator==(const Resources&, const Resources&) = default;
+
+  /// A short canonical encoding that sorts stably and goes into keys: the same requirements, the same bytes.
+  std::string encode() const;
+  /// \throws std::invalid_argument
+  static Resources decode(std::string_view bytes);
+  /// For people: "2 cpus, 4.0 GiB, 1 gpu, license 1".
+  std::string text() const;
+};
+
+/// What a future computes and how; immutable once submitted.
+struct Spec {
+  Resources requirements;
+  std::vector<FutureId> dependencies;
+  std::uint32_t max_retries = 3;
+  bool retry_exceptions = false;
+  bool fail_if_unschedulable = false;
+  std::uint64_t timeout_ns = 0;  ///< 0: none
+  std::string name;              ///< for people
+  std::string program;           ///< key of the program (image, arguments, environment, folder) that can run it, 16 bytes
+  std::uint64_t function_key = 0;  ///< the same for the same function of the same program: to learn how long it takes
+  SessionId session = 0;         ///< whose logs and notices it belongs to
+  std::string payload;           ///< function, closure and arguments: nobody between client and executor looks inside
+};
+using SpecPtr = std::shared_ptr<const Spec>;
+
+enum class Status : std::uint8_t { kBuilding = 1, kWaiting, kReady, kClaimed, kRealized, kFailed, kCancelled };
+
+enum class FailureKind : std::uint8_t {
+  kNone = 0,
+  kException,      ///< the function threw
+  kCrash,          ///< the process died: signal or exit status
+  kTimeout,        ///< ran longer than its timeout
+  kCancelled,
+  kReleased,       ///< the future was released, or its scope ended
+  kDependency,     ///< a future it depends on failed; `root` names the first one
+  kUnschedulable,  ///< no worker could ever meet its requirements
+  kProgram,        ///< the program could not be started as an executor, or is not the one that submitted
+  kTooLarge,       ///< the value is larger than a record may be
+  kStackOverflow,
+};
+
+/// How a future ended.
+struct Outcome {
+  FailureKind failure = FailureKind::kNone;
+  std::string bytes;  ///< the value, or the failure as the runtime encodes it (opaque here)
+  FutureId root;      ///< of a kDependency failure: the future that failed first
+  bool ok() const { return failure == FailureKind::kNone; }
+};
+using OutcomePtr = std::shared_ptr<const Outcome>;
+
+/// A future to be run, with all that an executor needs.
+struct Runnable {
+  FutureId id;
+  Claim claim = 0;
+  std::uint32_t tries = 0;  ///< failed attempts so far
+  SpecPtr spec;
+  std::vector<OutcomePtr> dependencies;  ///< in the order of spec->dependencies; all ok
+};
+
+struct WorkerInfo {
+  Epoch epoch = 0;
+  std::string name;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string socket;   ///< path of the unix socket for local drivers
+  std::string address;  ///< address:port of the listener, or empty
+  Resources total;
+  Resources used;
+  std::uint32_t executors = 0;
+  bool draining = false;
+};
+
+}  // namespace morrow::control
+
+template <>
+struct std::hash<morrow::control::FutureId> {
+  std::size_t operator()(const morrow::control::FutureId& id) const noexcept {
+    return static_cast<std::size_t>((id.scope ^ (id.sequence * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL);
+  }
+};

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <google/protobuf/message_lite.h>
+
+#include "store/store.h"
+#include "wire/messages.pb.h"
+
+namespace morrow::worker {
+
+using ExecutorId = std::uint32_t;
+
+/// How an executor ended.
+struct ExecutorExit {
+  int status = 0;                 ///< as waitpid gives it
+  bool known = true;              ///< false: its fork server died first
+  std::string crash_record;       ///< what the crash handler left, or empty
+};
+
+/// What the pool tells. Called on the main thread, from inside the io_context, never from inside a call of the pool.
+class ExecutorEvents {
+ public:
+  virtual ~ExecutorEvents() = default;
+  virtual void executor_ready(ExecutorId executor) = 0;  ///< its process runs; tasks sent before are taken up
+  virtual void executor_exited(ExecutorId executor, const ExecutorExit& exit) = 0;  ///< the last word about it
+  virtual void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) = 0;
+  virtual void executor_frames_end(ExecutorId executor) = 0;  ///< all frames that had arrived were given
+  virtual void executor_output(ExecutorId executor, bool to_stderr, std::string_view text) = 0;  ///< as it was read, not cut into lines
+  /// The program can't be run here; its executors get no other word. The sentence says why.
+  virtual void program_failed(const std::string& program, const std::string& sentence) = 0;
+};
+
+/// Reads the store on the store's thread: runs `job` there, then `done` on the main thread.
+using StoreJob = std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)>;
+
+struct PoolOptions {
+  std::string cache_folder;        ///< images are materialized here
+  std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
+  std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
+};
+
+/// The executors of this worker: starts programs, forks executors, speaks with them, hears of their death. Lives on the
+/// worker's main thread (the one that never ends: PDEATHSIG of the children hangs on it).
+class ExecutorPool {
+ public:
+  ExecutorPool(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options);
+  ~ExecutorPool();  ///< kills all that is left and waits for it
+
+  /// Starts an executor of `program` (fetching and starting the program first when it is not there); `devices` are the GPUs it sees, none: unset.
+  ExecutorId start(const std::string& program, const std::vector<unsigned>& devices);
+
+  /// Queues a frame for it; written at `flush`.
+  void send(ExecutorId executor, wire::FrameType type, const google::protobuf::MessageLite& message);
+  /// Writes what is queued, for all executors.
+  void flush();
+
+  /// Claim words: see wire::ClaimWords. Unknown executors: false.
+  void offer(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
+  bool revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
+  bool taken(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) const;
+
+  /// Reads its output until nothing is there; executor_output is called from inside.
+  void drain_output(ExecutorId executor);
+
+  /// Kills its whole process group; executor_exited follows.
+  void kill(ExecutorId executor);
+
+  /// The driver of this program is `pid` on this machine: its own file may be run instead of a copy, when it is still the same.
+  void program_hint(const std::string& program, std::int64_t driver_pid);
+
+  /// Ends the first process of a program that has no executors left and is not needed.
+  void retire(const std::string& program);
+
+  std::size_t size() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace morrow::worker
