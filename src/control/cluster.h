@@ -10,13 +10,14 @@
 #include "control/types.h"
 #include "store/store.h"
 
-/// Everything of control that is not a worker's own round: claims from the shared index, membership, burial, the ends of scopes, images,
-/// counts. Each function is one transaction (or says otherwise) and may be repeated harmlessly.
+/// Everything of control that is not a worker's own round: claims from the shared index, membership, burial, the ends
+/// of scopes, images, counts. Each function is one transaction (or says otherwise) and may be repeated harmlessly.
 namespace morrow::control {
 
 // ---- membership ----
 
-/// Joins the cluster: writes epoch and info. Checks the schema version. \throws store::StoreError when the cluster is of another version.
+/// Joins the cluster: writes epoch and info. Checks the schema version. \throws store::StoreError when the cluster is
+/// of another version.
 void join(store::Store& store, const WorkerInfo& info);
 
 /// Leaves: gives up everything that is still claimed, as burial does, at once.
@@ -30,8 +31,9 @@ struct WorkerSeen {
 };
 std::vector<WorkerSeen> workers(store::Store& store);
 
-/// One step of burying `epoch`, whose heartbeat stood at `seen_round`: the first ends its epoch, unless the counter moved (then false);
-/// the following give back its claims, checks, fan-outs, inbox and sessions in chunks. Returns true while there is more to do. \param buried set when it took effect.
+/// One step of burying `epoch`, whose heartbeat stood at `seen_round`: the first ends its epoch, unless the counter
+/// moved (then false); the following give back its claims, checks, fan-outs, inbox and sessions in chunks. Returns true
+/// while there is more to do. \param buried set when it took effect.
 bool bury_step(store::Store& store, Epoch self, Epoch epoch, std::uint64_t seen_round, bool& moved);
 
 /// Graves that somebody left unfinished.
@@ -52,12 +54,13 @@ void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::ui
 
 struct ClaimRequest {
   Epoch epoch = 0;
-  Resources free;                ///< only shapes that fit are taken, and their sum at most
-  std::uint32_t limit = 1;       ///< at most so many (also beyond `free` when `ahead` says so)
-  std::uint32_t ahead = 0;       ///< up to so many more of a shape already taken, to be run after them in the same slot
-  std::vector<Claim> claims;     ///< drawn before: limit + ahead of them
-  std::uint64_t random = 0;      ///< picks at random among the first 64 of a shard
-  std::vector<FutureId> by_id;   ///< take these (awaited here) if they are ready, before anything else and whether they fit `free` or not, one claim each
+  Resources free;               ///< only shapes that fit are taken, and their sum at most
+  std::uint32_t limit = 1;      ///< at most so many (also beyond `free` when `ahead` says so)
+  std::uint32_t ahead = 0;      ///< up to so many more of a shape already taken, to be run after them in the same slot
+  std::vector<Claim> claims;    ///< drawn before: limit + ahead of them
+  std::uint64_t random = 0;     ///< picks at random among the first 64 of a shard
+  std::vector<FutureId> by_id;  ///< take these (awaited here) if they are ready, before anything else and whether they
+                                ///< fit `free` or not, one claim each
 };
 
 struct ClaimResult {
@@ -71,10 +74,12 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
 /// Futures of the transitive dependencies of `id` that are ready now (what must run for `id` to end), at most `limit`.
 std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit);
 
-/// Registers or clears this worker as idle; then looks once more: true when the index holds something that fits `total`.
+/// Registers or clears this worker as idle; then looks once more: true when the index holds something that fits
+/// `total`.
 bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free);
 
-/// Wakes up to `limit` idle workers that fit what stands in the index: touches their signal keys. A scan made after the commit that left work there.
+/// Wakes up to `limit` idle workers that fit what stands in the index: touches their signal keys. A scan made after the
+/// commit that left work there.
 void wake_idle(store::Store& store, Epoch self, std::size_t limit);
 
 /// The key whose change means: look into your inbox, or the index.
@@ -82,16 +87,19 @@ std::string signal_key(Epoch epoch);
 
 // ---- work left behind ----
 
-/// Checks and fan-outs listed for this worker that a crash or an overflow left (`checks` of a round are the quick path). Returns futures to Check.
+/// Checks and fan-outs listed for this worker that a crash or an overflow left (`checks` of a round are the quick
+/// path). Returns futures to Check.
 std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size_t limit);
 
-/// One chunk of working off `fanout/<worker>/…` keys (completions with more than 100 waiters and dependents). True while there is more.
+/// One chunk of working off `fanout/<worker>/…` keys (completions with more than 100 waiters and dependents). True
+/// while there is more.
 bool fanout_step(store::Store& store, Epoch epoch);
 
 /// Scopes that are closing and not yet gone.
 std::vector<ScopeId> endings(store::Store& store);
 
-/// One chunk of ending a scope: nested scopes, cancels, waiters told, then ranges cleared, then the record. True while there is more.
+/// One chunk of ending a scope: nested scopes, cancels, waiters told, then ranges cleared, then the record. True while
+/// there is more.
 bool ending_step(store::Store& store, Epoch self, ScopeId scope);
 
 // ---- programs and images ----
@@ -112,7 +120,8 @@ struct BlobHeader {
 };
 std::optional<BlobHeader> blob_header(store::Store& store, std::string_view hash);
 std::optional<std::string> blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index);
-/// Blobs and programs stay after their last user for the next session; removes those unused beyond `keep_bytes` in all. Also chunks with no header older than one call.
+/// Blobs and programs stay after their last user for the next session; removes those unused beyond `keep_bytes` in all.
+/// Also chunks with no header older than one call.
 void collect_images(store::Store& store, std::uint64_t keep_bytes);
 
 // ---- for people ----
@@ -126,7 +135,7 @@ ClusterCounts count(store::Store& store);
 
 struct ShapeWaiting {
   Resources requirements;
-  std::uint64_t count = 0;   ///< at least so many (counting stops at 10,000)
+  std::uint64_t count = 0;  ///< at least so many (counting stops at 10,000)
   FutureId first;
   SpecPtr first_spec;
 };

@@ -9,8 +9,8 @@
 #include "control/types.h"
 #include "store/store.h"
 
-/// One round, one transaction: what a worker's clients asked for and what its executors finished, as a list of operations
-/// that control applies in order. Every operation is idempotent: its ids were drawn before.
+/// One round, one transaction: what a worker's clients asked for and what its executors finished, as a list of
+/// operations that control applies in order. Every operation is idempotent: its ids were drawn before.
 namespace morrow::control {
 
 /// Who asks for a change; decides which fence it must pass.
@@ -31,11 +31,15 @@ struct Origin {
 namespace op {
 
 /// Opens a session, or moves it here. The origin's session and attachment (random, new) are set; number is unused.
+///
+/// A driver that comes from another worker sets `reopen`: then a session that is gone stays gone (kAbsent). One whose
+/// first open was never answered draws a new id instead.
 struct OpenSession {
   SessionId session = 0;
   std::uint64_t attachment = 0;
   std::string program;  ///< 16 bytes
   std::uint64_t grace_ms = 10'000;
+  bool reopen = false;
 };
 
 /// Creates a future. With dependencies that are not finished it becomes waiting, whatever `how` says.
@@ -52,11 +56,13 @@ struct Submit {
   Claim claim = 0;
   OutcomePtr outcome;             ///< of kEnded
   bool may_hold_futures = false;  ///< of kEnded: see End
-  std::uint32_t tries = 0;        ///< failed attempts to count from the start: 1 for a resent submit, which may have killed its worker
+  std::uint32_t tries =
+      0;  ///< failed attempts to count from the start: 1 for a resent submit, which may have killed its worker
 };
 
-/// The execution `claim` of `id` ended. A failure that may be retried goes on with `next_claim` at this worker when that is set, else back to
-/// the index. Ends the scope of the claim; a value that may hold futures makes the future's own scope adopt it.
+/// The execution `claim` of `id` ended. A failure that may be retried goes on with `next_claim` at this worker when
+/// that is set, else back to the index. Ends the scope of the claim; a value that may hold futures makes the future's
+/// own scope adopt it.
 struct End {
   FutureId id;
   Claim claim = 0;
@@ -105,16 +111,16 @@ struct EndScope {
   ScopeId scope = 0;
 };
 
-/// Ends a session: of a driver that said goodbye (with its origin), or that vanished for longer than its grace (origin kWorker, and only while
-/// `attachment` is still the session's own).
+/// Ends a session: of a driver that said goodbye (with its origin), or that vanished for longer than its grace (origin
+/// kWorker, and only while `attachment` is still the session's own).
 struct EndSession {
   Origin origin;
   SessionId session = 0;
   std::uint64_t attachment = 0;
 };
 
-/// A dependency of `id` ended (a posted check, or one found after a burial): when none is missing any more it becomes ready: claimed here with `claim` when
-/// that is set, else indexed. When one failed, it fails.
+/// A dependency of `id` ended (a posted check, or one found after a burial): when none is missing any more it becomes
+/// ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
 struct Check {
   FutureId id;
   Claim claim = 0;
@@ -132,8 +138,8 @@ struct Publish {
 
 }  // namespace op
 
-using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release, op::Cancel, op::OpenScope,
-                        op::EndScope, op::EndSession, op::Check, op::Drain, op::Publish>;
+using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release,
+                        op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Drain, op::Publish>;
 
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
@@ -153,14 +159,15 @@ struct OpResult {
   Runnable runnable;
   std::uint64_t applied = 0;  ///< OpenSession: the highest number applied so far
 
-  /// Drain: futures awaited here that ended (or vanished: no outcome), claims of this worker that were cancelled, sessions
-  /// attached here that moved away, and whether more is in the inbox.
+  /// Drain: futures awaited here that ended (or vanished: no outcome), claims of this worker that were cancelled,
+  /// sessions attached here that moved away, and whether more is in the inbox.
   struct Ended {
     FutureId id;
     OutcomePtr outcome;
   };
   std::vector<Ended> ended;
   std::vector<std::pair<FutureId, Claim>> cancelled;
+  std::vector<std::pair<SessionId, std::uint64_t>> moved;  ///< with the attachment that they had here
   bool more = false;
 };
 
@@ -170,13 +177,17 @@ struct Round {
 };
 
 struct RoundResult {
-  bool fenced = false;            ///< this worker's epoch has ended: nothing was committed, and nothing ever will be
+  bool fenced =
+      false;  ///< this worker's epoch has ended: nothing more was committed, and nothing ever will be; no result counts
   std::vector<OpResult> results;  ///< one for each operation
   std::vector<FutureId> checks;   ///< futures whose dependency ended in this round: Check them in a later one
   std::vector<ScopeId> endings;   ///< scopes that began to close: EndingStep works them off
   bool indexed = false;           ///< work was left in the index: others may be idle
-  std::uint32_t records = 0;      ///< future records (state or specification) written: for tests and counters
-  std::uint32_t commits = 0;      ///< transactions that were needed (more than one when a conflict split the round)
+  bool fanouts = false;  ///< a future with very many waiters, dependents or dependencies ended: fanout_step serves them
+  std::uint32_t records = 0;  ///< future records (state or specification) written: for tests and counters
+  std::uint32_t commits = 0;  ///< transactions that were needed (more than one when a conflict split the round)
+  std::uint64_t committed_attempt =
+      0;  ///< of apply_round: the try of this very round that had committed before; nothing was done now
 };
 
 /// Commits rounds of one worker. Lives on the store's thread.
@@ -184,17 +195,21 @@ class Committer {
  public:
   Committer(store::Store& store, Epoch epoch) : store_(store), epoch_(epoch) {}
 
-  /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the round's number.
-  /// \throws store::StoreError
+  /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the
+  /// round's number. \throws store::StoreError
   RoundResult run(const Round& round);
 
  private:
+  bool run_part(const Round& round, std::size_t begin, std::size_t end, RoundResult& total);
+  bool run_ahead(const op::Submit& submit, RoundResult& total);
+
   store::Store& store_;
   Epoch epoch_;
-  std::uint64_t number_ = 0;
+  std::optional<std::uint64_t> number_;  ///< of the last round; read from the store by the first
 };
 
 /// One operation list in one transaction, for tests and the simulator: what `Committer` runs inside `transact`.
-RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number, std::uint64_t attempt);
+RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
+                        std::uint64_t attempt);
 
 }  // namespace morrow::control

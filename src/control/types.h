@@ -52,10 +52,10 @@ struct Spec {
   bool fail_if_unschedulable = false;
   std::uint64_t timeout_ns = 0;  ///< 0: none
   std::string name;              ///< for people
-  std::string program;           ///< key of the program (image, arguments, environment, folder) that can run it, 16 bytes
+  std::string program;  ///< key of the program (image, arguments, environment, folder) that can run it, 16 bytes
   std::uint64_t function_key = 0;  ///< the same for the same function of the same program: to learn how long it takes
-  SessionId session = 0;         ///< whose logs and notices it belongs to
-  std::string payload;           ///< function, closure and arguments: nobody between client and executor looks inside
+  SessionId session = 0;           ///< whose logs and notices it belongs to
+  std::string payload;             ///< function, closure and arguments: nobody between client and executor looks inside
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 
@@ -63,9 +63,9 @@ enum class Status : std::uint8_t { kBuilding = 1, kWaiting, kReady, kClaimed, kR
 
 enum class FailureKind : std::uint8_t {
   kNone = 0,
-  kException,      ///< the function threw
-  kCrash,          ///< the process died: signal or exit status
-  kTimeout,        ///< ran longer than its timeout
+  kException,  ///< the function threw
+  kCrash,      ///< the process died: signal or exit status
+  kTimeout,    ///< ran longer than its timeout
   kCancelled,
   kReleased,       ///< the future was released, or its scope ended
   kDependency,     ///< a future it depends on failed; `root` names the first one

@@ -1,0 +1,255 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "control/cluster.h"
+#include "control/transition.h"
+
+namespace morrow::control {
+namespace {
+
+constexpr std::size_t kShapes = 64;
+constexpr std::size_t kHead = 64;
+
+/// The distinct shapes in the index: found by seeking past each one's entries.
+std::vector<std::string> shapes(store::Transaction& tx, std::size_t limit) {
+  std::vector<std::string> found;
+  store::Range rest = keys::index();
+  while (found.size() < limit) {
+    const auto first = tx.scan(rest, store::Read::kSnapshot, 1);
+    if (first.empty()) break;
+    found.push_back(keys::read_index(first.front().key).shape);
+    rest.begin = keys::index_shape(found.back()).end;
+  }
+  return found;
+}
+
+std::uint64_t mix(std::uint64_t x) {
+  x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
+  return x ^ (x >> 29);
+}
+
+/// One transaction that takes work from the index.
+class Taking {
+ public:
+  Taking(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
+      : t_(t), request_(request), total_(total), random_(random), free_(request.free) {}
+
+  ClaimResult run() {
+    for (const FutureId& id : request_.by_id) take_by_id(id);
+    std::vector<std::string> all = shapes(t_.tx, kShapes);
+    // No shape always comes first.
+    if (!all.empty())
+      std::rotate(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(random_ % all.size()), all.end());
+    for (const std::string& shape : all) {
+      const Resources need = Resources::decode(shape);
+      const std::size_t before = taken_;
+      take_shape(shape, need, request_.limit, false);
+      if (taken_ > before) ahead_.push_back(shape);
+    }
+    for (const std::string& shape : ahead_)
+      take_shape(shape, Resources::decode(shape), request_.limit + request_.ahead, true);
+    for (const std::string& shape : all) {
+      if (Resources::decode(shape).fits_in(free_) &&
+          !t_.tx.scan(keys::index_shape(shape), store::Read::kSnapshot, 1).empty()) {
+        result_.more = true;
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool claims_left() const { return next_claim_ < request_.claims.size(); }
+
+  void take_by_id(FutureId id) {
+    Entry& entry = t_.load(id);
+    const bool takeable = entry.exists && entry.status() == Status::kReady && claims_left() &&
+                          Resources::decode(entry.state.shape()).fits_in(total_);
+    if (!takeable || !take(id, entry)) result_.failed.push_back(id);
+  }
+
+  bool take(FutureId id, Entry& entry) {
+    t_.leave_index(entry);
+    OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_]);
+    if (result.verdict != Verdict::kClaimed) return false;  // a dependency went away with its scope: it failed instead
+    ++next_claim_;
+    result_.taken.push_back(std::move(result.runnable));
+    return true;
+  }
+
+  void take_shape(const std::string& shape, const Resources& need, std::size_t limit, bool ahead) {
+    const auto wanted = [&] { return taken_ < limit && claims_left() && (ahead || need.fits_in(free_)); };
+    const std::uint8_t own = keys::shard_of(t_.self);
+    while (wanted()) {
+      if (!take_from(keys::index_shard(shape, own), wanted, need, false)) break;
+    }
+    // Others' shards, from the next one round: many take from there at once, so take at random.
+    const store::Range all = keys::index_shape(shape);
+    const store::Range mine = keys::index_shard(shape, own);
+    for (const store::Range& range : {store::Range{mine.end, all.end}, store::Range{all.begin, mine.begin}}) {
+      while (wanted()) {
+        if (!take_from(range, wanted, need, true)) break;
+      }
+    }
+  }
+
+  /// Takes from the head of `range`. False when nothing of it can be taken.
+  template <typename Wanted>
+  bool take_from(const store::Range& range, const Wanted& wanted, const Resources& need, bool at_random) {
+    auto head = t_.tx.scan(range, store::Read::kSnapshot, kHead);
+    std::erase_if(head, [&](const auto& item) { return tried_.contains(item.key); });
+    const bool any = !head.empty();
+    while (!head.empty() && wanted()) {
+      random_ = mix(random_ + 1);
+      const std::size_t pick = at_random ? random_ % head.size() : 0;
+      const std::string key = head[pick].key;
+      head.erase(head.begin() + static_cast<std::ptrdiff_t>(pick));
+      tried_.insert(key);
+      const FutureId id = keys::read_index(key).id;
+      Entry& entry = t_.load(id);  // the only read that conflicts
+      if (!entry.exists || entry.status() != Status::kReady || entry.state.index_key() != key) continue;
+      if (!take(id, entry)) continue;
+      ++taken_;
+      free_ -= need;
+    }
+    return any;
+  }
+
+  Transition& t_;
+  const ClaimRequest& request_;
+  const Resources& total_;
+  std::uint64_t random_;
+  Resources free_;
+  ClaimResult result_;
+  std::unordered_set<std::string> tried_;
+  std::vector<std::string> ahead_;
+  std::size_t taken_ = 0;
+  std::size_t next_claim_ = 0;
+};
+
+}  // namespace
+
+ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total) {
+  if (request.claims.empty()) return {};
+  // The lane's key tells whether a try whose answer was lost has committed, and keeps a late one from committing after
+  // another.
+  const std::uint64_t number = request.claims.front();
+  std::vector<ClaimResult> tries;
+  std::size_t committed = 0;
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, request.epoch);
+    ClaimResult result;
+    if (!t.alive(request.epoch)) {
+      result.fenced = true;
+      tries.push_back(std::move(result));
+      committed = tries.size();
+      return;
+    }
+    const std::string lane = keys::claim_round(request.epoch);
+    if (const auto last = transaction.get(lane, store::Read::kConflict)) {
+      const auto seen = parse_record<record::Round>(*last);
+      if (seen.number() == number && seen.attempt() <= tries.size()) {
+        committed = seen.attempt();
+        return;
+      }
+    }
+    result = Taking(t, request, total, mix(request.random + tries.size())).run();
+    t.settle();
+    tries.push_back(std::move(result));
+    committed = tries.size();
+    if (t.records == 0) return;  // nothing was taken: nothing to write
+    record::Round mark;
+    mark.set_number(number);
+    mark.set_attempt(tries.size());
+    transaction.set(lane, serialize(mark));
+  });
+  return std::move(tries.at(committed - 1));
+}
+
+std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit) {
+  const auto transaction = store.begin_read();
+  std::vector<FutureId> found;
+  std::vector<FutureId> open{id};
+  std::unordered_set<FutureId> seen{id};
+  constexpr std::size_t kVisits = 10'000;
+  while (!open.empty() && found.size() < limit && seen.size() < kVisits) {
+    const FutureId next = open.back();
+    open.pop_back();
+    const auto value = transaction->get(keys::state(next), store::Read::kSnapshot);
+    if (!value) continue;
+    const auto state = parse_record<record::State>(*value);
+    if (status_of(state) == Status::kReady) found.push_back(next);
+    if (status_of(state) != Status::kWaiting) continue;
+    for (const auto& [key, unused] : transaction->scan(keys::needs(next), store::Read::kSnapshot, 1000)) {
+      const FutureId dependency = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      if (seen.insert(dependency).second) open.push_back(dependency);
+    }
+  }
+  return found;
+}
+
+bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free) {
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, epoch);
+    if (!t.alive(epoch)) return;
+    if (idle) {
+      transaction.set(keys::idle(epoch), free.encode());
+    } else {
+      transaction.clear(keys::idle(epoch));
+    }
+  });
+  // After the registration committed: what was left in the index before did not see this worker idle.
+  const auto transaction = store.begin_read();
+  for (const std::string& shape : shapes(*transaction, kShapes)) {
+    if (Resources::decode(shape).fits_in(free)) return true;
+  }
+  return false;
+}
+
+void wake_idle(store::Store& store, Epoch self, std::size_t limit) {
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, self);
+    auto idle = transaction.scan(keys::idles(), store::Read::kSnapshot, 1000);
+    if (idle.empty()) return;
+    // Each worker begins with its successor in the ring, so that not all wake the same one.
+    const auto next =
+        std::find_if(idle.begin(), idle.end(), [&](const auto& item) { return keys::read_u64(item.key, 1) > self; });
+    std::rotate(idle.begin(), next, idle.end());
+    std::size_t woken = 0;
+    for (const std::string& shape : shapes(transaction, kShapes)) {
+      const Resources need = Resources::decode(shape);
+      std::size_t work = transaction.scan(keys::index_shape(shape), store::Read::kSnapshot, limit).size();
+      for (auto& [key, free] : idle) {
+        if (work == 0 || woken == limit) break;
+        const Epoch epoch = keys::read_u64(key, 1);
+        if (key.empty() || epoch == self || !need.fits_in(Resources::decode(free)) || !t.alive(epoch)) continue;
+        t.touch(epoch);
+        key.clear();
+        --work;
+        ++woken;
+      }
+    }
+  });
+}
+
+std::string signal_key(Epoch epoch) { return keys::signal(epoch); }
+
+std::vector<ShapeWaiting> index_shapes(store::Store& store) {
+  constexpr std::size_t kCounted = 10'000;
+  const auto transaction = store.begin_read();
+  std::vector<ShapeWaiting> found;
+  for (const std::string& shape : shapes(*transaction, 1000)) {
+    const auto entries = transaction->scan(keys::index_shape(shape), store::Read::kSnapshot, kCounted);
+    if (entries.empty()) continue;
+    ShapeWaiting waiting;
+    waiting.requirements = Resources::decode(shape);
+    waiting.count = entries.size();
+    waiting.first = keys::read_index(entries.front().key).id;
+    Transition t(*transaction, 0);
+    if (const Entry& entry = t.load(waiting.first); entry.exists)
+      waiting.first_spec = t.spec(waiting.first, entry.state);
+    found.push_back(std::move(waiting));
+  }
+  return found;
+}
+
+}  // namespace morrow::control

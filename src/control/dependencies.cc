@@ -1,0 +1,122 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include "control/transition.h"
+
+namespace morrow::control {
+
+std::vector<FutureId> distinct(const std::vector<FutureId>& ids) {
+  std::vector<FutureId> out;
+  if (ids.size() <= 8) {
+    for (const FutureId& id : ids) {
+      if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
+    }
+    return out;
+  }
+  std::unordered_set<FutureId> seen;
+  for (const FutureId& id : ids) {
+    if (seen.insert(id).second) out.push_back(id);
+  }
+  return out;
+}
+
+std::optional<Outcome> Transition::failure_of(FutureId dependency, const Entry& entry) {
+  if (!entry.exists) return Outcome{FailureKind::kReleased, {}, dependency};
+  if (!entry.final() || entry.status() == Status::kRealized) return std::nullopt;
+  const record::Outcome& outcome = entry.state.outcome();
+  return Outcome{FailureKind::kDependency, outcome.bytes(), outcome.has_root() ? read_id(outcome.root()) : dependency};
+}
+
+std::optional<Outcome> Transition::link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
+                                        std::size_t end, std::size_t& missing) {
+  for (std::size_t i = begin; i < end; ++i) {
+    if (auto failure = failure_of(dependencies[i], load(dependencies[i]))) return failure;
+  }
+  for (std::size_t i = begin; i < end; ++i) {
+    // The edge pins the dependency until `id` is final, finished or not.
+    tx.set(keys::edge(dependencies[i], id), "");
+    if (load(dependencies[i]).final()) continue;
+    tx.set(keys::need(id, dependencies[i]), "");
+    ++missing;
+  }
+  return std::nullopt;
+}
+
+std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, const SpecPtr& spec,
+                                             std::optional<Outcome>& failure) {
+  Runnable runnable{id, entry.state.claim(), entry.state.tries(), spec, {}};
+  runnable.dependencies.reserve(spec->dependencies.size());
+  for (const FutureId& dependency : spec->dependencies) {
+    // Final states keep their outcome, and the edge keeps them: a snapshot suffices.
+    const auto known = futures_.find(dependency);
+    Entry read;
+    if (known == futures_.end()) {
+      if (const auto value = tx.get(keys::state(dependency), store::Read::kSnapshot)) {
+        read.exists = true;
+        read.state = parse_record<record::State>(*value);
+      }
+    }
+    const Entry& there = known == futures_.end() ? read : known->second;
+    failure = failure_of(dependency, there);
+    if (failure) return std::nullopt;
+    runnable.dependencies.push_back(read_outcome(there.state.outcome()));
+  }
+  return runnable;
+}
+
+OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim) {
+  std::optional<Outcome> failure;
+  std::optional<Runnable> runnable;
+  if (claim != 0 || entry.state.dependencies() != 0) runnable = assemble(id, entry, spec, failure);
+  if (failure) {
+    save(id, entry);
+    finish(id, entry, around(id), *failure);
+    return finished(std::make_shared<Outcome>(*failure));
+  }
+  if (claim == 0) {
+    enter_index(id, entry);
+    save(id, entry);
+    return verdict(Verdict::kReady);
+  }
+  hold(id, entry, claim);
+  save(id, entry);
+  OpResult result = verdict(Verdict::kClaimed);
+  result.runnable = std::move(*runnable);
+  result.runnable.claim = claim;
+  return result;
+}
+
+OpResult Transition::check(FutureId id, Claim claim) {
+  FutureId failed;
+  for (const bool bad : {false, true}) {
+    const std::string key = keys::check(self, id, bad);
+    const auto posted = tx.get(key, store::Read::kConflict);
+    if (!posted) continue;
+    tx.clear(key);
+    if (bad) failed = keys::read_id(*posted, 0);
+  }
+  Entry& entry = load(id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (entry.final()) return finished(entry);
+  switch (entry.status()) {
+    case Status::kReady:
+      return verdict(Verdict::kReady);
+    case Status::kWaiting:
+      break;
+    default:
+      return verdict(Verdict::kWaiting);
+  }
+  if (failed != FutureId{}) {
+    if (const auto failure = failure_of(failed, load(failed))) {
+      finish(id, entry, around(id), *failure);
+      return finished(std::make_shared<Outcome>(*failure));
+    }
+  }
+  // Needs of a waiting future only go away, and each that goes posts a check: a snapshot suffices.
+  if (!tx.scan(keys::needs(id), store::Read::kSnapshot, 1).empty()) return verdict(Verdict::kWaiting);
+  return make_ready(id, entry, spec(id, entry.state), claim);
+}
+
+OpResult apply(Transition& t, const op::Check& op) { return t.check(op.id, op.claim); }
+
+}  // namespace morrow::control

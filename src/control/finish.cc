@@ -1,0 +1,182 @@
+#include <atomic>
+#include <utility>
+
+#include "control/transition.h"
+
+namespace morrow::control {
+namespace {
+
+constexpr std::size_t kFanoutChunk = 100;
+
+/// A signal only has to change.
+std::string fresh_signal(Epoch self) {
+  static std::atomic<std::uint64_t> counter{0};
+  return keys::u64(self) + keys::u64(++counter);
+}
+
+Status final_status(const Outcome& outcome) {
+  if (outcome.ok()) return Status::kRealized;
+  const bool cancelled = outcome.failure == FailureKind::kCancelled ||
+                         (outcome.failure == FailureKind::kReleased && outcome.root == FutureId{});
+  return cancelled ? Status::kCancelled : Status::kFailed;
+}
+
+}  // namespace
+
+bool Transition::alive(Epoch epoch) {
+  const auto [it, fresh] = alive_.try_emplace(epoch, false);
+  if (fresh) {
+    const auto value = tx.get(keys::epoch(epoch), store::Read::kConflict);
+    it->second = value && !parse_record<record::Epoch>(*value).dying();
+  }
+  return it->second;
+}
+
+void Transition::touch(Epoch epoch) {
+  if (touched_.insert(epoch).second) tx.set(keys::signal(epoch), fresh_signal(self));
+}
+
+void Transition::post_ended(Epoch waiter, FutureId id, const record::State& state) {
+  tx.clear(keys::waiter(id, waiter));
+  if (!alive(waiter)) return;
+  // The outcome goes along: the future may be freed before the worker reads its inbox.
+  record::InboxItem item;
+  *item.mutable_outcome() = state.outcome();
+  tx.set(keys::inbox_ended(waiter, id), serialize(item));
+  touch(waiter);
+}
+
+void Transition::post_check(FutureId dependent, FutureId dependency, bool failed) {
+  tx.clear(keys::need(dependent, dependency));
+  tx.set(keys::check(self, dependent, failed), keys::encode_id(dependency));
+  checks.push_back(dependent);
+}
+
+void Transition::tell_holder(FutureId id, const Entry& entry) {
+  if (entry.status() != Status::kClaimed || !alive(entry.state.epoch())) return;
+  record::InboxItem item;
+  put_id(id, *item.mutable_future());
+  tx.set(keys::inbox_cancelled(entry.state.epoch(), entry.state.claim()), serialize(item));
+  touch(entry.state.epoch());
+}
+
+void Transition::finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt) {
+  record::State& state = entry.state;
+  if (entry.status() == Status::kReady) leave_index(entry);
+  if (entry.status() == Status::kClaimed) drop_claim(id, entry, adopt && outcome.ok());
+  state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+  put_outcome(outcome, *state.mutable_outcome());
+  if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
+      around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
+    record::Fanout work;
+    tx.set(keys::fanout(self, id), serialize(work));
+    state.set_fanout(self);
+    fanouts = true;
+    save(id, entry);
+    return;
+  }
+  for (const Epoch waiter : around.waiters) post_ended(waiter, id, state);
+  for (const FutureId& dependent : around.dependents) post_check(dependent, id, !outcome.ok());
+  for (const FutureId& dependency : around.needs) tx.clear(keys::need(id, dependency));
+  if (state.dependencies() != 0) {
+    for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
+  }
+  clear_spec(id, entry);
+  if (state.released() && around.dependents.empty()) {
+    erase(id, entry);
+  } else {
+    save(id, entry);
+  }
+}
+
+void Transition::unpin(FutureId dependent, FutureId dependency) {
+  tx.clear(keys::edge(dependency, dependent));
+  const Entry& entry = load(dependency);
+  if (entry.exists && entry.state.released()) loose_.push_back(dependency);
+}
+
+void Transition::settle() {
+  while (!loose_.empty()) {
+    const FutureId id = loose_.back();
+    loose_.pop_back();
+    // A long chain of cancelled futures goes on in the fan-out of the one where this transaction stops.
+    defer_ = ++reaped_ > kReapLimit;
+    reap(id);
+    defer_ = false;
+  }
+  reaped_ = 0;
+}
+
+void Transition::reap(FutureId id) {
+  Entry& entry = load(id);
+  if (!entry.exists || !entry.state.released() || entry.state.fanout() != 0) return;
+  if (entry.final()) {
+    if (tx.scan(keys::edges(id), store::Read::kConflict, 1).empty()) erase(id, entry);
+    return;
+  }
+  const Around near = around(id);
+  if (!near.complete || !near.dependents.empty()) return;
+  for (const Epoch waiter : near.waiters) {
+    if (alive(waiter)) return;
+  }
+  tell_holder(id, entry);
+  finish(id, entry, near, Outcome{FailureKind::kReleased, {}, {}});
+}
+
+bool Transition::fan_out(FutureId id) {
+  Entry& entry = load(id);
+  const Epoch owner = entry.state.fanout();
+  if (!entry.exists || owner == 0) return false;
+  const std::string key = keys::fanout(owner, id);
+  const auto value = tx.get(key, store::Read::kConflict);
+  auto work = value ? parse_record<record::Fanout>(*value) : record::Fanout();
+  const record::State& state = entry.state;
+  const auto suspend = [&] {
+    tx.set(key, serialize(work));
+    return true;
+  };
+  if (!work.served()) {
+    const auto pairs = tx.scan(keys::neighbours(id, work.cursor()), store::Read::kConflict, kFanoutChunk);
+    std::size_t bytes = 0;
+    for (const auto& [near, unused] : pairs) {
+      work.set_cursor(near.substr(keys::kFuturePrefixBytes) + '\0');
+      const std::size_t at = keys::kFuturePrefixBytes + 1;
+      switch (keys::suffix_of(near)) {
+        case keys::kEdge:
+          post_check(keys::read_id(near, at), id, status_of(state) != Status::kRealized);
+          break;
+        case keys::kNeed:
+          tx.clear(near);
+          break;
+        case keys::kWaiter:
+          post_ended(keys::read_u64(near, at), id, state);
+          bytes += state.outcome().bytes().size();
+          break;
+        default:
+          break;
+      }
+      if (bytes > kInboxBytes) return suspend();
+    }
+    work.set_served(pairs.size() < kFanoutChunk);
+    return suspend();
+  }
+  if (state.dependencies() != 0) {
+    const auto all = distinct(spec(id, state)->dependencies);
+    const std::size_t begin = work.next_dependency();
+    const std::size_t end = std::min(all.size(), begin + kFanoutChunk);
+    for (std::size_t i = begin; i < end; ++i) unpin(id, all[i]);
+    work.set_next_dependency(static_cast<std::uint32_t>(end));
+    if (end < all.size()) return suspend();
+  }
+  tx.clear(key);
+  entry.state.set_fanout(0);
+  clear_spec(id, entry);
+  if (state.released() && tx.scan(keys::edges(id), store::Read::kConflict, 1).empty()) {
+    erase(id, entry);
+  } else {
+    save(id, entry);
+  }
+  return false;
+}
+
+}  // namespace morrow::control

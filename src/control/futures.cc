@@ -1,0 +1,136 @@
+#include <chrono>
+
+#include "control/transition.h"
+
+namespace morrow::control {
+namespace {
+
+/// Entries of a shard stand about in the order in which they came. Nothing depends on it but fairness.
+std::uint64_t index_order() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+}  // namespace
+
+Entry& Transition::load(FutureId id) {
+  const auto [it, fresh] = futures_.try_emplace(id);
+  if (fresh) {
+    if (const auto value = tx.get(keys::state(id), store::Read::kConflict)) {
+      it->second.exists = true;
+      it->second.state = parse_record<record::State>(*value);
+    }
+  }
+  return it->second;
+}
+
+Around Transition::around(FutureId id) {
+  Around around;
+  const auto pairs = tx.scan(keys::neighbours(id), store::Read::kConflict, kAroundLimit + 1);
+  around.complete = pairs.size() <= kAroundLimit;
+  const auto [it, fresh] = futures_.try_emplace(id);
+  for (const auto& [key, value] : pairs) {
+    switch (keys::suffix_of(key)) {
+      case keys::kState:
+        if (fresh) {
+          it->second.exists = true;
+          it->second.state = parse_record<record::State>(value);
+        }
+        break;
+      case keys::kEdge:
+        around.dependents.push_back(keys::read_id(key, keys::kFuturePrefixBytes + 1));
+        break;
+      case keys::kNeed:
+        around.needs.push_back(keys::read_id(key, keys::kFuturePrefixBytes + 1));
+        break;
+      case keys::kWaiter:
+        around.waiters.push_back(keys::read_u64(key, keys::kFuturePrefixBytes + 1));
+        break;
+      default:
+        break;
+    }
+  }
+  return around;
+}
+
+void Transition::save(FutureId id, Entry& entry) {
+  entry.exists = true;
+  if (!entry.counted) ++records;
+  entry.counted = true;
+  tx.set(keys::state(id), serialize(entry.state));
+}
+
+void Transition::erase(FutureId id, Entry& entry) {
+  clear_spec(id, entry);
+  tx.clear(keys::state(id));
+  entry.exists = false;
+  if (const ScopeId adopted = entry.state.adopted(); adopted != 0) {
+    ScopeEntry& child = scope(adopted);
+    if (child.open() && scope_empty(adopted)) remove_scope(adopted, child);
+  }
+}
+
+SpecPtr Transition::spec(FutureId id, const record::State& state) {
+  // It is immutable and lives as long as the state, which was read with a conflict.
+  std::string bytes;
+  for (std::uint32_t part = 0; part < state.spec_parts(); ++part) {
+    bytes += tx.get(keys::specification(id, part), store::Read::kSnapshot).value_or("");
+  }
+  return decode_spec(bytes);
+}
+
+void Transition::write_spec(FutureId id, Entry& entry, const std::string& bytes) {
+  std::uint32_t part = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += kSpecPartBytes) {
+    tx.set(keys::specification(id, part++), std::string_view(bytes).substr(at, kSpecPartBytes));
+  }
+  entry.state.set_spec_parts(part);
+  ++records;
+}
+
+void Transition::clear_spec(FutureId id, Entry& entry) {
+  for (std::uint32_t part = 0; part < entry.state.spec_parts(); ++part) tx.clear(keys::specification(id, part));
+  entry.state.set_spec_parts(0);
+}
+
+void Transition::enter_index(FutureId id, Entry& entry) {
+  std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(self), index_order(), id);
+  tx.set(key, "");
+  entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
+  entry.state.set_index_key(std::move(key));
+  indexed = true;
+}
+
+void Transition::leave_index(Entry& entry) {
+  if (!entry.state.index_key().empty()) tx.clear(entry.state.index_key());
+  entry.state.clear_index_key();
+}
+
+void Transition::hold(FutureId id, Entry& entry, Claim claim) {
+  entry.state.set_status(static_cast<std::uint32_t>(Status::kClaimed));
+  entry.state.set_claim(claim);
+  entry.state.set_epoch(self);
+  tx.set(keys::claimed(self, id), keys::u64(claim));
+}
+
+void Transition::drop_claim(FutureId id, Entry& entry, bool adopt) {
+  record::State& state = entry.state;
+  tx.clear(keys::claimed(state.epoch(), id));
+  if (state.has_scope()) {
+    const ScopeId claim = state.claim();
+    ScopeEntry& own = scope(claim);
+    if (own.open() && adopt && scope(id.scope).open() && !scope_empty(claim)) {
+      tx.set(keys::child(id.scope, claim), "");
+      own.scope.set_linked(true);
+      save_scope(claim, own);
+      state.set_adopted(claim);
+    } else if (own.open()) {
+      close_scope(claim, own);
+    }
+  }
+  state.set_has_scope(false);
+  state.set_claim(0);
+  state.set_epoch(0);
+}
+
+}  // namespace morrow::control

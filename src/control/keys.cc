@@ -1,0 +1,284 @@
+#include "control/keys.h"
+
+#include <utility>
+
+namespace morrow::control::keys {
+namespace {
+
+void put(std::string& out, std::uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+}
+
+void put32(std::string& out, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+}
+
+void put(std::string& out, FutureId id) {
+  put(out, id.scope);
+  put(out, id.sequence);
+}
+
+std::string numbered(char family, std::uint64_t number) {
+  std::string key(1, family);
+  put(key, number);
+  return key;
+}
+
+/// All keys that start with `prefix` and go on; none of ours is all 0xff.
+store::Range below(std::string prefix) {
+  std::string end = prefix;
+  while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return {std::move(prefix), std::move(end)};
+}
+
+std::string numbered_future(char family, std::uint64_t number, FutureId id) {
+  std::string key = numbered(family, number);
+  put(key, id);
+  return key;
+}
+
+std::string suffixed(char family, std::uint64_t number, char suffix) {
+  std::string key = numbered(family, number);
+  key.push_back(suffix);
+  return key;
+}
+
+std::string future_suffix(FutureId id, char suffix) {
+  std::string key = future(id);
+  key.push_back(suffix);
+  return key;
+}
+
+/// Programs have keys of 16 bytes, blobs of 32: the length stands in front, so that no key is the beginning of another.
+std::string content(char family, std::string_view hash) {
+  std::string key(1, family);
+  key.push_back(static_cast<char>(hash.size()));
+  key.append(hash);
+  return key;
+}
+
+std::string shape_prefix(std::string_view shape) {
+  std::string key = "i";
+  key.push_back(static_cast<char>(shape.size() >> 8));
+  key.push_back(static_cast<char>(shape.size()));
+  key.append(shape);
+  return key;
+}
+
+}  // namespace
+
+std::string u64(std::uint64_t value) {
+  std::string out;
+  put(out, value);
+  return out;
+}
+
+std::uint64_t read_u64(std::string_view bytes, std::size_t at) {
+  std::uint64_t value = 0;
+  for (std::size_t i = at; i < at + 8 && i < bytes.size(); ++i)
+    value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+std::string encode_id(FutureId id) {
+  std::string out;
+  put(out, id);
+  return out;
+}
+
+FutureId read_id(std::string_view bytes, std::size_t at) { return {read_u64(bytes, at), read_u64(bytes, at + 8)}; }
+
+std::uint8_t bucket(FutureId id) { return static_cast<std::uint8_t>(id.sequence / 64 % kBuckets); }
+
+std::string future(FutureId id) {
+  std::string key;
+  key.reserve(48);
+  key.push_back('f');
+  key.push_back(static_cast<char>(bucket(id)));
+  put(key, id);
+  return key;
+}
+
+std::string specification(FutureId id, std::uint32_t part) {
+  std::string key = future_suffix(id, kSpecification);
+  put32(key, part);
+  return key;
+}
+
+std::string state(FutureId id) { return future_suffix(id, kState); }
+
+std::string edge(FutureId dependency, FutureId dependent) {
+  std::string key = future_suffix(dependency, kEdge);
+  put(key, dependent);
+  return key;
+}
+
+std::string need(FutureId dependent, FutureId dependency) {
+  std::string key = future_suffix(dependent, kNeed);
+  put(key, dependency);
+  return key;
+}
+
+std::string waiter(FutureId id, Epoch epoch) {
+  std::string key = future_suffix(id, kWaiter);
+  put(key, epoch);
+  return key;
+}
+
+store::Range edges(FutureId id) { return below(future_suffix(id, kEdge)); }
+store::Range needs(FutureId id) { return below(future_suffix(id, kNeed)); }
+
+store::Range neighbours(FutureId id, std::string_view suffix) {
+  std::string begin = future(id);
+  std::string end = begin;
+  if (suffix.empty()) {
+    begin.push_back(kState);
+  } else {
+    begin.append(suffix);
+  }
+  end.push_back(kWaiter + 1);
+  return {std::move(begin), std::move(end)};
+}
+
+store::Range scope_futures(ScopeId scope, int bucket) {
+  std::string key = "f";
+  key.push_back(static_cast<char>(bucket));
+  put(key, scope);
+  return below(std::move(key));
+}
+
+store::Range all_futures() { return below("f"); }
+FutureId future_of(std::string_view key) { return read_id(key, 2); }
+char suffix_of(std::string_view key) { return key.size() > kFuturePrefixBytes ? key[kFuturePrefixBytes] : '\0'; }
+
+std::string index_entry(std::string_view shape, std::uint8_t shard, std::uint64_t order, FutureId id) {
+  std::string key = shape_prefix(shape);
+  key.push_back(static_cast<char>(shard));
+  put(key, order);
+  put(key, id);
+  return key;
+}
+
+store::Range index() { return below("i"); }
+store::Range index_shape(std::string_view shape) { return below(shape_prefix(shape)); }
+
+store::Range index_shard(std::string_view shape, std::uint8_t shard) {
+  std::string key = shape_prefix(shape);
+  key.push_back(static_cast<char>(shard));
+  return below(std::move(key));
+}
+
+IndexEntry read_index(std::string_view key) {
+  const std::size_t length =
+      static_cast<std::size_t>(static_cast<unsigned char>(key[1])) << 8 | static_cast<unsigned char>(key[2]);
+  return {std::string(key.substr(3, length)), static_cast<std::uint8_t>(key[3 + length]), read_id(key, 3 + length + 9)};
+}
+
+std::uint8_t shard_of(Epoch epoch) { return static_cast<std::uint8_t>(epoch); }
+
+std::string claimed(Epoch epoch, FutureId id) { return numbered_future('c', epoch, id); }
+store::Range claimed(Epoch epoch) { return below(numbered('c', epoch)); }
+
+std::string check(Epoch epoch, FutureId id, bool failed) {
+  std::string key = numbered_future('k', epoch, id);
+  key.push_back(failed ? '\1' : '\0');
+  return key;
+}
+
+store::Range checks(Epoch epoch) { return below(numbered('k', epoch)); }
+std::string fanout(Epoch epoch, FutureId id) { return numbered_future('x', epoch, id); }
+store::Range fanouts(Epoch epoch) { return below(numbered('x', epoch)); }
+
+std::string inbox_ended(Epoch epoch, FutureId id) {
+  std::string key = suffixed('m', epoch, kInboxEnded);
+  put(key, id);
+  return key;
+}
+
+std::string inbox_cancelled(Epoch epoch, Claim claim) {
+  std::string key = suffixed('m', epoch, kInboxCancelled);
+  put(key, claim);
+  return key;
+}
+
+std::string inbox_moved(Epoch epoch, SessionId session, std::uint64_t attachment) {
+  std::string key = suffixed('m', epoch, kInboxMoved);
+  put(key, session);
+  put(key, attachment);
+  return key;
+}
+
+store::Range inbox(Epoch epoch) { return below(numbered('m', epoch)); }
+
+std::string session(SessionId session) { return numbered('s', session); }
+store::Range sessions() { return below("s"); }
+
+std::string attached(Epoch epoch, SessionId session) {
+  std::string key = numbered('a', epoch);
+  put(key, session);
+  return key;
+}
+
+store::Range attached(Epoch epoch) { return below(numbered('a', epoch)); }
+std::string orphan(SessionId session) { return numbered('u', session); }
+store::Range orphans() { return below("u"); }
+std::string scope(ScopeId scope) { return numbered('o', scope); }
+
+std::string child(ScopeId parent, ScopeId child) {
+  std::string key = suffixed('o', parent, 'c');
+  put(key, child);
+  return key;
+}
+
+store::Range children(ScopeId parent) { return below(suffixed('o', parent, 'c')); }
+store::Range all_scopes() { return below("o"); }
+std::string ending(ScopeId scope) { return numbered('e', scope); }
+store::Range endings() { return below("e"); }
+
+std::string epoch(Epoch epoch) { return suffixed('w', epoch, 'e'); }
+std::string info(Epoch epoch) { return suffixed('w', epoch, 'i'); }
+std::string round(Epoch epoch) { return suffixed('w', epoch, 'r'); }
+std::string claim_round(Epoch epoch) { return suffixed('w', epoch, 'c'); }
+std::string signal(Epoch epoch) { return suffixed('w', epoch, 's'); }
+store::Range workers() { return below("w"); }
+std::string idle(Epoch epoch) { return numbered('d', epoch); }
+store::Range idles() { return below("d"); }
+std::string grave(Epoch epoch) { return numbered('g', epoch); }
+store::Range graves() { return below("g"); }
+std::string schema() { return "v"; }
+
+std::string content_header(char family, std::string_view hash) { return content(family, hash) + 'h'; }
+
+std::string content_part(char family, std::string_view hash, std::uint32_t index) {
+  std::string key = content(family, hash) + 'c';
+  put32(key, index);
+  return key;
+}
+
+store::Range content_parts(char family, std::string_view hash) { return below(content(family, hash) + 'c'); }
+std::string content_mark(char family, std::string_view hash) { return content(family, hash) + 'm'; }
+
+std::string content_user(char family, std::string_view hash, SessionId user) {
+  std::string key = content(family, hash) + 'u';
+  put(key, user);
+  return key;
+}
+
+store::Range content_users(char family, std::string_view hash) { return below(content(family, hash) + 'u'); }
+store::Range all_content(char family) { return below(std::string(1, family)); }
+
+std::pair<std::string, char> read_content(std::string_view key) {
+  const std::size_t length = static_cast<unsigned char>(key[1]);
+  return {std::string(key.substr(2, length)), key[2 + length]};
+}
+
+std::string use(SessionId session, char family, std::string_view hash) {
+  std::string key = suffixed('q', session, family);
+  key.append(hash);
+  return key;
+}
+
+store::Range uses(SessionId session) { return below(numbered('q', session)); }
+
+}  // namespace morrow::control::keys

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "control/types.h"
+#include "store/store.h"
+
+/// The keys of the store: binary, numbers big-endian, a prefix byte for each family. docs/store.md is the table.
+namespace morrow::control::keys {
+
+inline constexpr int kBuckets = 4;
+inline constexpr std::size_t kFuturePrefixBytes = 18;
+
+/// What follows a future's prefix. State, edges, needs and waiters are neighbours, so that one scan reads what takes
+/// part in its end.
+inline constexpr char kSpecification = 'P';
+inline constexpr char kState = 'S';
+inline constexpr char kEdge = 'e';
+inline constexpr char kNeed = 'n';
+inline constexpr char kWaiter = 'w';
+
+inline constexpr char kInboxEnded = 'd';
+inline constexpr char kInboxMoved = 'v';
+inline constexpr char kInboxCancelled = 'x';
+
+std::string u64(std::uint64_t value);
+std::uint64_t read_u64(std::string_view bytes, std::size_t at);
+std::string encode_id(FutureId id);
+FutureId read_id(std::string_view bytes, std::size_t at);
+
+// ---- futures ----
+std::uint8_t bucket(FutureId id);
+std::string future(FutureId id);
+std::string specification(FutureId id, std::uint32_t part);
+std::string state(FutureId id);
+std::string edge(FutureId dependency, FutureId dependent);
+std::string need(FutureId dependent, FutureId dependency);
+std::string waiter(FutureId id, Epoch epoch);
+store::Range edges(FutureId id);
+store::Range needs(FutureId id);
+/// State, edges, needs and waiters; from `suffix` on when it is given.
+store::Range neighbours(FutureId id, std::string_view suffix = {});
+/// All keys of the futures of `scope` in one bucket.
+store::Range scope_futures(ScopeId scope, int bucket);
+store::Range all_futures();
+/// The future that a key of the family belongs to.
+FutureId future_of(std::string_view key);
+/// The byte after the prefix.
+char suffix_of(std::string_view key);
+
+// ---- the index ----
+struct IndexEntry {
+  std::string shape;
+  std::uint8_t shard = 0;
+  FutureId id;
+};
+std::string index_entry(std::string_view shape, std::uint8_t shard, std::uint64_t order, FutureId id);
+store::Range index();
+store::Range index_shape(std::string_view shape);
+store::Range index_shard(std::string_view shape, std::uint8_t shard);
+IndexEntry read_index(std::string_view key);
+std::uint8_t shard_of(Epoch epoch);
+
+// ---- claims, checks, fan-outs, inbox ----
+std::string claimed(Epoch epoch, FutureId id);
+store::Range claimed(Epoch epoch);
+std::string check(Epoch epoch, FutureId id, bool failed);
+store::Range checks(Epoch epoch);
+std::string fanout(Epoch epoch, FutureId id);
+store::Range fanouts(Epoch epoch);
+std::string inbox_ended(Epoch epoch, FutureId id);
+std::string inbox_cancelled(Epoch epoch, Claim claim);
+std::string inbox_moved(Epoch epoch, SessionId session, std::uint64_t attachment);
+store::Range inbox(Epoch epoch);
+
+// ---- sessions and scopes ----
+std::string session(SessionId session);
+store::Range sessions();
+std::string attached(Epoch epoch, SessionId session);
+store::Range attached(Epoch epoch);
+std::string orphan(SessionId session);
+store::Range orphans();
+std::string scope(ScopeId scope);
+std::string child(ScopeId parent, ScopeId child);
+store::Range children(ScopeId parent);
+store::Range all_scopes();
+std::string ending(ScopeId scope);
+store::Range endings();
+
+// ---- workers ----
+std::string epoch(Epoch epoch);
+std::string info(Epoch epoch);
+std::string round(Epoch epoch);
+std::string claim_round(Epoch epoch);
+std::string signal(Epoch epoch);
+store::Range workers();
+std::string idle(Epoch epoch);
+store::Range idles();
+std::string grave(Epoch epoch);
+store::Range graves();
+std::string schema();
+
+// ---- programs and images: `family` is kProgram or kBlob ----
+inline constexpr char kProgram = 'p';
+inline constexpr char kBlob = 'b';
+std::string content_header(char family, std::string_view hash);
+std::string content_part(char family, std::string_view hash, std::uint32_t index);
+store::Range content_parts(char family, std::string_view hash);
+std::string content_mark(char family, std::string_view hash);
+std::string content_user(char family, std::string_view hash, SessionId user);
+store::Range content_users(char family, std::string_view hash);
+store::Range all_content(char family);
+/// The hash and the kind byte of a key of the family.
+std::pair<std::string, char> read_content(std::string_view key);
+/// What a session uses, so that its end lets it go.
+std::string use(SessionId session, char family, std::string_view hash);
+store::Range uses(SessionId session);
+
+}  // namespace morrow::control::keys

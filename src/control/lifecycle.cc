@@ -1,0 +1,120 @@
+#include "control/transition.h"
+
+// What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
+namespace morrow::control {
+namespace {
+
+bool holds(const Transition& t, const Entry& entry, Claim claim) {
+  return entry.exists && entry.status() == Status::kClaimed && entry.state.claim() == claim &&
+         entry.state.epoch() == t.self;
+}
+
+bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t tries) {
+  if (tries > spec.max_retries) return false;
+  return outcome.failure == FailureKind::kCrash ||
+         (outcome.failure == FailureKind::kException && spec.retry_exceptions);
+}
+
+}  // namespace
+
+OpResult apply(Transition& t, const op::End& op) {
+  const Around around = t.around(op.id);
+  Entry& entry = t.load(op.id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
+  if (!op.outcome->ok()) {
+    entry.state.set_tries(entry.state.tries() + 1);
+    const SpecPtr spec = t.spec(op.id, entry.state);
+    if (retried(*op.outcome, *spec, entry.state.tries())) {
+      t.drop_claim(op.id, entry, false);
+      return t.make_ready(op.id, entry, spec, op.next_claim);
+    }
+  }
+  t.finish(op.id, entry, around, *op.outcome, op.may_hold_futures);
+  return finished(op.outcome);
+}
+
+OpResult apply(Transition& t, const op::Relinquish& op) {
+  Entry& entry = t.load(op.id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
+  t.drop_claim(op.id, entry, false);
+  t.enter_index(op.id, entry);
+  t.save(op.id, entry);
+  return verdict(Verdict::kReady);
+}
+
+OpResult apply(Transition& t, const op::Await& op) {
+  const Entry& entry = t.load(op.id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (entry.final()) return finished(entry);
+  t.tx.set(keys::waiter(op.id, t.self), "");
+  return {};
+}
+
+OpResult apply(Transition& t, const op::Unawait& op) {
+  t.tx.clear(keys::waiter(op.id, t.self));
+  if (!t.load(op.id).exists) return verdict(Verdict::kAbsent);
+  t.reap(op.id);
+  return {};
+}
+
+OpResult apply(Transition& t, const op::Release& op) {
+  if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  Entry& entry = t.load(op.id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (!entry.state.released()) {
+    entry.state.set_released(true);
+    t.reap(op.id);
+    if (entry.exists) t.save(op.id, entry);
+  }
+  return {};
+}
+
+OpResult apply(Transition& t, const op::Cancel& op) {
+  if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  const Around around = t.around(op.id);
+  Entry& entry = t.load(op.id);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (entry.final()) return finished(entry);
+  t.tell_holder(op.id, entry);
+  const Outcome outcome{FailureKind::kCancelled, {}, {}};
+  t.finish(op.id, entry, around, outcome);
+  return finished(std::make_shared<Outcome>(outcome));
+}
+
+OpResult apply(Transition& t, const op::Drain& op) {
+  constexpr std::size_t kDrainBytes = 1'000'000;
+  OpResult result;
+  std::size_t bytes = 0;
+  // Others post while this is read: exactly the keys that were read are cleared.
+  const auto items = t.tx.scan(keys::inbox(t.self), store::Read::kSnapshot, op.limit + 1);
+  std::size_t taken = 0;
+  for (const auto& [key, value] : items) {
+    if (taken == op.limit || bytes > kDrainBytes) break;
+    ++taken;
+    bytes += value.size();
+    constexpr std::size_t kKind = 9;
+    if (key[kKind] == keys::kInboxMoved) {
+      result.moved.emplace_back(keys::read_u64(key, kKind + 1), keys::read_u64(key, kKind + 9));
+    } else {
+      const auto item = parse_record<record::InboxItem>(value);
+      if (key[kKind] == keys::kInboxEnded) {
+        result.ended.push_back({keys::read_id(key, kKind + 1), read_outcome(item.outcome())});
+      } else {
+        result.cancelled.emplace_back(read_id(item.future()), keys::read_u64(key, kKind + 1));
+      }
+    }
+    t.tx.clear(key);
+  }
+  result.more = taken < items.size();
+  return result;
+}
+
+OpResult apply(Transition& t, const op::Publish& op) {
+  WorkerInfo info = op.info;
+  t.tx.set(keys::info(t.self), encode_worker(info));
+  return {};
+}
+
+}  // namespace morrow::control

@@ -1,0 +1,85 @@
+#include <map>
+#include <string>
+
+#include "control/cluster.h"
+#include "control/transition.h"
+
+namespace morrow::control {
+
+void join(store::Store& store, const WorkerInfo& info) {
+  store.transact([&](store::Transaction& transaction) {
+    const auto schema = transaction.get(keys::schema(), store::Read::kConflict);
+    if (!schema) {
+      transaction.set(keys::schema(), keys::u64(kSchemaVersion));
+    } else if (keys::read_u64(*schema, 0) != kSchemaVersion) {
+      throw store::StoreError("The cluster's store has schema version " + std::to_string(keys::read_u64(*schema, 0)) +
+                              ", this worker writes version " + std::to_string(kSchemaVersion) +
+                              "; start a worker of the same release, or a new cluster.");
+    }
+    if (transaction.get(keys::epoch(info.epoch), store::Read::kConflict)) return;
+    record::Epoch epoch;
+    transaction.set(keys::epoch(info.epoch), serialize(epoch));
+    transaction.set(keys::info(info.epoch), encode_worker(info));
+  });
+}
+
+std::vector<WorkerSeen> workers(store::Store& store) {
+  const auto transaction = store.begin_read();
+  std::map<Epoch, WorkerSeen> seen;
+  for (const auto& [key, value] : transaction->scan(keys::workers(), store::Read::kSnapshot)) {
+    const Epoch epoch = keys::read_u64(key, 1);
+    switch (key.back()) {
+      case 'e': {
+        WorkerSeen& worker = seen[epoch];
+        worker.info.epoch = epoch;
+        worker.dying = parse_record<record::Epoch>(value).dying();
+        break;
+      }
+      case 'i':
+        if (seen.contains(epoch)) seen[epoch].info = decode_worker(epoch, value);
+        break;
+      case 'r':
+        if (seen.contains(epoch)) seen[epoch].round = parse_record<record::Round>(value).number();
+        break;
+      default:
+        break;
+    }
+  }
+  for (const auto& [key, unused] : transaction->scan(keys::idles(), store::Read::kSnapshot)) {
+    const auto found = seen.find(keys::read_u64(key, 1));
+    if (found != seen.end()) found->second.idle = true;
+  }
+  std::vector<WorkerSeen> out;
+  for (auto& [epoch, worker] : seen) out.push_back(std::move(worker));
+  return out;
+}
+
+std::vector<OrphanSession> orphan_sessions(store::Store& store) {
+  const auto transaction = store.begin_read();
+  std::vector<OrphanSession> out;
+  for (const auto& [key, unused] : transaction->scan(keys::orphans(), store::Read::kSnapshot)) {
+    const SessionId id = keys::read_u64(key, 1);
+    const auto value = transaction->get(keys::session(id), store::Read::kSnapshot);
+    if (!value) continue;
+    const auto session = parse_record<record::Session>(*value);
+    out.push_back({id, session.attachment(), session.grace_ms()});
+  }
+  return out;
+}
+
+void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment) {
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, epoch);
+    SessionEntry& entry = t.session(session);
+    if (!entry.exists || entry.session.ending() || entry.session.epoch() != epoch ||
+        entry.session.attachment() != attachment)
+      return;
+    transaction.clear(keys::attached(epoch, session));
+    entry.session.set_epoch(0);
+    entry.dirty = true;
+    transaction.set(keys::orphan(session), "");
+    t.flush();
+  });
+}
+
+}  // namespace morrow::control

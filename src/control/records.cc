@@ -1,0 +1,121 @@
+#include "control/records.h"
+
+#include <string>
+
+#include "store/store.h"
+
+namespace morrow::control {
+
+void put_id(FutureId id, record::Id& out) {
+  out.set_scope(id.scope);
+  out.set_sequence(id.sequence);
+}
+
+FutureId read_id(const record::Id& id) { return {id.scope(), id.sequence()}; }
+
+void put_outcome(const Outcome& outcome, record::Outcome& out) {
+  out.set_version(kRecordVersion);
+  out.set_failure(static_cast<std::uint32_t>(outcome.failure));
+  out.set_bytes(outcome.bytes);
+  if (outcome.root != FutureId{}) put_id(outcome.root, *out.mutable_root());
+}
+
+OutcomePtr read_outcome(const record::Outcome& outcome) {
+  auto read = std::make_shared<Outcome>();
+  read->failure = static_cast<FailureKind>(outcome.failure());
+  read->bytes = outcome.bytes();
+  if (outcome.has_root()) read->root = read_id(outcome.root());
+  return read;
+}
+
+std::string encode_spec(const Spec& spec) {
+  record::Specification out;
+  out.set_requirements(spec.requirements.encode());
+  for (const FutureId& id : spec.dependencies) put_id(id, *out.add_dependencies());
+  out.set_max_retries(spec.max_retries);
+  out.set_retry_exceptions(spec.retry_exceptions);
+  out.set_fail_if_unschedulable(spec.fail_if_unschedulable);
+  out.set_timeout_ns(spec.timeout_ns);
+  out.set_name(spec.name);
+  out.set_program(spec.program);
+  out.set_function_key(spec.function_key);
+  out.set_session(spec.session);
+  out.set_payload(spec.payload);
+  return serialize(out);
+}
+
+SpecPtr decode_spec(std::string_view bytes) {
+  auto in = parse_record<record::Specification>(bytes);
+  auto spec = std::make_shared<Spec>();
+  spec->requirements = Resources::decode(in.requirements());
+  spec->dependencies.reserve(static_cast<std::size_t>(in.dependencies_size()));
+  for (const record::Id& id : in.dependencies()) spec->dependencies.push_back(read_id(id));
+  spec->max_retries = in.max_retries();
+  spec->retry_exceptions = in.retry_exceptions();
+  spec->fail_if_unschedulable = in.fail_if_unschedulable();
+  spec->timeout_ns = in.timeout_ns();
+  spec->name = std::move(*in.mutable_name());
+  spec->program = std::move(*in.mutable_program());
+  spec->function_key = in.function_key();
+  spec->session = in.session();
+  spec->payload = std::move(*in.mutable_payload());
+  return spec;
+}
+
+std::string encode_worker(const WorkerInfo& info) {
+  record::Worker out;
+  out.set_name(info.name);
+  out.set_host(info.host);
+  out.set_pid(info.pid);
+  out.set_socket(info.socket);
+  out.set_address(info.address);
+  out.set_total(info.total.encode());
+  out.set_used(info.used.encode());
+  out.set_executors(info.executors);
+  out.set_draining(info.draining);
+  return serialize(out);
+}
+
+WorkerInfo decode_worker(Epoch epoch, std::string_view bytes) {
+  const auto in = parse_record<record::Worker>(bytes);
+  WorkerInfo info;
+  info.epoch = epoch;
+  info.name = in.name();
+  info.host = in.host();
+  info.pid = in.pid();
+  info.socket = in.socket();
+  info.address = in.address();
+  info.total = Resources::decode(in.total());
+  info.used = Resources::decode(in.used());
+  info.executors = in.executors();
+  info.draining = in.draining();
+  return info;
+}
+
+template <typename Record>
+Record parse_record(std::string_view bytes) {
+  Record record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    throw store::StoreError("A record in the store is damaged; restore the store from a copy or start a new cluster.");
+  }
+  if (record.version() > kRecordVersion) {
+    throw store::StoreError("A record in the store is of version " + std::to_string(record.version()) +
+                            "; this program knows up to version " + std::to_string(kRecordVersion) +
+                            ". Update Morrow here.");
+  }
+  return record;
+}
+
+template record::State parse_record(std::string_view);
+template record::Specification parse_record(std::string_view);
+template record::Session parse_record(std::string_view);
+template record::Scope parse_record(std::string_view);
+template record::Worker parse_record(std::string_view);
+template record::Epoch parse_record(std::string_view);
+template record::Round parse_record(std::string_view);
+template record::InboxItem parse_record(std::string_view);
+template record::Fanout parse_record(std::string_view);
+template record::Ending parse_record(std::string_view);
+template record::Blob parse_record(std::string_view);
+
+}  // namespace morrow::control

@@ -1,0 +1,46 @@
+#include "control/round.h"
+
+#include "control/transition.h"
+
+namespace morrow::control {
+
+RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
+                        std::uint64_t attempt) {
+  RoundResult result;
+  Transition t(transaction, round.epoch);
+  const std::vector<std::string> own{keys::epoch(round.epoch), keys::round(round.epoch)};
+  transaction.prefetch(own, {});
+  if (!t.alive(round.epoch)) {
+    result.fenced = true;
+    return result;
+  }
+  const auto last = transaction.get(own[1], store::Read::kConflict);
+  if (last) {
+    const auto seen = parse_record<record::Round>(*last);
+    if (seen.number() == number) {
+      result.committed_attempt = seen.attempt();
+      return result;
+    }
+    if (seen.number() > number) {
+      throw store::StoreError("A round of this worker came after its successor; give each round a greater number.");
+    }
+  }
+  record::Round mark;
+  mark.set_number(number);
+  mark.set_attempt(attempt);
+  transaction.set(own[1], serialize(mark));
+  result.results.reserve(round.ops.size());
+  for (const Op& op : round.ops) {
+    result.results.push_back(std::visit([&](const auto& one) { return apply(t, one); }, op));
+    t.settle();
+  }
+  t.flush();
+  result.checks = std::move(t.checks);
+  result.endings = std::move(t.endings);
+  result.indexed = t.indexed;
+  result.fanouts = t.fanouts;
+  result.records = t.records;
+  return result;
+}
+
+}  // namespace morrow::control

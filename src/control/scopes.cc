@@ -1,0 +1,93 @@
+#include "control/transition.h"
+
+namespace morrow::control {
+
+ScopeEntry& Transition::scope(ScopeId id) {
+  const auto [it, fresh] = scopes_.try_emplace(id);
+  if (fresh) {
+    if (const auto value = tx.get(keys::scope(id), store::Read::kConflict)) {
+      it->second.exists = true;
+      it->second.scope = parse_record<record::Scope>(*value);
+    }
+  }
+  return it->second;
+}
+
+void Transition::save_scope(ScopeId id, ScopeEntry& entry) {
+  entry.exists = true;
+  tx.set(keys::scope(id), serialize(entry.scope));
+}
+
+bool Transition::enter_scope(const Origin& origin, ScopeId id) {
+  ScopeEntry& entry = scope(id);
+  if (entry.exists) return !entry.scope.closing();
+  if (origin.kind != Origin::Kind::kExecution || origin.claim != id) return false;
+  // The first thing that this execution submits: its claim becomes a scope. `accept` has seen that it holds its future.
+  entry.scope.set_parent(origin.future.scope);
+  put_id(origin.future, *entry.scope.mutable_owner());
+  save_scope(id, entry);
+  Entry& parent = load(origin.future);
+  parent.state.set_has_scope(true);
+  save(origin.future, parent);
+  return true;
+}
+
+bool Transition::scope_empty(ScopeId id) {
+  std::vector<store::Range> ranges{keys::children(id)};
+  for (int bucket = 0; bucket < keys::kBuckets; ++bucket) ranges.push_back(keys::scope_futures(id, bucket));
+  // Found something by snapshot: nobody needs to conflict over it.
+  for (const auto& range : ranges) {
+    if (!tx.scan(range, store::Read::kSnapshot, 1).empty()) return false;
+  }
+  for (const auto& range : ranges) {
+    if (!tx.scan(range, store::Read::kConflict, 1).empty()) return false;
+  }
+  return true;
+}
+
+void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
+  tx.clear(keys::scope(id));
+  if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id));
+  entry.exists = false;
+}
+
+void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
+  if (!entry.open()) return;
+  if (!entry.scope.session() && scope_empty(id)) {
+    remove_scope(id, entry);
+    return;
+  }
+  // The parent lists it, so that the parent's end waits for it.
+  if (!entry.scope.linked() && entry.scope.parent() != 0) {
+    tx.set(keys::child(entry.scope.parent(), id), "");
+    entry.scope.set_linked(true);
+  }
+  entry.scope.set_closing(true);
+  save_scope(id, entry);
+  record::Ending ending;
+  tx.set(keys::ending(id), serialize(ending));
+  endings.push_back(id);
+}
+
+OpResult apply(Transition& t, const op::OpenScope& op) {
+  if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  if (!t.enter_scope(op.origin, op.parent)) return verdict(Verdict::kAbsent);
+  ScopeEntry& entry = t.scope(op.scope);
+  if (entry.exists) return verdict(Verdict::kAgain);
+  entry.scope = record::Scope();
+  entry.scope.set_parent(op.parent);
+  entry.scope.set_linked(true);
+  t.tx.set(keys::child(op.parent, op.scope), "");
+  t.save_scope(op.scope, entry);
+  return {};
+}
+
+OpResult apply(Transition& t, const op::EndScope& op) {
+  if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  ScopeEntry& entry = t.scope(op.scope);
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  t.close_scope(op.scope, entry);
+  return {};
+}
+
+}  // namespace morrow::control

@@ -1,0 +1,100 @@
+#include "control/transition.h"
+
+namespace morrow::control {
+
+SessionEntry& Transition::session(SessionId id) {
+  const auto [it, fresh] = sessions_.try_emplace(id);
+  if (fresh) {
+    if (const auto value = tx.get(keys::session(id), store::Read::kConflict)) {
+      it->second.exists = true;
+      it->second.session = parse_record<record::Session>(*value);
+    }
+  }
+  return it->second;
+}
+
+Verdict Transition::accept(const Origin& origin, bool apply) {
+  switch (origin.kind) {
+    case Origin::Kind::kWorker:
+      return Verdict::kDone;
+    case Origin::Kind::kExecution: {
+      const Entry& parent = load(origin.future);
+      const bool holds = parent.exists && parent.status() == Status::kClaimed && parent.state.claim() == origin.claim &&
+                         parent.state.epoch() == self;
+      return holds ? Verdict::kDone : Verdict::kStale;
+    }
+    case Origin::Kind::kSession:
+      break;
+  }
+  SessionEntry& entry = session(origin.session);
+  if (!entry.exists || entry.session.attachment() != origin.attachment || entry.session.ending())
+    return Verdict::kStale;
+  if (origin.number <= entry.session.applied()) return Verdict::kAgain;
+  if (apply) {
+    entry.session.set_applied(origin.number);
+    entry.dirty = true;
+  }
+  return Verdict::kDone;
+}
+
+void Transition::flush() {
+  for (auto& [id, entry] : sessions_) {
+    if (entry.exists && entry.dirty) tx.set(keys::session(id), serialize(entry.session));
+    entry.dirty = false;
+  }
+}
+
+OpResult apply(Transition& t, const op::OpenSession& op) {
+  SessionEntry& entry = t.session(op.session);
+  OpResult result;
+  if (!entry.exists) {
+    if (op.reopen) return verdict(Verdict::kAbsent);
+    entry.exists = true;
+    entry.session.set_program(op.program);
+    ScopeEntry& scope = t.scope(op.session);
+    scope.scope.set_session(true);
+    t.save_scope(op.session, scope);
+    if (!op.program.empty() && t.tx.get(keys::content_header(keys::kProgram, op.program), store::Read::kConflict)) {
+      t.tx.set(keys::content_user(keys::kProgram, op.program, op.session), "");
+      t.tx.set(keys::use(op.session, keys::kProgram, op.program), "");
+    }
+  } else if (entry.session.ending()) {
+    return verdict(Verdict::kAbsent);
+  } else if (const Epoch old = entry.session.epoch(); old != 0) {
+    t.tx.clear(keys::attached(old, op.session));
+    if (old != t.self && entry.session.attachment() != op.attachment && t.alive(old)) {
+      t.tx.set(keys::inbox_moved(old, op.session, entry.session.attachment()), "");
+      t.touch(old);
+    }
+  } else {
+    t.tx.clear(keys::orphan(op.session));
+  }
+  entry.session.set_attachment(op.attachment);
+  entry.session.set_epoch(t.self);
+  entry.session.set_grace_ms(op.grace_ms);
+  entry.dirty = true;
+  t.tx.set(keys::attached(t.self, op.session), "");
+  result.applied = entry.session.applied();
+  return result;
+}
+
+OpResult apply(Transition& t, const op::EndSession& op) {
+  SessionEntry& entry = t.session(op.session);
+  if (op.origin.kind == Origin::Kind::kSession) {
+    if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  }
+  if (!entry.exists) return verdict(Verdict::kAbsent);
+  if (entry.session.ending()) return {};
+  const bool orphan = entry.session.epoch() == 0;
+  if (op.origin.kind == Origin::Kind::kWorker && (!orphan || entry.session.attachment() != op.attachment)) {
+    return verdict(Verdict::kStale);
+  }
+  if (orphan) t.tx.clear(keys::orphan(op.session));
+  if (!orphan) t.tx.clear(keys::attached(entry.session.epoch(), op.session));
+  entry.session.set_ending(true);
+  entry.dirty = true;
+  t.close_scope(op.session, t.scope(op.session));
+  return {};
+}
+
+}  // namespace morrow::control

@@ -1,0 +1,67 @@
+#include "control/transition.h"
+
+namespace morrow::control {
+namespace {
+
+OpResult submit_ended(Transition& t, const op::Submit& op, Entry& entry) {
+  // It ran ahead of the commit: one record, and nothing else of its own.
+  const Outcome& outcome = *op.outcome;
+  Status status = Status::kFailed;
+  if (outcome.ok()) status = Status::kRealized;
+  if (outcome.failure == FailureKind::kCancelled) status = Status::kCancelled;
+  entry.state.set_status(static_cast<std::uint32_t>(status));
+  put_outcome(outcome, *entry.state.mutable_outcome());
+  t.save(op.id, entry);
+  return finished(op.outcome);
+}
+
+OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& failure) {
+  entry.state.set_status(static_cast<std::uint32_t>(Status::kFailed));
+  put_outcome(failure, *entry.state.mutable_outcome());
+  t.save(id, entry);
+  return finished(std::make_shared<Outcome>(failure));
+}
+
+/// The last step of a submit whose specification and dependencies were written ahead.
+OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim claim) {
+  // A dependency may end right now, and its check find `building`: the read of the first need conflicts with the last
+  // one's going.
+  if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
+    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.save(op.id, entry);
+    return verdict(Verdict::kWaiting);
+  }
+  return t.make_ready(op.id, entry, op.spec, claim);
+}
+
+}  // namespace
+
+OpResult apply(Transition& t, const op::Submit& op) {
+  if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
+  if (!t.enter_scope(op.origin, op.id.scope)) return verdict(Verdict::kAbsent);
+  const Claim claim = op.how == op::Submit::How::kClaim ? op.claim : 0;
+  Entry& entry = t.load(op.id);
+  if (entry.exists) {
+    if (entry.status() == Status::kBuilding) return submit_built(t, op, entry, claim);
+    return entry.final() ? finished(entry) : verdict(Verdict::kAgain);
+  }
+  entry.state = record::State();
+  if (op.how == op::Submit::How::kEnded) return submit_ended(t, op, entry);
+
+  const auto dependencies = distinct(op.spec->dependencies);
+  std::size_t missing = 0;
+  if (const auto failure = t.link(op.id, dependencies, 0, dependencies.size(), missing)) {
+    return submit_failed(t, op.id, entry, *failure);
+  }
+  entry.state.set_dependencies(static_cast<std::uint32_t>(dependencies.size()));
+  entry.state.set_shape(op.spec->requirements.encode());
+  t.write_spec(op.id, entry, encode_spec(*op.spec));
+  if (missing != 0) {
+    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.save(op.id, entry);
+    return verdict(Verdict::kWaiting);
+  }
+  return t.make_ready(op.id, entry, op.spec, claim);
+}
+
+}  // namespace morrow::control

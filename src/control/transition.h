@@ -1,0 +1,191 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "control/keys.h"
+#include "control/records.h"
+#include "control/round.h"
+#include "control/types.h"
+#include "store/store.h"
+
+namespace morrow::control {
+
+/// Bounds that keep a transaction well under 1 MB.
+inline constexpr std::size_t kAroundLimit = 100;           ///< neighbours served at once; more are left to a fan-out
+inline constexpr std::size_t kUnpinLimit = 64;             ///< dependencies let go at once; more are left to a fan-out
+inline constexpr std::size_t kInboxBytes = 300'000;        ///< copies of a value posted at once
+inline constexpr std::size_t kSpecPartBytes = 64'000;      ///< of a specification under one key
+inline constexpr std::size_t kBuildingBytes = 300'000;     ///< a specification over this is written ahead, in chunks
+inline constexpr std::size_t kBuildingDependencies = 200;  ///< more dependencies are linked ahead, in chunks
+inline constexpr int kReapLimit = 50;                      ///< futures freed in passing by one operation
+
+/// A future as the transaction sees it: read once, written through.
+struct Entry {
+  bool exists = false;
+  bool counted = false;
+  record::State state;
+
+  Status status() const { return status_of(state); }
+  bool final() const { return exists && is_final(state); }
+};
+
+struct ScopeEntry {
+  bool exists = false;
+  record::Scope scope;
+  bool open() const { return exists && !scope.closing(); }
+};
+
+struct SessionEntry {
+  bool exists = false;
+  bool dirty = false;
+  record::Session session;
+};
+
+/// Who stands around a future: read in one conflicting scan of its own prefix.
+struct Around {
+  std::vector<Epoch> waiters;
+  std::vector<FutureId> dependents;
+  std::vector<FutureId> needs;
+  bool complete = true;  ///< false: the scan met its limit
+};
+
+/// The working set of one transaction: what it read, and the moves that all transitions are made of. Lives as long as
+/// the transaction.
+class Transition {
+ public:
+  /// `self` is the worker on whose behalf it runs: its lists take the checks and fan-outs.
+  Transition(store::Transaction& transaction, Epoch worker) : tx(transaction), self(worker) {}
+  Transition(const Transition&) = delete;
+  Transition& operator=(const Transition&) = delete;
+
+  store::Transaction& tx;
+  const Epoch self;
+
+  // What happened, for RoundResult.
+  std::vector<FutureId> checks;
+  std::vector<ScopeId> endings;
+  bool indexed = false;
+  bool fanouts = false;
+  std::uint32_t records = 0;
+
+  // ---- workers ----
+  /// True while `epoch` lives (a conflicting read: its burial makes this transaction fail).
+  bool alive(Epoch epoch);
+  /// Wakes a living worker.
+  void touch(Epoch epoch);
+
+  // ---- futures (futures.cc) ----
+  Entry& load(FutureId id);
+  Around around(FutureId id);
+  void save(FutureId id, Entry& entry);
+  /// Removes a final future that nobody needs: its state, specification, and the scope it adopted when that is empty.
+  void erase(FutureId id, Entry& entry);
+  SpecPtr spec(FutureId id, const record::State& state);
+  void write_spec(FutureId id, Entry& entry, const std::string& bytes);
+  void clear_spec(FutureId id, Entry& entry);
+  void enter_index(FutureId id, Entry& entry);
+  void leave_index(Entry& entry);
+  void hold(FutureId id, Entry& entry, Claim claim);
+  /// Ends the claim of a claimed future, and its scope; with `adopt` the future's own scope takes that over.
+  void drop_claim(FutureId id, Entry& entry, bool adopt);
+
+  // ---- ends (finish.cc) ----
+  /// Makes the future final: who waits is told, dependents are checked, its own dependencies let go. Frees it when it
+  /// was released.
+  void finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt = false);
+  /// Tells the worker that runs it.
+  void tell_holder(FutureId id, const Entry& entry);
+  void post_ended(Epoch waiter, FutureId id, const record::State& state);
+  void post_check(FutureId dependent, FutureId dependency, bool failed);
+  /// Lets go of a dependency; when that was the last use of a released one, it is freed by `settle`.
+  void unpin(FutureId dependent, FutureId dependency);
+  /// Frees what `unpin` left without use. At the end of each operation.
+  void settle();
+  /// Frees a released future when nobody needs it any more.
+  void reap(FutureId id);
+  /// One chunk of a fan-out. True when more is left.
+  bool fan_out(FutureId id);
+
+  // ---- dependencies (dependencies.cc) ----
+  /// The failure that a future gets from a dependency that failed or is gone; nothing when that is unfinished or
+  /// realized.
+  std::optional<Outcome> failure_of(FutureId dependency, const Entry& entry);
+  /// All a run of `id` needs; or, as `failure`, why it can't run.
+  std::optional<Runnable> assemble(FutureId id, const Entry& entry, const SpecPtr& spec,
+                                   std::optional<Outcome>& failure);
+  /// Edges and needs to some dependencies. Gives the failure of one that failed (then nothing was linked), and adds to
+  /// `missing`.
+  std::optional<Outcome> link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
+                              std::size_t end, std::size_t& missing);
+  /// A future with nothing missing: claimed here with `claim`, or indexed when that is 0. Fails it when it can't run.
+  OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim);
+  OpResult check(FutureId id, Claim claim);
+
+  // ---- sessions and scopes (sessions.cc, scopes.cc) ----
+  SessionEntry& session(SessionId id);
+  /// Passes or refuses what `origin` asks; with `apply` its number is used up.
+  Verdict accept(const Origin& origin, bool apply = true);
+  ScopeEntry& scope(ScopeId id);
+  void save_scope(ScopeId id, ScopeEntry& entry);
+  /// True when `scope` takes new futures and scopes; the scope of the origin's own claim is made when it is missing.
+  bool enter_scope(const Origin& origin, ScopeId scope);
+  bool scope_empty(ScopeId id);
+  /// Ends a scope: at once when it is empty, else it is marked and listed for ending_step.
+  void close_scope(ScopeId id, ScopeEntry& entry);
+  void remove_scope(ScopeId id, ScopeEntry& entry);
+
+  /// Writes what is gathered: the sessions' applied numbers.
+  void flush();
+
+ private:
+  std::unordered_map<FutureId, Entry> futures_;
+  std::unordered_map<ScopeId, ScopeEntry> scopes_;
+  std::unordered_map<SessionId, SessionEntry> sessions_;
+  std::unordered_map<Epoch, bool> alive_;
+  std::unordered_set<Epoch> touched_;
+  std::vector<FutureId> loose_;
+  int reaped_ = 0;
+  bool defer_ = false;
+};
+
+OpResult apply(Transition& t, const op::OpenSession& op);
+OpResult apply(Transition& t, const op::Submit& op);
+OpResult apply(Transition& t, const op::End& op);
+OpResult apply(Transition& t, const op::Relinquish& op);
+OpResult apply(Transition& t, const op::Await& op);
+OpResult apply(Transition& t, const op::Unawait& op);
+OpResult apply(Transition& t, const op::Release& op);
+OpResult apply(Transition& t, const op::Cancel& op);
+OpResult apply(Transition& t, const op::OpenScope& op);
+OpResult apply(Transition& t, const op::EndScope& op);
+OpResult apply(Transition& t, const op::EndSession& op);
+OpResult apply(Transition& t, const op::Check& op);
+OpResult apply(Transition& t, const op::Drain& op);
+OpResult apply(Transition& t, const op::Publish& op);
+
+inline OpResult verdict(Verdict verdict) {
+  OpResult result;
+  result.verdict = verdict;
+  return result;
+}
+inline OpResult finished(OutcomePtr outcome) {
+  OpResult result;
+  result.verdict = Verdict::kFinished;
+  result.outcome = std::move(outcome);
+  return result;
+}
+inline OpResult finished(const Entry& entry) { return finished(read_outcome(entry.state.outcome())); }
+
+/// The distinct futures of `ids`, in order.
+std::vector<FutureId> distinct(const std::vector<FutureId>& ids);
+
+/// Whether a submit is written ahead in chunks, and the chunks: 0, 1, … in transactions of their own. False when there
+/// is none left.
+bool needs_building(const op::Submit& op);
+bool build(Transition& t, const op::Submit& op, std::size_t step);
+
+}  // namespace morrow::control
