@@ -14,8 +14,8 @@
 #include <morrow/options.h>
 
 /// The seam between the templates in the public headers and the library behind them: everything here is
-/// untyped bytes. Users have no reason to call it. All functions are thread-safe, work the same in the driver and inside a
-/// task, and throw morrow::SessionError when the process has no open Session.
+/// untyped bytes. Users have no reason to call it. All functions are thread-safe, work the same in the driver and
+/// inside a task, and throw morrow::SessionError when the process has no open Session.
 namespace morrow::detail {
 
 /// The identity of a future: the scope it was born in, and its number there.
@@ -44,13 +44,14 @@ struct Invocation {
 /// What a task gives back.
 struct Result {
   Bytes bytes;  ///< the serialized value; empty for void
-  /// False only when the value provably holds no future (numbers, strings, containers of them): then what the task submitted and
-  /// did not hand out is freed with it. A type copied as bytes that could hide a Future counts as one that may.
+  /// False only when the value provably holds no future (numbers, strings, containers of them): then what the task
+  /// submitted and did not hand out is freed with it. A type copied as bytes that could hide a Future counts as one
+  /// that may.
   bool may_hold_futures = true;
 };
 
-/// A task's entry: an instantiation of a template in the user's program, named on other machines by module and offset. Fills
-/// `result`; what the function throws goes through it.
+/// A task's entry: an instantiation of a template in the user's program, named on other machines by module and offset.
+/// Fills `result`; what the function throws goes through it.
 using Invoker = void (*)(const Invocation& invocation, Result& result);
 
 /// A call as `submit` packs it.
@@ -82,8 +83,10 @@ std::vector<Value> get_all(std::span<const FutureId> ids);
 
 bool ready(FutureId id);
 
-/// Waits until at least `count` of `ids` are finished (values or failures) or the timeout is over. Returns for each whether it is finished.
-std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count, std::optional<std::chrono::nanoseconds> timeout);
+/// Waits until at least `count` of `ids` are finished (values or failures) or the timeout is over. Returns for each
+/// whether it is finished.
+std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count,
+                       std::optional<std::chrono::nanoseconds> timeout);
 
 void release(FutureId id);
 void cancel(FutureId id);

@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <boost/pfr/core.hpp>
+
+#include <morrow/detail/aggregate.h>
+#include <morrow/detail/archive.h>
+#include <morrow/detail/pack.h>
+
+/// Finds out whether a type can be sent to another process, before any archive touches it, so that the compiler says
+/// one sentence and not a page.
+namespace morrow::detail {
+
+enum class Problem { kNone, kPointer, kView, kNoDefault, kAggregate, kUnknown };
+
+template <Problem P, class T>
+struct Verdict {
+  static constexpr Problem problem = P;
+  using type = T;
+};
+using Fine = Verdict<Problem::kNone, void>;
+
+/// The types that T is made of, when cereal's functions for T just pass its parts on.
+template <class T>
+struct Parts {
+  using type = void;
+};
+template <class A, class B>
+struct Parts<std::pair<A, B>> {
+  using type = TypeList<A, B>;
+};
+template <class... T>
+struct Parts<std::tuple<T...>> {
+  using type = TypeList<T...>;
+};
+template <class... T>
+struct Parts<std::variant<T...>> {
+  using type = TypeList<T...>;
+};
+template <class T, class D>
+requires(!std::is_polymorphic_v<T>) struct Parts<std::unique_ptr<T, D>> {
+  using type = TypeList<T>;
+};
+template <class T>
+requires(!std::is_polymorphic_v<T>) struct Parts<std::shared_ptr<T>> {
+  using type = TypeList<T>;
+};
+template <class T>
+requires(requires { typename T::value_type; } && !std::is_same_v<typename T::value_type, T> &&
+         !cereal::traits::has_member_serialize<T, OutArchive>::value &&
+         !cereal::traits::has_member_save<T, OutArchive>::value) struct Parts<T> {
+  using type = TypeList<typename T::value_type>;
+};
+
+template <class T>
+struct IsPointerLike : std::bool_constant<std::is_pointer_v<T> || std::is_member_pointer_v<T> ||
+                                          std::is_null_pointer_v<T> || std::is_reference_v<T>> {};
+
+template <class T, class... Seen>
+constexpr auto inspect();
+
+template <class SeenList, class... Rest>
+struct InspectAll {
+  static constexpr auto run() { return Fine{}; }
+};
+template <class... Seen, class First, class... Rest>
+struct InspectAll<TypeList<Seen...>, First, Rest...> {
+  static constexpr auto run() {
+    using Found = decltype(inspect<First, Seen...>());
+    if constexpr (Found::problem != Problem::kNone)
+      return Found{};
+    else
+      return InspectAll<TypeList<Seen...>, Rest...>::run();
+  }
+};
+
+template <class T, class... Seen, class... Types>
+constexpr auto inspect_types(TypeList<Types...>) {
+  return InspectAll<TypeList<T, Seen...>, Types...>::run();
+}
+
+template <class T, class... Seen, std::size_t... I>
+constexpr auto inspect_fields(std::index_sequence<I...>) {
+  return InspectAll<TypeList<T, Seen...>, boost::pfr::tuple_element_t<I, T>...>::run();
+}
+
+/// Whether T and all its parts can be sent; the first part that cannot. `Seen` ends the walk of recursive types.
+template <class Given, class... Seen>
+constexpr auto inspect() {
+  using T = std::remove_cv_t<Given>;
+  if constexpr (IsPointerLike<T>::value) {
+    return Verdict<Problem::kPointer, T>{};
+  } else if constexpr (std::is_void_v<T> || AnyFuture<T> || (std::is_same_v<T, Seen> || ...)) {
+    return Fine{};
+  } else if constexpr (std::is_array_v<T>) {
+    return inspect<std::remove_all_extents_t<T>, Seen...>();
+  } else if constexpr (Raw<T>) {
+    return Fine{};
+  } else if constexpr (CerealKnows<T>) {
+    if constexpr (cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 1 ||
+                  cereal::traits::detail::count_input_serializers<T, InArchive>::value != 1)
+      return Verdict<Problem::kUnknown, T>{};
+    else if constexpr (!std::is_void_v<typename Parts<T>::type>)
+      return inspect_types<T, Seen...>(typename Parts<T>::type{});
+    else if constexpr (!std::is_default_constructible_v<T>)
+      return Verdict<Problem::kNoDefault, T>{};
+    else
+      return Fine{};
+  } else if constexpr (is_plain_aggregate<T>()) {
+    return inspect_fields<T, Seen...>(std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
+  } else if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) {
+    return Verdict<Problem::kAggregate, T>{};
+  } else if constexpr (std::is_trivially_copyable_v<T>) {
+    return Verdict<Problem::kView, T>{};
+  } else {
+    return Verdict<Problem::kUnknown, T>{};
+  }
+}
+
+/// Its instantiation is what names the type in the compiler's message.
+template <class Type, Problem P>
+struct CannotBeSent {
+  static_assert(
+      P != Problem::kPointer,
+      "morrow: a pointer or a reference cannot be sent to another process (the type named above as CannotBeSent<...>): "
+      "send the value itself, a std::string, a container or a std::unique_ptr");
+  static_assert(
+      P != Problem::kView,
+      "morrow: this type (named above as CannotBeSent<...>) may refer to memory of this process: send what it refers "
+      "to, "
+      "a std::string for a std::string_view, a std::vector for a span; or, if it holds only values, add to it: "
+      "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+  static_assert(P != Problem::kNoDefault,
+                "morrow: this type (named above as CannotBeSent<...>) needs a default constructor to be received");
+  static_assert(P != Problem::kAggregate,
+                "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array or a field with no "
+                "default, so "
+                "its fields cannot be found by themselves; add to it: "
+                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+  static_assert(P != Problem::kUnknown,
+                "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
+                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+  static constexpr bool value = P == Problem::kNone;
+};
+template <class Type>
+struct CannotBeSent<Type, Problem::kNone> {
+  static constexpr bool value = true;
+};
+
+/// True, or a compile error that names the part of T that cannot be sent and says what to do.
+template <class T>
+constexpr bool check_sendable() {
+  using Found = decltype(inspect<T>());
+  return CannotBeSent<typename Found::type, Found::problem>::value;
+}
+
+}  // namespace morrow::detail

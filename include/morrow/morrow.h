@@ -1,0 +1,16 @@
+#pragma once
+
+/// All of Morrow. The headers can be included one by one too.
+#include <morrow/error.h>
+#include <morrow/executor.h>
+#include <morrow/future.h>
+#include <morrow/literals.h>
+#include <morrow/options.h>
+#include <morrow/pointer_free.h>
+#include <morrow/scope.h>
+#include <morrow/serialize.h>
+#include <morrow/session.h>
+#include <morrow/submit.h>
+#include <morrow/unchecked.h>
+#include <morrow/version.h>
+#include <morrow/wait.h>

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+namespace morrow {
+
+namespace detail {
+
+template <std::size_t N>
+struct RawBytes {
+  unsigned char data[N];
+};
+
+// g++ takes no scalar as the target of a bit_cast in a requirement, hence the struct around it.
+template <class T>
+struct Held {
+  T value;
+};
+
+}  // namespace detail
+
+/// True when the compiler can prove that `T` is plain bytes that mean the same in another process: trivially copyable,
+/// and no pointer, reference or union anywhere inside, captures of closures included. It decides by trying to make a T
+/// from zero bytes in a constant expression, which the language forbids for exactly those. What it cannot prove
+/// (std::optional, unions) is false.
+template <class T>
+concept PointerFree = std::is_trivially_copyable_v<T> && requires {
+  typename std::bool_constant<(static_cast<void>(__builtin_bit_cast(detail::Held<T>, detail::RawBytes<sizeof(T)>{})),
+                               true)>;
+};
+
+}  // namespace morrow

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include <cereal/types/array.hpp>
+#include <cereal/types/deque.hpp>
+#include <cereal/types/list.hpp>
+#include <cereal/types/map.hpp>
+#include <cereal/types/memory.hpp>
+#include <cereal/types/optional.hpp>
+#include <cereal/types/set.hpp>
+#include <cereal/types/string.hpp>
+#include <cereal/types/tuple.hpp>
+#include <cereal/types/unordered_map.hpp>
+#include <cereal/types/unordered_set.hpp>
+#include <cereal/types/utility.hpp>
+#include <cereal/types/variant.hpp>
+#include <cereal/types/vector.hpp>
+
+#include <morrow/detail/archive.h>
+#include <morrow/detail/archive_impl.h>
+#include <morrow/detail/core.h>
+#include <morrow/detail/sendable.h>
+
+/// How values become bytes. What can be sent: numbers, enumerations, every type of plain bytes with no pointer in it,
+/// plain structs of what can be sent, the containers and vocabulary types of std, Future<T>, and every class with a
+/// member `template <class Archive> void serialize(Archive& archive) { archive(field, ...); }` (or whatever else cereal
+/// takes).
+namespace morrow {
+
+namespace detail {
+
+/// Reads one value, whether or not it has a default constructor.
+template <class T>
+T decode_from(InArchive& archive) {
+  if constexpr (Raw<T>) {
+    return archive.take_raw<T>();
+  } else {
+    T value{};
+    try {
+      archive(value);
+    } catch (const cereal::Exception& error) {
+      throw DecodeError(error.what());
+    }
+    return value;
+  }
+}
+
+/// Reads the one value that `bytes` hold. \throws DecodeError
+template <class T>
+T decode(ByteView bytes) {
+  InArchive archive(bytes);
+  T value = decode_from<T>(archive);
+  if (archive.left() != 0) throw DecodeError("a serialized value has bytes left over");
+  return value;
+}
+
+}  // namespace detail
+
+/// The bytes of `value`, as Morrow sends it. They are only good for the same build of the same program.
+template <class T>
+std::vector<std::byte> serialize_value(const T& value) {
+  std::vector<std::byte> bytes;
+  if constexpr (detail::check_sendable<T>()) {
+    detail::OutArchive archive(bytes);
+    archive(value);
+  }
+  return bytes;
+}
+
+/// The value whose bytes `serialize_value` gave. \throws DecodeError when they are not those of a T
+template <class T>
+T deserialize_value(std::span<const std::byte> bytes) {
+  static_assert(detail::check_sendable<T>());
+  return detail::decode<T>(bytes);
+}
+
+}  // namespace morrow

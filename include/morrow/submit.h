@@ -1,0 +1,214 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <source_location>
+#include <span>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <morrow/detail/call.h>
+#include <morrow/detail/checks.h>
+#include <morrow/detail/core.h>
+#include <morrow/future.h>
+#include <morrow/options.h>
+#include <morrow/unchecked.h>
+
+namespace morrow {
+
+namespace detail {
+
+template <class F>
+struct CallableTraits {
+  using type = F;
+  static constexpr bool unchecked = false;
+};
+template <class F>
+struct CallableTraits<Unchecked<F>> {
+  using type = F;
+  static constexpr bool unchecked = true;
+};
+
+template <class F>
+concept NotOptions = !std::is_same_v<std::remove_cvref_t<F>, Options>;
+
+/// Whether a pointer to a member function holds an address of code; that of a virtual one is an index.
+inline bool holds_code_address(const std::byte* pointer_to_member) {
+  std::uintptr_t words[2];
+  std::memcpy(words, pointer_to_member, sizeof words);
+#if defined(__aarch64__) || defined(__arm__)
+  return (words[1] & 1) == 0;
+#else
+  return (words[0] & 1) == 0;
+#endif
+}
+
+/// Appends one argument as the type that the executor decodes, or notes it as a dependency.
+template <class Rule, class A>
+void pack_argument(OutArchive& out, std::vector<FutureId>& dependencies, A&& argument) {
+  if constexpr (AnyFuture<A>) {
+    if (!argument.valid())
+      throw std::invalid_argument("submit: an argument is an empty Future: assign to it what submit returned");
+  }
+  if constexpr (Rule::dependency) {
+    dependencies.push_back(argument.id());
+  } else if constexpr (std::is_same_v<std::remove_cvref_t<A>, typename Rule::Stored>) {
+    out(argument);
+  } else {
+    const auto converted = static_cast<typename Rule::Stored>(std::forward<A>(argument));
+    out(converted);
+  }
+}
+
+template <class F, class... Rules, class... A>
+auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& options, std::source_location where,
+                     F callable, A&&... arguments) {
+  using Typed = CallOf<F, Rules...>;
+  using Output = typename decltype(CheckedCall<Typed>::result())::type;
+  if constexpr (CheckedCall<Typed>::check() && check_sendable<Output>()) {
+    alignas(F) std::byte closure[sizeof(F)]{};
+    if constexpr (!std::is_empty_v<F>) {
+      std::memcpy(closure, &callable, sizeof(F));
+      __builtin_clear_padding(reinterpret_cast<F*>(closure));  // it holds stale bytes, addresses among them
+    }
+    std::size_t code_pointer = 0;
+    Call call;
+    if constexpr (kIsFunctionPointer<F> || std::is_member_pointer_v<F>) {
+      if (callable == nullptr) throw std::invalid_argument("submit: the function is a null pointer");
+      if constexpr (kIsFunctionPointer<F>) call.code_pointers = std::span(&code_pointer, 1);
+      if constexpr (std::is_member_function_pointer_v<F>) {
+        if (holds_code_address(closure)) call.code_pointers = std::span(&code_pointer, 1);
+      }
+    }
+    OutArchive out(call.arguments);
+    std::vector<FutureId> dependencies;
+    (pack_argument<Rules>(out, dependencies, std::forward<A>(arguments)), ...);
+    call.invoker = &Typed::run;
+    call.closure = ByteView(closure, Typed::closure_size());
+    call.dependencies = dependencies;
+    call.handles = out.futures();
+    call.function_name = kTypeName<F>.data();
+    return Submitted<Output>(submit(std::move(call), options, where));
+  } else {
+    return Submitted<Output>();
+  }
+}
+
+template <class F, class... A>
+auto submit_call(const Options& options, std::source_location where, F&& function, A&&... arguments) {
+  using Given = std::decay_t<F>;
+  using Callable = typename CallableTraits<Given>::type;
+  if constexpr (check_callable<Callable, CallableTraits<Given>::unchecked>()) {
+    using Typed = typename MakeCall<Callable, std::index_sequence_for<A...>, A...>::type;
+    if constexpr (CallableTraits<Given>::unchecked)
+      return pack_and_submit(std::type_identity<Typed>{}, options, where, Callable(function.function),
+                             std::forward<A>(arguments)...);
+    else
+      return pack_and_submit(std::type_identity<Typed>{}, options, where, Callable(std::forward<F>(function)),
+                             std::forward<A>(arguments)...);
+  } else if constexpr (Signature<Callable>::known) {
+    return Submitted<typename PlainFuture<std::decay_t<typename Signature<Callable>::result>>::type>();
+  } else {
+    return Submitted<void>();
+  }
+}
+
+/// What a call without options is submitted with.
+inline const Options& default_options() {
+  static const Options options;
+  return options;
+}
+
+}  // namespace detail
+
+/// Has `function(arguments...)` computed somewhere in the cluster, and returns the future of its value at once: up to
+/// eight arguments, after Options in braces if wanted.
+///
+/// The function may be a lambda (generic ones too), a function, an object with operator(), or a member function, whose
+/// object is the first argument and travels by value. It may capture plain values and futures; the compiler refuses
+/// pointers and references. Arguments and results travel as bytes (see serialize.h), arguments as the types of the
+/// parameters: a `const char*` given for a std::string is a std::string, an int for a double a double. Parameters may
+/// be taken in any way; one taken by non-const reference is the task's own copy.
+///
+/// A parameter of type `Future<T>` gets the handle. A parameter of type T that is given a Future<T> gets its value, and
+/// the task starts when that is there. A parameter of a generic lambda always gets the value. Futures inside containers
+/// are handles.
+///
+/// A function that returns a reference gives a future of the value; one that returns a Future<T> a Future<Future<T>>.
+///
+/// Thread-safe. Waits only while too much is submitted and not acknowledged yet.
+/// \throws SessionError; std::invalid_argument for options that make no sense and for functions of system libraries;
+/// TooLargeError
+template <detail::NotOptions F>
+auto submit(F&& function, std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function));
+}
+
+// The location must be the last parameter, so a parameter pack cannot be used: an overload for each number of
+// arguments.
+
+template <detail::NotOptions F, class A1>
+auto submit(F&& function, A1&& a1, std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1));
+}
+
+template <detail::NotOptions F, class A1, class A2>
+auto submit(F&& function, A1&& a1, A2&& a2, std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4,
+            std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4, class A5>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5,
+            std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4, class A5, class A6>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6,
+            std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5),
+                             std::forward<A6>(a6));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4, class A5, class A6, class A7>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6, A7&& a7,
+            std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5),
+                             std::forward<A6>(a6), std::forward<A7>(a7));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4, class A5, class A6, class A7, class A8>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6, A7&& a7, A8&& a8,
+            std::source_location where = std::source_location::current()) {
+  return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
+                             std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5),
+                             std::forward<A6>(a6), std::forward<A7>(a7), std::forward<A8>(a8));
+}
+
+/// The same with options: `morrow::submit({.cpus = 0.5, .timeout = 30s}, f, x)`.
+template <detail::NotOptions F, class... A>
+auto submit(const Options& options, F&& function, A&&... arguments) {
+  return detail::submit_call(options, options.where, std::forward<F>(function), std::forward<A>(arguments)...);
+}
+
+}  // namespace morrow
