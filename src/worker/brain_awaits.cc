@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <utility>
+
+#include "worker/brain_impl.h"
+#include "worker/failures.h"
+
+namespace morrow::worker {
+
+namespace op = control::op;
+
+void Brain::Impl::await(Time now, const Waiter& who, AwaitRequest request) {
+  auto state = std::make_shared<AwaitState>();
+  state->who = who;
+  const auto count = static_cast<std::uint32_t>(request.ids.size());
+  if (request.need == 0 || request.need > count) request.need = count;
+  state->missing = request.need;
+  state->answered.assign(count, false);
+  state->request = std::move(request);
+  awaits_[{who, state->request.token}] = state;
+
+  Executor* executor = nullptr;
+  Frame* frame = who.executor != 0 ? frame_of(who, state->request.claim, &executor) : nullptr;
+  state->lends = frame != nullptr && !state->request.poll;
+
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const control::FutureId id = state->request.ids[index];
+    if (const control::OutcomePtr outcome = recall(id)) {
+      answer(now, state, index, outcome, false);
+      continue;
+    }
+    const auto task = tasks_.find(id);
+    const bool here = task != tasks_.end();
+    if (here && state->request.poll) {
+      // A false ready() counts as a short await: who asks in a loop gets what it asks for run.
+      if (who.executor != 0) want(now, id);
+      answer(now, state, index, nullptr, true);
+      continue;
+    }
+    Awaited& awaited = awaited_[id];
+    if (awaited.registered && state->request.poll) {
+      if (who.executor != 0) want(now, id);
+      answer(now, state, index, nullptr, true);
+      continue;
+    }
+    awaited.waiters.emplace_back(state, index);
+    if (!here && !awaited.registered && !awaited.asked) {
+      awaited.asked = true;
+      push(now, op::Await{id}, nullptr, true);
+    }
+  }
+  if (state->missing == 0) return;  // answered from memory: nothing is lent
+  if (!state->lends) return;
+  // What a waiting task needs is started first; the latest goes first, so that recursion goes depth first.
+  for (auto id = state->request.ids.rbegin(); id != state->request.ids.rend(); ++id) want(now, *id);
+  if (!frame->is_lent) lend(now, *executor, *frame, state->request.hosts);
+}
+
+void Brain::Impl::want(Time now, control::FutureId id) {
+  (void)now;
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end()) {
+    if (const auto awaited = awaited_.find(id); awaited != awaited_.end() && awaited->second.registered) by_id_.insert(id);
+    return;
+  }
+  const TaskPtr& task = found->second;
+  if (task->wanted) return;
+  task->wanted = true;
+  if (task->place == Task::Place::kBacklog) wanted_.push_front(task);
+}
+
+void Brain::Impl::lend(Time now, Executor& executor, Frame& frame, bool hosts) {
+  frame.lent = Ledger::lendable(frame.held);
+  ledger_.give(frame.lent);
+  frame.is_lent = true;
+  frame.hosts = hosts;
+  frame.ran += now - frame.running_since;
+  ++counters_.lent;
+  revoke_queued(now, executor);
+}
+
+void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome, bool pending) {
+  if (state->answered[index]) return;
+  state->answered[index] = true;
+  if (state->missing > 0) --state->missing;
+  action::Ready ready;
+  ready.to = state->who;
+  ready.token = state->request.token;
+  ready.index = index;
+  ready.id = state->request.ids[index];
+  ready.pending = pending;
+  ready.with_value = state->request.values || (outcome && !outcome->ok());
+  ready.outcome = outcome;
+  const bool all = std::all_of(state->answered.begin(), state->answered.end(), [](bool answered) { return answered; });
+  if (all) awaits_.erase({state->who, state->request.token});
+
+  Executor* executor = nullptr;
+  Frame* frame = state->lends ? frame_of(state->who, state->request.claim, &executor) : nullptr;
+  if (state->missing > 0 || frame == nullptr || !frame->is_lent) {
+    act(std::move(ready));
+    return;
+  }
+  // The answer that lets a waiting task go on is given when the task has its slot again.
+  const bool first = state->held_back.empty();
+  state->held_back.push_back(std::move(ready));
+  if (first) resume_.emplace_back(state, now);
+}
+
+void Brain::Impl::deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome) {
+  const auto found = awaited_.find(id);
+  if (found == awaited_.end()) return;
+  const auto waiters = std::move(found->second.waiters);
+  awaited_.erase(found);
+  by_id_.erase(id);
+  for (const auto& [state, index] : waiters) answer(now, state, index, outcome, false);
+}
+
+void Brain::Impl::unawait(Time now, const Waiter& who, std::uint64_t token) {
+  const auto found = awaits_.find({who, token});
+  if (found == awaits_.end()) return;
+  const AwaitPtr state = found->second;
+  awaits_.erase(found);
+  for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
+  if (!state->lends || !state->held_back.empty()) return;
+  Executor* executor = nullptr;
+  Frame* frame = frame_of(who, state->request.claim, &executor);
+  if (frame == nullptr || !frame->is_lent) return;
+  // The task goes on already (its time was over): take its slot back, oversubscribed if need be.
+  ledger_.take(frame->lent);
+  frame->is_lent = false;
+  frame->running_since = now;
+}
+
+void Brain::Impl::remove_waiter(Time now, control::FutureId id, const AwaitPtr& state) {
+  const auto found = awaited_.find(id);
+  if (found == awaited_.end()) return;
+  auto& waiters = found->second.waiters;
+  waiters.erase(std::remove_if(waiters.begin(), waiters.end(), [&](const auto& waiter) { return waiter.first == state; }), waiters.end());
+  if (!waiters.empty()) return;
+  if (found->second.registered || found->second.asked) push(now, op::Unawait{id}, nullptr, false);
+  awaited_.erase(found);
+  by_id_.erase(id);
+}
+
+void Brain::Impl::drop_awaits(Time now, const Waiter& who) {
+  auto next = awaits_.lower_bound({who, 0});
+  while (next != awaits_.end() && next->first.first == who) {
+    const AwaitPtr state = next->second;
+    next = awaits_.erase(next);
+    for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
+  }
+  resume_.erase(std::remove_if(resume_.begin(), resume_.end(), [&](const auto& entry) { return entry.first->who == who; }), resume_.end());
+}
+
+bool Brain::Impl::try_resume(Time now, const AwaitPtr& state, Time since) {
+  Executor* executor = nullptr;
+  Frame* frame = frame_of(state->who, state->request.claim, &executor);
+  if (frame != nullptr && frame->is_lent) {
+    if (frame != &executor->frames.back()) return false;  // a nested run goes on above it
+    if (!ledger_.fits(frame->lent)) {
+      const bool late = now - since >= setup_.knobs.resume_after;
+      if (!late || ledger_.cpu_oversubscribed() >= ledger_.total().cpu_milli) return false;
+      ++counters_.resumed_late;
+    }
+    ledger_.take(frame->lent);
+    frame->is_lent = false;
+    frame->running_since = now;
+  }
+  for (action::Ready& ready : state->held_back) act(std::move(ready));
+  state->held_back.clear();
+  return true;
+}
+
+void Brain::Impl::resume(Time now) {
+  for (auto entry = resume_.begin(); entry != resume_.end();) {
+    entry = try_resume(now, entry->first, entry->second) ? resume_.erase(entry) : entry + 1;
+  }
+}
+
+void Brain::await(Time now, const Waiter& who, AwaitRequest request) { impl_->await(now, who, std::move(request)); }
+void Brain::unawait(Time now, const Waiter& who, std::uint64_t token) { impl_->unawait(now, who, token); }
+
+}  // namespace morrow::worker
