@@ -82,7 +82,8 @@ class Transaction {
   /// Says what will be read next, so that a backend over a network fetches it in one trip. Only a hint.
   virtual void prefetch(std::span<const std::string> keys, std::span<const Range> ranges) = 0;
 
-  /// \throws TooLarge
+  /// A key has at least one byte. `set`, `clear` and `clear_range` may throw at once what `commit` would throw.
+  /// \throws TooLarge, StoreFull, StoreError
   virtual void set(std::string_view key, std::string_view value) = 0;
   virtual void clear(std::string_view key) = 0;
   virtual void clear_range(const Range& range) = 0;
@@ -92,7 +93,8 @@ class Transaction {
   virtual CommitResult commit() = 0;
 };
 
-/// A watch that is set; destroying it cancels it (the callback may be running, and has ended when the destructor returns).
+/// A watch that is set; destroying it cancels it (the callback may be running, and has ended when the destructor
+/// returns).
 class Watch {
  public:
   virtual ~Watch() = default;
@@ -108,13 +110,13 @@ class Store {
   /// Like `begin`, for a transaction that only reads; it never waits for a writer.
   virtual std::unique_ptr<Transaction> begin_read() { return begin(); }
 
-  /// Calls `on_change` once, soon after a commit by any process changes `key` from what it is now; it may also be called
-  /// for nothing. It runs on another thread (in `sim`: inside the commit) and must only signal.
+  /// Calls `on_change` once, soon after a commit by any process changes `key` from what it is now; it may also be
+  /// called for nothing. It runs on another thread (in `sim`: inside the commit) and must only signal.
   virtual std::unique_ptr<Watch> watch(std::string_view key, std::function<void()> on_change) = 0;
 
-  /// Runs `body` in a transaction and commits it, again after a conflict or an unknown result, with growing pauses. So `body` may run
-  /// several times, and may have committed before it runs again: it must be idempotent.
-  /// \throws what `body` and `commit` throw.
+  /// Runs `body` in a transaction and commits it, again after a conflict or an unknown result, with growing pauses. So
+  /// `body` may run several times, and may have committed before it runs again: it must be idempotent. \throws what
+  /// `body` and `commit` throw.
   void transact(const std::function<void(Transaction&)>& body);
 
  protected:
@@ -122,8 +124,21 @@ class Store {
   virtual void pause_before_retry(int attempt);
 };
 
-/// Opens the store named by `url`: `lmdb:DIR`, `lmdb:DIR?sync=full`, or `sim:` (in this process's memory, for tests).
+/// What the program that opens a store may choose.
+struct StoreOptions {
+  /// Gets each thing a person should know, as one sentence without a line end. It may run on any thread. Empty:
+  /// standard error.
+  std::function<void(std::string_view)> log;
+};
+
+/// Opens the store named by `url`:
+/// - `lmdb:DIR` shares the directory DIR (made when absent) with all processes of this machine that open it.
+/// Parameters:
+///   `sync=full` (each commit is on disk before it returns), `max_bytes=N` (the most the store may hold),
+///   `lease_ms=N` (how long a process may hold up all writers before it is killed; default 10,000). Its keys are at
+///   most 511 bytes.
+/// - `sim:` is a new empty store in this process's memory, for tests.
 /// \throws StoreError
-std::unique_ptr<Store> open_store(std::string_view url);
+std::unique_ptr<Store> open_store(std::string_view url, StoreOptions options = {});
 
 }  // namespace morrow::store

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <lmdb.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace morrow::store {
+
+/// Throws the typed error for an LMDB result that is not success. \p doing ends the phrase "while".
+[[noreturn]] void throw_lmdb_error(int result, std::string_view doing, const std::string& directory);
+
+/// An open LMDB environment with its one table, its recycled read transactions, and the room that is left.
+/// Belongs to one thread.
+class Environment {
+ public:
+  struct Options {
+    std::string directory;
+    bool full_sync = false;
+    std::uint64_t max_bytes = 0;  ///< the most the data file may hold; 0: what the address space and the disk allow
+  };
+
+  /// \throws StoreError, StoreFull
+  explicit Environment(Options options);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  MDB_env* get() const { return env_; }
+  MDB_dbi table() const { return table_; }
+  const std::string& directory() const { return options_.directory; }
+
+  /// A read transaction of the newest version, and its return.
+  MDB_txn* begin_read();
+  void end_read(MDB_txn* transaction);
+
+  /// Fails while the store is full, so that the pages kept in reserve serve deletions, which need some themselves.
+  /// Call in a write transaction before its first `set`. \throws StoreFull
+  void check_room(MDB_txn* transaction);
+
+  void sync();
+
+ private:
+  void open();
+  void open_table();
+  bool extend_file(std::uint64_t used_bytes);
+  std::uint64_t free_pages(MDB_txn* transaction);
+
+  Options options_;
+  MDB_env* env_ = nullptr;
+  MDB_dbi table_ = 0;
+  std::vector<MDB_txn*> idle_reads_;
+  std::uint64_t page_bytes_ = 4096;
+  std::uint64_t allocated_bytes_ = 0;  // of the data file on disk, as far as this process made sure
+};
+
+}  // namespace morrow::store
