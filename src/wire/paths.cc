@@ -1,0 +1,141 @@
+#include "wire/paths.h"
+
+#include <dirent.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+
+namespace morrow::wire {
+
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::string_view kSocketEnding = ".sock";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool is_folder(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void check_owner(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    throw std::runtime_error("cannot look at " + path + ": " + std::strerror(errno));
+  }
+  if (!S_ISDIR(status.st_mode)) throw std::runtime_error(path + " is not a folder; remove it");
+  if (status.st_uid != geteuid()) {
+    throw std::runtime_error(path + " belongs to another user; remove it, or set XDG_RUNTIME_DIR and MORROW_HOME");
+  }
+  if ((status.st_mode & 0077) != 0 && chmod(path.c_str(), 0700) != 0) {
+    throw std::runtime_error("cannot close " + path + " to other users: " + std::strerror(errno));
+  }
+}
+
+void make_folder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    throw std::runtime_error("cannot make the folder " + path + ": " + std::strerror(errno));
+  }
+}
+
+// The folders down to `path` that are not there yet.
+void make_folders(const std::string& path) {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    if (!is_folder(path.substr(0, at))) make_folder(path.substr(0, at));
+  }
+  make_folder(path);
+}
+
+// `base` and `base/cluster` are the user's own; what lies above is as it is.
+std::string own_folder(const std::string& base, std::string_view cluster, bool create) {
+  check_name("cluster", cluster);
+  const std::string path = base + "/" + std::string(cluster);
+  if (create) {
+    make_folders(base);
+    check_owner(base);
+    make_folder(path);
+    check_owner(path);
+  } else if (is_folder(path)) {
+    check_owner(base);
+    check_owner(path);
+  }
+  return path;
+}
+
+std::string home() {
+  const std::string variable = environment("HOME");
+  if (!variable.empty()) return variable;
+  const passwd* entry = getpwuid(geteuid());
+  if (entry == nullptr || entry->pw_dir == nullptr) {
+    throw std::runtime_error("there is no home folder for this user; set HOME or MORROW_HOME");
+  }
+  return entry->pw_dir;
+}
+
+}  // namespace
+
+void check_name(std::string_view what, std::string_view name) {
+  const bool fits = !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
+                    std::all_of(name.begin(), name.end(), [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                             c == '-' || c == '.';
+                    });
+  if (fits) return;
+  throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a " + std::string(what) +
+                              ": use 1 to 64 letters, digits, '_', '-' and '.', not starting with a dot");
+}
+
+std::string run_folder(std::string_view cluster, bool create) {
+  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  const bool has_runtime = !runtime.empty() && is_folder(runtime);
+  return own_folder(has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid()), cluster, create);
+}
+
+std::string state_folder(std::string_view cluster, bool create) {
+  std::string base = environment("MORROW_HOME");
+  if (base.empty()) {
+    base = environment("XDG_STATE_HOME");
+    if (base.empty()) base = home() + "/.local/state";
+    base += "/morrow";
+  }
+  return own_folder(base, cluster, create);
+}
+
+std::string worker_socket(std::string_view cluster, std::string_view worker) {
+  check_name("worker", worker);
+  std::string path = run_folder(cluster, false) + "/" + std::string(worker) + std::string(kSocketEnding);
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    throw std::runtime_error("the socket's path " + path +
+                             " is too long (over 107 bytes); use shorter names, or a shorter XDG_RUNTIME_DIR");
+  }
+  return path;
+}
+
+std::vector<std::string> worker_sockets(std::string_view cluster) {
+  const std::string folder = run_folder(cluster, false);
+  std::vector<std::string> sockets;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
+  if (!entries) return sockets;
+  while (const dirent* entry = readdir(entries.get())) {
+    const std::string_view name = entry->d_name;
+    if (name.size() > kSocketEnding.size() && name.front() != '.' && name.ends_with(kSocketEnding)) {
+      sockets.push_back(folder + "/" + std::string(name));
+    }
+  }
+  std::sort(sockets.begin(), sockets.end());
+  return sockets;
+}
+
+}  // namespace morrow::wire
