@@ -86,10 +86,10 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   return result;
 }
 
-OpResult Transition::check(FutureId id, Claim claim) {
+OpResult Transition::check(FutureId id, Claim claim, Epoch list) {
   FutureId failed;
   for (const bool bad : {false, true}) {
-    const std::string key = keys::check(self, id, bad);
+    const std::string key = keys::check(list, id, bad);
     const auto posted = tx.get(key, store::Read::kConflict);
     if (!posted) continue;
     tx.clear(key);
@@ -101,6 +101,8 @@ OpResult Transition::check(FutureId id, Claim claim) {
   switch (entry.status()) {
     case Status::kReady:
       return verdict(Verdict::kReady);
+    case Status::kClaimed:
+      return {};
     case Status::kWaiting:
       break;
     default:
@@ -117,6 +119,6 @@ OpResult Transition::check(FutureId id, Claim claim) {
   return make_ready(id, entry, spec(id, entry.state), claim);
 }
 
-OpResult apply(Transition& t, const op::Check& op) { return t.check(op.id, op.claim); }
+OpResult apply(Transition& t, const op::Check& op) { return t.check(op.id, op.claim, t.self); }
 
 }  // namespace morrow::control

@@ -123,7 +123,8 @@ class Transition {
                               std::size_t end, std::size_t& missing);
   /// A future with nothing missing: claimed here with `claim`, or indexed when that is 0. Fails it when it can't run.
   OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim);
-  OpResult check(FutureId id, Claim claim);
+  /// Looks at a future one of whose dependencies ended; takes the posted checks from the list of `list`.
+  OpResult check(FutureId id, Claim claim, Epoch list);
 
   // ---- sessions and scopes (sessions.cc, scopes.cc) ----
   SessionEntry& session(SessionId id);

@@ -1,0 +1,189 @@
+#include "control/cluster.h"
+#include "control/transition.h"
+
+// Work that is done in chunks by whoever comes: the ends of scopes, fan-outs, checks left behind.
+namespace morrow::control {
+namespace {
+
+constexpr std::size_t kWalkKeys = 64;
+constexpr int kWalkEnds = 10;
+constexpr std::size_t kUses = 1000;
+constexpr int kDeepest = 1000;
+
+/// The session's own keys go last, after all it held.
+void remove_session(Transition& t, SessionId id) {
+  for (const auto& [key, unused] : t.tx.scan(keys::uses(id), store::Read::kConflict, kUses)) {
+    constexpr std::size_t kFamily = 9;
+    t.tx.clear(keys::content_user(key[kFamily], std::string_view(key).substr(kFamily + 1), id));
+    t.tx.clear(key);
+  }
+  SessionEntry& entry = t.session(id);
+  if (!entry.exists) return;
+  t.tx.clear(keys::attached(entry.session.epoch(), id));
+  t.tx.clear(keys::orphan(id));
+  t.tx.clear(keys::session(id));
+  entry.exists = false;
+}
+
+/// Walks the futures of a closing scope. Nothing is added to it any more, so snapshots show them all.
+class Walk {
+ public:
+  Walk(Transition& t, ScopeId scope) : t_(t), scope_(scope) {
+    if (const auto value = t.tx.get(keys::ending(scope), store::Read::kConflict))
+      at_ = parse_record<record::Ending>(*value);
+  }
+
+  /// True while there is more to walk.
+  bool step() {
+    store::Range range = keys::scope_futures(scope_, static_cast<int>(at_.bucket()));
+    if (!at_.cursor().empty()) range.begin = at_.cursor();
+    const auto pairs = t_.tx.scan(range, store::Read::kSnapshot, kWalkKeys);
+    for (const auto& [key, value] : pairs) {
+      if (ends_ == kWalkEnds || !pass(key, value)) return suspend();
+      at_.set_cursor(key + '\0');
+    }
+    if (pairs.size() < kWalkKeys) {
+      at_.set_bucket(at_.bucket() + 1);
+      at_.clear_cursor();
+      if (at_.bucket() == keys::kBuckets) return false;
+    }
+    return suspend();
+  }
+
+ private:
+  bool suspend() {
+    t_.tx.set(keys::ending(scope_), serialize(at_));
+    return true;
+  }
+
+  /// Deals with one key; false when it needs another step.
+  bool pass(const std::string& key, const std::string& value) {
+    const FutureId id = keys::future_of(key);
+    if (keys::suffix_of(key) == keys::kState) {
+      const auto seen = parse_record<record::State>(value);
+      if (is_final(seen) && seen.fanout() == 0) return true;
+      return end(id, Outcome{FailureKind::kReleased, {}, {}}, true);
+    }
+    if (keys::suffix_of(key) == keys::kEdge) {
+      // Who depends on it from outside, and has not begun, can't run any more.
+      const FutureId dependent = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
+    }
+    return true;
+  }
+
+  bool end(FutureId id, const Outcome& outcome, bool running_too) {
+    ++ends_;
+    const Around around = t_.around(id);
+    Entry& entry = t_.load(id);
+    if (!entry.exists) return true;
+    if (!entry.final()) {
+      if (entry.status() == Status::kClaimed && !running_too) return true;
+      t_.tell_holder(id, entry);
+      t_.finish(id, entry, around, outcome);
+    } else if (entry.state.fanout() != 0 && running_too) {
+      t_.fan_out(id);
+    }
+    return !entry.exists || entry.state.fanout() == 0 || !running_too;
+  }
+
+  Transition& t_;
+  const ScopeId scope_;
+  record::Ending at_;
+  int ends_ = 0;
+};
+
+/// One chunk of the end of a scope without children. True while there is more.
+bool end_chunk(Transition& t, ScopeId id) {
+  ScopeEntry& entry = t.scope(id);
+  if (!entry.exists) return false;
+  if (!entry.scope.closing()) {
+    t.close_scope(id, entry);
+    return entry.exists;
+  }
+  const bool more = Walk(t, id).step();
+  t.settle();
+  if (more) return true;
+  if (!t.tx.scan(keys::children(id), store::Read::kConflict, 1).empty()) return true;
+  for (int bucket = 0; bucket < keys::kBuckets; ++bucket) t.tx.clear_range(keys::scope_futures(id, bucket));
+  const bool session = entry.scope.session();
+  t.remove_scope(id, entry);
+  t.tx.clear(keys::ending(id));
+  if (session) remove_session(t, id);
+  return false;
+}
+
+}  // namespace
+
+std::vector<ScopeId> endings(store::Store& store) {
+  std::vector<ScopeId> out;
+  for (const auto& [key, unused] : store.begin_read()->scan(keys::endings(), store::Read::kSnapshot)) {
+    out.push_back(keys::read_u64(key, 1));
+  }
+  return out;
+}
+
+bool ending_step(store::Store& store, Epoch self, ScopeId scope) {
+  bool more = false;
+  store.transact([&](store::Transaction& transaction) {
+    more = false;
+    Transition t(transaction, self);
+    const ScopeEntry& entry = t.scope(scope);
+    if (!t.alive(self) || !entry.exists || !entry.scope.closing()) return;
+    ScopeId deepest = scope;
+    for (int depth = 0; depth < kDeepest; ++depth) {
+      const auto child = transaction.scan(keys::children(deepest), store::Read::kSnapshot, 1);
+      if (child.empty()) break;
+      deepest = keys::read_u64(child.front().key, 10);
+    }
+    more = end_chunk(t, deepest) || deepest != scope;
+  });
+  return more;
+}
+
+bool fanout_step(store::Store& store, Epoch epoch) {
+  bool more = false;
+  store.transact([&](store::Transaction& transaction) {
+    more = false;
+    Transition t(transaction, epoch);
+    if (!t.alive(epoch)) return;
+    const auto first = transaction.scan(keys::fanouts(epoch), store::Read::kSnapshot, 1);
+    if (first.empty()) return;
+    more = true;
+    const FutureId id = keys::read_id(first.front().key, 9);
+    if (t.load(id).state.fanout() == epoch) {
+      t.fan_out(id);
+      t.settle();
+    } else {
+      transaction.clear(first.front().key);
+    }
+  });
+  return more;
+}
+
+std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size_t limit) {
+  std::vector<FutureId> out;
+  for (const auto& [key, unused] : store.begin_read()->scan(keys::checks(epoch), store::Read::kSnapshot, 2 * limit)) {
+    out.push_back(keys::read_id(key, 9));
+  }
+  out = distinct(out);
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+bool fail_ready(store::Store& store, Epoch self, FutureId id, const Outcome& outcome) {
+  bool failed = false;
+  store.transact([&](store::Transaction& transaction) {
+    failed = false;
+    Transition t(transaction, self);
+    const Around around = t.around(id);
+    Entry& entry = t.load(id);
+    if (!t.alive(self) || !entry.exists || entry.status() != Status::kReady) return;
+    t.finish(id, entry, around, outcome);
+    t.settle();
+    failed = true;
+  });
+  return failed;
+}
+
+}  // namespace morrow::control

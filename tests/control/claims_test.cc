@@ -1,0 +1,153 @@
+#include <set>
+
+#include "tests/control/world.h"
+
+namespace morrow::control {
+namespace {
+
+class ClaimsTest : public ControlTest {
+ protected:
+  ClaimsTest() {
+    join_worker(1);
+    join_worker(2);
+    open_session(1, 10);
+  }
+
+  void index(std::uint64_t from, std::uint64_t to, std::uint64_t cpu_milli = 1000) {
+    std::vector<Op> ops;
+    for (std::uint64_t i = from; i <= to; ++i)
+      ops.emplace_back(submit(driver(10), {10, i}, 0, make_spec({}, cpu_milli)));
+    EXPECT_TRUE(run(1, ops).indexed);
+  }
+};
+
+TEST_F(ClaimsTest, OnlyWhatFitsIsTaken) {
+  index(1, 3);
+  const ClaimResult taken = claim_some(2, {200, 201, 202}, 2500);
+  EXPECT_EQ(taken.taken.size(), 2U);
+  EXPECT_FALSE(taken.more);
+  EXPECT_TRUE(claim_some(2, {203}, 500).taken.empty());
+  EXPECT_EQ(claim_some(2, {204}).taken.size(), 1U);
+}
+
+TEST_F(ClaimsTest, ShapesAreFoundWithoutRecordsOfTheirOwn) {
+  index(1, 2, 4000);
+  index(3, 4, 500);
+  const auto shapes = index_shapes(store);
+  ASSERT_EQ(shapes.size(), 2U);
+  EXPECT_EQ(shapes[0].count + shapes[1].count, 4U);
+  EXPECT_EQ(shapes[0].first_spec->name, "task");
+  EXPECT_EQ(claim_some(2, {200, 201, 202}, 1000).taken.size(), 2U);
+  ASSERT_EQ(index_shapes(store).size(), 1U);
+  EXPECT_EQ(index_shapes(store)[0].requirements.cpu_milli, 4000U);
+}
+
+TEST_F(ClaimsTest, TheOwnShardIsTakenOldestFirst) {
+  index(1, 10);
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    const ClaimResult taken = claim_some(1, {100 + i});
+    ASSERT_EQ(taken.taken.size(), 1U);
+    EXPECT_EQ(taken.taken[0].id.sequence, i);
+  }
+}
+
+TEST_F(ClaimsTest, AheadTakesMoreOfTheSameShapeBeyondWhatIsFree) {
+  index(1, 5);
+  index(6, 6, 100);
+  ClaimRequest request;
+  request.epoch = 2;
+  request.free.cpu_milli = 1000;
+  request.limit = 1;
+  request.ahead = 2;
+  request.claims = {200, 201, 202};
+  Resources total;
+  total.cpu_milli = 2000;
+  const ClaimResult taken = claim(store, request, total);
+  ASSERT_GE(taken.taken.size(), 1U);
+  for (const Runnable& one : taken.taken) EXPECT_EQ(one.spec->requirements, taken.taken[0].spec->requirements);
+}
+
+TEST_F(ClaimsTest, AnAwaitedFutureIsTakenByItsId) {
+  index(1, 5);
+  ClaimRequest request;
+  request.epoch = 2;
+  request.limit = 0;
+  request.claims = {200, 201};
+  request.by_id = {{10, 4}, {10, 77}};
+  Resources total;
+  total.cpu_milli = 2000;
+  const ClaimResult taken = claim(store, request, total);
+  ASSERT_EQ(taken.taken.size(), 1U);
+  EXPECT_EQ(taken.taken[0].id, (FutureId{10, 4}));
+  EXPECT_EQ(taken.failed, (std::vector<FutureId>{{10, 77}}));
+}
+
+TEST_F(ClaimsTest, TwoWorkersNeverTakeTheSame) {
+  index(1, 40);
+  store::SimStore other(database);
+  std::set<FutureId> by_one;
+  std::set<FutureId> by_two;
+  Claim next = 1000;
+  Resources total;
+  total.cpu_milli = 2000;
+  for (int at = 1; at < 15; ++at) {
+    int reads = 0;
+    database->hooks.step = [&] {
+      if (++reads != at) return;
+      ClaimRequest request;
+      request.epoch = 1;
+      request.free = total;
+      request.claims = {++next};
+      for (const Runnable& one : claim(other, request, total).taken) by_one.insert(one.id);
+    };
+    ClaimRequest request;
+    request.epoch = 2;
+    request.free = total;
+    request.claims = {++next};
+    for (const Runnable& one : claim(store, request, total).taken) by_two.insert(one.id);
+    database->hooks.step = nullptr;
+  }
+  EXPECT_FALSE(by_two.empty());
+  for (const FutureId& id : by_one) EXPECT_FALSE(by_two.contains(id));
+}
+
+TEST_F(ClaimsTest, AClaimWhoseAnswerWasLostIsNotLostAndNotTakenTwice) {
+  index(1, 5);
+  for (const store::Fate fate :
+       {store::Fate::kUnknownApplied, store::Fate::kUnknownNotApplied, store::Fate::kConflict}) {
+    int commits = 0;
+    database->hooks.fate = [&](const store::Commit&) { return ++commits == 1 ? fate : store::Fate::kNormal; };
+    const Claim claim = 500 + static_cast<Claim>(fate);
+    const ClaimResult taken = claim_some(2, {claim});
+    database->hooks.fate = nullptr;
+    ASSERT_EQ(taken.taken.size(), 1U);
+    EXPECT_EQ(one(2, end(taken.taken[0].id, claim, value("v"))).verdict, Verdict::kFinished);
+  }
+  EXPECT_EQ(count(store).futures.at(Status::kReady), 2U);
+}
+
+TEST_F(ClaimsTest, AnIdleWorkerIsWokenByWorkThatFits) {
+  Resources free;
+  free.cpu_milli = 1000;
+  EXPECT_FALSE(set_idle(store, 2, true, free));
+  int signals = 0;
+  const auto watch = store.watch(signal_key(2), [&] { ++signals; });
+  index(1, 1, 4000);
+  wake_idle(store, 1, 10);
+  EXPECT_EQ(signals, 0);
+  index(2, 2);
+  wake_idle(store, 1, 10);
+  EXPECT_EQ(signals, 1);
+  EXPECT_TRUE(set_idle(store, 2, false, free));
+  for (const WorkerSeen& seen : workers(store)) EXPECT_FALSE(seen.idle);
+}
+
+TEST_F(ClaimsTest, AWorkerThatBecomesIdleSeesWhatWasLeftBefore) {
+  Resources free;
+  free.cpu_milli = 1000;
+  index(1, 1);
+  EXPECT_TRUE(set_idle(store, 2, true, free));
+}
+
+}  // namespace
+}  // namespace morrow::control

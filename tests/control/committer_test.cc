@@ -1,0 +1,105 @@
+#include "tests/control/world.h"
+
+namespace morrow::control {
+namespace {
+
+class CommitterTest : public ControlTest {
+ protected:
+  CommitterTest() {
+    join_worker(1);
+    join_worker(2);
+    open_session(1, 10);
+  }
+};
+
+TEST_F(CommitterTest, ARoundIsAppliedOnceWhateverHappensToItsCommit) {
+  std::uint64_t sequence = 0;
+  for (const store::Fate fate :
+       {store::Fate::kNormal, store::Fate::kConflict, store::Fate::kUnknownApplied, store::Fate::kUnknownNotApplied}) {
+    Committer committer(store, 1);
+    int commits = 0;
+    std::vector<Op> ops;
+    for (std::uint64_t i = 0; i < 4; ++i) ops.emplace_back(submit(driver(10), {10, ++sequence}, 100 + sequence));
+    database->hooks.fate = [&](const store::Commit&) { return ++commits == 1 ? fate : store::Fate::kNormal; };
+    const RoundResult result = committer.run(Round{1, ops});
+    database->hooks.fate = nullptr;
+    ASSERT_EQ(result.results.size(), 4U);
+    for (const OpResult& one : result.results) EXPECT_EQ(one.verdict, Verdict::kClaimed);
+  }
+}
+
+TEST_F(CommitterTest, ADrainWhoseAnswerWasLostGivesItsItems) {
+  one(1, submit(driver(10), {10, 1}, 100));
+  one(2, op::Await{{10, 1}});
+  one(1, end({10, 1}, 100, value("v")));
+  int commits = 0;
+  database->hooks.fate = [&](const store::Commit&) {
+    return ++commits == 1 ? store::Fate::kUnknownApplied : store::Fate::kNormal;
+  };
+  EXPECT_EQ(drain(2).ended.size(), 1U);
+}
+
+TEST_F(CommitterTest, ACommitThatLandsLateIsNotDoneTwice) {
+  int commits = 0;
+  int steps = 0;
+  database->hooks.fate = [&](const store::Commit&) {
+    return ++commits == 1 ? store::Fate::kUnknownLater : store::Fate::kNormal;
+  };
+  for (int at = 1; at < 8; ++at) {
+    commits = 0;
+    steps = 0;
+    bool armed = false;
+    database->hooks.step = [&] {
+      armed = armed || database->in_flight() > 0;
+      if (armed && ++steps == at && database->in_flight() > 0) database->land(0);
+    };
+    const FutureId id{10, static_cast<std::uint64_t>(at)};
+    const RoundResult result = run(1, {submit(driver(10), id, 100)});
+    database->hooks.step = nullptr;
+    while (database->in_flight() > 0) database->land(0);
+    ASSERT_EQ(result.results.size(), 1U);
+    EXPECT_EQ(result.results[0].verdict, Verdict::kClaimed) << "at step " << at;
+  }
+  database->hooks.fate = nullptr;
+}
+
+TEST_F(CommitterTest, AConflictSplitsTheRoundAndEveryOperationIsDoneInOrder) {
+  int conflicts = 3;
+  database->hooks.fate = [&](const store::Commit&) {
+    return conflicts-- > 0 ? store::Fate::kConflict : store::Fate::kNormal;
+  };
+  std::vector<Op> ops;
+  for (std::uint64_t i = 1; i <= 8; ++i) ops.emplace_back(submit(driver(10), {10, i}, 100 + i));
+  const RoundResult result = run(1, ops);
+  EXPECT_GT(result.commits, 1U);
+  ASSERT_EQ(result.results.size(), 8U);
+  for (std::uint64_t i = 1; i <= 8; ++i) EXPECT_EQ(result.results[i - 1].runnable.id.sequence, i);
+}
+
+TEST_F(CommitterTest, ARoundLargerThanATransactionIsSplit) {
+  std::vector<Op> ops;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    op::Submit ended = submit(driver(10), {10, i});
+    ended.how = op::Submit::How::kEnded;
+    ended.outcome = value(std::string(60'000, 'x'));
+    ops.emplace_back(ended);
+  }
+  const RoundResult result = run(1, ops);
+  EXPECT_EQ(result.results.size(), 40U);
+  EXPECT_GE(result.commits, 3U);
+}
+
+TEST_F(CommitterTest, AnEmptyRoundIsAHeartbeat) {
+  const auto round = [&] { return workers(store).at(0).round; };
+  const std::uint64_t before = round();
+  run(1, {});
+  EXPECT_GT(round(), before);
+}
+
+TEST_F(CommitterTest, ANewCommitterOfTheSameEpochGoesOnCounting) {
+  run(1, {});
+  EXPECT_EQ(run(1, {submit(driver(10), {10, 1}, 100)}).results.at(0).verdict, Verdict::kClaimed);
+}
+
+}  // namespace
+}  // namespace morrow::control

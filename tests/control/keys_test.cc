@@ -1,0 +1,92 @@
+#include "control/keys.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+namespace morrow::control {
+namespace {
+
+TEST(KeysTest, KeysSayWhatTheyWereMadeOf) {
+  EXPECT_TRUE(rc::check([](std::uint64_t scope, std::uint64_t sequence, std::uint64_t number, const std::string& shape,
+                           std::uint8_t shard) {
+    const FutureId id{scope, sequence};
+    RC_ASSERT(keys::future_of(keys::state(id)) == id);
+    RC_ASSERT(keys::suffix_of(keys::waiter(id, number)) == keys::kWaiter);
+    const auto entry = keys::read_index(keys::index_entry(shape, shard, number, id));
+    RC_ASSERT(entry.shape == shape);
+    RC_ASSERT(entry.shard == shard);
+    RC_ASSERT(entry.id == id);
+  }));
+}
+
+TEST(KeysTest, ARangeHoldsItsOwnKeysAndNoOthers) {
+  EXPECT_TRUE(rc::check([](std::uint64_t scope, std::uint64_t sequence, std::uint64_t other) {
+    const FutureId id{scope, sequence};
+    const FutureId another{scope, other};
+    RC_PRE(id != another);
+    const auto in = [](const store::Range& range, const std::string& key) {
+      return range.begin <= key && key < range.end;
+    };
+    const store::Range own = keys::neighbours(id);
+    for (const auto& key : {keys::state(id), keys::edge(id, another), keys::need(id, another), keys::waiter(id, other)})
+      RC_ASSERT(in(own, key));
+    RC_ASSERT(!in(own, keys::specification(id, 0)));
+    for (const auto& key : {keys::state(another), keys::edge(another, id), keys::waiter(another, sequence)})
+      RC_ASSERT(!in(own, key));
+    RC_ASSERT(in(keys::scope_futures(scope, keys::bucket(id)), keys::state(id)));
+    RC_ASSERT(in(keys::children(scope), keys::child(scope, other)));
+    RC_ASSERT(!in(keys::children(scope), keys::scope(scope)));
+  }));
+}
+
+TEST(KeysTest, EveryNumberHasARange) {
+  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{255}, ~std::uint64_t{0}}) {
+    const store::Range range = keys::claimed(number);
+    EXPECT_LT(range.begin, range.end);
+    EXPECT_LE(range.begin, keys::claimed(number, {number, number}));
+    EXPECT_LT(keys::claimed(number, {number, number}), range.end);
+  }
+}
+
+TEST(KeysTest, OrdinaryKeysAreShort) {
+  Resources one_cpu;
+  one_cpu.cpu_milli = 1000;
+  EXPECT_LE(keys::index_entry(one_cpu.encode(), 1, 1, {1, 1}).size(), 32U);
+  EXPECT_LE(keys::state({1, 1}).size(), 32U);
+}
+
+TEST(ResourcesTest, TheEncodingGivesTheSameBack) {
+  EXPECT_TRUE(rc::check([](std::uint64_t cpu, std::uint64_t memory, std::uint64_t gpu,
+                           const std::map<std::string, std::uint64_t>& named) {
+    Resources resources{cpu, memory, gpu, {}};
+    for (const auto& [name, amount] : named) {
+      if (amount != 0 && name.size() < 256) resources.named_milli[name] = amount;
+    }
+    RC_ASSERT(Resources::decode(resources.encode()) == resources);
+  }));
+}
+
+TEST(ResourcesTest, DamagedEncodingsAreRefused) {
+  EXPECT_THROW(Resources::decode("c"), std::invalid_argument);
+  EXPECT_THROW(Resources::decode("z"), std::invalid_argument);
+  EXPECT_THROW(Resources::decode(std::string("c\x09", 2)), std::invalid_argument);
+}
+
+TEST(ResourcesTest, TheTextIsForPeople) {
+  Resources resources{2000, std::uint64_t{4} << 30, 1000, {{"license", 1000}}};
+  EXPECT_EQ(resources.text(), "2 cpus, 4.0 GiB, 1 gpu, license 1");
+  EXPECT_EQ(Resources{}.text(), "nothing");
+}
+
+TEST(ResourcesTest, WhatIsTakenNoLongerFits) {
+  Resources free{2000, 100, 0, {{"license", 1000}}};
+  const Resources need{1500, 50, 0, {{"license", 1000}}};
+  EXPECT_TRUE(need.fits_in(free));
+  free -= need;
+  EXPECT_FALSE(need.fits_in(free));
+  free += need;
+  EXPECT_TRUE(need.fits_in(free));
+}
+
+}  // namespace
+}  // namespace morrow::control

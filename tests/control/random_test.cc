@@ -1,0 +1,1 @@
+#include "tests/control/world.h"
