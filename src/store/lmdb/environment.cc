@@ -148,14 +148,14 @@ void Environment::end_read(MDB_txn* transaction) {
   idle_reads_.push_back(transaction);
 }
 
-void Environment::check_room(MDB_txn* transaction) {
+void Environment::check_room() {
   MDB_envinfo info{};
   mdb_env_info(env_, &info);
   const std::uint64_t used = (info.me_last_pgno + 1) * page_bytes_;
   const bool full = used >= options_.max_bytes;
   if (!full && (used + kFileReserve <= allocated_bytes_ || extend_file(used))) return;
   // Only the end of the file is taken: freed pages before it serve as well, as long as some are left for deletions.
-  if (free_pages(transaction) * page_bytes_ >= kFileReserve) return;
+  if (free_pages() * page_bytes_ >= kFileReserve) return;
   throw_lmdb_error(full ? MDB_MAP_FULL : ENOSPC, "making room", options_.directory);
 }
 
@@ -172,19 +172,22 @@ bool Environment::extend_file(std::uint64_t used_bytes) {
   return true;
 }
 
-std::uint64_t Environment::free_pages(MDB_txn* transaction) {
-  constexpr MDB_dbi kFreeList = 0;  // its records start with the number of pages they hold
+std::uint64_t Environment::free_pages() {
+  constexpr MDB_dbi kFreeList = 0;            // its records start with the number of pages they hold
+  MDB_txn* const transaction = begin_read();  // LMDB shows it to readers only
   MDB_cursor* cursor = nullptr;
-  if (mdb_cursor_open(transaction, kFreeList, &cursor) != 0) return 0;
   std::uint64_t pages = 0;
-  MDB_val key{};
-  MDB_val value{};
-  while (pages * page_bytes_ < kFileReserve && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
-    std::size_t count = 0;
-    std::memcpy(&count, value.mv_data, sizeof count);
-    pages += count;
+  if (mdb_cursor_open(transaction, kFreeList, &cursor) == 0) {
+    MDB_val key{};
+    MDB_val value{};
+    while (pages * page_bytes_ < kFileReserve && mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
+      std::size_t count = 0;
+      std::memcpy(&count, value.mv_data, sizeof count);
+      pages += count;
+    }
+    mdb_cursor_close(cursor);
   }
-  mdb_cursor_close(cursor);
+  end_read(transaction);
   return pages;
 }
 

@@ -39,7 +39,7 @@ class Environment {
 
   /// Fails while the store is full, so that the pages kept in reserve serve deletions, which need some themselves.
   /// Call in a write transaction before its first `set`. \throws StoreFull
-  void check_room(MDB_txn* transaction);
+  void check_room();
 
   void sync();
 
@@ -47,7 +47,7 @@ class Environment {
   void open();
   void open_table();
   bool extend_file(std::uint64_t used_bytes);
-  std::uint64_t free_pages(MDB_txn* transaction);
+  std::uint64_t free_pages();
 
   Options options_;
   MDB_env* env_ = nullptr;

@@ -48,7 +48,7 @@ void LmdbTransaction::set(std::string_view key, std::string_view value) {
     check_value(key, value);
     MDB_txn* transaction = open_for_write();
     if (!room_checked_) {
-      store_.environment_.check_room(transaction);
+      store_.environment_.check_room();
       room_checked_ = true;
     }
     wrote(key, key.size() + value.size());
