@@ -30,6 +30,7 @@ struct Knobs {
   Time hand_ahead = 10'000'000;            ///< work that an executor is given ahead
   Time linger = 50'000'000;                ///< how long a submit may wait for company, or for its own end
   Time resume_after = 3'000'000;           ///< a task whose value is there runs after so long, resources or not
+  Time keep_for_resuming = 1'000'000;      ///< a slot is kept so long for a task whose value is being committed
   Time heartbeat = 500'000'000;
   Time idle_after = 5'000'000;             ///< idle for so long: register as idle
   Time poll = 1'000'000'000;               ///< the slow poll behind every wake-up; jittered; 0: off

@@ -1,8 +1,7 @@
 #include "worker/brain.h"
 
-#include <cstdio>
-
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "worker/brain_impl.h"
@@ -56,7 +55,7 @@ void Brain::Impl::deadlines(Time now) {
     const bool first = next_poll_ == 0;
     next_poll_ = now + setup_.knobs.poll + random_() % (setup_.knobs.poll / 2 + 1);
     index_maybe_ = true;
-    if (!first && !awaited_.empty() && !drain_queued_) {
+    if (!first && !drain_queued_) {
       drain_queued_ = true;
       push(now, control::op::Drain{}, nullptr, true);
     }
@@ -94,6 +93,7 @@ Time Brain::Impl::next_deadline() const {
   for (const auto& [state, since] : resume_) sooner(std::max(since + setup_.knobs.resume_after, now_ + 1'000'000));
   for (const ExecutorId id : ahead_) sooner(std::max(executors_.at(id).frames.front().running_since + setup_.knobs.hand_ahead, now_ + 1'000'000));
   if (next_poll_ != 0) sooner(next_poll_);
+  for (const auto& [id, since] : resuming_) sooner(std::max(since + setup_.knobs.keep_for_resuming, now_ + 1'000'000));
   if (idle_since_ != 0 && !is_idle_ && workers_.size() > 1) sooner(idle_since_ + setup_.knobs.idle_after);
   if (at_cap()) sooner(std::max(next_cap_look_, now_ + 1'000'000));
   return next;

@@ -74,6 +74,7 @@ void Brain::Impl::lend(Time now, Executor& executor, Frame& frame, bool hosts) {
   frame.is_lent = true;
   frame.hosts = hosts;
   frame.ran += now - frame.running_since;
+  estimates_[frame.task->run.spec->function_key].waits = true;
   ++counters_.lent;
   revoke_queued(now, executor);
 }

@@ -91,7 +91,8 @@ void Brain::Impl::submit(Time now, const Asker& asker, control::FutureId id, con
   if (asker.resent) submit.tries = task->run.tries = 1;
   tasks_[id] = task;
   task->submit = push(now, std::move(submit), task, !ahead, asker.who, asker.number);
-  if (ahead) enter_backlog(now, task, false);
+  // What tasks submit goes first, the latest first: so a tree of tasks is walked depth first and few of them stand open.
+  if (ahead) enter_backlog(now, task, asker.claim != 0);
 }
 
 void Brain::Impl::flush(Time now, const Waiter& who) {

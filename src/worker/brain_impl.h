@@ -39,6 +39,7 @@ struct Task {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   std::uint32_t interruptions = 0;
+  Time counted = 0;        ///< what the backlog counts for it
   control::OutcomePtr outcome;
   bool may_hold_futures = false;
 };
@@ -178,6 +179,7 @@ class Brain::Impl {
   void learn(const control::Spec& spec, Time ran);
   bool room_for(const control::Spec& spec) const;
   std::size_t width(const control::Resources& need) const;
+  bool kept_for_resuming(Time now, const control::Resources& need);
   TaskPtr head(Lane& lane);
   void leave_backlog(Task& task);
   bool at_cap() const { return executors_.size() >= setup_.knobs.executor_cap; }
@@ -223,7 +225,11 @@ class Brain::Impl {
   std::deque<TaskPtr> wanted_;  ///< the latest first
   std::size_t backlog_ = 0;
   Time backlog_time_ = 0;       ///< estimated sum of the backlog
-  std::unordered_map<std::uint64_t, Time> estimates_;
+  struct Estimate {
+    Time ran = 0;
+    bool waits = false;  ///< it was seen to await: nothing is queued behind it
+  };
+  std::unordered_map<std::uint64_t, Estimate> estimates_;
 
   std::unordered_map<ExecutorId, Executor> executors_;
   std::map<std::string, std::vector<ExecutorId>> idle_;  ///< by program; the last one is the warmest
@@ -235,6 +241,7 @@ class Brain::Impl {
   std::map<std::pair<Waiter, std::uint64_t>, AwaitPtr> awaits_;
   std::unordered_map<control::FutureId, Awaited> awaited_;
   std::deque<std::pair<AwaitPtr, Time>> resume_;
+  std::unordered_map<control::FutureId, Time> resuming_;  ///< ended and not yet committed, with a task that stands still for it
   std::set<control::FutureId> by_id_;  ///< awaited by tasks that stand still here, and perhaps ready in the index
   std::unordered_map<control::FutureId, ExecutorId> dependents_of_wait_;  ///< found as needed by what an executor awaits, at the cap
   Time next_cap_look_ = 0;
@@ -245,6 +252,7 @@ class Brain::Impl {
 
   bool index_maybe_ = true;  ///< the index may hold work for us
   bool claim_in_flight_ = false;
+  Time next_fair_claim_ = 0;
   bool drain_queued_ = false;
   Time next_poll_ = 0;
 

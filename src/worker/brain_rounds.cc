@@ -43,6 +43,10 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   task->place = Place::kEnded;
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
+  if (const auto awaited = awaited_.find(task->run.id); awaited != awaited_.end()) {
+    const bool stands = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(), [](const auto& waiter) { return waiter.first->lends; });
+    if (stands) resuming_[task->run.id] = now;
+  }
   const bool again = retryable(*task, *task->outcome);
   if (!task->committed && gather_.holds(task->submit)) {
     gather_.make_due(task->submit);
@@ -159,6 +163,10 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
       check_done(now, *check_op, got);
     } else if (std::holds_alternative<op::Drain>(item.op)) {
       drain_done(now, got);
+    } else if (const auto* cancel = std::get_if<op::Cancel>(&item.op)) {
+      const auto task = tasks_.find(cancel->id);
+      const bool here = got.outcome && got.outcome->failure == FailureKind::kCancelled && task != tasks_.end();
+      if (here) cancel_local(now, cancel->id, task->second->run.claim);
     } else if (const auto* open = std::get_if<op::OpenSession>(&item.op)) {
       const auto session = sessions_.find(open->session);
       if (session == sessions_.end() || session->second.attachment != open->attachment || session->second.client == 0) continue;
@@ -208,6 +216,7 @@ void Brain::Impl::resolve_again(Time now, control::FutureId id) {
 void Brain::Impl::submit_done(Time now, const Item& item, const control::OpResult& result) {
   const TaskPtr& task = item.task;
   const control::FutureId id = task->run.id;
+  resuming_.erase(id);
   const auto how = std::get<op::Submit>(item.op).how;
   const bool indexed = result.verdict == Verdict::kDone && how == op::Submit::How::kIndex;
   switch (indexed ? Verdict::kReady : result.verdict) {
@@ -252,6 +261,7 @@ void Brain::Impl::submit_done(Time now, const Item& item, const control::OpResul
 void Brain::Impl::end_done(Time now, const Item& item, const control::OpResult& result) {
   const TaskPtr& task = item.task;
   const control::FutureId id = task->run.id;
+  resuming_.erase(id);
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
       task->run.claim = std::holds_alternative<op::End>(item.op) ? std::get<op::End>(item.op).next_claim : task->run.claim;
@@ -358,7 +368,6 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
 // ---- claims from the index ----
 
 void Brain::Impl::want_claim(Time now) {
-  (void)now;
   if (claim_in_flight_ || stopping_ || fenced_ || (!index_maybe_ && by_id_.empty())) return;
   control::ClaimRequest request;
   request.epoch = setup_.epoch;
@@ -373,8 +382,15 @@ void Brain::Impl::want_claim(Time now) {
     request.free = ledger_.free();
     request.limit = static_cast<std::uint32_t>(executors_.size() < setup_.knobs.executor_cap ? 64 : 0);
     // Ahead of the free slots only as much as is done soon, by what the last tasks took.
-    const Time usual = estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second, 1'000);
+    const Time usual = estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second.ran, 1'000);
     request.ahead = static_cast<std::uint32_t>(std::min<Time>(setup_.knobs.hand_ahead / usual, 512));
+    if (now >= next_fair_claim_) {
+      // Now and then one that may not fit what is free at this moment: else small tasks starve a large one in the index for ever.
+      next_fair_claim_ = now + setup_.knobs.starving_after;
+      request.free = ledger_.total();
+      request.limit = 1;
+      request.ahead = 0;
+    }
   }
   if (!room && request.by_id.empty()) return;
   request.claims.resize(request.limit + request.ahead + request.by_id.size());

@@ -17,13 +17,13 @@ constexpr std::size_t kMaxQueued = 200;  // under the 256 claim words of an exec
 
 Time Brain::Impl::estimate(const control::Spec& spec) const {
   const auto found = estimates_.find(spec.function_key);
-  return found == estimates_.end() ? setup_.knobs.hand_ahead / 2 : found->second;
+  return found == estimates_.end() ? setup_.knobs.hand_ahead / 2 : found->second.ran;
 }
 
 void Brain::Impl::learn(const control::Spec& spec, Time ran) {
   if (estimates_.size() > 10'000) estimates_.clear();
-  const auto [found, first] = estimates_.emplace(spec.function_key, ran);
-  if (!first) found->second = (found->second * 7 + ran) / 8;
+  const auto [found, first] = estimates_.try_emplace(spec.function_key, Estimate{ran, false});
+  if (!first) found->second.ran = (found->second.ran * 7 + ran) / 8;
 }
 
 std::size_t Brain::Impl::width(const control::Resources& need) const {
@@ -41,7 +41,8 @@ void Brain::Impl::enter_backlog(Time now, const TaskPtr& task, bool front) {
   (void)now;
   task->place = Place::kBacklog;
   ++backlog_;
-  backlog_time_ += estimate(*task->run.spec);
+  task->counted = estimate(*task->run.spec);
+  backlog_time_ += task->counted;
   if (task->wanted) wanted_.push_front(task);
   const control::Spec& spec = *task->run.spec;
   Lane& lane = lanes_[{spec.program, spec.requirements.encode()}];
@@ -58,8 +59,7 @@ void Brain::Impl::enter_backlog(Time now, const TaskPtr& task, bool front) {
 
 void Brain::Impl::leave_backlog(Task& task) {
   --backlog_;
-  const Time taken = estimate(*task.run.spec);
-  backlog_time_ = backlog_ == 0 ? 0 : backlog_time_ - std::min(backlog_time_, taken);
+  backlog_time_ -= task.counted;
 }
 
 TaskPtr Brain::Impl::head(Lane& lane) {
@@ -195,6 +195,16 @@ bool Brain::Impl::try_nested(Time now, const TaskPtr& task) {
 
 // ---- the decision ----
 
+/// A slot that a waiting task takes back within a moment is not given to anything new: else each commit that recursion waits for
+/// opens another branch, and another process stands still in it.
+bool Brain::Impl::kept_for_resuming(Time now, const control::Resources& need) {
+  std::uint64_t kept = 0;
+  for (const auto& [id, since] : resuming_) {
+    if (now - since < setup_.knobs.keep_for_resuming) kept += 1000;
+  }
+  return kept != 0 && need.cpu_milli != 0 && ledger_.free().cpu_milli < kept + need.cpu_milli;
+}
+
 void Brain::Impl::schedule(Time now) {
   resume(now);
   // The latest wish first; those that find no place stay in their order.
@@ -228,7 +238,7 @@ void Brain::Impl::schedule(Time now) {
     // What waited for long keeps the others from taking, piece by piece, what it needs; it gets its turn when they end.
     if (best == nullptr || (starving && now - head(*best)->arrived <= setup_.knobs.starving_after)) break;
     const TaskPtr task = head(*best);
-    if (!try_start(now, task)) break;
+    if (kept_for_resuming(now, best->requirements) || !try_start(now, task)) break;
     best->waiting.pop_front();
   }
   hand_ahead(now);
@@ -244,7 +254,7 @@ void Brain::Impl::hand_ahead(Time now) {
   for (auto& [id, executor] : executors_) {
     if (executor.frames.size() != 1 || executor.frames.front().is_lent || executor.killed) continue;
     const control::Spec& running = *executor.frames.front().task->run.spec;
-    if (!running.requirements.named_milli.empty() && running.requirements.gpu_milli != 0) continue;
+    if (const auto known = estimates_.find(running.function_key); known != estimates_.end() && known->second.waits) continue;
     if (now - executor.frames.front().running_since > setup_.knobs.hand_ahead) continue;
     const auto found = lanes_.find({running.program, running.requirements.encode()});
     if (found == lanes_.end()) continue;
@@ -253,7 +263,9 @@ void Brain::Impl::hand_ahead(Time now) {
     while (executor.queued.size() < kMaxQueued) {
       const TaskPtr task = head(found->second);
       // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits behind it.
-      if (!task || task->wanted || estimates_.count(task->run.spec->function_key) == 0) break;
+      if (!task || task->wanted) break;
+      const auto known = estimates_.find(task->run.spec->function_key);
+      if (known == estimates_.end() || known->second.waits) break;
       ahead += estimate(*task->run.spec);
       if (ahead > setup_.knobs.hand_ahead) break;
       found->second.waiting.pop_front();

@@ -50,11 +50,21 @@ Machine::Machine(Setup setup) : setup_(std::move(setup)) {
   committer_ = std::make_unique<control::Committer>(*store_, kEpoch);
   brain_ = std::make_unique<worker::Brain>(brain);
   brain_->workers_seen(now_, control::workers(*store_));
+  set_watch();
   brain_->session_opening(now_, kDriver, session_, "program-16-bytes", false, 1000);
   settle();
 }
 
 Machine::~Machine() = default;
+
+void Machine::set_watch() {
+  watch_ = store_->watch(control::signal_key(kEpoch), [this] {
+    at(now_ + 10'000, [this] {
+      set_watch();
+      brain_->signalled(now_);
+    });
+  });
+}
 
 void Machine::at(Time time, std::function<void()> event) { events_[{time, ++event_number_}] = std::move(event); }
 
@@ -77,6 +87,7 @@ void Machine::await(FutureId id) {
   worker::Brain::AwaitRequest request;
   request.token = ++token_;
   request.ids = {id};
+  outcomes_.erase(id);
   brain_->await(now_, Waiter{kDriver, 0}, std::move(request));
   settle();
 }
@@ -255,7 +266,7 @@ void Machine::advance(worker::ExecutorId id) {
         task.children.push_back(child);
         auto numbered = asker;
         numbered.number = ++process.number;
-        brain_->submit(now_, numbered, child, spec);
+        at(now_ + kHop, [this, numbered, child, spec] { brain_->submit(now_, numbered, child, spec); });
         ++task.next;
         break;
       }
@@ -271,7 +282,7 @@ void Machine::advance(worker::ExecutorId id) {
         task.need = request.ids.size();
         task.waiting = true;
         --running_now;
-        brain_->await(now_, Waiter{0, id}, std::move(request));
+        at(now_ + kHop, [this, id, request] { brain_->await(now_, Waiter{0, id}, request); });
         return;
       }
       case Step::Kind::kCrash: {

@@ -85,6 +85,7 @@ class Machine {
   struct Running;
   struct Process;
   void at(Time time, std::function<void()> event);
+  void set_watch();
   void carry_out();
   void settle();
   void do_action(worker::Action& action);
@@ -94,6 +95,7 @@ class Machine {
 
   Setup setup_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Watch> watch_;
   std::unique_ptr<control::Committer> committer_;
   std::unique_ptr<worker::Brain> brain_;
   std::map<std::string, Script> scripts_;
