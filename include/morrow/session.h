@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <morrow/detail/core.h>
 #include <morrow/options.h>
 
 namespace morrow {
@@ -54,6 +55,6 @@ class Session {
 
 /// Returns when all that was submitted, released and cancelled so far is committed: it survives any crash from then on.
 /// Thread-safe. \throws SessionError
-void flush();
+inline void flush() { detail::flush(); }
 
 }  // namespace morrow

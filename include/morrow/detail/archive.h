@@ -2,6 +2,7 @@
 
 #include <array>
 #include <complex>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +42,13 @@ template <class T, class A>
 struct SequenceTraits<std::deque<T, A>> : std::true_type {};
 template <class T, class A>
 struct SequenceTraits<std::list<T, A>> : std::true_type {};
+
+/// Containers with equal keys, whose order cereal turns around.
+template <class T>
+concept OrderedMulti = requires(T& container, typename T::value_type element) {
+  typename T::key_compare;
+  { container.insert(std::move(element)) } -> std::same_as<typename T::iterator>;
+};
 
 template <class T>
 struct IsVector : std::false_type {};
@@ -101,7 +109,7 @@ class OutArchive : public cereal::OutputArchive<OutArchive> {
   template <class T>
   void write(const T& value);
   template <class T>
-  void write_raw(const T& value);
+  void write_raw(const T* values, std::size_t count);
   template <class T>
   void write_sequence(const T& sequence);
 
@@ -168,6 +176,8 @@ class InArchive : public cereal::InputArchive<InArchive> {
   void read(T&& value);
   template <class T>
   void read_sequence(T& sequence);
+  template <class T>
+  void read_ordered(T& container);
 
   ByteView bytes_;
 };

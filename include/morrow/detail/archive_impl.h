@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -18,8 +20,8 @@ void OutArchive::write(const T& value) {
     futures_.push_back(value.id());
     put(&futures_.back(), sizeof(FutureId));
   } else if constexpr (Raw<T>) {
-    write_raw(value);
-  } else if constexpr (SequenceTraits<T>::value) {
+    write_raw(std::addressof(value), 1);
+  } else if constexpr (SequenceTraits<T>::value || OrderedMulti<T>) {
     write_sequence(value);
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
     OutputArchive::operator()(value);
@@ -29,16 +31,18 @@ void OutArchive::write(const T& value) {
 }
 
 template <class T>
-void OutArchive::write_raw(const T& value) {
-  if constexpr (RawMayHoldFuture<T>::value) may_hold_futures_ = true;
-  if constexpr (std::has_unique_object_representations_v<T> || Scalar<T>) {
-    put(&value, sizeof value);
-  } else {
+void OutArchive::write_raw(const T* values, std::size_t count) {
+  if constexpr (RawMayHoldFuture<T>::value) may_hold_futures_ = may_hold_futures_ || count != 0;
+  const std::size_t start = bytes_.size();
+  put(values, count * sizeof(T));
+  if constexpr (!std::has_unique_object_representations_v<T> && !Scalar<T>) {
     // Padding holds stale bytes, addresses among them.
-    alignas(T) std::byte copy[sizeof(T)];
-    std::memcpy(copy, &value, sizeof value);
-    __builtin_clear_padding(reinterpret_cast<T*>(copy));
-    put(copy, sizeof copy);
+    for (std::size_t at = start; at < bytes_.size(); at += sizeof(T)) {
+      alignas(T) std::byte copy[sizeof(T)];
+      std::memcpy(copy, bytes_.data() + at, sizeof(T));
+      __builtin_clear_padding(reinterpret_cast<T*>(copy));
+      std::memcpy(bytes_.data() + at, copy, sizeof(T));
+    }
   }
 }
 
@@ -46,10 +50,10 @@ template <class T>
 void OutArchive::write_sequence(const T& sequence) {
   using Element = typename T::value_type;
   put_size(sequence.size());
-  if constexpr (IsVector<T>::value && Raw<Element> &&
-                (Scalar<Element> || std::has_unique_object_representations_v<Element>)) {
-    if constexpr (RawMayHoldFuture<Element>::value) may_hold_futures_ = may_hold_futures_ || !sequence.empty();
-    put(sequence.data(), sequence.size() * sizeof(Element));
+  if constexpr (IsVector<T>::value && Raw<Element>) {
+    write_raw(sequence.data(), sequence.size());
+  } else if constexpr (requires { typename T::mapped_type; }) {
+    for (const auto& [key, value] : sequence) (*this)(key, value);
   } else {
     for (const auto& element : sequence) write(element);
   }
@@ -69,6 +73,8 @@ void InArchive::read(T&& value) {
       take(const_cast<void*>(static_cast<const volatile void*>(&value)), sizeof value);
   } else if constexpr (SequenceTraits<Type>::value) {
     read_sequence(value);
+  } else if constexpr (OrderedMulti<Type>) {
+    read_ordered(value);
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
     InputArchive::operator()(std::forward<T>(value));
   } else if constexpr (check_sendable<Type>()) {
@@ -93,6 +99,23 @@ void InArchive::read_sequence(T& sequence) {
         sequence.push_back(take_raw<Element>());
       else
         read(sequence.emplace_back());
+    }
+  }
+}
+
+template <class T>
+void InArchive::read_ordered(T& container) {
+  container.clear();
+  for (std::uint64_t left = take_size(); left > 0; --left) {
+    if constexpr (requires { typename T::mapped_type; }) {
+      std::pair<typename T::key_type, typename T::mapped_type> element;
+      read(element.first);
+      read(element.second);
+      container.emplace_hint(container.end(), std::move(element.first), std::move(element.second));
+    } else {
+      typename T::key_type element;
+      read(element);
+      container.emplace_hint(container.end(), std::move(element));
     }
   }
 }

@@ -29,16 +29,16 @@ struct Failure {
   FailureKind kind = FailureKind::kNone;
   /// Of a kDependency failure: why the future failed that it started with. The fields below then describe that one.
   FailureKind root_kind = FailureKind::kNone;
-  std::string type;           ///< of the exception, demangled
-  std::string message;        ///< its what(), or a sentence that says what happened
-  std::vector<Frame> frames;  ///< of the throw or the crash; innermost first
-  std::string worker;
+  std::string type = {};           ///< of the exception, demangled
+  std::string message = {};        ///< its what(), or a sentence that says what happened
+  std::vector<Frame> frames = {};  ///< of the throw or the crash; innermost first
+  std::string worker = {};
   std::uint32_t attempt = 0;  ///< from 1
-  std::string task;           ///< its name, or its function's
-  std::string where;          ///< file:line of the submit
+  std::string task = {};      ///< its name, or its function's
+  std::string where = {};     ///< file:line of the submit
   int signal = 0;             ///< that killed the process; 0: none
   int exit_status = 0;        ///< of a process that exited by itself
-  FutureId root;              ///< of a kDependency failure: the future that failed first
+  FutureId root = {};         ///< of a kDependency failure: the future that failed first
 };
 
 /// Throws the class of error.h that `failure` stands for. A standard exception is nested in it as the original.

@@ -1,0 +1,194 @@
+#include <morrow/detail/failure.h>
+
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+#include <variant>
+
+#include <morrow/error.h>
+
+namespace morrow {
+
+namespace {
+
+using detail::Failure;
+using detail::FailureKind;
+
+/// "SIGSEGV (Segmentation fault)".
+std::string signal_text(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  const char* description = ::sigdescr_np(signal);
+  std::string text = name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
+  if (description != nullptr) text += " (" + std::string(description) + ")";
+  return text;
+}
+
+/// What happened, without who and where: "std::out_of_range: row 7".
+std::string happening(const Failure& failure, FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kCrash:
+      if (failure.signal != 0) return "the process died of " + signal_text(failure.signal);
+      return "the process exited with status " + std::to_string(failure.exit_status) + " before the task returned";
+    case FailureKind::kStackOverflow:
+      return failure.message.empty() ? "the task ran out of stack: a recursion without end?" : failure.message;
+    case FailureKind::kTimeout:
+      return failure.message.empty() ? "the task ran longer than its timeout" : failure.message;
+    case FailureKind::kCancelled:
+      return failure.message.empty() ? "the future was cancelled" : failure.message;
+    case FailureKind::kReleased:
+      return failure.message.empty() ? "the future was released, or its scope has ended" : failure.message;
+    case FailureKind::kUnschedulable:
+      return failure.message.empty() ? "no worker could ever meet the requirements of the task" : failure.message;
+    case FailureKind::kProgram:
+      return failure.message.empty() ? "the program could not be started on the worker" : failure.message;
+    case FailureKind::kTooLarge:
+      return failure.message.empty() ? "the value is larger than a value may be" : failure.message;
+    case FailureKind::kNone:
+    case FailureKind::kException:
+    case FailureKind::kDependency:
+      break;
+  }
+  if (failure.type.empty()) return failure.message.empty() ? "the task failed for an unknown reason" : failure.message;
+  return failure.message.empty() ? failure.type : failure.type + ": " + failure.message;
+}
+
+/// " (task 'train' from main.cc:12, worker w1, attempt 1)", of what is known.
+std::string circumstances(const Failure& failure) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? " (" : ", ") + part; };
+  if (!failure.task.empty()) {
+    add("task '" + failure.task + "'" + (failure.where.empty() ? "" : " from " + failure.where));
+  } else if (!failure.where.empty()) {
+    add("submitted at " + failure.where);
+  }
+  if (!failure.worker.empty()) add("worker " + failure.worker);
+  if (failure.attempt != 0) add("attempt " + std::to_string(failure.attempt));
+  return text.empty() ? text : text + ")";
+}
+
+std::string sentence(const Failure& failure) {
+  if (failure.kind != FailureKind::kDependency) return happening(failure, failure.kind) + circumstances(failure);
+  return "a future that this one depends on failed: " + happening(failure, failure.root_kind) + circumstances(failure);
+}
+
+// Exceptions made from codes (std::system_error, std::regex_error) are left out: the codes do not travel.
+using Thrower = void (*)(const std::string& message);
+
+template <class Exception>
+void throw_with_text(const std::string& message) {
+  throw Exception(message);
+}
+template <class Exception>
+void throw_plain(const std::string&) {
+  throw Exception();
+}
+
+/// How to throw the standard exception of this name; null when it is none that can be made again.
+Thrower thrower_of(std::string_view type) {
+  static constexpr std::pair<std::string_view, Thrower> kThrowers[] = {
+      {"std::runtime_error", throw_with_text<std::runtime_error>},
+      {"std::logic_error", throw_with_text<std::logic_error>},
+      {"std::out_of_range", throw_with_text<std::out_of_range>},
+      {"std::invalid_argument", throw_with_text<std::invalid_argument>},
+      {"std::length_error", throw_with_text<std::length_error>},
+      {"std::domain_error", throw_with_text<std::domain_error>},
+      {"std::range_error", throw_with_text<std::range_error>},
+      {"std::overflow_error", throw_with_text<std::overflow_error>},
+      {"std::underflow_error", throw_with_text<std::underflow_error>},
+      {"std::bad_alloc", throw_plain<std::bad_alloc>},
+      {"std::bad_array_new_length", throw_plain<std::bad_array_new_length>},
+      {"std::bad_cast", throw_plain<std::bad_cast>},
+      {"std::bad_typeid", throw_plain<std::bad_typeid>},
+      {"std::bad_exception", throw_plain<std::bad_exception>},
+      {"std::bad_function_call", throw_plain<std::bad_function_call>},
+      {"std::bad_optional_access", throw_plain<std::bad_optional_access>},
+      {"std::bad_variant_access", throw_plain<std::bad_variant_access>},
+      {"std::bad_weak_ptr", throw_plain<std::bad_weak_ptr>},
+      {"std::exception", throw_plain<std::exception>},
+      {"morrow::Error", throw_with_text<Error>},
+      {"morrow::SessionError", throw_with_text<SessionError>},
+      {"morrow::DecodeError", throw_with_text<DecodeError>},
+      {"morrow::TooLargeError", throw_with_text<TooLargeError>},
+      {"morrow::ProgramError", throw_with_text<ProgramError>},
+      {"morrow::CancelledError", throw_with_text<CancelledError>},
+      {"morrow::ReleasedError", throw_with_text<ReleasedError>},
+      {"morrow::UnschedulableError", throw_with_text<UnschedulableError>},
+  };
+  for (const auto& [name, thrower] : kThrowers) {
+    if (name == type) return thrower;
+  }
+  return nullptr;
+}
+
+/// Throws `error`, with the original nested in it where there is one. Outside of the handler below nothing is nested,
+/// so that an exception that the caller is just handling never passes for the original.
+template <class E>
+[[noreturn]] void throw_remote(const Failure& failure) {
+  const E error(std::make_shared<const Failure>(failure));
+  const Thrower thrower = thrower_of(failure.type);
+  if (thrower == nullptr) throw error;
+  try {
+    thrower(failure.message);
+  } catch (...) {
+    std::throw_with_nested(error);
+  }
+  throw error;
+}
+
+}  // namespace
+
+RemoteError::RemoteError(std::shared_ptr<const detail::Failure> failure)
+    : Error(sentence(*failure)), failure_(std::move(failure)) {}
+
+const std::string& RemoteError::type() const noexcept { return failure_->type; }
+const std::string& RemoteError::message() const noexcept { return failure_->message; }
+std::string RemoteError::stack() const { return detail::symbolize(failure_->frames); }
+const std::string& RemoteError::worker() const noexcept { return failure_->worker; }
+std::uint32_t RemoteError::attempt() const noexcept { return failure_->attempt; }
+const std::string& RemoteError::task() const noexcept { return failure_->task; }
+const std::string& RemoteError::where() const noexcept { return failure_->where; }
+
+std::exception_ptr RemoteError::original() const noexcept {
+  const auto* nested = dynamic_cast<const std::nested_exception*>(this);
+  return nested == nullptr ? nullptr : nested->nested_ptr();
+}
+
+int TaskCrashed::signal() const noexcept { return failure().signal; }
+int TaskCrashed::exit_status() const noexcept { return failure().exit_status; }
+
+void detail::throw_failure(const Failure& failure) {
+  switch (failure.kind) {
+    case FailureKind::kCancelled:
+      throw CancelledError(sentence(failure));
+    case FailureKind::kReleased:
+      throw ReleasedError(sentence(failure));
+    case FailureKind::kUnschedulable:
+      throw UnschedulableError(sentence(failure));
+    case FailureKind::kProgram:
+      throw ProgramError(sentence(failure));
+    case FailureKind::kTooLarge:
+      throw TooLargeError(sentence(failure));
+    case FailureKind::kCrash:
+      throw_remote<TaskCrashed>(failure);
+    case FailureKind::kStackOverflow:
+      throw_remote<StackOverflowError>(failure);
+    case FailureKind::kTimeout:
+      throw_remote<TimeoutError>(failure);
+    case FailureKind::kDependency:
+      throw_remote<DependencyError>(failure);
+    case FailureKind::kNone:
+    case FailureKind::kException:
+      break;
+  }
+  throw_remote<RemoteError>(failure);
+}
+
+}  // namespace morrow

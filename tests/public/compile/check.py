@@ -1,0 +1,45 @@
+"""Compiles one program and says whether the compiler answered as promised.
+
+check.py COMPILER-AND-FLAGS... --source FILE [--define NAME --expect TEXT]
+
+Without --expect the program must compile without a word. With it, it must fail; the text must be part of the compiler's
+message, and the message must be short: at most two errors.
+"""
+
+import argparse
+import subprocess
+import sys
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--define")
+    parser.add_argument("--expect")
+    arguments, compiler = parser.parse_known_args()
+    command = [*compiler, "-fsyntax-only", arguments.source]
+    if arguments.define:
+        command.append(f"-D{arguments.define}")
+    done = subprocess.run(command, capture_output=True, text=True)
+    errors = [line for line in done.stderr.splitlines() if "error: " in line]
+
+    def fail(why: str) -> int:
+        print(f"{why}\n{' '.join(command)}\n{done.stderr}")
+        return 1
+
+    if arguments.expect is None:
+        return 0 if done.returncode == 0 and not done.stderr else fail("It should have compiled without a word:")
+    if done.returncode == 0:
+        return fail("It compiled, and should not have:")
+    # The compiler writes typographic quotes in some locales; the promise is about words.
+    if arguments.expect not in done.stderr:
+        return fail(f"The message should have said '{arguments.expect}':")
+    if "morrow" not in errors[0] or "static assertion failed" not in errors[0]:
+        return fail("The first error should have been Morrow's own sentence:")
+    if len(errors) > 2:
+        return fail(f"There should have been one error, or two, and not {len(errors)}:")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

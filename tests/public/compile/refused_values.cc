@@ -1,0 +1,147 @@
+// Programs that must not compile: each #ifdef is one, with a piece of the message that it must give.
+#include <morrow/morrow.h>
+
+#include <map>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace {
+[[maybe_unused]] int twice(int n) { return 2 * n; }
+struct Row {
+  const char* name;
+  int number;
+};
+struct Deep {
+  std::string text;
+  std::vector<Row> rows;
+};
+class Closed {
+ public:
+  explicit Closed(std::string text) : text_(std::move(text)) {}
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+class NoDefault {
+ public:
+  explicit NoDefault(int n) : text_(std::to_string(n)) {}
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text_);
+  }
+
+ private:
+  std::string text_;
+};
+struct Base {
+  int n = 0;
+};
+struct Derived : Base {
+  std::string text;
+};
+struct WithArray {
+  std::string texts[2];
+  int n = 0;
+};
+struct HoldsMutex {
+  std::string text;
+  std::mutex mutex;
+};
+struct LyingSerialize {
+  std::thread thread;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(thread);
+  }
+};
+}  // namespace
+
+int main() {
+#ifdef pointer_argument  // CannotBeSent<int*
+  int local = 1;
+  morrow::submit([](int* p) { return *p; }, &local);
+#endif
+#ifdef text_pointer_parameter  // a pointer or a reference cannot be sent to another process
+  morrow::submit([](const char* text) { return text[0]; }, "text");
+#endif
+#ifdef string_view_parameter  // a std::string for a std::string_view
+  morrow::submit([](std::string_view text) { return text.size(); }, "text");
+#endif
+#ifdef span_argument  // a std::vector for a span
+  std::vector<int> numbers;
+  morrow::submit([](std::span<int> s) { return s.size(); }, numbers);
+#endif
+#ifdef pointer_in_struct  // CannotBeSent<const char*
+  morrow::submit([](Row row) { return row.number; }, Row{"one", 1});
+#endif
+#ifdef pointer_deep_inside  // CannotBeSent<const char*
+  morrow::submit([](const Deep& deep) { return deep.rows.size(); }, Deep());
+#endif
+#ifdef thread_argument  // std::thread
+  morrow::submit([](std::thread) {}, std::thread());
+#endif
+#ifdef thread_in_map  // std::thread
+  morrow::submit([](const std::map<int, std::thread>&) {}, std::map<int, std::thread>());
+#endif
+#ifdef class_without_serialize  // template <class Archive> void serialize(Archive& archive) { archive(field, ...); }
+  morrow::submit([](const Closed& closed) { return closed.text(); }, Closed("text"));
+#endif
+#ifdef class_without_serialize_result  // {anonymous}::Closed
+  morrow::submit([] { return Closed("text"); });
+#endif
+#ifdef class_without_serialize_in_vector  // {anonymous}::Closed
+  morrow::submit([](const std::vector<Closed>& v) { return v.size(); }, std::vector<Closed>());
+#endif
+#ifdef no_default_constructor  // needs a default constructor
+  morrow::submit([] { return NoDefault(1); });
+#endif
+#ifdef aggregate_with_base  // has a base class, a C array
+  morrow::submit([] { return Derived(); });
+#endif
+#ifdef aggregate_with_array  // has a base class, a C array
+  morrow::submit([] { return WithArray(); });
+#endif
+#ifdef mutex_holder  // std::mutex
+  morrow::submit([](HoldsMutex& holder) { return holder.text; }, HoldsMutex());
+#endif
+#ifdef pointer_result  // CannotBeSent<int*
+  morrow::submit([]() -> int* { return nullptr; });
+#endif
+#ifdef text_literal_result  // CannotBeSent<const char*
+  morrow::submit([] { return "text"; });
+#endif
+#ifdef string_view_result  // a std::string for a std::string_view
+  morrow::submit([] { return std::string_view("text"); });
+#endif
+#ifdef inside_serialize  // std::thread
+  morrow::submit([] { return LyingSerialize(); });
+#endif
+#ifdef too_few_arguments  // takes another number of arguments than it was given
+  morrow::submit(twice);
+#endif
+#ifdef too_many_arguments  // takes another number of arguments than it was given
+  morrow::submit([](int n) { return n; }, 1, 2);
+#endif
+#ifdef wrong_argument  // an argument cannot be converted to the type of the function's parameter
+  morrow::submit(twice, std::string("one"));
+#endif
+#ifdef wrong_dependency  // an argument cannot be converted to the type of the function's parameter
+  auto text = morrow::submit([] { return std::string("one"); });
+  morrow::submit(twice, text);
+#endif
+#ifdef value_for_handle  // an argument cannot be converted to the type of the function's parameter
+  morrow::submit([](morrow::Future<int> f) { return f.get(); }, 5);
+#endif
+#ifdef void_dependency  // a Future<void> has no value to pass
+  auto done = morrow::submit([] {});
+  morrow::submit(twice, done);
+#endif
+#ifdef generic_with_too_few_arguments  // cannot be called with these arguments
+  morrow::submit([](auto a, auto b) { return a + b; }, 1);
+#endif
+}

@@ -1,0 +1,297 @@
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <array>
+#include <chrono>
+#include <complex>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include <morrow/serialize.h>
+
+namespace {
+
+using morrow::deserialize_value;
+using morrow::serialize_value;
+
+template <class T>
+T round_trip(const T& value) {
+  return deserialize_value<T>(serialize_value(value));
+}
+
+/// `size` bounds containers at each level of nesting.
+template <class T>
+void holds_for(const char* what, int size = 60) {
+  EXPECT_TRUE(rc::check(what, [size] {
+    const T value = *rc::gen::resize(size, rc::gen::arbitrary<T>());
+    RC_ASSERT(round_trip(value) == value);
+  }));
+}
+
+enum class Color : std::uint8_t { kRed, kGreen };
+
+struct Point {
+  int x = 0;
+  double y = 0;
+  bool operator==(const Point&) const = default;
+};
+
+/// A plain aggregate with no code for Morrow.
+struct Report {
+  std::string title;
+  std::vector<std::vector<std::string>> rows;
+  std::map<std::string, Point> points;
+  std::optional<std::string> note;
+  std::variant<int, std::string> choice;
+  Color color = Color::kRed;
+  bool operator==(const Report&) const = default;
+};
+
+struct Tree {
+  int value = 0;
+  std::vector<Tree> children;
+  bool operator==(const Tree&) const = default;
+};
+
+class Account {
+ public:
+  Account() = default;
+  Account(std::string owner, int cents) : owner_(std::move(owner)), cents_(cents) {}
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(owner_, cents_);
+  }
+  bool operator==(const Account&) const = default;
+
+ private:
+  std::string owner_;
+  int cents_ = 0;
+};
+
+/// The other styles that cereal takes.
+class Split {
+ public:
+  std::string text;
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive << text;
+  }
+  template <class Archive>
+  void load(Archive& archive) {
+    archive >> text;
+  }
+};
+struct Outside {
+  std::vector<Report> reports;
+};
+template <class Archive>
+void serialize(Archive& archive, Outside& outside) {
+  archive& cereal::make_nvp("reports", outside.reports);
+}
+
+struct NoDefault {
+  constexpr explicit NoDefault(int n) : number(n) {}
+  int number;
+};
+
+}  // namespace
+
+template <>
+struct rc::Arbitrary<Report> {
+  static Gen<Report> arbitrary() {
+    using Choice = std::variant<int, std::string>;
+    const auto choice = gen::oneOf(gen::map<int>([](int n) { return Choice(n); }),
+                                   gen::map<std::string>([](std::string text) { return Choice(std::move(text)); }));
+    const auto point = gen::build<Point>(gen::set(&Point::x), gen::set(&Point::y));
+    const auto note =
+        gen::oneOf(gen::just(std::optional<std::string>()),
+                   gen::map<std::string>([](std::string text) { return std::optional(std::move(text)); }));
+    return gen::build<Report>(
+        gen::set(&Report::title), gen::set(&Report::rows),
+        gen::set(&Report::points, gen::container<std::map<std::string, Point>>(gen::arbitrary<std::string>(), point)),
+        gen::set(&Report::note, note), gen::set(&Report::choice, choice),
+        gen::set(&Report::color, gen::element(Color::kRed, Color::kGreen)));
+  }
+};
+
+namespace {
+
+TEST(Serialize, NumbersComeBackAsTheyWere) {
+  holds_for<int>("int");
+  holds_for<std::uint64_t>("uint64");
+  holds_for<double>("double");
+  holds_for<bool>("bool");
+  holds_for<char>("char");
+}
+
+TEST(Serialize, ContainersComeBackAsTheyWere) {
+  holds_for<std::string>("string");
+  holds_for<std::vector<int>>("vector");
+  holds_for<std::vector<bool>>("vector of bool");
+  holds_for<std::vector<std::string>>("vector of strings", 20);
+  holds_for<std::deque<std::string>>("deque");
+  holds_for<std::list<std::vector<double>>>("list", 20);
+  holds_for<std::set<std::string>>("set");
+  holds_for<std::multiset<int>>("multiset");
+  holds_for<std::map<int, std::vector<std::string>>>("map", 12);
+  holds_for<std::multimap<int, int>>("multimap");
+  holds_for<std::unordered_map<std::string, int>>("unordered_map");
+  holds_for<std::unordered_set<int>>("unordered_set");
+  holds_for<std::array<std::string, 3>>("array");
+  holds_for<std::pair<std::string, int>>("pair");
+  holds_for<std::tuple<int, std::string, std::vector<double>>>("tuple");
+}
+
+TEST(Serialize, DeepNestsComeBackAsTheyWere) {
+  holds_for<std::map<std::string, std::vector<std::pair<int, std::set<std::string>>>>>("nested", 8);
+  holds_for<std::vector<std::tuple<std::string, std::array<std::vector<int>, 2>>>>("nested tuples", 12);
+}
+
+TEST(Serialize, PlainStructsNeedNoCode) {
+  holds_for<Report>("aggregate", 8);
+  holds_for<std::vector<Report>>("vector of aggregates", 5);
+  const Tree tree{1, {{2, {}}, {3, {{4, {}}}}}};
+  EXPECT_EQ(round_trip(tree), tree);
+}
+
+TEST(Serialize, VocabularyTypesComeBackAsTheyWere) {
+  using Variant = std::variant<std::monostate, int, std::string>;
+  EXPECT_EQ(round_trip(Variant("text")), Variant("text"));
+  EXPECT_EQ(round_trip(Variant()), Variant());
+  EXPECT_EQ(round_trip(std::optional<std::string>("x")), std::optional<std::string>("x"));
+  EXPECT_EQ(round_trip(std::optional<int>()), std::nullopt);
+  EXPECT_EQ(round_trip(std::complex<double>(1, 2)), std::complex<double>(1, 2));
+  const auto now = std::chrono::system_clock::now();
+  EXPECT_EQ(round_trip(now), now);
+  EXPECT_EQ(round_trip(std::chrono::milliseconds(5)), std::chrono::milliseconds(5));
+  EXPECT_EQ(round_trip(std::u16string(u"text")), u"text");
+  EXPECT_EQ(round_trip(Color::kGreen), Color::kGreen);
+  EXPECT_EQ(*round_trip(std::make_unique<std::string>("owned")), "owned");
+  EXPECT_EQ(round_trip(std::unique_ptr<int>()), nullptr);
+  const auto shared = std::make_shared<int>(5);
+  const auto both = round_trip(std::pair(shared, shared));
+  EXPECT_EQ(*both.first, 5);
+  EXPECT_EQ(both.first, both.second);
+}
+
+TEST(Serialize, ClassesWithCerealFunctionsOfAnyStyle) {
+  EXPECT_EQ(round_trip(Account("ada", 7)), Account("ada", 7));
+  EXPECT_EQ(round_trip(std::vector{Account("ada", 7)}), std::vector{Account("ada", 7)});
+  Split split;
+  split.text = "text";
+  EXPECT_EQ(round_trip(split).text, "text");
+  Outside outside;
+  outside.reports.resize(2);
+  outside.reports[1].title = "second";
+  EXPECT_EQ(round_trip(outside).reports, outside.reports);
+}
+
+TEST(Serialize, PlainBytesNeedNoDefaultConstructor) {
+  EXPECT_EQ(round_trip(NoDefault(5)).number, 5);
+  EXPECT_EQ(round_trip(std::vector{NoDefault(1), NoDefault(2)})[1].number, 2);
+}
+
+TEST(Serialize, PaddingIsSentAsZeros) {
+  struct Padded {
+    char c;
+    int n;
+  };
+  const auto bytes = [](int fill) {
+    alignas(Padded) unsigned char raw[sizeof(Padded)];
+    std::memset(raw, fill, sizeof raw);
+    Padded& padded = *new (raw) Padded;
+    padded.c = 'x';
+    padded.n = 5;
+    return serialize_value(padded);
+  };
+  EXPECT_EQ(bytes(0xff), bytes(0));
+}
+
+TEST(Serialize, EveryCutShortValueIsADecodeError) {
+  const auto cut = [](const auto& value) {
+    using T = std::remove_cvref_t<decltype(value)>;
+    const auto bytes = serialize_value(value);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_THROW(deserialize_value<T>(std::span(bytes).first(size)), morrow::DecodeError) << size;
+    }
+  };
+  cut(std::string("some text"));
+  cut(std::vector<int>{1, 2, 3});
+  cut(std::map<std::string, std::vector<int>>{{"a", {1, 2}}, {"b", {}}});
+  cut(Report{"title", {{"a", "b"}, {"c"}}, {{"p", {1, 2}}}, "note", "choice", Color::kGreen});
+  cut(std::make_unique<std::string>("owned"));
+  cut(Tree{1, {{2, {}}}});
+}
+
+TEST(Serialize, BytesLeftOverAreADecodeError) {
+  auto bytes = serialize_value(5);
+  bytes.push_back(std::byte{0});
+  EXPECT_THROW(deserialize_value<int>(bytes), morrow::DecodeError);
+}
+
+TEST(Serialize, AFalseSizeAllocatesNothing) {
+  std::vector<std::byte> bytes;
+  morrow::detail::OutArchive(bytes).put_size(std::uint64_t{1} << 60);
+  bytes.resize(bytes.size() + 64);
+  EXPECT_THROW(deserialize_value<std::vector<int>>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::vector<std::string>>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::vector<bool>>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::string>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::u32string>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::list<int>>(bytes), morrow::DecodeError);
+  EXPECT_THROW((deserialize_value<std::unordered_map<int, int>>(bytes)), morrow::DecodeError);
+}
+
+template <class T>
+void mutations_only_throw_decode_errors() {
+  EXPECT_TRUE(rc::check("mutated bytes", [] {
+    auto bytes = serialize_value(*rc::gen::resize(6, rc::gen::arbitrary<T>()));
+    for (int i = *rc::gen::inRange(1, 4); i > 0 && !bytes.empty(); --i) {
+      const auto at = *rc::gen::inRange<std::size_t>(0, bytes.size());
+      bytes[at] = static_cast<std::byte>(*rc::gen::arbitrary<std::uint8_t>());
+    }
+    try {
+      const T decoded = deserialize_value<T>(bytes);
+      static_cast<void>(decoded);
+    } catch (const morrow::DecodeError&) {
+    }
+  }));
+}
+
+TEST(Serialize, MutatedBytesOnlyEverThrowDecodeErrors) {
+  mutations_only_throw_decode_errors<Report>();
+  mutations_only_throw_decode_errors<std::vector<std::string>>();
+  mutations_only_throw_decode_errors<std::vector<bool>>();
+  mutations_only_throw_decode_errors<std::map<std::string, std::vector<std::pair<int, std::set<std::string>>>>>();
+  mutations_only_throw_decode_errors<std::unordered_map<std::string, std::vector<double>>>();
+}
+
+TEST(Serialize, RandomBytesOnlyEverThrowDecodeErrors) {
+  EXPECT_TRUE(rc::check("random bytes", [](const std::vector<std::uint8_t>& raw) {
+    const auto bytes = std::as_bytes(std::span(raw));
+    const auto attempt = [bytes]<class T>(std::type_identity<T>) {
+      try {
+        static_cast<void>(deserialize_value<T>(bytes));
+      } catch (const morrow::DecodeError&) {
+      }
+    };
+    attempt(std::type_identity<Report>());
+    attempt(std::type_identity<Tree>());
+    attempt(std::type_identity<std::vector<std::shared_ptr<int>>>());
+    attempt(std::type_identity<std::variant<int, std::string>>());
+    attempt(std::type_identity<std::vector<std::optional<std::string>>>());
+  }));
+}
+
+}  // namespace
