@@ -46,8 +46,8 @@ class Taking {
       take_shape(shape, need, request_.limit, false);
       if (taken_ > before) ahead_.push_back(shape);
     }
-    for (const std::string& shape : ahead_)
-      take_shape(shape, Resources::decode(shape), request_.limit + request_.ahead, true);
+    const std::size_t ahead = taken_ + request_.ahead;
+    for (const std::string& shape : ahead_) take_shape(shape, Resources::decode(shape), ahead, true);
     for (const std::string& shape : all) {
       if (Resources::decode(shape).fits_in(free_) &&
           !t_.tx.scan(keys::index_shape(shape), store::Read::kSnapshot, 1).empty()) {
