@@ -1,0 +1,12 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace morrow::cli {
+
+/// Add a subcommand each; running it sets `exit_status`. They throw std::invalid_argument for values that make no
+/// sense.
+void add_worker(CLI::App& app, int& exit_status);
+void add_status(CLI::App& app, int& exit_status);
+
+}  // namespace morrow::cli

@@ -1,0 +1,41 @@
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+
+#include <morrow/version.h>
+
+#include "cli/commands.h"
+
+namespace {
+
+constexpr int kWrongUse = 2;
+
+int complain(const char* sentence, int status) {
+  std::fprintf(stderr, "morrow: %s\n", sentence);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Morrow: distributed futures for C++20.", "morrow");
+  app.set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
+  app.require_subcommand(1);
+  app.footer("`morrow COMMAND --help` tells more.");
+  int exit_status = 0;
+  morrow::cli::add_worker(app, exit_status);
+  morrow::cli::add_status(app, exit_status);
+  for (CLI::App* command : app.get_subcommands({}))
+    command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return complain((std::string(error.what()) + "; see --help").c_str(), kWrongUse);
+  } catch (const std::invalid_argument& error) {
+    return complain(error.what(), kWrongUse);
+  } catch (const std::exception& error) {
+    return complain(error.what(), 1);
+  }
+  return exit_status;
+}

@@ -1,0 +1,85 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/amounts.h"
+#include "cli/commands.h"
+#include "wire/paths.h"
+#include "worker/shell_http.h"
+#include "worker/worker_main.h"
+
+namespace morrow::cli {
+
+namespace {
+
+struct Given {
+  worker::WorkerOptions options;
+  std::string cpus, memory, gpus;
+  std::vector<std::string> resources;
+  int port = -1;
+};
+
+void check(Given& given) {
+  worker::WorkerOptions& options = given.options;
+  if (options.private_folder.empty()) {
+    if (options.cluster.empty())
+      throw std::invalid_argument("say which cluster the worker belongs to: morrow worker CLUSTER");
+    wire::check_name("cluster", options.cluster);
+  } else if (options.private_fd < 0) {
+    throw std::invalid_argument("--private needs --private-fd");
+  }
+  if (!options.name.empty()) wire::check_name("worker", options.name);
+  worker::check_loopback(options.address);
+  if (given.port >= 0) options.port = static_cast<std::uint16_t>(given.port);
+  if (!given.cpus.empty()) options.total.cpu_milli = parse_milli("--cpus", given.cpus);
+  if (!given.cpus.empty() && options.total.cpu_milli == 0) throw std::invalid_argument("--cpus must be above 0");
+  if (!given.memory.empty()) options.total.memory = parse_bytes(given.memory);
+  if (!given.gpus.empty()) options.total.gpu_milli = parse_milli("--gpus", given.gpus);
+  if (options.total.gpu_milli % 1000 != 0)
+    throw std::invalid_argument("--gpus must be a whole number: the GPUs this machine has");
+  for (const std::string& text : given.resources) {
+    const auto [name, amount] = parse_resource(text);
+    if (!options.total.named_milli.emplace(name, amount).second)
+      throw std::invalid_argument("--resource " + name + " is given twice");
+  }
+}
+
+}  // namespace
+
+void add_worker(CLI::App& app, int& exit_status) {
+  auto given = std::make_shared<Given>();
+  worker::WorkerOptions& options = given->options;
+  CLI::App* command =
+      app.add_subcommand("worker", "Run a worker of a cluster on this machine, until SIGINT or SIGTERM");
+  command->add_option("CLUSTER", options.cluster,
+                      "Name of the cluster; workers with the same name and store work together");
+  command->add_option("--name", options.name, "Name of this worker (default: the host's name)");
+  command->add_option("--cpus", given->cpus, "CPUs that tasks may use (default: what this process may use)");
+  command->add_option("--memory", given->memory,
+                      "Memory that tasks may use, like 4GiB (default: 80 % of the machine's)");
+  command->add_option("--gpus", given->gpus, "GPUs that tasks may use (default: 0)");
+  command
+      ->add_option("--resource", given->resources,
+                   "NAME=AMOUNT: something else that tasks may ask for; may be repeated")
+      ->take_all();
+  command->add_option("--store", options.store_url,
+                      "Where the cluster's truth is kept, like lmdb:FOLDER (default: in the state folder)");
+  command->add_option("--address", options.address,
+                      "Address to listen on; only this machine's own (127.0.0.1) for now");
+  command->add_option("--port", given->port, "Port of the HTTP server (default: none; 0: any free one)")
+      ->check(CLI::Range(0, 65535));
+  command->add_option("--executors", options.executor_cap, "The most processes that run tasks at once (default: 256)")
+      ->check(CLI::Range(1, 100000));
+  command->add_flag("--quiet", options.quiet, "Say only what went wrong");
+  // For programs that start their own worker, for tests and for measurements: not shown.
+  command->add_option("--private", options.private_folder)->group("");
+  command->add_option("--private-fd", options.private_fd)->group("");
+  command->add_option("--lease-ms", options.lease_ms)->group("")->check(CLI::Range(100, 3'600'000));
+  command->add_flag("--inline-store", options.inline_store)->group("");
+  command->callback([given, &exit_status] {
+    check(*given);
+    exit_status = worker::run_worker(given->options);
+  });
+}
+
+}  // namespace morrow::cli

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace spdlog {
+class logger;
+}
+
+namespace morrow::worker {
+
+/// Cuts what a task writes into lines. A line longer than kMaxLine is cut. Not thread-safe.
+class LineCutter {
+ public:
+  static constexpr std::size_t kMaxLine = 16 << 10;
+
+  /// The whole lines that `text` completes, without their ends, appended to `lines`.
+  void cut(std::string_view text, std::vector<std::string>& lines);
+  /// What is left of a line without an end; false when there is nothing.
+  bool rest(std::string& line);
+
+ private:
+  std::string partial_;
+};
+
+/// The files of a worker's log folder: `worker.log` (what the worker has to say, on standard error too) and `tasks.log`
+/// (what tasks write). Both are rotated. `say` and `warn` may be called on any thread.
+class Logs {
+ public:
+  struct Options {
+    std::string folder;  ///< made when absent; empty: no files
+    bool quiet = false;  ///< only warnings go to standard error
+  };
+  /// \throws std::runtime_error when the folder can't be written
+  explicit Logs(const Options& options);
+  ~Logs();
+
+  void say(const std::string& sentence);
+  void warn(const std::string& sentence);
+  /// Lines of a task, one stream.
+  void task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines);
+  /// Writes to the files what is buffered. Main thread.
+  void flush();
+
+ private:
+  std::shared_ptr<spdlog::logger> worker_;
+  std::shared_ptr<spdlog::logger> tasks_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "control/round.h"
+#include "wire/messages.pb.h"
+#include "worker/actions.h"
+#include "worker/brain.h"
+#include "worker/clients.h"
+#include "worker/executor_pool.h"
+#include "worker/logs.h"
+#include "worker/maintenance.h"
+#include "worker/store_thread.h"
+
+namespace morrow::worker {
+
+struct ShellOptions {
+  std::string cluster;
+  std::string store_url;
+  std::string cache_folder;  ///< images are materialized here
+  control::WorkerInfo info;  ///< the epoch is drawn by the shell
+  Knobs knobs;
+  std::uint64_t lease_ms = 5'000;
+  bool private_worker = false;  ///< one client, no cluster: ends when it goes
+  bool inline_store = false;    ///< commits on the main thread, for measurements
+};
+
+/// Carries out what the brain decides: sockets, timers, processes, the store. One thread runs it all but the store;
+/// each turn of its loop takes in everything that is ready, lets the brain decide once, and writes once to each socket.
+class Shell final : public ExecutorEvents, public ClientEvents {
+ public:
+  enum class End { kStopped, kFenced, kPrivateEnded, kBroken };
+
+  /// Opens the store, and joins the cluster. \throws store::StoreError
+  Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs);
+  ~Shell() override;
+
+  /// Takes clients from here on.
+  void listen(wire::Fd socket) { clients_.listen(std::move(socket)); }
+  void adopt(wire::Fd socket);
+
+  /// Runs until the worker is to end; says why.
+  End run();
+  /// Gives back all that runs and leaves the cluster; `run` returns when that is done, or after some seconds.
+  void stop();
+
+ private:
+  /// A task that an executor was given.
+  struct Given {
+    std::uint32_t slot = 0;
+    std::uint32_t generation = 0;
+    control::Claim claim = 0;
+    std::uint32_t attempt = 0;
+    control::SpecPtr spec;
+  };
+  struct Executor {
+    ExecutorId number = 0;   ///< the brain's
+    ExecutorId process = 0;  ///< the pool's
+    std::string program;
+    bool started = false;
+    std::vector<Given> given;  ///< the oldest first
+    LineCutter out;
+    LineCutter err;
+  };
+  struct Blob {
+    std::uint32_t next = 0;
+    bool failed = false;
+  };
+  struct Driver {
+    ClientId id = 0;
+    std::int64_t pid = 0;
+    bool greeted = false;
+    bool command = false;
+    bool welcome = false;
+    bool log = true;
+    control::SessionId session = 0;
+    std::uint64_t attachment = 0;
+    std::string program;
+    std::uint64_t acked = 0;
+    std::unordered_map<std::string, Blob> blobs;  ///< being uploaded
+    std::size_t queued_bytes = 0;                 ///< of blobs, on their way to the store
+    bool paused = false;
+    std::uint64_t dropped_lines = 0;
+    std::uint64_t ending = 0;  ///< number of its EndSession; 0: none
+    std::uint64_t ending_round = 0;
+    bool asked_failed = false;
+    std::vector<control::FutureId> observed;
+    control::FailedFutures failed;
+  };
+
+  // shell.cc
+  Time now();
+  void turn();
+  void decide();
+  void arm(Time now);
+  void finish(End end);
+  void drain_or_leave();
+  void watch_signal();
+
+  // shell_actions.cc
+  void carry_out(action::StartExecutor& start);
+  void carry_out(action::Dispatch& dispatch);
+  void carry_out(action::Revoke& revoke);
+  void carry_out(action::KillExecutor& kill);
+  void carry_out(action::RetireProgram& retire);
+  void carry_out(action::Ready& ready);
+  void carry_out(action::Ack& ack);
+  void carry_out(action::Welcome& welcome);
+  void carry_out(action::Refuse& refuse);
+  void carry_out(action::SessionEnded& ended);
+  void carry_out(action::Notice& notice);
+  void carry_out(action::CommitRound& commit);
+  void carry_out(action::ClaimWork& claim);
+  void carry_out(action::FindReadyDependencies& find);
+  void carry_out(action::SetIdle& idle);
+  void carry_out(action::WakeIdle& wake);
+  void carry_out(action::EndScopes& scopes);
+  void carry_out(action::Fenced& fenced);
+
+  // shell_executors.cc
+  void executor_ready(ExecutorId process) override;
+  void executor_exited(ExecutorId process, const ExecutorExit& exit) override;
+  void executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) override;
+  void executor_frames_end(ExecutorId process) override;
+  void executor_output(ExecutorId process, bool to_stderr, std::string_view text) override;
+  void program_failed(const std::string& program, const std::string& sentence) override;
+  void task_done(Executor& executor, std::string_view payload);
+  void end_partial_lines(Executor& executor);
+  void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
+  Executor* by_process(ExecutorId process);
+  Executor* by_number(ExecutorId number);
+  static const Given* given(const Executor& executor, control::Claim claim);
+
+  // shell_changes.cc: what drivers and executors may both ask
+  bool change_frame(const Waiter& who, const Driver* driver, const Executor* executor, wire::FrameType type,
+                    std::string_view payload);
+
+  // shell_drivers.cc
+  void client_came(ClientId client, pid_t pid) override;
+  void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override;
+  void client_gone(ClientId client, const std::string& why) override;
+  void hello(Driver& driver, std::string_view payload);
+  void refuse(ClientId client, const std::string& sentence);
+  void program(Driver& driver, std::string_view payload);
+  void blob_chunk(Driver& driver, std::string_view payload);
+  void end_session(Driver& driver, std::string_view payload);
+  void end_sessions();
+  void orphan(control::SessionId session, std::uint64_t attachment);
+  void status(ClientId client);
+  Driver* driver_of(control::SessionId session);
+
+  boost::asio::io_context& io_;
+  ShellOptions options_;
+  Logs& logs_;
+  control::Epoch epoch_;
+  StoreThread store_;
+  std::shared_ptr<control::Committer> committer_;  ///< used on the store's thread only
+  Brain brain_;
+  ExecutorPool pool_;
+  Clients clients_;
+  Maintenance maintenance_;
+
+  Time now_ = 0;  ///< 0: look at the clock when it is asked for
+  boost::asio::steady_timer timer_;
+  Time armed_ = 0;  ///< when the timer fires; 0: it is not armed
+  boost::asio::steady_timer stop_timer_;
+  std::optional<End> end_;
+  std::string broken_;
+  bool stopping_ = false;
+  bool leaving_ = false;
+
+  std::unordered_map<ExecutorId, std::unique_ptr<Executor>> executors_;  ///< by the brain's number
+  std::unordered_map<ExecutorId, Executor*> processes_;                  ///< by the pool's
+  std::unordered_map<ClientId, Driver> drivers_;
+  std::unordered_map<control::SessionId, ClientId> sessions_;
+  std::size_t ending_drivers_ = 0;
+  bool round_in_flight_ = false;
+  std::uint64_t rounds_ = 0;
+  bool decide_again_ = false;
+
+  // Messages that are used again and again, so that their memory is.
+  wire::Submit submit_;
+  wire::Await await_;
+  wire::TaskDone task_done_;
+  wire::Task task_;
+  wire::Ready ready_;
+  wire::Ack ack_;
+};
+
+}  // namespace morrow::worker

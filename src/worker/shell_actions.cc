@@ -1,0 +1,213 @@
+#include <utility>
+
+#include "control/cluster.h"
+#include "worker/failures.h"
+#include "worker/shell.h"
+#include "worker/shell_convert.h"
+#include "worker/shell_failures.h"
+
+namespace morrow::worker {
+
+using Lane = StoreThread::Lane;
+
+// ---- executors ----
+
+void Shell::carry_out(action::StartExecutor& start) {
+  auto executor = std::make_unique<Executor>();
+  executor->number = start.executor;
+  executor->program = start.program;
+  executor->process = pool_.start(start.program, start.devices);
+  processes_[executor->process] = executor.get();
+  executors_[start.executor] = std::move(executor);
+}
+
+void Shell::carry_out(action::Dispatch& dispatch) {
+  Executor* executor = by_number(dispatch.executor);
+  if (executor == nullptr) return;  // it exited in this very turn: the brain is told by that
+  const control::Runnable& run = dispatch.task;
+  executor->given.push_back(Given{dispatch.slot, dispatch.generation, run.claim, run.tries + 1, run.spec});
+  task_.set_slot(dispatch.slot);
+  task_.set_generation(dispatch.generation);
+  task_.set_claim(run.claim);
+  set_id(task_.mutable_id(), run.id);
+  task_.set_attempt(run.tries + 1);
+  task_.set_name(run.spec->name);
+  task_.set_nested(dispatch.nested);
+  task_.set_payload(run.spec->payload);
+  task_.set_session(run.spec->session);
+  task_.clear_dependencies();
+  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
+  // The word first: the executor looks at it as soon as the frame is there.
+  pool_.offer(executor->process, dispatch.slot, dispatch.generation);
+  pool_.send(executor->process, wire::TASK, task_);
+}
+
+void Shell::carry_out(action::Revoke& revoke) {
+  Executor* executor = by_number(revoke.executor);
+  const bool back = executor != nullptr && pool_.revoke(executor->process, revoke.slot, revoke.generation);
+  if (back) {
+    std::erase_if(executor->given, [&](const Given& given) {
+      return given.slot == revoke.slot && given.generation == revoke.generation;
+    });
+  }
+  brain_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
+  decide_again_ = true;
+}
+
+void Shell::carry_out(action::KillExecutor& kill) {
+  if (const Executor* executor = by_number(kill.executor)) pool_.kill(executor->process);
+}
+
+void Shell::carry_out(action::RetireProgram& retire) { pool_.retire(retire.program); }
+
+// ---- answers ----
+
+void Shell::carry_out(action::Ready& ready) {
+  ready_.Clear();
+  ready_.set_token(ready.token);
+  ready_.set_index(ready.index);
+  set_id(ready_.mutable_id(), ready.id);
+  ready_.set_pending(ready.pending);
+  if (!ready.pending && ready.outcome) {
+    const control::Outcome& outcome = *ready.outcome;
+    ready_.set_failure(static_cast<std::uint32_t>(outcome.failure));
+    if (!outcome.ok()) {
+      ready_.set_bytes(failure_bytes(outcome, options_.info.name));
+      if (outcome.failure == control::FailureKind::kDependency) set_id(ready_.mutable_root(), outcome.root);
+    } else if (ready.with_value) {
+      ready_.set_bytes(outcome.bytes);
+    }
+  }
+  if (ready.to.client != 0) {
+    clients_.send(ready.to.client, wire::READY, ready_);
+  } else if (const Executor* executor = by_number(ready.to.executor)) {
+    pool_.send(executor->process, wire::READY, ready_);
+  }
+}
+
+void Shell::carry_out(action::Ack& ack) {
+  ack_.set_number(ack.number);
+  if (ack.to.client == 0) {
+    if (const Executor* executor = by_number(ack.to.executor)) pool_.send(executor->process, wire::ACK, ack_);
+    return;
+  }
+  if (const auto driver = drivers_.find(ack.to.client); driver != drivers_.end()) {
+    driver->second.acked = std::max(driver->second.acked, ack.number);
+    clients_.send(ack.to.client, wire::ACK, ack_);
+  }
+}
+
+void Shell::carry_out(action::Welcome& welcome) {
+  const auto found = drivers_.find(welcome.client);
+  if (found == drivers_.end()) return;
+  Driver& driver = found->second;
+  driver.attachment = welcome.attachment;
+  driver.acked = welcome.applied;
+  driver.welcome = true;
+  wire::Welcome message;
+  message.set_worker(options_.info.name);
+  message.set_attachment(welcome.attachment);
+  message.set_applied(welcome.applied);
+  clients_.send(welcome.client, wire::WELCOME, message);
+}
+
+void Shell::carry_out(action::Refuse& refused) { refuse(refused.client, refused.sentence); }
+
+void Shell::carry_out(action::SessionEnded& ended) {
+  const auto found = drivers_.find(ended.client);
+  if (found == drivers_.end()) return;
+  Driver& driver = found->second;
+  wire::SessionEnded message;
+  message.set_failed(driver.failed.count);
+  if (driver.failed.outcome) message.set_first(failure_bytes(*driver.failed.outcome, options_.info.name));
+  clients_.send(ended.client, wire::SESSION_ENDED, message);
+  sessions_.erase(driver.session);
+  driver.session = 0;  // nothing of it is left to be orphaned
+}
+
+void Shell::carry_out(action::Notice& notice) {
+  const Driver* driver = driver_of(notice.session);
+  if (driver == nullptr) return;
+  wire::Notice message;
+  message.set_text(notice.text);
+  clients_.send(driver->id, wire::NOTICE, message);
+}
+
+// ---- the store ----
+
+void Shell::carry_out(action::CommitRound& commit) {
+  struct Work {
+    control::Round round;
+    control::RoundResult result;
+    std::vector<std::pair<control::SessionId, std::uint64_t>> opened;
+  };
+  auto work = std::make_shared<Work>();
+  work->round = std::move(commit.round);
+  for (const control::Op& op : work->round.ops) {
+    if (const auto* open = std::get_if<control::op::OpenSession>(&op))
+      work->opened.emplace_back(open->session, open->attachment);
+  }
+  round_in_flight_ = true;
+  ++rounds_;
+  store_.post(
+      Lane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(work->round); },
+      [this, work] {
+        round_in_flight_ = false;
+        if (work->result.fanouts) maintenance_.fan_out();
+        brain_.round_done(now(), std::move(work->result));
+        for (const auto& [session, attachment] : work->opened) {
+          if (driver_of(session) == nullptr) orphan(session, attachment);  // its driver went before it was welcome
+        }
+      });
+}
+
+void Shell::carry_out(action::ClaimWork& claim) {
+  struct Work {
+    control::ClaimRequest request;
+    control::ClaimResult result;
+  };
+  auto work = std::make_shared<Work>();
+  work->request = std::move(claim.request);
+  store_.post(
+      Lane::kClaim,
+      [work, total = options_.info.total](store::Store& store) {
+        work->result = control::claim(store, work->request, total);
+      },
+      [this, work] { brain_.claim_done(now(), std::move(work->result)); });
+}
+
+void Shell::carry_out(action::FindReadyDependencies& find) {
+  constexpr std::size_t kAtOnce = 100;
+  auto ready = std::make_shared<std::vector<control::FutureId>>();
+  store_.post(
+      Lane::kClaim,
+      [ready, id = find.id](store::Store& store) { *ready = control::ready_dependencies(store, id, kAtOnce); },
+      [this, ready, id = find.id] { brain_.ready_dependencies_done(now(), id, *ready); });
+}
+
+void Shell::carry_out(action::SetIdle& idle) {
+  auto more = std::make_shared<bool>(false);
+  store_.post(
+      Lane::kClaim,
+      [more, epoch = epoch_, idle](store::Store& store) {
+        *more = control::set_idle(store, epoch, idle.idle, idle.free);
+      },
+      [this, more] {
+        if (*more) brain_.signalled(now());
+      });
+}
+
+void Shell::carry_out(action::WakeIdle& wake) {
+  store_.post(
+      Lane::kClaim,
+      [epoch = epoch_, limit = wake.limit](store::Store& store) { control::wake_idle(store, epoch, limit); }, nullptr);
+}
+
+void Shell::carry_out(action::EndScopes& scopes) { maintenance_.end_scopes(scopes.scopes); }
+
+void Shell::carry_out(action::Fenced&) {
+  logs_.warn("this worker gave no sign of life for longer than the lease, so that others took over its work");
+  finish(End::kFenced);
+}
+
+}  // namespace morrow::worker

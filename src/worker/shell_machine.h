@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace morrow::worker {
+
+/// What this machine has for us. A control group's limits count.
+std::uint64_t machine_cpu_milli();     ///< hardware threads we may use, in thousandths
+std::uint64_t machine_memory_bytes();  ///< memory we may use
+std::string machine_name();            ///< the host's name, made fit for a worker's
+
+}  // namespace morrow::worker

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "store/store.h"
+
+namespace morrow::worker {
+
+/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; what a
+/// job found out is told on the main thread, with one wake-up for all that finished meanwhile. While the store is full
+/// or away a job is tried again, with pauses, until it goes: what was asked for is never dropped, except by `stop`.
+class StoreThread {
+ public:
+  enum class Lane : std::uint8_t {
+    kRound,   ///< the worker's own rounds, and what must stand before them
+    kClaim,   ///< where others compete, and what a start of a program waits for
+    kUpkeep,  ///< what may wait
+  };
+  using Open = std::function<std::unique_ptr<store::Store>()>;
+  using Job = std::function<void(store::Store&)>;
+  using Done = std::function<void()>;
+
+  struct Options {
+    bool inline_mode = false;  ///< no thread: jobs run at once inside `post`, for measurements
+    std::function<void(const std::string& sentence)> log;  ///< called on the store's thread; may be empty
+    std::uint64_t first_pause_ms = 10;  ///< before a job is tried again; doubles up to `longest_pause_ms`
+    std::uint64_t longest_pause_ms = 1'000;
+  };
+
+  /// Opens the store on the new thread. \throws what `open` throws
+  StoreThread(boost::asio::io_context& io, const Open& open, Options options);
+  /// Like `stop`; then closes the store.
+  ~StoreThread();
+  StoreThread(const StoreThread&) = delete;
+  StoreThread& operator=(const StoreThread&) = delete;
+
+  /// Runs `job` on the store's thread, then `done` (may be empty) on the main thread, never from inside this call.
+  /// `job` may run several times. Main thread only.
+  void post(Lane lane, Job job, Done done);
+
+  /// Calls `fired` on the main thread soon after `key` changes, once; may be called for nothing. Replaces the watch set
+  /// before. It is set in the round lane: what is posted there afterwards runs with the watch standing.
+  void watch(std::string key, std::function<void()> fired);
+
+  /// Tells what finished since; true when something was told. The shell calls it in inline mode; otherwise the wake-up
+  /// does.
+  bool tell_finished();
+
+  /// Something that jobs can't cure (an exception that is not the store's own): called once on the main thread, with
+  /// one sentence.
+  void on_broken(std::function<void(const std::string& sentence)> broken) { broken_ = std::move(broken); }
+
+  /// Ends the thread after the job it is at; gives up retries. What waits is dropped.
+  void stop();
+
+ private:
+  struct Task {
+    Job job;
+    Done done;
+  };
+  void run_thread(const Open& open, std::exception_ptr& failed, bool& opened);
+  bool run_job(const Job& job);
+  bool pause(std::uint64_t milliseconds);
+  void finished(Done done);
+  void wake_main();
+  void wait_for_wake();
+  void set_watch(store::Store& store, const std::string& key);
+
+  Options options_;
+  std::function<void(const std::string&)> broken_;
+  boost::asio::posix::stream_descriptor wake_;
+  std::function<void()> fired_;  ///< main thread only
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::array<std::deque<Task>, 3> lanes_;
+  bool sleeping_ = false;
+  bool stopping_ = false;
+
+  std::mutex finished_mutex_;
+  std::vector<Done> finished_;
+  std::string broken_sentence_;
+  std::vector<Done> telling_;  ///< reused by tell_finished
+
+  std::atomic<bool> woken_{false};
+  std::atomic<bool> watch_fired_{false};
+
+  std::unique_ptr<store::Store> store_;  ///< of the store's thread
+  std::unique_ptr<store::Watch> watch_;  ///< of the store's thread
+  std::thread thread_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,204 @@
+#include "worker/worker_main.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "wire/paths.h"
+#include "wire/socket.h"
+#include "worker/logs.h"
+#include "worker/shell.h"
+#include "worker/shell_http.h"
+#include "worker/shell_machine.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr int kMaxNameTries = 100;
+constexpr int kSecondSignal = 130;
+
+void set_up_process() {
+  signal(SIGPIPE, SIG_IGN);
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  // Tasks run as the same user: they shall not look into the worker's memory.
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+/// The socket that drivers connect to; the file goes when this goes.
+class Door {
+ public:
+  explicit Door(const WorkerOptions& options) {
+    wire::run_folder(options.cluster, true);
+    const std::string wanted = options.name.empty() ? machine_name() : options.name;
+    for (int number = 1;; ++number) {
+      name = number == 1 ? wanted : wanted + "-" + std::to_string(number);
+      path = wire::worker_socket(options.cluster, name);
+      try {
+        socket = wire::listen_unix(path);
+        return;
+      } catch (const std::system_error&) {
+        throw;
+      } catch (const std::runtime_error&) {
+        if (!options.name.empty()) {
+          throw std::runtime_error("a worker named " + name + " of cluster " + options.cluster +
+                                   " runs already; choose another --name");
+        }
+        if (number == kMaxNameTries)
+          throw std::runtime_error("too many workers of cluster " + options.cluster + " run here; choose a --name");
+      }
+    }
+  }
+  ~Door() { unlink(path.c_str()); }
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  std::string name;
+  std::string path;
+  wire::Fd socket;
+};
+
+/// Removes a private worker's folder at the end.
+class PrivateFolder {
+ public:
+  explicit PrivateFolder(std::string path) : path_(std::move(path)) {}
+  ~PrivateFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+
+ private:
+  std::string path_;
+};
+
+ShellOptions shell_options(const WorkerOptions& options) {
+  ShellOptions shell;
+  shell.cluster = options.cluster;
+  shell.lease_ms = options.lease_ms;
+  shell.inline_store = options.inline_store;
+  shell.knobs.executor_cap = options.executor_cap;
+  shell.knobs.heartbeat = std::min<Time>(shell.knobs.heartbeat, options.lease_ms * 1'000'000 / 10);
+  shell.info.host = machine_name();
+  shell.info.pid = getpid();
+  shell.info.total = options.total;
+  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
+  if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
+  return shell;
+}
+
+/// Calls `stop` at the first signal; the second ends the process at once (its executors go with it).
+class Signals {
+ public:
+  Signals(boost::asio::io_context& io, Shell& shell, std::string socket_path)
+      : signals_(io, SIGINT, SIGTERM), shell_(shell), socket_path_(std::move(socket_path)) {
+    wait();
+  }
+
+ private:
+  void wait() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      if (std::exchange(stopping_, true)) {
+        if (!socket_path_.empty()) unlink(socket_path_.c_str());
+        _exit(kSecondSignal);
+      }
+      shell_.stop();
+      wait();
+    });
+  }
+
+  boost::asio::signal_set signals_;
+  Shell& shell_;
+  std::string socket_path_;
+  bool stopping_ = false;
+};
+
+int exit_status(Shell::End end) { return end == Shell::End::kBroken ? 1 : 0; }
+
+int run_private(const WorkerOptions& options) {
+  // The terminal's Ctrl-C is for the driver; we end when it does.
+  setsid();
+  const PrivateFolder folder(options.private_folder);
+  wire::Fd driver(options.private_fd);
+  if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
+  Logs logs({"", true});
+  ShellOptions shell = shell_options(options);
+  shell.private_worker = true;
+  shell.store_url = options.store_url.empty() ? "lmdb:" + options.private_folder + "/store" : options.store_url;
+  shell.cache_folder = options.private_folder + "/images";
+  shell.info.name = options.name.empty() ? shell.info.host : options.name;
+  boost::asio::io_context io(1);
+  Shell worker(io, std::move(shell), logs);
+  const Signals signals(io, worker, "");
+  worker.adopt(std::move(driver));
+  return exit_status(worker.run());
+}
+
+Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state) {
+  ShellOptions shell = shell_options(options);
+  shell.store_url = options.store_url.empty() ? "lmdb:" + state + "/store" : options.store_url;
+  shell.cache_folder = state + "/images";
+  shell.info.name = door.name;
+  shell.info.socket = door.path;
+  boost::asio::io_context io(1);
+  std::optional<HttpServer> http;
+  if (options.port) {
+    http.emplace(io, options.address, *options.port);
+    shell.info.address = http->address();
+  }
+  const std::string total = shell.info.total.text();
+  const std::string reached = shell.info.address.empty() ? "" : "; http://" + shell.info.address;
+  Shell worker(io, std::move(shell), logs);
+  const Signals signals(io, worker, door.path);
+  // A copy, so that the door stays open when this worker was fenced and joins again.
+  wire::Fd listening(fcntl(door.socket.get(), F_DUPFD_CLOEXEC, 0));
+  if (!listening) throw std::system_error(errno, std::generic_category(), "can't listen");
+  worker.listen(std::move(listening));
+  logs.say("worker " + door.name + " of cluster " + options.cluster + " is ready: " + total + "; socket " + door.path +
+           reached);
+  return worker.run();
+}
+
+}  // namespace
+
+int run_worker(const WorkerOptions& options) {
+  set_up_process();
+  if (!options.private_folder.empty()) return run_private(options);
+  wire::check_name("cluster", options.cluster);
+  const std::string state = wire::state_folder(options.cluster, true);
+  Door door(options);
+  Logs logs({state + "/logs/" + door.name, options.quiet});
+  for (;;) {
+    const Shell::End end = run_once(options, logs, door, state);
+    if (end != Shell::End::kFenced) {
+      logs.say("worker " + door.name + " has ended");
+      return exit_status(end);
+    }
+    logs.say("it joins the cluster again");
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "control/types.h"
+
+namespace morrow::worker {
+
+/// What a worker is started with.
+struct WorkerOptions {
+  std::string cluster;
+  std::string name;                   ///< empty: the host's name, with a number behind it when that is taken
+  std::string address = "127.0.0.1";  ///< of the HTTP port; loopback only
+  std::optional<std::uint16_t> port;  ///< none: no HTTP
+  control::Resources total;           ///< what tasks may take here; zero cpus or memory: what the machine has
+  std::string store_url;              ///< empty: LMDB in the cluster's state folder
+  std::uint32_t executor_cap = 256;
+  std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is buried
+  bool quiet = false;              ///< only warnings go to standard error
+  bool inline_store = false;       ///< commits on the main thread, for measurements
+  std::string
+      private_folder;   ///< not empty: a private worker, which keeps all in this folder and removes it at its end
+  int private_fd = -1;  ///< the connection of a private worker's one driver
+};
+
+/// Runs a worker until a signal ends it (SIGINT, SIGTERM; a second one ends it at once), or, for a private one, its
+/// driver goes. Returns the exit status. The calling thread must be the process's main one. \throws std::exception with
+/// one sentence when it can't start
+int run_worker(const WorkerOptions& options);
+
+}  // namespace morrow::worker
