@@ -1,0 +1,85 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <thread>
+
+#include "tests/system/support.h"
+
+namespace morrow::test {
+namespace {
+
+class Crashes : public testing::TestWithParam<std::pair<const char*, const char*>> {
+ protected:
+  Cluster cluster_;
+};
+
+TEST_P(Crashes, FailTheTaskAloneAndSayHow) {
+  const auto worker = cluster_.worker({"--cpus", "2"});
+  const Result result = cluster_.run({scenarios(), "crash", GetParam().first});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find(GetParam().second), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("attempt 2"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("5\nparent lives\n"), std::string::npos) << result.out;
+  if (std::string(GetParam().first) != "exit") {
+    EXPECT_NE(result.out.find("crash(std::"), std::string::npos) << "no stack in: " << result.out;
+  }
+  EXPECT_TRUE(worker->running());
+}
+
+INSTANTIATE_TEST_SUITE_P(OfAllKinds, Crashes,
+                         testing::Values(std::pair("segv", "signal 11 exit 0"), std::pair("abort", "signal 6 exit 0"),
+                                         std::pair("fpe", "signal 8 exit 0"), std::pair("exit", "signal 0 exit 3")),
+                         [](const auto& info) { return std::string(info.param.first); });
+
+TEST(Deaths, ADriverKilledHasItsFuturesFreedAfterTheGrace) {
+  Cluster cluster;
+  const auto worker = cluster.worker({"--cpus", "2"});
+  cluster.run({scenarios(), "values"});
+  ASSERT_TRUE(eventually([&] { return cluster.status().find("claimed") == std::string::npos; }));
+  const std::size_t before = cluster.keys();
+  auto driver = cluster.start({scenarios(), "hold", "20"});
+  ASSERT_TRUE(driver->wait_for_text("holding"));
+  EXPECT_GT(cluster.keys(), before + 20);
+  driver->signal(SIGKILL);
+  driver->wait();
+  EXPECT_TRUE(eventually([&] { return cluster.keys() <= before; }, std::chrono::seconds(60)))
+      << before << " keys before, " << cluster.keys() << " after";
+  EXPECT_EQ(cluster.run({scenarios(), "fib_task", "5"}).out, "5\n");
+}
+
+TEST(Deaths, AWorkerKilledBetweenTheRunAndTheCommitLosesNothing) {
+  Cluster cluster;
+  const auto one = cluster.worker({"--cpus", "1", "--name", "one"});
+  const auto two = cluster.worker({"--cpus", "1", "--name", "two"});
+  const Result result = cluster.run({scenarios(), "kill_my_worker", cluster.folder() + "/marker"});
+  EXPECT_EQ(result.out, "99\n") << result.err;
+  EXPECT_NE(one->running(), two->running());
+}
+
+TEST(Deaths, AWorkerThatRestartsIsFoundAgain) {
+  Cluster cluster;
+  auto worker = cluster.worker({"--cpus", "2", "--name", "one"});
+  auto driver = cluster.start({scenarios(), "squares", "40", "50"});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  worker->signal(SIGKILL);
+  worker->wait();
+  worker = cluster.worker({"--cpus", "2", "--name", "one"});
+  const Result result = driver->wait();
+  EXPECT_NE(result.out.find("sum 20540"), std::string::npos) << result.out << result.err;
+}
+
+TEST(Deaths, AStoppedWorkerIsBuriedAndPublishesNothingWhenItComesBack) {
+  Cluster cluster;
+  const auto one = cluster.worker({"--cpus", "1", "--name", "one"});
+  const auto two = cluster.worker({"--cpus", "1", "--name", "two"});
+  auto driver = cluster.start({scenarios(), "squares", "60", "100"});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  one->signal(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::seconds(12));
+  one->signal(SIGCONT);
+  const Result result = driver->wait();
+  EXPECT_NE(result.out.find("sum 70210"), std::string::npos) << result.out << result.err;
+}
+
+}  // namespace
+}  // namespace morrow::test
