@@ -1,0 +1,344 @@
+#include "runtime/client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <pthread.h>
+
+#include <morrow/error.h>
+
+#include "runtime/random.h"
+#include "runtime/scopes.h"
+#include "runtime/submit_message.h"
+#include "runtime/values.h"
+
+namespace morrow::runtime {
+
+using detail::FailureKind;
+using detail::FutureId;
+using detail::Value;
+
+namespace {
+
+constexpr std::size_t kMaxIdsInAwait = 100'000;  // a frame has an end
+
+Deadline deadline_after(std::chrono::nanoseconds timeout) {
+  const auto now = Clock::now();
+  const auto longest = Clock::time_point::max() - now;
+  return timeout >= longest ? Deadline() : Deadline(now + timeout);
+}
+
+}  // namespace
+
+struct Client::Answer {
+  bool here = false;
+  bool pending = false;
+  FailureKind failure = FailureKind::kNone;
+  Value value;
+  std::string failure_bytes;
+  FutureId root;
+};
+
+// What one call waits for.
+struct Client::Awaiting {
+  std::span<const FutureId> ids;
+  bool values = false;
+  bool blocks = false;
+  bool poll = false;
+  bool in_order = false;  // done when all are there, or the first failure in their order is known
+  std::size_t need = 0;
+  std::uint64_t claim = 0;
+  std::uint64_t first_token = 0;
+  std::vector<Answer> answers = {};
+  std::size_t count = 0;
+  std::size_t good = 0;  // the first so many are there and did not fail
+  Waiting waiting = {};
+
+  bool done() {
+    if (!in_order) return count >= need;
+    while (good < answers.size() && answers[good].here && answers[good].failure == FailureKind::kNone) ++good;
+    return good == answers.size() || answers[good].here;
+  }
+
+  std::size_t parts() const { return (ids.size() + kMaxIdsInAwait - 1) / kMaxIdsInAwait; }
+
+  wire::Await message(std::size_t part) const {
+    wire::Await message;
+    message.set_token(first_token + part);
+    const auto some = ids.subspan(part * kMaxIdsInAwait, std::min(kMaxIdsInAwait, ids.size() - part * kMaxIdsInAwait));
+    message.mutable_ids()->Reserve(static_cast<int>(some.size()));
+    for (const FutureId id : some) write_id(*message.add_ids(), id);
+    message.set_claim(claim);
+    message.set_values(values);
+    message.set_blocks(blocks);
+    message.set_poll(poll);
+    if (need < ids.size()) message.set_need(static_cast<std::uint32_t>(std::min(need, some.size())));
+    return message;
+  }
+};
+
+// Stands for the tokens of one call, and takes the question back when it ends unanswered.
+class Client::Asked {
+ public:
+  Asked(Client& client, Awaiting& awaiting) : client_(client), awaiting_(awaiting) {
+    awaiting.first_token = client.last_token_ + 1;
+    client.last_token_ += awaiting.parts();
+    for (std::size_t part = 0; part < awaiting.parts(); ++part) {
+      client.asked_[awaiting.first_token + part] = {&awaiting, part * kMaxIdsInAwait};
+    }
+  }
+  ~Asked() {
+    const bool unanswered = awaiting_.count < awaiting_.ids.size();
+    for (std::size_t part = 0; part < awaiting_.parts(); ++part) {
+      client_.asked_.erase(awaiting_.first_token + part);
+      if (!unanswered) continue;
+      wire::Unawait message;
+      message.set_token(awaiting_.first_token + part);
+      client_.link_.send(wire::UNAWAIT, message);
+    }
+    if (unanswered) client_.link_.write();
+  }
+  Asked(const Asked&) = delete;
+  Asked& operator=(const Asked&) = delete;
+
+ private:
+  Client& client_;
+  Awaiting& awaiting_;
+};
+
+// ---- changes ----
+
+template <class Message>
+void Client::change(wire::FrameType type, Message& message, bool soon) {
+  Lock lock(link_.mutex());
+  check();
+  const std::uint64_t claim = asker().claim;
+  make_room(lock);
+  message.set_claim(claim);
+  message.set_number(++last_number_);
+  post(lock, type, message, soon);
+}
+
+FutureId Client::submit(const detail::Call& call, const Options& options, std::source_location where) {
+  thread_local wire::Submit message;
+  fill_submit(message, call, options, where, program_key_);
+  Lock lock(link_.mutex());
+  check();
+  make_room(lock);
+  const Asker asked = asker();
+  const FutureId id{asked.scope, ++*asked.sequence};
+  write_id(*message.mutable_id(), id);
+  message.set_claim(asked.claim);
+  message.set_number(++last_number_);
+  post(lock, wire::SUBMIT, message, true);
+  return id;
+}
+
+void Client::release(FutureId id) {
+  wire::Release message;
+  write_id(*message.mutable_id(), id);
+  change(wire::RELEASE, message, false);
+}
+
+void Client::cancel(FutureId id) {
+  wire::Cancel message;
+  write_id(*message.mutable_id(), id);
+  change(wire::CANCEL, message, true);
+}
+
+std::uint64_t Client::open_scope() {
+  wire::OpenScope message;
+  {
+    Lock lock(link_.mutex());
+    message.set_parent(asker().scope);
+  }
+  const std::uint64_t scope = random_id();
+  message.set_scope(scope);
+  change(wire::OPEN_SCOPE, message, false);
+  enter_scope(scope);
+  return scope;
+}
+
+void Client::end_scope(std::uint64_t scope) {
+  leave_scope(scope);
+  wire::EndScope message;
+  message.set_scope(scope);
+  change(wire::END_SCOPE, message, true);
+}
+
+void Client::flush() {
+  Lock lock(link_.mutex());
+  const std::uint64_t number = last_number_;
+  if (acknowledged_ >= number) return check();
+  wire::Flush message;
+  message.set_number(number);
+  Waiting waiting;
+  flushing_.push_back(&waiting);
+  link_.send(wire::FLUSH, message);
+  link_.write();
+  struct Leave {
+    std::vector<Waiting*>& flushing;
+    Waiting& waiting;
+    ~Leave() { flushing.erase(std::find(flushing.begin(), flushing.end(), &waiting)); }
+  } leaves{flushing_, waiting};
+  link_.wait(
+      lock, waiting, [&] { return acknowledged_ >= number; }, std::nullopt);
+}
+
+void Client::acknowledge(std::uint64_t number) {
+  acknowledged_ = std::max(acknowledged_, number);
+  for (Waiting* waiting : flushing_) waiting->changed.notify_one();
+}
+
+// ---- waiting ----
+
+bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
+  awaiting.answers.resize(awaiting.ids.size());
+  Lock lock(link_.mutex());
+  check();
+  awaiting.claim = asker().claim;
+  awaiting.waiting.hosts = awaiting.blocks && awaiting.claim != 0;
+  const Asked asked(*this, awaiting);
+  for (std::size_t part = 0; part < awaiting.parts(); ++part) link_.send(wire::AWAIT, awaiting.message(part));
+  link_.write();
+  struct Wait {
+    Client& client;
+    explicit Wait(Client& waiting_client) : client(waiting_client) { client.before_wait(); }
+    ~Wait() { client.after_wait(); }
+  } waits(*this);
+  return link_.wait(
+      lock, awaiting.waiting, [&awaiting] { return awaiting.done(); }, deadline);
+}
+
+Value Client::get(FutureId id) {
+  Awaiting awaiting{.ids = {&id, 1}, .values = true, .blocks = true, .need = 1};
+  await(awaiting, std::nullopt);
+  Answer& answer = awaiting.answers.front();
+  if (answer.failure != FailureKind::kNone) fail(id, answer);
+  return std::move(answer.value);
+}
+
+std::optional<Value> Client::get_for(FutureId id, std::chrono::nanoseconds timeout) {
+  Awaiting awaiting{.ids = {&id, 1}, .values = true, .poll = timeout.count() <= 0, .need = 1};
+  await(awaiting, awaiting.poll ? Deadline() : deadline_after(timeout));
+  Answer& answer = awaiting.answers.front();
+  if (!answer.here || answer.pending) return std::nullopt;
+  if (answer.failure != FailureKind::kNone) fail(id, answer);
+  return std::move(answer.value);
+}
+
+std::vector<Value> Client::get_all(std::span<const FutureId> ids) {
+  std::vector<Value> values;
+  if (ids.empty()) return values;
+  Awaiting awaiting{.ids = ids, .values = true, .blocks = true, .in_order = true, .need = ids.size()};
+  await(awaiting, std::nullopt);
+  if (awaiting.good < ids.size()) fail(ids[awaiting.good], awaiting.answers[awaiting.good]);
+  values.reserve(ids.size());
+  for (Answer& answer : awaiting.answers) values.push_back(std::move(answer.value));
+  return values;
+}
+
+bool Client::ready(FutureId id) {
+  Awaiting awaiting{.ids = {&id, 1}, .poll = true, .need = 1};
+  await(awaiting, std::nullopt);
+  return !awaiting.answers.front().pending;
+}
+
+std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,
+                               std::optional<std::chrono::nanoseconds> timeout) {
+  std::vector<bool> finished(ids.size());
+  if (ids.empty()) return finished;
+  const bool poll = count == 0 || (timeout && timeout->count() <= 0);
+  Awaiting awaiting{.ids = ids, .poll = poll, .need = poll ? ids.size() : std::min(count, ids.size())};
+  await(awaiting, timeout && !poll ? deadline_after(*timeout) : Deadline());
+  for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = awaiting.answers[i].here && !awaiting.answers[i].pending;
+  return finished;
+}
+
+void Client::fail(FutureId id, const Answer& answer) {
+  {
+    const Lock lock(link_.mutex());
+    failure_seen(id);
+  }
+  detail::Failure failure = read_failure(answer.failure, answer.failure_bytes);
+  if (answer.root != FutureId{}) failure.root = answer.root;
+  detail::throw_failure(failure);
+}
+
+// ---- what the worker says ----
+
+void Client::on_frame(wire::FrameType type, std::string_view payload) {
+  if (type == wire::READY) {
+    wire::parse(ready_, payload);
+    answer(ready_);
+  } else if (type == wire::ACK) {
+    wire::parse(ack_, payload);
+    acknowledge(ack_.number());
+  }
+}
+
+void Client::answer(const wire::Ready& ready) {
+  const auto found = asked_.find(ready.token());
+  if (found == asked_.end()) return;  // taken back meanwhile
+  Awaiting& awaiting = *found->second.awaiting;
+  const std::size_t index = found->second.first + ready.index();
+  if (index >= awaiting.answers.size() || awaiting.answers[index].here) return;
+  Answer& answer = awaiting.answers[index];
+  answer.here = true;
+  answer.pending = ready.pending();
+  answer.failure = static_cast<FailureKind>(ready.failure());
+  if (answer.failure != FailureKind::kNone) {
+    answer.failure_bytes = ready.bytes();
+    answer.root = read_id(ready.root());
+  } else if (awaiting.values && !answer.pending) {
+    answer.value = make_value(ready.bytes());
+  }
+  ++awaiting.count;
+  if (awaiting.done()) awaiting.waiting.changed.notify_one();
+}
+
+std::string Client::ask_again() const {
+  std::string frames;
+  for (const auto& [token, part] : asked_) {
+    wire::append_frame(frames, wire::AWAIT, part.awaiting->message(part.first / kMaxIdsInAwait));
+  }
+  if (!flushing_.empty()) {
+    wire::Flush message;
+    message.set_number(last_number_);
+    wire::append_frame(frames, wire::FLUSH, message);
+  }
+  return frames;
+}
+
+// ---- the one client of the process ----
+
+namespace {
+
+std::atomic<Client*> the_client = nullptr;
+std::atomic<bool> forked = false;
+
+}  // namespace
+
+Client& client() {
+  if (forked.load(std::memory_order_relaxed)) {
+    throw SessionError("this process was forked from the one that has the morrow::Session; use Morrow there only");
+  }
+  Client* const found = the_client.load(std::memory_order_acquire);
+  if (found == nullptr) {
+    throw SessionError("there is no open morrow::Session; make one in the first line of main");
+  }
+  return *found;
+}
+
+void set_client(Client* new_client) {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    if (the_client.load(std::memory_order_relaxed) != nullptr) forked.store(true, std::memory_order_relaxed);
+  });
+  static_cast<void>(registered);
+  the_client.store(new_client, std::memory_order_release);
+}
+
+bool forked_from_client() { return forked.load(std::memory_order_relaxed); }
+
+}  // namespace morrow::runtime

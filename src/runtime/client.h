@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <source_location>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <morrow/detail/core.h>
+#include <morrow/detail/failure.h>
+
+#include "runtime/link.h"
+#include "wire/messages.pb.h"
+
+namespace morrow::runtime {
+
+/// What a driver and an executor have in common: they ask a worker for changes, which are numbered, and wait for
+/// futures. Implements the seam of detail/core.h. Thread-safe.
+class Client : protected Link::Handler {
+ public:
+  detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where);
+  detail::Value get(detail::FutureId id);
+  std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout);
+  std::vector<detail::Value> get_all(std::span<const detail::FutureId> ids);
+  bool ready(detail::FutureId id);
+  std::vector<bool> wait(std::span<const detail::FutureId> ids, std::size_t count,
+                         std::optional<std::chrono::nanoseconds> timeout);
+  void release(detail::FutureId id);
+  void cancel(detail::FutureId id);
+  void flush();
+  std::uint64_t open_scope();
+  void end_scope(std::uint64_t scope);
+
+ protected:
+  /// The execution, or the driver, that the calling thread asks for.
+  struct Asker {
+    std::uint64_t claim = 0;
+    std::uint64_t scope = 0;            ///< new futures are born in it
+    std::uint64_t* sequence = nullptr;  ///< the last number given in the scope
+  };
+
+  explicit Client(std::string program_key) : program_key_(std::move(program_key)), link_(*this) {}
+
+  /// \throws SessionError
+  virtual Asker asker() = 0;
+  /// Sends a change: `message` carries number `last_number_`. `soon`: somebody may be waiting for it.
+  virtual void post(Lock& lock, wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) = 0;
+  /// Waits for room when too much is not acknowledged.
+  virtual void make_room(Lock&) {}
+  virtual void failure_seen(detail::FutureId) {}
+  /// Whether waiting threads can run tasks on top of their stack.
+  virtual void before_wait() {}
+  virtual void after_wait() {}
+
+  void on_frame(wire::FrameType type, std::string_view payload) override;
+  void acknowledge(std::uint64_t number);
+  /// Asks again for all that is waited for, as frames.
+  std::string ask_again() const;
+
+  const std::string program_key_;
+  Link link_;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t acknowledged_ = 0;
+
+ private:
+  struct Answer;
+  struct Awaiting;
+  class Asked;
+  struct Part {
+    Awaiting* awaiting;
+    std::size_t first;
+  };
+
+  void answer(const wire::Ready& ready);
+  [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
+  bool await(Awaiting& awaiting, const Deadline& deadline);
+  template <class Message>
+  void change(wire::FrameType type, Message& message, bool soon);
+
+  std::uint64_t last_token_ = 0;
+  std::unordered_map<std::uint64_t, Part> asked_;
+  std::vector<Waiting*> flushing_;
+  wire::Ready ready_;
+  wire::Ack ack_;
+};
+
+/// The client of this process. \throws SessionError when there is none, or when this process was forked from the one
+/// that has it
+Client& client();
+void set_client(Client* client);
+/// Whether this process was forked from the one that set the client.
+bool forked_from_client();
+
+}  // namespace morrow::runtime

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "runtime/link.h"
+#include "wire/messages.pb.h"
+
+namespace morrow::runtime {
+
+/// A worker that said WELCOME.
+struct Connection {
+  wire::Fd socket;
+  wire::FrameReader frames;  ///< what it said after that
+  wire::Welcome welcome;
+};
+
+/// Says HELLO and PROGRAM on a fresh connection and waits for the WELCOME; one with an error is an answer too. Empty
+/// when the other side closed or did not answer in time.
+std::optional<Connection> greet(wire::Fd socket, const wire::Hello& hello, const wire::Program& program,
+                                Clock::time_point deadline);
+
+/// Tries the workers of the cluster on this machine once, in random order.
+std::optional<Connection> connect_local(const wire::Hello& hello, const wire::Program& program,
+                                        Clock::time_point deadline);
+
+}  // namespace morrow::runtime

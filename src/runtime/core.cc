@@ -1,0 +1,37 @@
+#include <morrow/detail/core.h>
+
+#include "runtime/client.h"
+
+// The seam to the templates: everything goes to the client of this process, a driver's or an executor's.
+namespace morrow {
+
+namespace detail {
+
+FutureId submit(Call&& call, const Options& options, std::source_location where) {
+  return runtime::client().submit(call, options, where);
+}
+
+Value get(FutureId id) { return runtime::client().get(id); }
+
+std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds timeout) {
+  return runtime::client().get_for(id, timeout);
+}
+
+std::vector<Value> get_all(std::span<const FutureId> ids) { return runtime::client().get_all(ids); }
+
+bool ready(FutureId id) { return runtime::client().ready(id); }
+
+std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count,
+                       std::optional<std::chrono::nanoseconds> timeout) {
+  return runtime::client().wait(ids, count, timeout);
+}
+
+void release(FutureId id) { runtime::client().release(id); }
+void cancel(FutureId id) { runtime::client().cancel(id); }
+void flush() { runtime::client().flush(); }
+std::uint64_t open_scope() { return runtime::client().open_scope(); }
+void end_scope(std::uint64_t scope) { runtime::client().end_scope(scope); }
+
+}  // namespace detail
+
+}  // namespace morrow

@@ -1,0 +1,62 @@
+#include <morrow/session.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <utility>
+
+#include <morrow/error.h>
+
+#include "runtime/driver.h"
+#include "runtime/fork_server.h"
+
+namespace morrow {
+
+namespace {
+
+std::atomic<bool> session_open = false;
+
+std::string named_cluster() {
+  const char* const name = std::getenv("MORROW_CLUSTER");
+  return name == nullptr ? "" : name;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  std::unique_ptr<runtime::Driver> driver;
+
+  Impl(const std::string& cluster, const SessionOptions& options) {
+    if (wire::Fd channel = runtime::executor_channel()) runtime::serve_worker(std::move(channel));
+    if (session_open.exchange(true)) {
+      throw SessionError("a Session is open in this process already; end it before you open another one");
+    }
+    try {
+      driver = runtime::Driver::open(cluster, options);
+    } catch (...) {
+      session_open = false;
+      throw;
+    }
+    runtime::set_client(driver.get());
+  }
+
+  ~Impl() {
+    if (runtime::forked_from_client()) {
+      static_cast<void>(driver.release());  // it belongs to the process we were forked from
+      return;
+    }
+    driver->end();
+    runtime::set_client(nullptr);
+    driver.reset();
+    session_open = false;
+  }
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+};
+
+Session::Session() : Session(named_cluster(), SessionOptions()) {}
+Session::Session(SessionOptions options) : Session(named_cluster(), std::move(options)) {}
+Session::Session(std::string cluster, SessionOptions options) : impl_(std::make_unique<Impl>(cluster, options)) {}
+Session::~Session() = default;
+
+}  // namespace morrow

@@ -1,0 +1,180 @@
+#include "runtime/task_runner.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <limits>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "runtime/code_ref.h"
+#include "runtime/throw_stack.h"
+#include "runtime/values.h"
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr std::size_t kMaxTypeBytes = 1 << 10;
+constexpr std::size_t kMaxMessageBytes = 16 << 10;
+constexpr std::size_t kMaxFrames = 128;
+constexpr std::size_t kAlignment = 16;
+
+// The bytes that a task is given, each part at an aligned place of one block.
+class Inputs {
+ public:
+  explicit Inputs(std::size_t bytes, std::size_t parts)
+      : memory_(static_cast<std::byte*>(::operator new(bytes + parts * kAlignment, std::align_val_t(kAlignment)))),
+        at_(memory_) {}
+  ~Inputs() { ::operator delete(memory_, std::align_val_t(kAlignment)); }
+  Inputs(const Inputs&) = delete;
+  Inputs& operator=(const Inputs&) = delete;
+
+  detail::ByteView add(const std::string& bytes) {
+    std::byte* const start = at_;
+    if (!bytes.empty()) std::memcpy(start, bytes.data(), bytes.size());
+    at_ += (bytes.size() + kAlignment - 1) / kAlignment * kAlignment;
+    return {start, bytes.size()};
+  }
+
+ private:
+  std::byte* memory_;
+  std::byte* at_;
+};
+
+struct CallData {
+  detail::Invoker invoker;
+  detail::Invocation invocation;
+  detail::Result result;
+};
+
+void call(void* data) {
+  auto& it = *static_cast<CallData*>(data);
+  it.invoker(it.invocation, it.result);
+}
+
+void describe(detail::Failure& failure, const wire::Task& task, const wire::Payload* payload) {
+  failure.attempt = task.attempt();
+  failure.task = task.name();
+  if (payload == nullptr) return;
+  if (failure.task.empty()) failure.task = payload->function_name();
+  failure.where = payload->where();
+}
+
+TaskResult failed(detail::Failure failure, const wire::Task& task, const wire::Payload* payload) {
+  describe(failure, task, payload);
+  if (failure.type.size() > kMaxTypeBytes) failure.type.resize(kMaxTypeBytes);
+  if (failure.message.size() > kMaxMessageBytes) {
+    failure.message.resize(kMaxMessageBytes);
+    failure.message += "… (cut off)";
+  }
+  if (failure.frames.size() > kMaxFrames) failure.frames.resize(kMaxFrames);
+  TaskResult result;
+  result.failure = failure.kind;
+  result.failure_bytes = write_failure(failure).SerializeAsString();
+  return result;
+}
+
+TaskResult failed(detail::FailureKind kind, std::string message, const wire::Task& task, const wire::Payload* payload) {
+  detail::Failure failure;
+  failure.kind = kind;
+  failure.message = std::move(message);
+  return failed(std::move(failure), task, payload);
+}
+
+// The function pointers inside a closure, as addresses of this process.
+std::string relocated_closure(const wire::Payload& payload) {
+  std::string closure = payload.closure();
+  for (const auto& pointer : payload.function().image().code_pointers()) {
+    const void* const target = code_address({pointer.module(), pointer.offset()});
+    if (pointer.at() > closure.size() || closure.size() - pointer.at() < sizeof(target)) {
+      throw std::invalid_argument("a function pointer lies outside of its closure");
+    }
+    std::memcpy(closure.data() + pointer.at(), &target, sizeof(target));
+  }
+  return closure;
+}
+
+struct StackBounds {
+  std::uintptr_t low = 0;
+};
+
+StackBounds find_stack() {
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  std::size_t size = 0;
+  std::size_t guard = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
+  pthread_attr_getstack(&attributes, &low, &size);
+  pthread_attr_getguardsize(&attributes, &guard);
+  pthread_attr_destroy(&attributes);
+  return {reinterpret_cast<std::uintptr_t>(low) + guard};
+}
+
+}  // namespace
+
+TaskResult run_function(const wire::Task& task) {
+  wire::Payload payload;
+  if (!payload.ParseFromString(task.payload())) {
+    return failed(detail::FailureKind::kProgram, "the task's call was damaged on its way", task, nullptr);
+  }
+  if (!payload.function().has_image()) {
+    return failed(detail::FailureKind::kProgram, "the task names a kind of function that this version does not know",
+                  task, &payload);
+  }
+  CallData data{};
+  std::string closure;
+  try {
+    const wire::ImageFunction& function = payload.function().image();
+    data.invoker = reinterpret_cast<detail::Invoker>(
+        reinterpret_cast<std::uintptr_t>(code_address({function.module(), function.offset()})));
+    closure = relocated_closure(payload);
+  } catch (const std::exception& error) {
+    return failed(detail::FailureKind::kProgram, error.what(), task, &payload);
+  }
+  std::size_t bytes = closure.size() + payload.arguments().size();
+  for (const std::string& dependency : task.dependencies()) bytes += dependency.size();
+  Inputs inputs(bytes, static_cast<std::size_t>(task.dependencies_size()) + 3);
+  std::vector<detail::ByteView> dependencies;
+  dependencies.reserve(static_cast<std::size_t>(task.dependencies_size()));
+  for (const std::string& dependency : task.dependencies()) dependencies.push_back(inputs.add(dependency));
+  data.invocation = {inputs.add(closure), inputs.add(payload.arguments()), dependencies};
+
+  CapturedException captured;
+  if (!run_capturing(call, &data, captured)) {
+    detail::Failure failure;
+    failure.kind = detail::FailureKind::kException;
+    failure.type = std::move(captured.type);
+    failure.message = std::move(captured.message);
+    failure.frames.assign(captured.frames.begin(), captured.frames.end());
+    captured.exception = nullptr;
+    return failed(std::move(failure), task, &payload);
+  }
+  if (data.result.bytes.size() > kMaxValueBytes) {
+    return failed(detail::FailureKind::kTooLarge,
+                  "the result is " + std::to_string(data.result.bytes.size()) +
+                      " bytes; values over 64 kB can't be returned yet: return less, or write it to a file",
+                  task, &payload);
+  }
+  TaskResult result;
+  result.value = std::move(data.result.bytes);
+  result.may_hold_futures = data.result.may_hold_futures;
+  return result;
+}
+
+TaskResult failed_task(const wire::Task& task, detail::FailureKind kind, std::string message) {
+  wire::Payload payload;
+  const bool whole = payload.ParseFromString(task.payload());
+  return failed(kind, std::move(message), task, whole ? &payload : nullptr);
+}
+
+std::size_t stack_left() {
+  thread_local const StackBounds bounds = find_stack();
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  if (bounds.low == 0) return std::numeric_limits<std::size_t>::max();  // not known
+  return here > bounds.low ? here - bounds.low : 0;
+}
+
+}  // namespace morrow::runtime

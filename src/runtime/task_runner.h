@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <morrow/detail/core.h>
+#include <morrow/detail/failure.h>
+
+#include "wire/messages.pb.h"
+
+namespace morrow::runtime {
+
+/// How a task ended.
+struct TaskResult {
+  detail::FailureKind failure = detail::FailureKind::kNone;
+  detail::Bytes value;        ///< when it did not fail
+  std::string failure_bytes;  ///< else: a wire::Failure
+  bool may_hold_futures = false;
+};
+
+/// Calls the function of the task in this thread. Whatever it throws ends in the result.
+TaskResult run_function(const wire::Task& task);
+
+/// A task that could not be run.
+TaskResult failed_task(const wire::Task& task, detail::FailureKind kind, std::string message);
+
+/// How much is left of the calling thread's stack, in bytes.
+std::size_t stack_left();
+
+}  // namespace morrow::runtime
