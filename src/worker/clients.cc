@@ -16,7 +16,7 @@ namespace {
 
 using boost::asio::posix::stream_descriptor;
 
-constexpr std::size_t kReadBytes = 256 << 10;
+constexpr std::size_t kReadBytes = 128 << 10;
 constexpr std::size_t kKeepBytes = 1 << 20;
 /// A client that does not read gets no more work done for it until it does.
 constexpr std::size_t kMaxUnsent = 32 << 20;
@@ -131,6 +131,7 @@ void Clients::readable(const ClientPtr& client) {
     if (errno != EAGAIN && errno != EINTR) return drop(client, errno == ECONNRESET ? "" : std::strerror(errno));
     return wait_readable(client);
   }
+  read_this_turn_ += static_cast<std::size_t>(got);
   client->reader.filled(static_cast<std::size_t>(got));
   deliver(client);
   if (!client->gone) wait_readable(client);

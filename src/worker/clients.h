@@ -60,6 +60,10 @@ class Clients {
   /// Reads from nobody any more.
   void stop_reading();
 
+  /// Bytes that came since `begin_turn`.
+  void begin_turn() { read_this_turn_ = 0; }
+  std::size_t read_this_turn() const { return read_this_turn_; }
+
   std::size_t size() const { return clients_.size(); }
 
  private:
@@ -83,6 +87,7 @@ class Clients {
   std::vector<ClientPtr> unflushed_;
   std::vector<ClientPtr> flushing_;
   ClientId last_ = 0;
+  std::size_t read_this_turn_ = 0;
   bool reading_ = true;
 };
 

@@ -15,6 +15,9 @@ namespace {
 using Lane = StoreThread::Lane;
 
 constexpr std::chrono::seconds kStopWithin{5};
+constexpr Time kFinestTimer = 500'000;
+constexpr int kHandlersATurn = 64;
+constexpr std::size_t kBytesATurn = 128 << 10;
 constexpr std::chrono::milliseconds kPrivateWithin{100};
 
 std::uint64_t draw() {
@@ -62,6 +65,9 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           [this] {
             PoolOptions pool;
             pool.cache_folder = options_.cache_folder;
+            pool.program_output = [this](const std::string& program, std::string_view text) {
+              program_output(program, text);
+            };
             return pool;
           }()),
       clients_(io, *this, [this](const std::string& sentence) { logs_.warn(sentence); }),
@@ -124,8 +130,11 @@ void Shell::turn() {
   if (end_) return;
   now_ = 0;
   io_.restart();
+  clients_.begin_turn();
   io_.run_one();
-  io_.poll();
+  // What else is ready, but not what clients go on to send meanwhile: executors wait for the decisions.
+  for (int i = 0; i < kHandlersATurn && clients_.read_this_turn() < kBytesATurn && io_.poll_one() != 0; ++i) {
+  }
   if (options_.inline_store) store_.tell_finished();
 }
 
@@ -150,7 +159,8 @@ void Shell::arm(Time time) {
   const Time deadline = brain_.next_deadline();
   // A timer that fires too early costs less than setting it anew with each message.
   if (deadline == 0 || (armed_ != 0 && armed_ <= deadline)) return;
-  armed_ = std::max(deadline, time);
+  // A deadline that passed and waits for something else (a commit) must not spin.
+  armed_ = std::max(deadline, time + kFinestTimer);
   timer_.expires_after(std::chrono::nanoseconds(armed_ - time));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) armed_ = 0;

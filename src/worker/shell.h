@@ -134,6 +134,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void executor_frames_end(ExecutorId process) override;
   void executor_output(ExecutorId process, bool to_stderr, std::string_view text) override;
   void program_failed(const std::string& program, const std::string& sentence) override;
+  void program_output(const std::string& program, std::string_view text);
   void task_done(Executor& executor, std::string_view payload);
   void end_partial_lines(Executor& executor);
   void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
@@ -181,6 +182,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
 
   std::unordered_map<ExecutorId, std::unique_ptr<Executor>> executors_;  ///< by the brain's number
   std::unordered_map<ExecutorId, Executor*> processes_;                  ///< by the pool's
+  std::unordered_map<std::string, LineCutter> starting_;                 ///< by program
   std::unordered_map<ClientId, Driver> drivers_;
   std::unordered_map<control::SessionId, ClientId> sessions_;
   std::size_t ending_drivers_ = 0;

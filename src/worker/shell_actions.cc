@@ -58,7 +58,10 @@ void Shell::carry_out(action::KillExecutor& kill) {
   if (const Executor* executor = by_number(kill.executor)) pool_.kill(executor->process);
 }
 
-void Shell::carry_out(action::RetireProgram& retire) { pool_.retire(retire.program); }
+void Shell::carry_out(action::RetireProgram& retire) {
+  pool_.retire(retire.program);
+  starting_.erase(retire.program);
+}
 
 // ---- answers ----
 

@@ -42,6 +42,7 @@ void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
   end_partial_lines(*executor);
+  if (!exit.reason.empty()) logs_.warn(exit.reason);
   Brain::Exit told;
   const Given* running = nullptr;  // the latest of those it had taken: a nested run stands above the others
   for (const Given& given : executor->given) {
@@ -72,15 +73,10 @@ void Shell::program_failed(const std::string& program, const std::string& senten
 void Shell::executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
-  try {
-    if (type == wire::TASK_DONE) return task_done(*executor, payload);
-    if (change_frame(Waiter{0, executor->number}, nullptr, executor, type, payload)) return;
-    throw wire::ProtocolError("a task's process sent a frame of type " + std::to_string(type) +
-                              ", which only others may send");
-  } catch (const wire::ProtocolError& error) {
-    logs_.warn(std::string(error.what()) + "; the process is ended");
-    pool_.kill(process);
-  }
+  if (type == wire::TASK_DONE) return task_done(*executor, payload);
+  if (change_frame(Waiter{0, executor->number}, nullptr, executor, type, payload)) return;
+  throw wire::ProtocolError("a task's process sent a frame of type " + std::to_string(type) +
+                            ", which only others may send");
 }
 
 void Shell::executor_frames_end(ExecutorId) {}
@@ -118,6 +114,13 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
 }
 
 // ---- what tasks write ----
+
+/// What a program prints before its Session line is nobody's task.
+void Shell::program_output(const std::string& program, std::string_view text) {
+  std::vector<std::string> lines;
+  starting_[program].cut(text, lines);
+  logs_.task_lines("(the start of a program)", false, lines);
+}
 
 void Shell::executor_output(ExecutorId process, bool to_stderr, std::string_view text) {
   Executor* executor = by_process(process);

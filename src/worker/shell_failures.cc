@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "wire/crash_record.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::worker {
@@ -58,6 +59,7 @@ std::string located(const std::string& bytes, const std::string& worker, std::ui
 }
 
 std::string describe_exit(const ExecutorExit& exit) {
+  if (!exit.reason.empty()) return exit.reason;
   if (!exit.known) return "its process died together with the first process of its program";
   if (WIFSIGNALED(exit.status)) {
     const int signal = WTERMSIG(exit.status);
@@ -78,6 +80,18 @@ control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* sp
   if (exit.known && WIFEXITED(exit.status)) failure.set_exit_status(WEXITSTATUS(exit.status));
   control::Outcome outcome;
   outcome.failure = FailureKind::kCrash;
+  if (const auto record = wire::CrashRecord::read(exit.crash_record)) {
+    if (record->stack_overflow != 0) {
+      outcome.failure = FailureKind::kStackOverflow;
+      failure.set_message("its stack is full: it recurses too deeply, or keeps too much in local variables (" +
+                          failure.message() + ")");
+    }
+    for (std::uint32_t i = 0; i < record->count; ++i) {
+      wire::Frame* frame = failure.add_frames();
+      frame->set_module(static_cast<std::uint32_t>(record->frames[i].module));
+      frame->set_offset(record->frames[i].offset);
+    }
+  }
   failure.set_kind(static_cast<std::uint32_t>(outcome.failure));
   outcome.bytes = failure.SerializeAsString();
   return outcome;
