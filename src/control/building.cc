@@ -14,6 +14,8 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   if (t.accept(op.origin, false) != Verdict::kDone || !t.enter_scope(op.origin, op.id.scope)) return false;
   Entry& entry = t.load(op.id);
   if (entry.exists && entry.status() != Status::kBuilding) return false;
+  const auto shape = shape_of(*op.spec);
+  if (!shape) return false;  // the submit itself says so
   const std::string bytes = encode_spec(*op.spec);
   const std::size_t parts = (bytes.size() + kSpecPartBytes - 1) / kSpecPartBytes;
   const std::size_t parts_a_step = kBuildingBytes / kSpecPartBytes;
@@ -21,7 +23,7 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   if (step < spec_steps) {
     if (!entry.exists) {
       entry.state.set_status(static_cast<std::uint32_t>(Status::kBuilding));
-      entry.state.set_shape(op.spec->requirements.encode());
+      entry.state.set_shape(*shape);
       entry.state.set_spec_parts(static_cast<std::uint32_t>(parts));
     }
     const std::size_t end = std::min(parts, (step + 1) * parts_a_step);

@@ -33,7 +33,10 @@ std::vector<WorkerSeen> workers(store::Store& store);
 
 /// One step of burying `epoch`, whose heartbeat stood at `seen_round`: the first ends its epoch, unless the counter
 /// moved (then false); the following give back its claims, checks, fan-outs, inbox and sessions in chunks. Returns true
-/// while there is more to do. \param buried set when it took effect.
+/// while there is more to do. \param moved set when the counter moved.
+///
+/// What it ends posts checks to `self`, so look at pending_checks afterwards; the same after claim, fanout_step,
+/// ending_step and fail_ready.
 bool bury_step(store::Store& store, Epoch self, Epoch epoch, std::uint64_t seen_round, bool& moved);
 
 /// Graves that somebody left unfinished.

@@ -104,23 +104,23 @@ bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end,
 bool Committer::run_ahead(const op::Submit& submit, RoundResult& total) {
   for (std::size_t step = 0;; ++step) {
     bool more = false;
-    bool fenced = false;
+    RoundResult result;
     store_.transact([&](store::Transaction& transaction) {
       Transition t(transaction, epoch_);
-      fenced = !t.alive(epoch_);
-      if (fenced) return;
+      result = RoundResult();
+      result.fenced = !t.alive(epoch_);
+      if (result.fenced) return;
       more = build(t, submit, step);
       t.settle();
-      RoundResult result;
-      result.checks = t.checks;
+      result.checks = std::move(t.checks);
       result.fanouts = t.fanouts;
-      result.endings = t.endings;
+      result.endings = std::move(t.endings);
       result.records = t.records;
-      merge(total, std::move(result));
     });
-    total.fenced |= fenced;
-    if (fenced) return false;
+    total.fenced |= result.fenced;
+    if (result.fenced) return false;
     ++total.commits;
+    merge(total, std::move(result));
     if (!more) return true;
   }
 }

@@ -23,6 +23,11 @@ Status final_status(const Outcome& outcome) {
 
 }  // namespace
 
+OutcomePtr bounded(OutcomePtr outcome) {
+  if (outcome->bytes.size() <= kOutcomeBytes) return outcome;
+  return std::make_shared<Outcome>(Outcome{FailureKind::kTooLarge, {}, {}});
+}
+
 bool Transition::alive(Epoch epoch) {
   const auto [it, fresh] = alive_.try_emplace(epoch, false);
   if (fresh) {

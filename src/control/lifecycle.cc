@@ -22,16 +22,17 @@ OpResult apply(Transition& t, const op::End& op) {
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
-  if (!op.outcome->ok()) {
+  const OutcomePtr outcome = bounded(op.outcome);
+  if (!outcome->ok()) {
     entry.state.set_tries(entry.state.tries() + 1);
     const SpecPtr spec = t.spec(op.id, entry.state);
-    if (retried(*op.outcome, *spec, entry.state.tries())) {
+    if (retried(*outcome, *spec, entry.state.tries())) {
       t.drop_claim(op.id, entry, false);
       return t.make_ready(op.id, entry, spec, op.next_claim);
     }
   }
-  t.finish(op.id, entry, around, *op.outcome, op.may_hold_futures);
-  return finished(op.outcome);
+  t.finish(op.id, entry, around, *outcome, op.may_hold_futures);
+  return finished(outcome);
 }
 
 OpResult apply(Transition& t, const op::Relinquish& op) {

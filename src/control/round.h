@@ -47,7 +47,8 @@ struct Submit {
   enum class How : std::uint8_t {
     kIndex,  ///< ready, for any worker to claim
     kClaim,  ///< claimed by this worker with `claim`
-    kEnded,  ///< it ran ahead of the commit and ended: written once, with `outcome`
+    kEnded,  ///< it ran ahead of the commit and ended: written once, with `outcome`. One that submitted something
+             ///< itself is kClaim, then what it submitted, then End, all in the same round
   };
   Origin origin;
   FutureId id;
@@ -60,9 +61,9 @@ struct Submit {
       0;  ///< failed attempts to count from the start: 1 for a resent submit, which may have killed its worker
 };
 
-/// The execution `claim` of `id` ended. A failure that may be retried goes on with `next_claim` at this worker when
-/// that is set, else back to the index. Ends the scope of the claim; a value that may hold futures makes the future's
-/// own scope adopt it.
+/// The execution `claim` of `id` ended. An outcome over 90 kB is kept as a kTooLarge failure; the result tells. A
+/// failure that may be retried goes on with `next_claim` at this worker when that is set, else back to the index. Ends
+/// the scope of the claim; a value that may hold futures makes the future's own scope adopt it.
 struct End {
   FutureId id;
   Claim claim = 0;

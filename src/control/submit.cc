@@ -5,14 +5,15 @@ namespace {
 
 OpResult submit_ended(Transition& t, const op::Submit& op, Entry& entry) {
   // It ran ahead of the commit: one record, and nothing else of its own.
-  const Outcome& outcome = *op.outcome;
+  const OutcomePtr kept = bounded(op.outcome);
+  const Outcome& outcome = *kept;
   Status status = Status::kFailed;
   if (outcome.ok()) status = Status::kRealized;
   if (outcome.failure == FailureKind::kCancelled) status = Status::kCancelled;
   entry.state.set_status(static_cast<std::uint32_t>(status));
   put_outcome(outcome, *entry.state.mutable_outcome());
   t.save(op.id, entry);
-  return finished(op.outcome);
+  return finished(kept);
 }
 
 OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& failure) {
@@ -36,6 +37,17 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
 
 }  // namespace
 
+std::optional<std::string> shape_of(const Spec& spec) {
+  constexpr std::size_t kShapeBytes = 400;  // the smallest store takes keys of 511 bytes
+  constexpr std::size_t kNameBytes = 255;
+  for (const auto& [name, amount] : spec.requirements.named_milli) {
+    if (name.size() > kNameBytes) return std::nullopt;
+  }
+  std::string shape = spec.requirements.encode();
+  if (shape.size() > kShapeBytes) return std::nullopt;
+  return shape;
+}
+
 OpResult apply(Transition& t, const op::Submit& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
   if (!t.enter_scope(op.origin, op.id.scope)) return verdict(Verdict::kAbsent);
@@ -48,13 +60,18 @@ OpResult apply(Transition& t, const op::Submit& op) {
   entry.state = record::State();
   if (op.how == op::Submit::How::kEnded) return submit_ended(t, op, entry);
 
+  auto shape = shape_of(*op.spec);
+  if (!shape) {
+    return submit_failed(t, op.id, entry,
+                         Outcome{FailureKind::kUnschedulable, "It asks for too many named resources.", {}});
+  }
   const auto dependencies = distinct(op.spec->dependencies);
   std::size_t missing = 0;
   if (const auto failure = t.link(op.id, dependencies, 0, dependencies.size(), missing)) {
     return submit_failed(t, op.id, entry, *failure);
   }
   entry.state.set_dependencies(static_cast<std::uint32_t>(dependencies.size()));
-  entry.state.set_shape(op.spec->requirements.encode());
+  entry.state.set_shape(std::move(*shape));
   t.write_spec(op.id, entry, encode_spec(*op.spec));
   if (missing != 0) {
     entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));

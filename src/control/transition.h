@@ -21,6 +21,7 @@ inline constexpr std::size_t kInboxBytes = 300'000;        ///< copies of a valu
 inline constexpr std::size_t kSpecPartBytes = 64'000;      ///< of a specification under one key
 inline constexpr std::size_t kBuildingBytes = 300'000;     ///< a specification over this is written ahead, in chunks
 inline constexpr std::size_t kBuildingDependencies = 200;  ///< more dependencies are linked ahead, in chunks
+inline constexpr std::size_t kOutcomeBytes = 90'000;       ///< a larger value, or failure, does not fit in a state
 inline constexpr int kReapLimit = 50;                      ///< futures freed in passing by one operation
 
 /// A future as the transaction sees it: read once, written through.
@@ -180,6 +181,12 @@ inline OpResult finished(OutcomePtr outcome) {
   return result;
 }
 inline OpResult finished(const Entry& entry) { return finished(read_outcome(entry.state.outcome())); }
+
+/// The outcome as it can be kept: one that is larger than a record may be becomes a kTooLarge failure.
+OutcomePtr bounded(OutcomePtr outcome);
+
+/// The requirements as they go into keys; nothing when they name more than a key can hold.
+std::optional<std::string> shape_of(const Spec& spec);
 
 /// The distinct futures of `ids`, in order.
 std::vector<FutureId> distinct(const std::vector<FutureId>& ids);

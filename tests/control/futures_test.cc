@@ -213,6 +213,20 @@ TEST_F(FuturesTest, MoreWaitersThanATransactionServesAreServedInChunks) {
   EXPECT_EQ(look(1, x), Verdict::kAbsent);
 }
 
+TEST_F(FuturesTest, AValueLargerThanARecordIsATypedFailure) {
+  one(1, submit(driver(10), x, 100));
+  EXPECT_EQ(one(1, end(x, 100, value(std::string(200'000, 'x')))).outcome->failure, FailureKind::kTooLarge);
+  EXPECT_EQ(one(1, op::Await{x}).outcome->failure, FailureKind::kTooLarge);
+}
+
+TEST_F(FuturesTest, RequirementsThatNoKeyCanHoldFailTheFuture) {
+  auto spec = std::make_shared<Spec>(*make_spec());
+  for (int i = 0; i < 100; ++i) spec->requirements.named_milli["resource" + std::to_string(i)] = 1000;
+  EXPECT_EQ(one(1, submit(driver(10), x, 100, spec)).outcome->failure, FailureKind::kUnschedulable);
+  spec->requirements.named_milli = {{std::string(300, 'r'), 1000}};
+  EXPECT_EQ(one(1, submit(driver(10), y, 100, spec)).outcome->failure, FailureKind::kUnschedulable);
+}
+
 TEST_F(FuturesTest, AFutureThatFailsUnscheduledIsTakenFromTheIndex) {
   one(1, submit(driver(10), x));
   EXPECT_TRUE(fail_ready(store, 1, x, *failure(FailureKind::kUnschedulable)));
