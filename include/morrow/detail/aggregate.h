@@ -4,8 +4,10 @@
 #include <type_traits>
 #include <utility>
 
-/// What can be told of an aggregate's fields before Boost.PFR takes it apart: PFR itself fails with a page of errors,
-/// or worse, on base classes and C arrays.
+#include <boost/pfr/detail/core17_generated.hpp>
+
+/// The fields of plain aggregates. Only the structured bindings come from Boost.PFR: its own count of the fields gives
+/// a page of errors for base classes and C arrays, and crashes g++ 12 on a std::array<std::string, 2>.
 namespace morrow::detail {
 
 struct AnyField {
@@ -53,7 +55,14 @@ constexpr bool all_fields_take_braces(std::index_sequence<I...>) {
           ...);
 }
 
-/// True when PFR can take T apart: an aggregate with no base class, no C array and only fields that `{}` initializes.
+// A field that cannot be moved ends the count too early.
+template <class T, std::size_t... Counted>
+constexpr bool takes_more_fields(std::index_sequence<Counted...>) {
+  return requires { T{AnyFieldAt<Counted>{}..., {}}; };
+}
+
+/// True when T can be taken apart: an aggregate with no base class, no C array and only fields that `{}` initializes
+/// and that can be moved.
 template <class T>
 constexpr bool is_plain_aggregate() {
   if constexpr (!std::is_aggregate_v<T> || !std::is_class_v<T>) {
@@ -62,8 +71,29 @@ constexpr bool is_plain_aggregate() {
     return false;
   } else {
     constexpr std::size_t count = count_initializers<T>();
-    return count <= 100 && all_fields_take_braces<T>(std::make_index_sequence<count>{});
+    return count <= 100 && !takes_more_fields<T>(std::make_index_sequence<count>{}) &&
+           all_fields_take_braces<T>(std::make_index_sequence<count>{});
   }
+}
+
+/// The fields of a plain aggregate, as a tuple of references.
+template <class T>
+constexpr auto fields_of(T& value) {
+  constexpr std::size_t count = count_initializers<std::remove_cv_t<T>>();
+  return boost::pfr::detail::tie_as_tuple(value, boost::pfr::detail::size_t_<count>{});
+}
+
+template <class T, std::size_t I>
+using FieldType =
+    std::remove_reference_t<decltype(boost::pfr::detail::sequence_tuple::get<I>(fields_of(std::declval<T&>())))>;
+
+template <class T, class F>
+constexpr void for_each_field(T& value, F&& function) {
+  const auto fields = fields_of(value);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (function(boost::pfr::detail::sequence_tuple::get<I>(fields)), ...);
+  }
+  (std::make_index_sequence<count_initializers<std::remove_cv_t<T>>()>{});
 }
 
 }  // namespace morrow::detail

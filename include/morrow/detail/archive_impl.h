@@ -7,8 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <boost/pfr/core.hpp>
-
+#include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
 #include <morrow/detail/sendable.h>
 
@@ -26,7 +25,7 @@ void OutArchive::write(const T& value) {
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
     OutputArchive::operator()(value);
   } else if constexpr (check_sendable<T>()) {
-    boost::pfr::for_each_field(value, [this](const auto& field) { write(field); });
+    for_each_field(value, [this](const auto& field) { write(field); });
   }
 }
 
@@ -78,7 +77,7 @@ void InArchive::read(T&& value) {
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
     InputArchive::operator()(std::forward<T>(value));
   } else if constexpr (check_sendable<Type>()) {
-    boost::pfr::for_each_field(value, [this](auto& field) { read(field); });
+    for_each_field(value, [this](auto& field) { read(field); });
   }
 }
 

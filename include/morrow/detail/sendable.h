@@ -9,8 +9,6 @@
 #include <utility>
 #include <variant>
 
-#include <boost/pfr/core.hpp>
-
 #include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
 #include <morrow/detail/pack.h>
@@ -89,7 +87,7 @@ constexpr auto inspect_types(TypeList<Types...>) {
 
 template <class T, class... Seen, std::size_t... I>
 constexpr auto inspect_fields(std::index_sequence<I...>) {
-  return InspectAll<TypeList<T, Seen...>, boost::pfr::tuple_element_t<I, T>...>::run();
+  return InspectAll<TypeList<T, Seen...>, FieldType<T, I>...>::run();
 }
 
 /// Whether T and all its parts can be sent; the first part that cannot. `Seen` ends the walk of recursive types.
@@ -115,7 +113,7 @@ constexpr auto inspect() {
     else
       return Fine{};
   } else if constexpr (is_plain_aggregate<T>()) {
-    return inspect_fields<T, Seen...>(std::make_index_sequence<boost::pfr::tuple_size_v<T>>{});
+    return inspect_fields<T, Seen...>(std::make_index_sequence<count_initializers<T>()>{});
   } else if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) {
     return Verdict<Problem::kAggregate, T>{};
   } else if constexpr (std::is_trivially_copyable_v<T>) {

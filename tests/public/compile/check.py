@@ -1,9 +1,9 @@
 """Compiles one program and says whether the compiler answered as promised.
 
-check.py COMPILER-AND-FLAGS... --source FILE [--define NAME --expect TEXT]
+check.py COMPILER-AND-FLAGS... --source FILE [--define NAME --expect TEXT] [--precompile OUTPUT]
 
 Without --expect the program must compile without a word. With it, it must fail; the text must be part of the compiler's
-message, and the message must be short: at most two errors.
+message, and the message must be short: at most two errors. --precompile makes a precompiled header of the source.
 """
 
 import argparse
@@ -16,8 +16,12 @@ def main() -> int:
     parser.add_argument("--source", required=True)
     parser.add_argument("--define")
     parser.add_argument("--expect")
+    parser.add_argument("--precompile")
     arguments, compiler = parser.parse_known_args()
-    command = [*compiler, "-fsyntax-only", arguments.source]
+    if arguments.precompile:
+        command = [*compiler, "-x", "c++-header", arguments.source, "-o", arguments.precompile]
+    else:
+        command = [*compiler, "-fsyntax-only", arguments.source]
     if arguments.define:
         command.append(f"-D{arguments.define}")
     done = subprocess.run(command, capture_output=True, text=True)

@@ -2,6 +2,7 @@
 #include <morrow/morrow.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -106,8 +107,8 @@ int main() {
 #ifdef aggregate_with_array  // has a base class, a C array
   morrow::submit([] { return WithArray(); });
 #endif
-#ifdef mutex_holder  // std::mutex
-  morrow::submit([](HoldsMutex& holder) { return holder.text; }, HoldsMutex());
+#ifdef mutex_holder  // {anonymous}::HoldsMutex
+  morrow::submit([] { return std::vector<std::unique_ptr<HoldsMutex>>(); });
 #endif
 #ifdef pointer_result  // CannotBeSent<int*
   morrow::submit([]() -> int* { return nullptr; });
@@ -137,7 +138,7 @@ int main() {
 #ifdef value_for_handle  // an argument cannot be converted to the type of the function's parameter
   morrow::submit([](morrow::Future<int> f) { return f.get(); }, 5);
 #endif
-#ifdef void_dependency  // a Future<void> has no value to pass
+#ifdef dependency_of_void  // a Future<void> has no value to pass
   auto done = morrow::submit([] {});
   morrow::submit(twice, done);
 #endif
