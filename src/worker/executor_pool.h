@@ -7,10 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
 #include <google/protobuf/message_lite.h>
+#include <boost/asio/io_context.hpp>
 
 #include "store/store.h"
+#include "wire/frame.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::worker {
@@ -19,9 +20,10 @@ using ExecutorId = std::uint32_t;
 
 /// How an executor ended.
 struct ExecutorExit {
-  int status = 0;                 ///< as waitpid gives it
-  bool known = true;              ///< false: its fork server died first
-  std::string crash_record;       ///< what the crash handler left, or empty
+  int status = 0;            ///< as waitpid gives it
+  bool known = true;         ///< false: its fork server died first
+  std::string crash_record;  ///< what the crash handler left, or empty
+  std::string reason;        ///< why the worker itself killed it (it broke the protocol), or empty
 };
 
 /// What the pool tells. Called on the main thread, from inside the io_context, never from inside a call of the pool.
@@ -32,7 +34,8 @@ class ExecutorEvents {
   virtual void executor_exited(ExecutorId executor, const ExecutorExit& exit) = 0;  ///< the last word about it
   virtual void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) = 0;
   virtual void executor_frames_end(ExecutorId executor) = 0;  ///< all frames that had arrived were given
-  virtual void executor_output(ExecutorId executor, bool to_stderr, std::string_view text) = 0;  ///< as it was read, not cut into lines
+  virtual void executor_output(ExecutorId executor, bool to_stderr,
+                               std::string_view text) = 0;  ///< as it was read, not cut into lines
   /// The program can't be run here; its executors get no other word. The sentence says why.
   virtual void program_failed(const std::string& program, const std::string& sentence) = 0;
 };
@@ -41,19 +44,25 @@ class ExecutorEvents {
 using StoreJob = std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)>;
 
 struct PoolOptions {
-  std::string cache_folder;        ///< images are materialized here
+  std::string cache_folder;                 ///< images are materialized here
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
+  /// What the first process of a program prints itself, before it is an executor: for the worker's log. As it was read,
+  /// not cut into lines.
+  std::function<void(const std::string& program, std::string_view text)> program_output;
 };
 
 /// The executors of this worker: starts programs, forks executors, speaks with them, hears of their death. Lives on the
-/// worker's main thread (the one that never ends: PDEATHSIG of the children hangs on it).
+/// worker's main thread (the one that never ends: PDEATHSIG of the children hangs on it). It makes this process a
+/// subreaper and reaps what is orphaned here; it ends all of that too. Children that other code starts are left alone
+/// if they stay in the worker's own process session. Not thread-safe.
 class ExecutorPool {
  public:
   ExecutorPool(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options);
   ~ExecutorPool();  ///< kills all that is left and waits for it
 
-  /// Starts an executor of `program` (fetching and starting the program first when it is not there); `devices` are the GPUs it sees, none: unset.
+  /// Starts an executor of `program` (fetching and starting the program first when it is not there); `devices` are the
+  /// GPUs it sees, none: unset.
   ExecutorId start(const std::string& program, const std::vector<unsigned>& devices);
 
   /// Queues a frame for it; written at `flush`.
@@ -72,7 +81,8 @@ class ExecutorPool {
   /// Kills its whole process group; executor_exited follows.
   void kill(ExecutorId executor);
 
-  /// The driver of this program is `pid` on this machine: its own file may be run instead of a copy, when it is still the same.
+  /// The driver of this program is `pid` on this machine: its own file may be run instead of a copy, when it is still
+  /// the same.
   void program_hint(const std::string& program, std::int64_t driver_pid);
 
   /// Ends the first process of a program that has no executors left and is not needed.

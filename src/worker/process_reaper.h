@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+namespace morrow::worker {
+
+/// "exited with status 3" or "was killed by signal 11 (Segmentation fault)"; `status` as waitpid gives it.
+std::string describe_exit(int status);
+
+/// Hears of the end of child processes. Makes this process a subreaper: what the children leave behind comes here and
+/// is reaped. Not thread-safe.
+class ProcessReaper {
+ public:
+  explicit ProcessReaper(boost::asio::io_context& io);
+  ProcessReaper(const ProcessReaper&) = delete;
+  ProcessReaper& operator=(const ProcessReaper&) = delete;
+
+  /// Calls `ended` with the status, from the io_context, when the child `pid` has ended. Call it right after the start
+  /// of the child.
+  void watch(pid_t pid, std::function<void(int)> ended);
+
+  /// Kills the child's process group and waits; its callback is not called.
+  void end(pid_t pid);
+
+  /// Kills and reaps all that is watched, and all that was left to this process by others (what is in a process session
+  /// not our own).
+  void end_all();
+
+ private:
+  void listen();
+  void reap();
+  void reap_strangers();
+
+  boost::asio::signal_set signals_;
+  std::map<pid_t, std::function<void(int)>> watched_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace morrow::worker

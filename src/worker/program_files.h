@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "wire/messages.pb.h"
+
+/// The files of a program as they lie on this machine.
+namespace morrow::worker {
+
+/// Whether the file at `path` is the very one that the driver loaded as `module`: same device, inode, size and build id
+/// (without a build id: same content). Reads the file.
+bool is_same_file(const wire::Module& module, const std::string& path);
+
+/// The GNU build id of an ELF file (64 bit); empty when there is none or the file is no such file.
+std::string build_id_of(int file);
+
+/// SHA-256 of the whole file, 32 bytes; empty when it can't be read.
+std::string sha256_of(int file);
+
+/// Where the copy of the module is, or goes: FOLDER/<sha256 in hex>/<name of the file>.
+std::string cached_path(const std::string& cache_folder, const wire::Module& module);
+
+/// The last part of the module's path, fit to be a file's name here.
+std::string file_name_of(const wire::Module& module);
+
+std::string to_hex(std::string_view bytes);
+
+}  // namespace morrow::worker
