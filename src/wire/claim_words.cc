@@ -1,5 +1,6 @@
 #include "wire/claim_words.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ std::uint64_t word(std::uint32_t generation, ClaimWords::State state) {
 }  // namespace
 
 int ClaimWords::create_file() {
-  const int file = memfd_create("morrow-claim-words", MFD_CLOEXEC);
+  const int file = memfd_create("morrow-claim-words", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (file < 0) fail("cannot create the claim words of an executor");
   if (ftruncate(file, kFileBytes) != 0) {
     const int error = errno;
@@ -30,6 +31,7 @@ int ClaimWords::create_file() {
     errno = error;
     fail("cannot size the claim words of an executor");
   }
+  fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL);  // a shorter file would kill whoever looks at its words
   return file;
 }
 
