@@ -73,6 +73,31 @@ TEST_F(BurialTest, ARevivedWorkerPublishesNothing) {
   EXPECT_EQ(keys_now(), before);
 }
 
+TEST_F(BurialTest, ARoundThatIsUnderWayWhenItsWorkerIsBuriedCommitsNothing) {
+  int buried = 0;
+  for (int at = 1; at < 12; ++at) {
+    const Epoch epoch = 100 + static_cast<Epoch>(at);
+    join_worker(epoch);
+    const FutureId id{10, epoch};
+    one(1, submit(driver(10), id));
+    store::SimStore other(database);
+    int reads = 0;
+    bool took_effect = false;
+    database->hooks.step = [&] {
+      if (++reads != at) return;
+      bool moved = false;
+      took_effect = bury_step(other, 2, epoch, 0, moved) && !moved;
+    };
+    const bool fenced = run(epoch, {op::Await{id}}).fenced;
+    database->hooks.step = nullptr;
+    if (took_effect) {
+      EXPECT_TRUE(fenced) << "at step " << at;
+    }
+    buried += took_effect;
+  }
+  EXPECT_GT(buried, 0);
+}
+
 TEST_F(BurialTest, TheSessionsOfTheDeadWaitForTheirDrivers) {
   bury(2, 1);
   ASSERT_EQ(orphan_sessions(store).size(), 1U);
