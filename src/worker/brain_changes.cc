@@ -9,7 +9,6 @@ namespace op = control::op;
 
 void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
                                   std::uint64_t grace_ms) {
-  (void)resume;  // control tells from its record whether the session is new
   SessionState& state = sessions_[session];
   if (state.client != 0 && state.client != client) clients_.erase(state.client);
   state.id = session;
@@ -17,7 +16,7 @@ void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId 
   state.client = client;
   state.program = program;
   clients_[client] = session;
-  op::OpenSession open{session, state.attachment, program, grace_ms};
+  op::OpenSession open{session, state.attachment, program, grace_ms, resume};
   push(now, std::move(open), nullptr, true, Waiter{client, 0});
 }
 

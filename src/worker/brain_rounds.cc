@@ -359,6 +359,13 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
     }
   }
   for (const auto& [id, claim] : result.cancelled) cancel_local(now, id, claim);
+  for (const auto& [id, attachment] : result.moved) {
+    const auto session = sessions_.find(id);
+    if (session == sessions_.end() || session->second.attachment != attachment) continue;
+    if (session->second.client != 0) act(action::Refuse{session->second.client, "the session has moved to another worker"});
+    clients_.erase(session->second.client);
+    sessions_.erase(session);
+  }
   if (result.more && !drain_queued_) {
     drain_queued_ = true;
     push(now, op::Drain{}, nullptr, true);
