@@ -91,8 +91,10 @@ class OutArchive : public cereal::OutputArchive<OutArchive> {
   }
 
   void put(const void* data, std::size_t size) {
-    const auto* first = static_cast<const std::byte*>(data);
-    bytes_.insert(bytes_.end(), first, first + size);
+    if (size == 0) return;
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + size);
+    std::memcpy(bytes_.data() + at, data, size);
   }
 
   void put_size(std::uint64_t size) {
