@@ -164,8 +164,8 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   ShellOptions options_;
   Logs& logs_;
   control::Epoch epoch_;
+  std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
   StoreThread store_;
-  std::shared_ptr<control::Committer> committer_;  ///< used on the store's thread only
   Brain brain_;
   ExecutorPool pool_;
   Clients clients_;
