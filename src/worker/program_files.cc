@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxNotes = 1u << 20;
 constexpr std::size_t kMaxHeaders = 4'096;
+constexpr std::string_view kDeleted = " (deleted)";  // as /proc names the file of a program that was rebuilt meanwhile
 
 template <typename T>
 bool read_at(int file, T& out, std::uint64_t offset) {
@@ -101,7 +102,8 @@ std::string cached_path(const std::string& cache_folder, const wire::Module& mod
 
 std::string file_name_of(const wire::Module& module) {
   const std::string& path = module.name().empty() ? module.real_path() : module.name();
-  const std::string name = path.substr(path.find_last_of('/') + 1);
+  std::string name = path.substr(path.find_last_of('/') + 1);
+  if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
   return name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos ? "program" : name;
 }
 

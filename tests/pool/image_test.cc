@@ -142,5 +142,11 @@ TEST_F(ImageTest, TheSameFileIsToldByMoreThanItsName) {
   EXPECT_FALSE(is_same_file(other, file));
 }
 
+TEST_F(ImageTest, AProgramThatWasRebuiltWhileItRanKeepsItsName) {
+  wire::Module module;
+  module.set_real_path("/home/someone/simulate (deleted)");
+  EXPECT_EQ(file_name_of(module), "simulate");
+}
+
 }  // namespace
 }  // namespace morrow::worker
