@@ -20,7 +20,7 @@ int complain(const char* sentence, int status) {
 int main(int argc, char** argv) {
   CLI::App app("Morrow: distributed futures for C++20.", "morrow");
   app.set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer("`morrow COMMAND --help` tells more.");
   int exit_status = 0;
   morrow::cli::add_worker(app, exit_status);
@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) return complain("say what to do: worker or status; see --help", kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return complain((std::string(error.what()) + "; see --help").c_str(), kWrongUse);

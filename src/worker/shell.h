@@ -73,8 +73,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     LineCutter err;
   };
   struct Blob {
-    std::uint32_t next = 0;
-    bool failed = false;
+    std::uint32_t next = 0;  ///< index of the piece that comes
   };
   struct Driver {
     ClientId id = 0;
@@ -87,6 +86,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     std::uint64_t attachment = 0;
     std::string program;
     std::uint64_t acked = 0;
+    std::vector<std::string> missing;             ///< files of its image, to be asked for
     std::unordered_map<std::string, Blob> blobs;  ///< being uploaded
     std::size_t queued_bytes = 0;                 ///< of blobs, on their way to the store
     bool paused = false;
@@ -153,11 +153,13 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void hello(Driver& driver, std::string_view payload);
   void refuse(ClientId client, const std::string& sentence);
   void program(Driver& driver, std::string_view payload);
+  void send_need(Driver& driver);
   void blob_chunk(Driver& driver, std::string_view payload);
   void end_session(Driver& driver, std::string_view payload);
   void end_sessions();
   void orphan(control::SessionId session, std::uint64_t attachment);
   void status(ClientId client);
+  /// The driver of a session that is open here.
   Driver* driver_of(control::SessionId session);
 
   boost::asio::io_context& io_;

@@ -112,6 +112,7 @@ void Shell::carry_out(action::Welcome& welcome) {
   message.set_attachment(welcome.attachment);
   message.set_applied(welcome.applied);
   clients_.send(welcome.client, wire::WELCOME, message);
+  send_need(driver);
 }
 
 void Shell::carry_out(action::Refuse& refused) { refuse(refused.client, refused.sentence); }
@@ -159,7 +160,7 @@ void Shell::carry_out(action::CommitRound& commit) {
         if (work->result.fanouts) maintenance_.fan_out();
         brain_.round_done(now(), std::move(work->result));
         for (const auto& [session, attachment] : work->opened) {
-          if (driver_of(session) == nullptr) orphan(session, attachment);  // its driver went before it was welcome
+          if (!sessions_.contains(session)) orphan(session, attachment);  // its driver went before it was welcome
         }
       });
 }

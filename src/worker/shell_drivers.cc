@@ -26,7 +26,7 @@ Shell::Driver* Shell::driver_of(control::SessionId session) {
   const auto client = sessions_.find(session);
   if (client == sessions_.end()) return nullptr;
   const auto driver = drivers_.find(client->second);
-  return driver == drivers_.end() ? nullptr : &driver->second;
+  return driver == drivers_.end() || !driver->second.welcome ? nullptr : &driver->second;
 }
 
 void Shell::client_came(ClientId client, pid_t pid) {
@@ -153,11 +153,19 @@ void Shell::program(Driver& driver, std::string_view payload) {
         }
       },
       [this, missing, client = driver.id] {
-        if (missing->empty()) return;
-        wire::Need need;
-        for (const std::string& hash : *missing) need.add_blobs(hash);
-        clients_.send(client, wire::NEED, need);
+        const auto found = drivers_.find(client);
+        if (found == drivers_.end() || missing->empty()) return;
+        found->second.missing = std::move(*missing);
+        if (found->second.welcome) send_need(found->second);  // the welcome is the first that a driver hears
       });
+}
+
+void Shell::send_need(Driver& driver) {
+  if (driver.missing.empty()) return;
+  wire::Need need;
+  for (const std::string& hash : driver.missing) need.add_blobs(hash);
+  driver.missing.clear();
+  clients_.send(driver.id, wire::NEED, need);
 }
 
 void Shell::blob_chunk(Driver& driver, std::string_view payload) {

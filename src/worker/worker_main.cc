@@ -32,6 +32,7 @@ constexpr int kSecondSignal = 130;
 
 void set_up_process() {
   signal(SIGPIPE, SIG_IGN);
+  hold_signals(true);
 #if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   // Tasks run as the same user: they shall not look into the worker's memory.
   prctl(PR_SET_DUMPABLE, 0);
@@ -101,13 +102,26 @@ ShellOptions shell_options(const WorkerOptions& options) {
   return shell;
 }
 
+/// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
+void hold_signals(bool hold) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
+}
+
 /// Calls `stop` at the first signal; the second ends the process at once (its executors go with it).
 class Signals {
  public:
   Signals(boost::asio::io_context& io, Shell& shell, std::string socket_path)
       : signals_(io, SIGINT, SIGTERM), shell_(shell), socket_path_(std::move(socket_path)) {
     wait();
+    hold_signals(false);
   }
+  ~Signals() { hold_signals(true); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
  private:
   void wait() {
