@@ -94,7 +94,7 @@ class Transaction {
 };
 
 /// A watch that is set; destroying it cancels it (the callback may be running, and has ended when the destructor
-/// returns).
+/// returns). Destroy it before its store.
 class Watch {
  public:
   virtual ~Watch() = default;
@@ -105,9 +105,12 @@ class Store {
  public:
   virtual ~Store() = default;
 
+  /// A transaction; it begins with its first operation. In `lmdb:` that takes the one write lock, so that a process can
+  /// have one of them open at a time and a second throws StoreError at its first operation; in `sim:` any number may be
+  /// open.
   virtual std::unique_ptr<Transaction> begin() = 0;
 
-  /// Like `begin`, for a transaction that only reads; it never waits for a writer.
+  /// Like `begin`, for a transaction that only reads; it never waits for a writer, and any number may be open.
   virtual std::unique_ptr<Transaction> begin_read() { return begin(); }
 
   /// Calls `on_change` once, soon after a commit by any process changes `key` from what it is now; it may also be

@@ -36,9 +36,10 @@ void Guard::run() {
     hub_.dispatch();
     const Clock::time_point now = Clock::now();
     if (now - last_tick >= tick_) {
-      last_tick = now;
       wakeups_.announce_for_the_dead();
-      check_lock(now);
+      // When the whole machine paused, the time of the pause is nobody's fault.
+      check_lock(std::min<Clock::duration>(now - last_tick, 2 * tick_));
+      last_tick = now;
       if (now - last_reader_check >= 5 * options_.stopped_after) {
         last_reader_check = now;
         reader_check_due_ = true;
@@ -48,20 +49,15 @@ void Guard::run() {
   }
 }
 
-void Guard::check_lock(Clock::time_point now) {
+void Guard::check_lock(Clock::duration since_last) {
   const std::uint32_t wait = wakeups_.own_wait();
-  if (wait != seen_wait_) {
-    seen_wait_ = wait;
-    wait_since_ = now;
-  }
   const auto holder = wakeups_.holder();
   const std::uint64_t hold = holder ? holder->hold : 0;
-  if (hold != seen_hold_) {
-    seen_hold_ = hold;
-    hold_since_ = now;
-  }
-  if (wait == 0) return;
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - std::max(wait_since_, hold_since_));
+  const bool same = wait != 0 && wait == seen_wait_ && hold == seen_hold_;
+  seen_wait_ = wait;
+  seen_hold_ = hold;
+  waited_ = same ? waited_ + since_last : Clock::duration::zero();
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(waited_);
   if (waited < options_.stopped_after) return;
   if (!holder) {
     const auto suspect = wakeups_.stopped_on_the_way();

@@ -42,7 +42,7 @@ class Guard {
   using Clock = std::chrono::steady_clock;
 
   void run();
-  void check_lock(Clock::time_point now);
+  void check_lock(Clock::duration since_last);
 
   Options options_;
   Wakeups& wakeups_;
@@ -51,11 +51,10 @@ class Guard {
   std::atomic<bool> ending_ = false;
   std::atomic<bool> reader_check_due_ = false;
 
-  // What the thread saw at its last ticks: the same waiting and the same holding, and since when.
+  // What the thread saw at its last tick, and for how long the same waiting met the same holding.
   std::uint32_t seen_wait_ = 0;
   std::uint64_t seen_hold_ = 0;
-  Clock::time_point wait_since_;
-  Clock::time_point hold_since_;
+  Clock::duration waited_{};
 
   std::thread thread_;
 };

@@ -152,19 +152,13 @@ void Wakeups::announce_for_the_dead() {
 }
 
 void Wakeups::begin_wait() {
-  Slot& slot = own();
-  // Only this thread writes it, so a plain count is enough; it skips 0.
-  thread_local std::uint32_t count = 0;
-  if (++count == 0) ++count;
-  slot.waiting.store(count, std::memory_order_release);
+  if (++waits_ == 0) ++waits_;
+  own().waiting.store(waits_, std::memory_order_release);
 }
 
 void Wakeups::end_wait() { own().waiting.store(0, std::memory_order_release); }
 
-void Wakeups::acquired() {
-  thread_local std::uint32_t hold = 0;
-  shared_->holder.store((std::uint64_t{slot_} + 1) << 32 | ++hold);
-}
+void Wakeups::acquired() { shared_->holder.store((std::uint64_t{slot_} + 1) << 32 | ++holds_); }
 
 void Wakeups::released() {
   // The lock is free already: the next holder may have written itself here.

@@ -99,6 +99,8 @@ class Wakeups {
 
   Layout* shared_ = nullptr;
   std::uint32_t slot_ = 0;
+  std::uint32_t waits_ = 0;  // of the store's own thread, as `holds_`
+  std::uint32_t holds_ = 0;
 };
 
 template <typename OnBucket>
