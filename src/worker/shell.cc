@@ -16,6 +16,7 @@ using Lane = StoreThread::Lane;
 
 constexpr std::chrono::seconds kStopWithin{5};
 constexpr Time kFinestTimer = 500'000;
+constexpr int kPassesATurn = 4;
 constexpr int kHandlersATurn = 64;
 constexpr std::size_t kBytesATurn = 128 << 10;
 constexpr std::chrono::milliseconds kPrivateWithin{100};
@@ -131,7 +132,11 @@ void Shell::turn() {
   now_ = 0;
   io_.restart();
   clients_.begin_turn();
-  io_.run_one();
+  if (decide_again_) {
+    io_.poll_one();
+  } else {
+    io_.run_one();
+  }
   // What else is ready, but not what clients go on to send meanwhile: executors wait for the decisions.
   for (int i = 0; i < kHandlersATurn && clients_.read_this_turn() < kBytesATurn && io_.poll_one() != 0; ++i) {
   }
@@ -140,7 +145,8 @@ void Shell::turn() {
 
 /// Lets the brain decide on all that came in, and carries it out.
 void Shell::decide() {
-  do {
+  // Bounded: what else there is to decide must not keep the sockets waiting.
+  for (int pass = 0; pass < kPassesATurn && !end_; ++pass) {
     decide_again_ = false;
     brain_.step(now());
     for (Action& action : brain_.take_actions()) {
@@ -148,7 +154,8 @@ void Shell::decide() {
     }
     if (ending_drivers_ != 0) end_sessions();
     if (options_.inline_store) decide_again_ |= store_.tell_finished();
-  } while (decide_again_ && !end_);
+    if (!decide_again_) break;
+  }
   pool_.flush();
   clients_.flush();
   if (stopping_ && !leaving_) drain_or_leave();

@@ -51,7 +51,7 @@ void Shell::carry_out(action::Revoke& revoke) {
     });
   }
   brain_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
-  decide_again_ = true;
+  decide_again_ |= back;  // it may run elsewhere at once
 }
 
 void Shell::carry_out(action::KillExecutor& kill) {

@@ -30,6 +30,15 @@ namespace {
 constexpr int kMaxNameTries = 100;
 constexpr int kSecondSignal = 130;
 
+/// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
+void hold_signals(bool hold) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
+}
+
 void set_up_process() {
   signal(SIGPIPE, SIG_IGN);
   hold_signals(true);
@@ -100,15 +109,6 @@ ShellOptions shell_options(const WorkerOptions& options) {
   if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
   if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
   return shell;
-}
-
-/// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
-void hold_signals(bool hold) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
 }
 
 /// Calls `stop` at the first signal; the second ends the process at once (its executors go with it).
