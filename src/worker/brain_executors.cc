@@ -78,12 +78,14 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
 
 void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t generation, bool taken_back) {
   const auto found = executors_.find(id);
-  if (found == executors_.end() || !taken_back) return;
+  if (found == executors_.end()) return;
   Executor& executor = found->second;
   const auto queued = std::find_if(executor.queued.begin(), executor.queued.end(),
                                    [&](const TaskPtr& task) { return task->slot == slot && task->generation == generation; });
   if (queued == executor.queued.end()) return;
   const TaskPtr task = *queued;
+  task->begun = !taken_back;
+  if (!taken_back) return;
   executor.queued.erase(queued);
   if (executor.queued.empty()) ahead_.erase(id);
   claims_.erase(task->run.claim);
@@ -92,9 +94,10 @@ void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t gener
 
 void Brain::Impl::revoke_queued(Time now, Executor& executor) {
   (void)now;
+  if (executor.killed) return;
   // From the back, so that what is put in front of the lane again stands in its old order.
   for (auto task = executor.queued.rbegin(); task != executor.queued.rend(); ++task) {
-    act(action::Revoke{executor.id, (*task)->slot, (*task)->generation});
+    if (!(*task)->begun) act(action::Revoke{executor.id, (*task)->slot, (*task)->generation});
   }
 }
 

@@ -32,6 +32,7 @@ struct Task {
   Place place = Place::kStored;
   bool committed = false;  ///< the store says that we claimed it
   bool asked = false;      ///< it submitted or freed something itself: its end is an operation of its own
+  bool begun = false;      ///< queued at an executor, which did not let it be taken back
   bool wanted = false;     ///< a task that stands still here awaits it
   Time arrived = 0;
   Gather::Position submit = 0;  ///< of its submit, while !committed

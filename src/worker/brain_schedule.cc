@@ -121,6 +121,7 @@ void Brain::Impl::dispatch(Time now, Executor& executor, const TaskPtr& task, bo
   leave_backlog(*task);
   const bool ahead = !nested && !executor.frames.empty();
   task->place = Place::kHanded;
+  task->begun = false;
   task->executor = executor.id;
   task->generation = ++executor.generation;
   task->slot = task->generation % 256;

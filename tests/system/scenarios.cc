@@ -234,7 +234,7 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
   all["many_submits"] = [](char** args) {
     const long count = std::atol(args[0]);
-    for (long i = 0; i < count; ++i) morrow::submit([](long v) { return v; }, i).release();
+    for (long i = 0; i < count; ++i) morrow::submit([](long v) { return v; }, i);
     morrow::flush();
     std::cout << (resident_kb() < 200'000 ? "small" : "large") << "\n";
   };
