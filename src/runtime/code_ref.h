@@ -8,13 +8,16 @@ namespace morrow::runtime {
 struct CodeRef {
   std::uint32_t module = 0;  ///< number in the manifest
   std::uint64_t offset = 0;  ///< from the module's load address
+  friend bool operator==(const CodeRef&, const CodeRef&) = default;
 };
 
-/// \throws std::invalid_argument for a function of a system library (which one is chosen by the machine: `&std::sin` by the CPU), of a
-/// library loaded after the session began, or of no module at all; one sentence each. Thread-safe.
+/// The place of a function. Thread-safe.
+/// \throws std::invalid_argument for a function of a system library (which one it is depends on the machine:
+/// `&std::sin` on the CPU), of a library loaded after the session began, or of no module at all; one sentence each
 CodeRef code_ref(const void* function);
 
-/// \throws std::invalid_argument when there is no code at that place. Thread-safe.
+/// The function in this process. Thread-safe.
+/// \throws std::invalid_argument when there is no code at that place, or its library is not loaded here
 const void* code_address(CodeRef ref);
 
 }  // namespace morrow::runtime

@@ -2,53 +2,43 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-/// What this process has really loaded. The loader is asked (dl_iterate_phdr), which is right for PIE, non-PIE, static and
-/// static-pie programs alike.
+#include "runtime/elf_image.h"
+
+/// What this process has really loaded. The loader is asked (dl_iterate_phdr), which is right for PIE, non-PIE, -static
+/// and static-pie programs alike. The kernel's own page of code (vdso) is left out.
 namespace morrow::runtime {
 
 struct LoadedModule {
   struct Segment {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
-    bool executable = false;
   };
-  std::string name;      ///< as the loader has it; empty for the program itself
-  std::uintptr_t base = 0;
-  std::string build_id;  ///< GNU build id, else a hash of its code
-  bool system = false;   ///< from a folder of the system
-  std::vector<Segment> segments;
 
-  bool holds(std::uintptr_t address) const;
+  std::string name;           ///< as the loader has it; empty for the program itself
+  std::uintptr_t base = 0;    ///< an address less this is the offset
+  std::string identity;       ///< tells the build: see elf_image.h
+  bool system = false;        ///< a library in a folder of the system, links followed; never the program itself
+  std::vector<Segment> code;  ///< executable segments
+  std::vector<ReadOnlyPart> read_only;  ///< views of its memory
+
   bool holds_code(std::uintptr_t address) const;
 };
 
-/// A place in a module, by its number in the table.
-struct ModulePlace {
-  std::uint32_t module = 0;
-  std::uint64_t offset = 0;
-};
+/// In the order of loading, the program first. Never changed once made.
+using ModuleTable = std::vector<LoadedModule>;
 
-/// The table, in the order of loading, which is the same in every process of one program. Modules are never taken out: a number stays what
-/// it was. Thread-safe.
-std::vector<LoadedModule> loaded_modules();
+/// The table as it is now; made anew only after something was loaded or unloaded since the last call. Thread-safe.
+std::shared_ptr<const ModuleTable> loaded_modules();
 
-/// The module that holds `address`; looks for newly loaded ones when it is unknown. Thread-safe.
-std::optional<ModulePlace> place_of(std::uintptr_t address);
+/// The place in `table` of the module whose code holds `address`.
+std::optional<std::size_t> find_module(const ModuleTable& table, std::uintptr_t address);
 
-/// As `place_of` over a table that is never refreshed, with no lock and no allocation: for signal handlers. `freeze_modules` before.
-std::optional<ModulePlace> frozen_place_of(std::uintptr_t address) noexcept;
-void freeze_modules();
-
-/// The address in this process; null when there is no such module or the place is not in its code.
-const void* code_at(ModulePlace place);
-/// The address without the check for code; 0 when there is no such module.
-std::uintptr_t address_of(ModulePlace place);
-
-/// The build id in an ELF file on disk, or nothing. \throws std::runtime_error when the file can't be read
-std::optional<std::string> build_id_of_file(const std::string& path);
+/// The path behind /proc/self/exe, or "the program" where that can't be read.
+std::string program_path();
 
 }  // namespace morrow::runtime

@@ -2,7 +2,7 @@
 #include <cxxabi.h>
 
 #include <algorithm>
-#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -13,6 +13,7 @@
 #include <morrow/detail/frame.h>
 
 #include "runtime/modules.h"
+#include "runtime/numbering.h"
 
 namespace morrow::detail {
 
@@ -22,15 +23,19 @@ struct Line {
   std::string function;
   std::string file;
   int line = 0;
-  std::string module;
+  std::string module;  ///< empty for the program itself
 };
 
 std::string demangled(const char* name) {
   if (name == nullptr) return "";
+  if (std::string_view(name).substr(0, 2) != "_Z") return name;  // else a C function `f` would be float
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
   return status == 0 ? text.get() : name;
 }
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 void on_error(void*, const char*, int) {}  // no line tables: the function's name, or the bare offset, must do
 
@@ -42,39 +47,38 @@ int on_line(void* data, std::uintptr_t, const char* file, int line, const char* 
 }
 
 void on_symbol(void* data, std::uintptr_t, const char* name, std::uintptr_t, std::uintptr_t) {
-  if (name != nullptr) *static_cast<std::string*>(data) = demangled(name);
+  *static_cast<std::string*>(data) = demangled(name);
 }
 
-bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> starts) {
-  return std::any_of(starts.begin(), starts.end(), [text](std::string_view start) { return text.starts_with(start); });
-}
-
-// What stands between the throw and the one who throws.
-bool throws(std::string_view function) {
-  return starts_with_any(function, {"__cxa_throw", "__cxa_rethrow", "_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow",
-                                    "__interceptor___cxa_throw", "__interceptor__Unwind_RaiseException", "std::rethrow_exception"});
-}
-
-// What stands between the task's function and the executor's loop. A demangled template starts with its result type, so look anywhere before the arguments.
-bool calls_the_task(std::string_view function) {
+// A demangled template starts with the type of its result, and a lambda's name holds parentheses: the name proper ends
+// at the first parenthesis behind the marks that hold none.
+bool is_of_morrow(std::string_view function) {
   const std::string_view name = function.substr(0, function.find('('));
-  return name.find("morrow::detail::") != std::string_view::npos || name.find("morrow::runtime::") != std::string_view::npos ||
-         name.find("std::__invoke") != std::string_view::npos || name.find("std::invoke") != std::string_view::npos ||
-         name.find("std::apply") != std::string_view::npos || name.find("std::__apply") != std::string_view::npos ||
-         function.find("morrow::runtime::(anonymous namespace)") != std::string_view::npos;
+  return contains(name, "morrow::detail::") || contains(name, "morrow::runtime::") ||
+         function.starts_with("morrow::runtime::(anonymous namespace)");
 }
 
-// The user's own frames: between the throwing machinery and the executor's.
-std::vector<Line> trimmed(std::vector<Line> lines) {
-  const auto thrown = std::find_if(lines.rbegin(), lines.rend(), [](const Line& line) { return throws(line.function); });
-  if (thrown != lines.rend()) lines.erase(lines.begin(), thrown.base());
-  const auto boundary = std::find_if(lines.begin(), lines.end(), [](const Line& line) {
-    return line.function.find("morrow::runtime::run_capturing") != std::string::npos;
-  });
-  lines.erase(boundary, lines.end());
-  const std::vector<Line> all = lines;
-  while (!lines.empty() && calls_the_task(lines.back().function)) lines.pop_back();
-  return lines.empty() ? all : lines;
+bool is_call_glue(std::string_view function) {
+  const std::string_view name = function.substr(0, function.find('('));
+  return contains(name, "std::__invoke") || contains(name, "std::invoke");
+}
+
+bool runs_a_task(std::string_view function) {
+  return contains(function, "morrow::runtime::run_capturing") ||
+         (contains(function, "morrow::detail::CallOf<") && contains(function, ">::run("));
+}
+
+// The user's own code: what is further out than the innermost task is the executor's.
+void trim(std::vector<Line>& lines) {
+  const auto boundary =
+      std::find_if(lines.begin(), lines.end(), [](const Line& line) { return runs_a_task(line.function); });
+  auto end = boundary;
+  if (boundary != lines.end()) {
+    while (end != lines.begin() && (is_of_morrow(end[-1].function) || is_call_glue(end[-1].function))) --end;
+  }
+  // With nothing left, Morrow's own frames say more than none.
+  if (end == lines.begin()) end = boundary;
+  if (end != lines.begin()) lines.erase(end, lines.end());
 }
 
 std::string text_of(const Line& line) {
@@ -84,38 +88,74 @@ std::string text_of(const Line& line) {
   return text;
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string base_name(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+
+std::string in_hex(std::uint64_t number) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+/// The reader of debug information. It looks at the loaded modules once, and its memory is never given back: so there
+/// is a new one only when the modules have changed. Guarded by `mutex`.
+struct Reader {
+  std::mutex mutex;
+  std::shared_ptr<const runtime::ModuleTable> table;
+  backtrace_state* state = nullptr;
+
+  backtrace_state* for_table(const std::shared_ptr<const runtime::ModuleTable>& now) {
+    if (table != now) state = backtrace_create_state(nullptr, 0, on_error, nullptr);
+    table = now;
+    return state;
+  }
+};
+
+void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numbering& numbers, const Frame& frame) {
+  if (frame.module >= numbers.names.size()) {
+    lines.push_back({"?", "", 0, "a library that only the task had loaded"});
+    return;
+  }
+  const std::string& name = numbers.names[frame.module];
+  const std::string module = frame.module == 0 ? "" : base_name(name);
+  const std::size_t before = lines.size();
+  std::string symbol;
+  if (const auto place = numbers.place_of[frame.module]) {
+    const std::uintptr_t address = (*numbers.table)[*place].base + frame.offset;
+    if (backtrace_state* const state = reader.for_table(numbers.table)) {
+      backtrace_pcinfo(state, address, on_line, on_error, &lines);
+      backtrace_syminfo(state, address, on_symbol, on_error, &symbol);
+    }
+  }
+  if (lines.size() == before) lines.push_back({});
+  // The outermost of the functions inlined here is the symbol's. With few debug information it has its bare name only.
+  if (contains(symbol, lines.back().function)) lines.back().function = symbol;
+  if (lines.back().function.empty()) {
+    lines.back().function = "? at offset " + in_hex(frame.offset) + (module.empty() ? " of the program" : "");
+  }
+  for (std::size_t i = before; i < lines.size(); ++i) lines[i].module = module;
+}
 
 }  // namespace
 
-std::string symbolize(std::span<const Frame> frames) {
-  static std::mutex mutex;
-  static backtrace_state* const state = backtrace_create_state(nullptr, 1, on_error, nullptr);
-  const std::lock_guard lock(mutex);
-  const auto modules = runtime::loaded_modules();
+std::string symbolize(std::span<const Frame> frames) try {
+  static Reader& reader = *new Reader;
+  const auto numbers = runtime::numbering();
+  const std::lock_guard lock(reader.mutex);
   std::vector<Line> lines;
-  for (const Frame& frame : frames) {
-    const std::uintptr_t address = runtime::address_of({frame.module, frame.offset});
-    if (address == 0) continue;
-    const std::size_t before = lines.size();
-    backtrace_pcinfo(state, address, on_line, on_error, &lines);
-    if (lines.size() == before) {
-      Line line;
-      backtrace_syminfo(state, address, on_symbol, on_error, &line.function);
-      lines.push_back(std::move(line));
-    }
-    const std::string& module = modules[frame.module].name;
-    if (!module.empty()) {
-      for (std::size_t i = before; i < lines.size(); ++i) lines[i].module = base_name(module);
-    }
-  }
+  for (const Frame& frame : frames) add_lines(lines, reader, *numbers, frame);
+  trim(lines);
   std::string text;
   int number = 0;
-  for (const Line& line : trimmed(std::move(lines))) {
+  for (const Line& line : lines) {
     if (number != 0) text += '\n';
-    text += "#" + std::to_string(number++) + " " + text_of(line);
+    text += '#';
+    text += std::to_string(number++);
+    text += ' ';
+    text += text_of(line);
   }
   return text;
+} catch (const std::exception&) {
+  return {};  // no memory
 }
 
 }  // namespace morrow::detail

@@ -3,15 +3,17 @@
 #include <cxxabi.h>
 #include <unwind.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <typeinfo>
 #include <utility>
 
-#include "runtime/modules.h"
+#include "runtime/numbering.h"
 
 namespace morrow::runtime {
 
@@ -25,6 +27,7 @@ void record_throw() noexcept;
 namespace {
 
 constexpr std::size_t kMaxFrames = 128;
+constexpr int kMaxNested = 16;
 
 struct Capture {
   std::uintptr_t boundary = 0;  ///< frames from here outwards belong to who ran the function
@@ -45,25 +48,54 @@ _Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
   return _URC_NO_REASON;
 }
 
-std::string demangled(const char* name) {
+std::string demangled(const std::type_info* type) {
+  if (type == nullptr) return "an exception of another language";
+  const char* const name = type->name();
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
   return status == 0 ? text.get() : name;
 }
 
-std::string message_of(const std::exception& error) {
-  std::string message = error.what();
+std::string text_of(const char* text) { return text == nullptr ? "" : text; }
+
+std::string message_of(const std::exception& error, int depth = 0) {
+  std::string message = text_of(error.what());
+  if (depth == kMaxNested) return message;
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& nested) {
-    message += ": " + message_of(nested);
+    message.append(": ").append(message_of(nested, depth + 1));
+  } catch (const std::string& text) {
+    message.append(": ").append(text);
+  } catch (const char* text) {
+    message.append(": ").append(text_of(text));
   } catch (...) {
-    message += ": an exception of another type";
+    message.append(": ").append(demangled(abi::__cxa_current_exception_type()));
   }
   return message;
 }
 
-// What an exception that is being handled says.
+template <class Number>
+bool number_is_current(std::string& text) {
+  try {
+    throw;
+  } catch (Number value) {
+    text = std::to_string(value);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+template <class... Numbers>
+std::string current_number() {
+  std::string text;
+  static_cast<void>((number_is_current<Numbers>(text) || ...));
+  return text;
+}
+
+// What the exception that is being handled says; empty when it says nothing that can be read.
 std::string current_message() {
   try {
     throw;
@@ -71,28 +103,45 @@ std::string current_message() {
     return message_of(error);
   } catch (const std::string& text) {
     return text;
+  } catch (std::string_view text) {
+    return std::string(text);
   } catch (const char* text) {
-    return text == nullptr ? "" : text;
-  } catch (int value) {
-    return std::to_string(value);
-  } catch (long value) {
-    return std::to_string(value);
-  } catch (unsigned value) {
-    return std::to_string(value);
+    return text_of(text);
+  } catch (bool value) {
+    return value ? "true" : "false";
+  } catch (char value) {
+    return {value};
   } catch (...) {
-    return "";
+    return current_number<int, unsigned, long, unsigned long, long long, unsigned long long, double, float>();
   }
+}
+
+bool is_throw_function(std::uintptr_t address) {
+  const void* const function = _Unwind_FindEnclosingFunction(reinterpret_cast<void*>(address));
+  return function == reinterpret_cast<void*>(&abi::__cxa_throw) ||
+         function == reinterpret_cast<void*>(&abi::__cxa_rethrow) ||
+         function == reinterpret_cast<void*>(&std::rethrow_exception);
+}
+
+// Who threw: the first frame behind the throwing machinery, which is a few frames deep.
+std::size_t first_of_user(const Capture& capture) {
+  constexpr std::size_t kMachinery = 12;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < std::min(capture.count, kMachinery); ++i) {
+    if (is_throw_function(capture.addresses[i])) first = i + 1;
+  }
+  return first;
 }
 
 void describe(const Capture& capture, CapturedException& captured) {
   captured.exception = std::current_exception();
-  const std::type_info* const type = abi::__cxa_current_exception_type();
-  captured.type = type == nullptr ? "an exception of another language" : demangled(type->name());
-  captured.frames.clear();
-  for (std::size_t i = 0; i < capture.count; ++i) {
-    if (const auto place = place_of(capture.addresses[i])) captured.frames.push_back({place->module, place->offset});
-  }
+  captured.type = demangled(abi::__cxa_current_exception_type());
   captured.message = current_message();
+  captured.frames.clear();
+  const auto numbers = numbering();
+  for (std::size_t i = first_of_user(capture); i < capture.count; ++i) {
+    captured.frames.push_back(frame_of(*numbers, capture.addresses[i]));
+  }
 }
 
 struct Entered {
@@ -112,7 +161,7 @@ void record_throw() noexcept {
 
 __attribute__((noinline)) bool run_capturing(void (*body)(void*), void* argument, CapturedException& captured) {
   Capture capture;
-  // The CFA of this frame is two words above its base: all inside stands below.
+  // What the unwinder calls the CFA of a frame is its stack pointer: this frame's own and all inside are below.
   capture.boundary = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + sizeof(void*);
   const Entered entered(capture);
   try {
@@ -124,7 +173,11 @@ __attribute__((noinline)) bool run_capturing(void (*body)(void*), void* argument
   } catch (abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    describe(capture, captured);
+    try {
+      describe(capture, captured);
+    } catch (...) {
+      captured.message = "(no memory)";  // the failure is told all the same
+    }
   }
   return false;
 }

@@ -1,12 +1,12 @@
-// The type_info of ThrowInterceptor, made by hand: in a file of its own, since the compiler must not see the class here.
+// The type_info of ThrowInterceptor, made by hand: in a file of its own, since the compiler must not see the class
+// here.
 #include <typeinfo>
 
 namespace morrow::runtime {
 
 void record_throw() noexcept;
 
-namespace {
-
+/// Not in an unnamed namespace: that would keep the object below inside this file.
 struct InterceptorInfo : std::type_info {
   InterceptorInfo() : std::type_info("N6morrow7runtime16ThrowInterceptorE") {}
   bool __do_catch(const std::type_info*, void**, unsigned) const override {
@@ -15,9 +15,7 @@ struct InterceptorInfo : std::type_info {
   }
 };
 
-}  // namespace
-
-extern const InterceptorInfo interceptor_info asm("_ZTIN6morrow7runtime16ThrowInterceptorE");
-const InterceptorInfo interceptor_info;
+extern InterceptorInfo interceptor_info asm("_ZTIN6morrow7runtime16ThrowInterceptorE");
+InterceptorInfo interceptor_info;
 
 }  // namespace morrow::runtime

@@ -1,0 +1,2 @@
+// A library of the user's, in two builds that differ in one number.
+extern "C" int plugin_answer() { return PLUGIN_ANSWER; }
