@@ -21,6 +21,7 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include <morrow/error.h>
@@ -174,7 +175,13 @@ class ForkServer {
   void send(wire::FrameType type, const google::protobuf::MessageLite& message, std::span<const int> descriptors = {}) {
     std::string bytes;
     wire::append_frame(bytes, type, message);
-    wire::send_packet(channel_.get(), bytes, descriptors);
+    try {
+      wire::send_packet(channel_.get(), bytes, descriptors);
+    } catch (const std::system_error& error) {
+      if (error.code() == std::errc::broken_pipe || error.code() == std::errc::connection_reset)
+        end();  // the worker left
+      throw;
+    }
   }
 
   bool serve_packet() {

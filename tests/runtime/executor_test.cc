@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <morrow/detail/failure.h>
 #include <morrow/executor.h>
 #include <morrow/morrow.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <thread>
 
 #include "runtime/program.h"

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <morrow/detail/failure.h>
 #include <morrow/morrow.h>
 #include <unistd.h>
 
