@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -50,31 +51,41 @@ void on_symbol(void* data, std::uintptr_t, const char* name, std::uintptr_t, std
   *static_cast<std::string*>(data) = demangled(name);
 }
 
-// A demangled template starts with the type of its result, and a lambda's name holds parentheses: the name proper ends
-// at the first parenthesis behind the marks that hold none.
-bool is_of_morrow(std::string_view function) {
-  const std::string_view name = function.substr(0, function.find('('));
-  return contains(name, "morrow::detail::") || contains(name, "morrow::runtime::") ||
-         function.starts_with("morrow::runtime::(anonymous namespace)");
+bool is_throw(std::string_view function) {
+  return function == "__cxa_throw" || function == "__cxa_rethrow" || function == "__interceptor___cxa_throw" ||
+         function.starts_with("std::rethrow_exception(");
 }
 
-bool is_call_glue(std::string_view function) {
-  const std::string_view name = function.substr(0, function.find('('));
-  return contains(name, "std::__invoke") || contains(name, "std::invoke");
+bool is_of_invoker(const Line& line) { return line.file.ends_with("morrow/detail/call.h"); }
+
+bool runs_a_task(const Line& line) {
+  return contains(line.function, "morrow::runtime::run_capturing") ||
+         (contains(line.function, "morrow::detail::CallOf<") && contains(line.function, ">::run(")) ||
+         (is_of_invoker(line) && line.function == "run");
 }
 
-bool runs_a_task(std::string_view function) {
-  return contains(function, "morrow::runtime::run_capturing") ||
-         (contains(function, "morrow::detail::CallOf<") && contains(function, ">::run("));
+// What stands between the user's function and who runs it. Where it is inlined it has its bare name, so the file counts
+// too. A demangled template starts with the type of its result, and a lambda's name holds parentheses: so only what
+// stands before the first one is looked at.
+bool is_glue(const Line& line) {
+  const std::string_view name = std::string_view(line.function).substr(0, line.function.find('('));
+  return is_of_invoker(line) || line.file.ends_with("/bits/invoke.h") || contains(name, "std::__invoke") ||
+         contains(name, "std::invoke") || (line.file.ends_with("/functional") && name.starts_with("invoke<")) ||
+         contains(name, "morrow::detail::") || contains(name, "morrow::runtime::") ||
+         line.function.starts_with("morrow::runtime::(anonymous namespace)");
 }
 
 // The user's own code: what is further out than the innermost task is the executor's.
 void trim(std::vector<Line>& lines) {
-  const auto boundary =
-      std::find_if(lines.begin(), lines.end(), [](const Line& line) { return runs_a_task(line.function); });
+  constexpr std::ptrdiff_t kMachinery = 12;  // deeper, it is a throw that the user's code was in the middle of
+  const auto behind = lines.begin() + std::min(kMachinery, std::ssize(lines));
+  const auto thrown = std::find_if(std::make_reverse_iterator(behind), lines.rend(),
+                                   [](const Line& line) { return is_throw(line.function); });
+  if (thrown != lines.rend()) lines.erase(lines.begin(), thrown.base());
+  const auto boundary = std::find_if(lines.begin(), lines.end(), runs_a_task);
   auto end = boundary;
   if (boundary != lines.end()) {
-    while (end != lines.begin() && (is_of_morrow(end[-1].function) || is_call_glue(end[-1].function))) --end;
+    while (end != lines.begin() && is_glue(end[-1])) --end;
   }
   // With nothing left, Morrow's own frames say more than none.
   if (end == lines.begin()) end = boundary;

@@ -159,7 +159,9 @@ void record_throw() noexcept {
   _Unwind_Backtrace(step, current);
 }
 
-__attribute__((noinline)) bool run_capturing(void (*body)(void*), void* argument, CapturedException& captured) {
+// A forced unwind has no object, so the reference to it is null.
+__attribute__((noinline, no_sanitize("null"))) bool run_capturing(void (*body)(void*), void* argument,
+                                                                  CapturedException& captured) {
   Capture capture;
   // What the unwinder calls the CFA of a frame is its stack pointer: this frame's own and all inside are below.
   capture.boundary = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + sizeof(void*);
