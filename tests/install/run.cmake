@@ -3,8 +3,9 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# Elsewhere for real: a folder in the tree could find headers by accident.
-file(REMOVE_RECURSE ${WORK})
+# Away from the tree, where nothing is found by accident. It stays when something fails.
+string(RANDOM LENGTH 10 random)
+set(WORK /tmp/morrow-install-${random})
 set(prefix ${WORK}/prefix)
 file(COPY ${APP}/ DESTINATION ${WORK}/source)
 
