@@ -200,10 +200,11 @@ TEST(Executor, HasItsOwnGroupAndDevicesAndHidesThatItIsOne) {
 TEST(Executor, StartFunctionsRunInEachExecutor) {
   FakeExecutorOwner owner([] { on_executor_start([] { ++started; }); });
   owner.send_own_program();
-  for (int i = 0; i < 2; ++i) {
-    FakeExecutor executor = owner.fork();
-    executor.give(0, tells_started);
-    EXPECT_EQ(executor.done().bytes(), "1");
+  FakeExecutor first = owner.fork();
+  FakeExecutor second = owner.fork();
+  for (FakeExecutor* executor : {&first, &second}) {
+    executor->give(0, tells_started);
+    EXPECT_EQ(executor->done().bytes(), "1");
   }
 }
 
