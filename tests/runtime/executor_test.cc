@@ -67,7 +67,12 @@ wire::Failure failure_of(const wire::TaskDone& done) {
   return failure;
 }
 
-TEST(Executor, RunsTasksAndGivesTheirValues) {
+class Executor : public testing::Test {
+ protected:
+  void SetUp() override { skip_where_nothing_forks(); }
+};
+
+TEST_F(Executor, RunsTasksAndGivesTheirValues) {
   FakeExecutorOwner owner;
   const auto ready = owner.send_own_program();
   ASSERT_EQ(ready.error(), "");
@@ -90,7 +95,7 @@ TEST(Executor, RunsTasksAndGivesTheirValues) {
   }
 }
 
-TEST(Executor, ATaskThatWasTakenBackDoesNotRun) {
+TEST_F(Executor, ATaskThatWasTakenBackDoesNotRun) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -101,7 +106,7 @@ TEST(Executor, ATaskThatWasTakenBackDoesNotRun) {
   EXPECT_EQ(executor.done().bytes(), "next");
 }
 
-TEST(Executor, AnExceptionIsTheTasksFailureAndTheNextOneRuns) {
+TEST_F(Executor, AnExceptionIsTheTasksFailureAndTheNextOneRuns) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -118,7 +123,7 @@ TEST(Executor, AnExceptionIsTheTasksFailureAndTheNextOneRuns) {
   EXPECT_EQ(executor.done().bytes(), "next");
 }
 
-TEST(Executor, AResultThatIsTooLargeIsAFailure) {
+TEST_F(Executor, AResultThatIsTooLargeIsAFailure) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -128,7 +133,7 @@ TEST(Executor, AResultThatIsTooLargeIsAFailure) {
   EXPECT_NE(failure_of(done).message().find("65537 bytes"), std::string::npos);
 }
 
-TEST(Executor, ATaskThatCannotBeUnderstoodFails) {
+TEST_F(Executor, ATaskThatCannotBeUnderstoodFails) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -141,7 +146,7 @@ TEST(Executor, ATaskThatCannotBeUnderstoodFails) {
   EXPECT_EQ(executor.done().failure(), static_cast<std::uint32_t>(FailureKind::kProgram));
 }
 
-TEST(Executor, AProcessThatExitsTellsItsStatusAndLosesNoOutput) {
+TEST_F(Executor, AProcessThatExitsTellsItsStatusAndLosesNoOutput) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -155,7 +160,7 @@ TEST(Executor, AProcessThatExitsTellsItsStatusAndLosesNoOutput) {
   EXPECT_FALSE(executor.tasks.next());  // no TASK_DONE
 }
 
-TEST(Executor, ACrashKillsOneProcessAndAnotherIsAForkAway) {
+TEST_F(Executor, ACrashKillsOneProcessAndAnotherIsAForkAway) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -171,7 +176,7 @@ TEST(Executor, ACrashKillsOneProcessAndAnotherIsAForkAway) {
   EXPECT_EQ(third.done().bytes(), "new");
 }
 
-TEST(Executor, OutputIsDrainedBeforeTheNextTaskRuns) {
+TEST_F(Executor, OutputIsDrainedBeforeTheNextTaskRuns) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -189,7 +194,7 @@ TEST(Executor, OutputIsDrainedBeforeTheNextTaskRuns) {
   EXPECT_EQ(executor.done().bytes(), "next");
 }
 
-TEST(Executor, HasItsOwnGroupAndDevicesAndHidesThatItIsOne) {
+TEST_F(Executor, HasItsOwnGroupAndDevicesAndHidesThatItIsOne) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -197,7 +202,7 @@ TEST(Executor, HasItsOwnGroupAndDevicesAndHidesThatItIsOne) {
   EXPECT_EQ(executor.done().bytes(), "3 clean own group");
 }
 
-TEST(Executor, StartFunctionsRunInEachExecutor) {
+TEST_F(Executor, StartFunctionsRunInEachExecutor) {
   FakeExecutorOwner owner([] { on_executor_start([] { ++started; }); });
   owner.send_own_program();
   FakeExecutor first = owner.fork();
@@ -208,7 +213,7 @@ TEST(Executor, StartFunctionsRunInEachExecutor) {
   }
 }
 
-TEST(Executor, LeavesWhenItsWorkerIsGone) {
+TEST_F(Executor, LeavesWhenItsWorkerIsGone) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();
@@ -217,7 +222,7 @@ TEST(Executor, LeavesWhenItsWorkerIsGone) {
   EXPECT_EQ(exited.status(), 0);
 }
 
-TEST(Executor, AnotherProgramIsRefused) {
+TEST_F(Executor, AnotherProgramIsRefused) {
   FakeExecutorOwner owner;
   wire::Program program = runtime::make_program(true);
   program.mutable_modules(0)->set_build_id("another");
@@ -225,7 +230,7 @@ TEST(Executor, AnotherProgramIsRefused) {
   EXPECT_NE(owner.send_program(program).error(), "");
 }
 
-TEST(Executor, AProgramWithThreadsIsNotForkedAndServesInPlace) {
+TEST_F(Executor, AProgramWithThreadsIsNotForkedAndServesInPlace) {
   FakeExecutorOwner owner([] { std::thread([] { pause(); }).detach(); });
   EXPECT_FALSE(owner.send_own_program().can_fork());
   owner.fork();
@@ -237,7 +242,7 @@ TEST(Executor, AProgramWithThreadsIsNotForkedAndServesInPlace) {
   EXPECT_EQ(executor.done().bytes(), "in place");
 }
 
-TEST(Executor, TheFirstProcessTakesItsExecutorsAlong) {
+TEST_F(Executor, TheFirstProcessTakesItsExecutorsAlong) {
   FakeExecutorOwner owner;
   owner.send_own_program();
   FakeExecutor executor = owner.fork();

@@ -64,6 +64,8 @@ void recurses(const Invocation& invocation, Result& result) {
 class ExecutorWaits : public testing::Test {
  protected:
   void SetUp() override {
+    skip_where_nothing_forks();
+    if (IsSkipped()) return;
     ASSERT_EQ(owner_.send_own_program().error(), "");
     executor_ = owner_.fork();
   }

@@ -1,6 +1,7 @@
 #include "tests/runtime/fake_executor_owner.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <morrow/session.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -24,6 +25,12 @@ std::pair<wire::Fd, wire::Fd> make_pipe() {
 }
 
 }  // namespace
+
+void skip_where_nothing_forks() {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "nothing is forked under ThreadSanitizer";
+#endif
+}
 
 void FakeExecutor::give(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments, bool nested) {
   words->offer(slot, 1);

@@ -14,6 +14,9 @@
 
 namespace morrow::test {
 
+/// ThreadSanitizer runs a thread of its own in every process, and a process with threads is never forked.
+void skip_where_nothing_forks();
+
 /// The worker's side of one executor, played by the test.
 struct FakeExecutor {
   Connection tasks;
