@@ -10,12 +10,24 @@ constexpr int kWalkEnds = 10;
 constexpr std::size_t kUses = 1000;
 constexpr int kDeepest = 1000;
 
+/// A program is small, and each driver brings its own again: it goes with its last session. (The files of images stay for the next one.)
+void remove_unused_program(Transition& t, std::string_view program) {
+  if (!t.tx.scan(keys::content_users(keys::kProgram, program), store::Read::kConflict, 1).empty()) return;
+  for (const auto& [key, unused] : t.tx.scan(keys::content_parts(keys::kProgram, program), store::Read::kConflict)) {
+    t.tx.clear(key);
+  }
+  t.tx.clear(keys::content_header(keys::kProgram, program));
+  t.tx.clear(keys::content_mark(keys::kProgram, program));
+}
+
 /// The session's own keys go last, after all it held.
 void remove_session(Transition& t, SessionId id) {
   for (const auto& [key, unused] : t.tx.scan(keys::uses(id), store::Read::kConflict, kUses)) {
     constexpr std::size_t kFamily = 9;
-    t.tx.clear(keys::content_user(key[kFamily], std::string_view(key).substr(kFamily + 1), id));
+    const std::string_view hash = std::string_view(key).substr(kFamily + 1);
+    t.tx.clear(keys::content_user(key[kFamily], hash, id));
     t.tx.clear(key);
+    if (key[kFamily] == keys::kProgram) remove_unused_program(t, hash);
   }
   SessionEntry& entry = t.session(id);
   if (!entry.exists) return;

@@ -71,6 +71,7 @@ void Brain::Impl::want(Time now, control::FutureId id) {
 void Brain::Impl::lend(Time now, Executor& executor, Frame& frame, bool hosts) {
   frame.lent = Ledger::lendable(frame.held);
   ledger_.give(frame.lent);
+  given_back_ = true;
   frame.is_lent = true;
   frame.hosts = hosts;
   frame.ran += now - frame.running_since;

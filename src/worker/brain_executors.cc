@@ -28,6 +28,7 @@ void Brain::Impl::note_start(Time now, Executor& executor, const TaskPtr& task) 
 void Brain::Impl::release_frame(Executor& executor, Frame& frame) {
   ledger_.give(frame.held);
   if (frame.is_lent) ledger_.take(frame.lent);
+  given_back_ = true;
   if (!executor.held_devices.empty() && frame.held.gpu_milli != 0) {
     devices_.give(executor.held_devices, frame.held.gpu_milli);
     executor.held_devices.clear();

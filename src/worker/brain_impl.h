@@ -252,6 +252,8 @@ class Brain::Impl {
   std::size_t recent_bytes_ = 0;
 
   bool index_maybe_ = true;  ///< the index may hold work for us
+  bool index_rest_ = false;  ///< it may hold work for which there was no room at the last look
+  bool given_back_ = false;  ///< since the last look something came free
   bool claim_in_flight_ = false;
   Time next_fair_claim_ = 0;
   bool drain_queued_ = false;

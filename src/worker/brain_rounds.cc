@@ -375,7 +375,10 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
 // ---- claims from the index ----
 
 void Brain::Impl::want_claim(Time now) {
-  if (claim_in_flight_ || stopping_ || fenced_ || (!index_maybe_ && by_id_.empty())) return;
+  if (claim_in_flight_ || stopping_ || fenced_) return;
+  // A look sees only what fits what is free at that moment: when something was in use, what is given back is worth another.
+  if (index_rest_ && given_back_) index_maybe_ = true;
+  if (!index_maybe_ && by_id_.empty()) return;
   control::ClaimRequest request;
   request.epoch = setup_.epoch;
   request.random = draw();
@@ -402,6 +405,10 @@ void Brain::Impl::want_claim(Time now) {
   if (!room && request.by_id.empty()) return;
   request.claims.resize(request.limit + request.ahead + request.by_id.size());
   for (control::Claim& claim : request.claims) claim = draw();
+  if (room) {
+    index_rest_ = request.free != ledger_.total();
+    given_back_ = false;
+  }
   claim_in_flight_ = true;
   act(action::ClaimWork{std::move(request)});
 }
@@ -414,6 +421,7 @@ void Brain::Impl::claim_done(Time now, control::ClaimResult result) {
     return;
   }
   index_maybe_ = result.more;
+  index_rest_ |= !result.taken.empty();
   counters_.claimed += result.taken.size();
   for (control::Runnable& runnable : result.taken) {
     auto task = std::make_shared<Task>();

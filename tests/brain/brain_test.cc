@@ -85,6 +85,16 @@ TEST(Brain, WhatDoesNotFitTheNextTenMillisecondsGoesToTheIndex) {
   for (const FutureId id : ids) ASSERT_TRUE(machine.run_until(id));
 }
 
+TEST(Brain, WorkInTheIndexIsTakenAsSoonAsASlotIsFree) {
+  Machine machine(slots(2));
+  machine.script("some", {work(15 * kMs), gives("x")});
+  const Time start = machine.now();
+  std::vector<FutureId> ids;
+  for (int i = 0; i < 100; ++i) ids.push_back(machine.submit("some"));
+  for (const FutureId id : ids) ASSERT_TRUE(machine.run_until(id));
+  EXPECT_LT(machine.now() - start, 100 / 2 * 15 * kMs * 5 / 4);  // virtual time
+}
+
 TEST(Brain, RecursionGoesDepthFirstOnOneSlot) {
   Machine machine(slots(1));
   machine.script_maker(fib);

@@ -29,13 +29,13 @@ TEST_P(Crashes, FailTheTaskAloneAndSayHow) {
 INSTANTIATE_TEST_SUITE_P(OfAllKinds, Crashes,
                          testing::Values(std::pair("segv", "signal 11 exit 0"), std::pair("abort", "signal 6 exit 0"),
                                          std::pair("fpe", "signal 8 exit 0"), std::pair("exit", "signal 0 exit 3")),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& kind) { return std::string(kind.param.first); });
 
 TEST(Deaths, ADriverKilledHasItsFuturesFreedAfterTheGrace) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "2"});
   cluster.run({scenarios(), "values"});
-  ASSERT_TRUE(eventually([&] { return cluster.status().find("claimed") == std::string::npos; }));
+  ASSERT_TRUE(cluster.wait_for_status("sessions: 0"));
   const std::size_t before = cluster.keys();
   auto driver = cluster.start({scenarios(), "hold", "20"});
   ASSERT_TRUE(driver->wait_for_text("holding"));

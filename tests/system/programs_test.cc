@@ -48,6 +48,7 @@ TEST(Programs, OneThatWasReplacedWhileItRunsStillRunsItsOwnCode) {
   fs::copy_file(scenarios(), copy);
   auto driver = cluster.start({copy, "squares", "20", "100"});
   ASSERT_TRUE(driver->wait_for_text("submitted"));
+  ASSERT_TRUE(eventually([&] { return descendants(worker->pid()).size() >= 2; }));  // the fork server and an executor
   // A new build at the same path: the executors that start from now on must be of the old one.
   fs::remove(copy);
   fs::copy_file(fs::path(scenarios()).parent_path() / "other_program", copy);
