@@ -10,7 +10,8 @@ constexpr int kWalkEnds = 10;
 constexpr std::size_t kUses = 1000;
 constexpr int kDeepest = 1000;
 
-/// A program is small, and each driver brings its own again: it goes with its last session. (The files of images stay for the next one.)
+/// A program is small, and each driver brings its own again: it goes with its last session. (The files of images stay
+/// for the next one.)
 void remove_unused_program(Transition& t, std::string_view program) {
   if (!t.tx.scan(keys::content_users(keys::kProgram, program), store::Read::kConflict, 1).empty()) return;
   for (const auto& [key, unused] : t.tx.scan(keys::content_parts(keys::kProgram, program), store::Read::kConflict)) {

@@ -6,10 +6,11 @@
 
 namespace morrow::wire {
 
-/// The claim words of one executor, in memory shared between it and its worker: a word for each slot of its queue says who may have the task in
-/// it. {generation, state} change together in one 64-bit word, so a slot that was used again cannot be claimed by mistake. Either side may
-/// hold rubbish from the other (user code can write there): treat a word only by compare-and-swap against what was expected.
-/// Thread-safe. The same file has room for the crash record of the executor, at kCrashOffset.
+/// The claim words of one executor, in memory shared between it and its worker: a word for each slot of its queue says
+/// who may have the task in it. {generation, state} change together in one 64-bit word, so a slot that was used again
+/// cannot be claimed by mistake. Either side may hold rubbish from the other (user code can write there): treat a word
+/// only by compare-and-swap against what was expected. Thread-safe. The same file has room for the crash record of the
+/// executor, at kCrashOffset.
 class ClaimWords {
  public:
   static constexpr std::size_t kSlots = 256;
@@ -21,7 +22,8 @@ class ClaimWords {
   /// Makes the file (a memfd). \throws std::system_error
   static int create_file();
 
-  /// Maps it; not inherited by a fork (MADV_DONTFORK). The descriptor may be closed afterwards. \throws std::system_error
+  /// Maps it; not inherited by a fork (MADV_DONTFORK). The descriptor may be closed afterwards. \throws
+  /// std::system_error
   explicit ClaimWords(int file);
   ~ClaimWords();
   ClaimWords(const ClaimWords&) = delete;

@@ -7,14 +7,16 @@
 /// Where a cluster's files are on this machine, for this user.
 namespace morrow::wire {
 
-/// A cluster's or worker's name: 1 to 64 letters, digits, `_`, `-`, `.`, not starting with a dot. \throws std::invalid_argument with one sentence
+/// A cluster's or worker's name: 1 to 64 letters, digits, `_`, `-`, `.`, not starting with a dot. \throws
+/// std::invalid_argument with one sentence
 void check_name(std::string_view what, std::string_view name);
 
-/// The folder of sockets: $XDG_RUNTIME_DIR/morrow/CLUSTER, or /tmp/morrow-UID/CLUSTER; 0700, made when `create`. Refuses a folder that
-/// belongs to another user. \throws std::runtime_error
+/// The folder of sockets: $XDG_RUNTIME_DIR/morrow/CLUSTER, or /tmp/morrow-UID/CLUSTER; 0700, made when `create`.
+/// Refuses a folder that belongs to another user. \throws std::runtime_error
 std::string run_folder(std::string_view cluster, bool create);
 
-/// The folder of the store, logs and images: $MORROW_HOME/CLUSTER, or $XDG_STATE_HOME/morrow/CLUSTER, or ~/.local/state/morrow/CLUSTER; 0700, made when `create`.
+/// The folder of the store, logs and images: $MORROW_HOME/CLUSTER, or $XDG_STATE_HOME/morrow/CLUSTER, or
+/// ~/.local/state/morrow/CLUSTER; 0700, made when `create`.
 std::string state_folder(std::string_view cluster, bool create);
 
 /// run_folder/NAME.sock. Kept under the 107 bytes of a unix socket's path (\throws std::runtime_error otherwise).

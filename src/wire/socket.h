@@ -29,7 +29,8 @@ class Fd {
   int fd_ = -1;
 };
 
-/// Binds and listens on `path` with mode 0600, replacing a dead socket there. \throws std::system_error; std::runtime_error when somebody lives there
+/// Binds and listens on `path` with mode 0600, replacing a dead socket there. \throws std::system_error;
+/// std::runtime_error when somebody lives there
 Fd listen_unix(const std::string& path);
 
 /// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). \throws std::system_error
@@ -48,7 +49,8 @@ std::pair<Fd, Fd> socket_pair(bool packets);
 /// Sends one packet with descriptors (SOCK_SEQPACKET). \throws std::system_error
 void send_packet(int fd, std::string_view bytes, std::span<const int> descriptors = {});
 
-/// Receives one packet and its descriptors; false at the end of the stream. Restarts after EINTR. \throws std::system_error
+/// Receives one packet and its descriptors; false at the end of the stream. Restarts after EINTR. \throws
+/// std::system_error
 bool receive_packet(int fd, std::string& bytes, std::vector<Fd>& descriptors);
 
 }  // namespace morrow::wire

@@ -91,7 +91,8 @@ Time Brain::Impl::next_deadline() const {
   if (const auto oldest = gather_.oldest(); oldest && !round_in_flight_) sooner(*oldest + setup_.knobs.linger);
   if (!timeouts_.empty()) sooner(timeouts_.begin()->first);
   for (const auto& [state, since] : resume_) sooner(std::max(since + setup_.knobs.resume_after, now_ + 1'000'000));
-  for (const ExecutorId id : ahead_) sooner(std::max(executors_.at(id).frames.front().running_since + setup_.knobs.hand_ahead, now_ + 1'000'000));
+  for (const ExecutorId id : ahead_)
+    sooner(std::max(executors_.at(id).frames.front().running_since + setup_.knobs.hand_ahead, now_ + 1'000'000));
   if (next_poll_ != 0) sooner(next_poll_);
   for (const auto& [id, since] : resuming_) sooner(std::max(since + setup_.knobs.keep_for_resuming, now_ + 1'000'000));
   if (idle_since_ != 0 && !is_idle_ && workers_.size() > 1) sooner(idle_since_ + setup_.knobs.idle_after);
@@ -123,14 +124,17 @@ bool Brain::Impl::drained() const {
 
 bool Brain::Impl::nobody_could_run(const control::Resources& need) const {
   if (ledger_.could_fit(need) || workers_.empty()) return false;
-  return std::none_of(workers_.begin(), workers_.end(),
-                      [&](const control::WorkerSeen& worker) { return !worker.dying && need.fits_in(worker.info.total); });
+  return std::none_of(workers_.begin(), workers_.end(), [&](const control::WorkerSeen& worker) {
+    return !worker.dying && need.fits_in(worker.info.total);
+  });
 }
 
 std::string Brain::Impl::largest_worker() const {
   const control::WorkerSeen* largest = nullptr;
   for (const control::WorkerSeen& worker : workers_) {
-    const auto size = [](const control::WorkerSeen& seen) { return std::pair(seen.info.total.cpu_milli, seen.info.total.memory); };
+    const auto size = [](const control::WorkerSeen& seen) {
+      return std::pair(seen.info.total.cpu_milli, seen.info.total.memory);
+    };
     if (!worker.dying && (largest == nullptr || size(worker) > size(*largest))) largest = &worker;
   }
   if (largest == nullptr) return "";
@@ -141,8 +145,9 @@ void Brain::Impl::tell_unschedulable(control::SessionId id, const control::Spec&
   const auto session = sessions_.find(id);
   if (session == sessions_.end()) return;
   if (!session->second.told_unschedulable.insert(spec.requirements.encode()).second) return;
-  act(action::Notice{id, "task " + spec.name + " needs " + spec.requirements.text() + ", and no worker of the cluster has that much" +
-                             largest_worker() + "; it waits until one that has joins"});
+  act(action::Notice{id, "task " + spec.name + " needs " + spec.requirements.text() +
+                             ", and no worker of the cluster has that much" + largest_worker() +
+                             "; it waits until one that has joins"});
 }
 
 void Brain::Impl::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
@@ -170,7 +175,9 @@ void Brain::signalled(Time now) {
   impl_->push(now, control::op::Drain{}, nullptr, true);
 }
 
-void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) { impl_->workers_seen(now, workers); }
+void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
+  impl_->workers_seen(now, workers);
+}
 
 void Brain::session_abandoned(Time now, control::SessionId session, std::uint64_t attachment) {
   control::op::EndSession end;

@@ -19,8 +19,8 @@
 
 namespace morrow::worker {
 
-/// The worker's decisions: a deterministic state machine with no I/O, clock or thread. The shell calls an event for all that
-/// happened, then `step`, and carries out the actions in their order. Not thread-safe.
+/// The worker's decisions: a deterministic state machine with no I/O, clock or thread. The shell calls an event for all
+/// that happened, then `step`, and carries out the actions in their order. Not thread-safe.
 class Brain {
  public:
   struct Setup {
@@ -33,7 +33,8 @@ class Brain {
   ~Brain();
 
   // ---- a driver's events ----
-  void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume, std::uint64_t grace_ms);
+  void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
+                       std::uint64_t grace_ms);
   /// The connection ended. What the session asked before is carried on.
   void client_gone(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);
@@ -112,7 +113,8 @@ class Brain {
   const std::string* task_name(ExecutorId executor) const;  ///< of the task that runs in it now; null: none
   control::SessionId task_session(ExecutorId executor) const;
   struct Counters {
-    std::uint64_t rounds = 0, records = 0, commits = 0, tasks = 0, nested = 0, ran_ahead = 0, lent = 0, resumed_late = 0, handed_back = 0, claimed = 0;
+    std::uint64_t rounds = 0, records = 0, commits = 0, tasks = 0, nested = 0, ran_ahead = 0, lent = 0,
+                  resumed_late = 0, handed_back = 0, claimed = 0;
   };
   const Counters& counters() const;
 

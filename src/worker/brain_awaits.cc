@@ -59,7 +59,8 @@ void Brain::Impl::want(Time now, control::FutureId id) {
   (void)now;
   const auto found = tasks_.find(id);
   if (found == tasks_.end()) {
-    if (const auto awaited = awaited_.find(id); awaited != awaited_.end() && awaited->second.registered) by_id_.insert(id);
+    if (const auto awaited = awaited_.find(id); awaited != awaited_.end() && awaited->second.registered)
+      by_id_.insert(id);
     return;
   }
   const TaskPtr& task = found->second;
@@ -80,7 +81,8 @@ void Brain::Impl::lend(Time now, Executor& executor, Frame& frame, bool hosts) {
   revoke_queued(now, executor);
 }
 
-void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome, bool pending) {
+void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome,
+                         bool pending) {
   if (state->answered[index]) return;
   state->answered[index] = true;
   if (state->missing > 0) --state->missing;
@@ -136,7 +138,9 @@ void Brain::Impl::remove_waiter(Time now, control::FutureId id, const AwaitPtr& 
   const auto found = awaited_.find(id);
   if (found == awaited_.end()) return;
   auto& waiters = found->second.waiters;
-  waiters.erase(std::remove_if(waiters.begin(), waiters.end(), [&](const auto& waiter) { return waiter.first == state; }), waiters.end());
+  waiters.erase(
+      std::remove_if(waiters.begin(), waiters.end(), [&](const auto& waiter) { return waiter.first == state; }),
+      waiters.end());
   if (!waiters.empty()) return;
   if (found->second.registered || found->second.asked) push(now, op::Unawait{id}, nullptr, false);
   awaited_.erase(found);
@@ -150,7 +154,9 @@ void Brain::Impl::drop_awaits(Time now, const Waiter& who) {
     next = awaits_.erase(next);
     for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
   }
-  resume_.erase(std::remove_if(resume_.begin(), resume_.end(), [&](const auto& entry) { return entry.first->who == who; }), resume_.end());
+  resume_.erase(
+      std::remove_if(resume_.begin(), resume_.end(), [&](const auto& entry) { return entry.first->who == who; }),
+      resume_.end());
 }
 
 bool Brain::Impl::try_resume(Time now, const AwaitPtr& state, Time since) {

@@ -7,8 +7,8 @@ namespace morrow::worker {
 
 namespace op = control::op;
 
-void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
-                                  std::uint64_t grace_ms) {
+void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
+                                  bool resume, std::uint64_t grace_ms) {
   SessionState& state = sessions_[session];
   if (state.client != 0 && state.client != client) clients_.erase(state.client);
   state.id = session;
@@ -24,7 +24,8 @@ void Brain::Impl::client_gone(Time now, ClientId client) {
   drop_awaits(now, Waiter{client, 0});
   const auto found = clients_.find(client);
   if (found == clients_.end()) return;
-  if (const auto session = sessions_.find(found->second); session != sessions_.end() && session->second.client == client) {
+  if (const auto session = sessions_.find(found->second);
+      session != sessions_.end() && session->second.client == client) {
     session->second.client = 0;
   }
   clients_.erase(found);
@@ -76,10 +77,11 @@ void Brain::Impl::submit(Time now, const Asker& asker, control::FutureId id, con
   if (nobody_could_run(spec->requirements)) {
     if (spec->fail_if_unschedulable) {
       task->place = Task::Place::kEnded;
-      task->outcome = make_failure(control::FailureKind::kUnschedulable,
-                                   "it needs " + spec->requirements.text() + ", and no worker of the cluster has that much" + largest_worker() +
-                                       "; ask for less, or start a larger worker",
-                                   spec.get(), setup_.info.name, 0);
+      task->outcome =
+          make_failure(control::FailureKind::kUnschedulable,
+                       "it needs " + spec->requirements.text() + ", and no worker of the cluster has that much" +
+                           largest_worker() + "; ask for less, or start a larger worker",
+                       spec.get(), setup_.info.name, 0);
     } else {
       tell_unschedulable(spec->session, *spec);
     }
@@ -90,7 +92,8 @@ void Brain::Impl::submit(Time now, const Asker& asker, control::FutureId id, con
   if (asker.resent) submit.tries = task->run.tries = 1;
   tasks_[id] = task;
   task->submit = push(now, std::move(submit), task, !ahead, asker.who, asker.number);
-  // What tasks submit goes first, the latest first: so a tree of tasks is walked depth first and few of them stand open.
+  // What tasks submit goes first, the latest first: so a tree of tasks is walked depth first and few of them stand
+  // open.
   if (ahead) enter_backlog(now, task, asker.claim != 0);
 }
 
@@ -102,13 +105,16 @@ void Brain::Impl::flush(Time now, const Waiter& who) {
 
 // ---- the thin ones of Brain ----
 
-void Brain::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume, std::uint64_t grace_ms) {
+void Brain::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
+                            bool resume, std::uint64_t grace_ms) {
   impl_->session_opening(now, client, session, program, resume, grace_ms);
 }
 void Brain::client_gone(Time now, ClientId client) { impl_->client_gone(now, client); }
 void Brain::end_session(Time now, ClientId client, std::uint64_t number) { impl_->end_session(now, client, number); }
 
-void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec) { impl_->submit(now, asker, id, std::move(spec)); }
+void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec) {
+  impl_->submit(now, asker, id, std::move(spec));
+}
 
 void Brain::release(Time now, const Asker& asker, control::FutureId id) {
   impl_->unremember(id);
@@ -124,7 +130,9 @@ void Brain::open_scope(Time now, const Asker& asker, control::ScopeId scope, con
   impl_->change(now, asker, op::OpenScope{{}, scope, parent}, false);
 }
 
-void Brain::end_scope(Time now, const Asker& asker, control::ScopeId scope) { impl_->change(now, asker, op::EndScope{{}, scope}, true); }
+void Brain::end_scope(Time now, const Asker& asker, control::ScopeId scope) {
+  impl_->change(now, asker, op::EndScope{{}, scope}, true);
+}
 
 void Brain::flush(Time now, const Waiter& who) { impl_->flush(now, who); }
 

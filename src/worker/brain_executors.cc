@@ -81,8 +81,9 @@ void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t gener
   const auto found = executors_.find(id);
   if (found == executors_.end()) return;
   Executor& executor = found->second;
-  const auto queued = std::find_if(executor.queued.begin(), executor.queued.end(),
-                                   [&](const TaskPtr& task) { return task->slot == slot && task->generation == generation; });
+  const auto queued = std::find_if(executor.queued.begin(), executor.queued.end(), [&](const TaskPtr& task) {
+    return task->slot == slot && task->generation == generation;
+  });
   if (queued == executor.queued.end()) return;
   const TaskPtr task = *queued;
   task->begun = !taken_back;
@@ -114,7 +115,8 @@ void Brain::Impl::kill(Executor& executor, control::OutcomePtr outcome) {
 }
 
 void Brain::Impl::fail_task(Time now, const TaskPtr& task, FailureKind kind, std::string message) {
-  finish(now, task, make_failure(kind, std::move(message), task->run.spec.get(), setup_.info.name, task->run.tries + 1), false);
+  finish(now, task, make_failure(kind, std::move(message), task->run.spec.get(), setup_.info.name, task->run.tries + 1),
+         false);
 }
 
 void Brain::Impl::interrupted(Time now, const TaskPtr& task) {
@@ -258,9 +260,12 @@ void Brain::Impl::reap_idle(Time now) {
 
 void Brain::executor_started(Time now, ExecutorId executor) {
   (void)now;
-  if (const auto found = impl_->executors_.find(executor); found != impl_->executors_.end()) found->second.started = true;
+  if (const auto found = impl_->executors_.find(executor); found != impl_->executors_.end())
+    found->second.started = true;
 }
-void Brain::executor_exited(Time now, ExecutorId executor, const Exit& exit) { impl_->executor_exited(now, executor, exit); }
+void Brain::executor_exited(Time now, ExecutorId executor, const Exit& exit) {
+  impl_->executor_exited(now, executor, exit);
+}
 void Brain::program_failed(Time now, const std::string& program, const control::Outcome& failure) {
   impl_->program_failed(now, program, failure);
 }

@@ -40,7 +40,7 @@ struct Task {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   std::uint32_t interruptions = 0;
-  Time counted = 0;        ///< what the backlog counts for it
+  Time counted = 0;  ///< what the backlog counts for it
   control::OutcomePtr outcome;
   bool may_hold_futures = false;
 };
@@ -66,12 +66,12 @@ using AwaitPtr = std::shared_ptr<AwaitState>;
 /// A task on the stack of an executor; only the last one runs.
 struct Frame {
   TaskPtr task;
-  control::Resources held;   ///< what it took, without what it lent
-  control::Resources lent;   ///< given back while it waits
+  control::Resources held;  ///< what it took, without what it lent
+  control::Resources lent;  ///< given back while it waits
   bool is_lent = false;
-  bool hosts = false;        ///< while it waits: a nested run may go on top
+  bool hosts = false;  ///< while it waits: a nested run may go on top
   Time running_since = 0;
-  Time ran = 0;              ///< before `running_since`
+  Time ran = 0;  ///< before `running_since`
 };
 
 struct Executor {
@@ -85,7 +85,7 @@ struct Executor {
   std::uint32_t generation = 0;
   Time idle_since = 0;
   bool killed = false;
-  control::OutcomePtr kill_outcome;    ///< to charge to the topmost task; null with `killed`: charge nothing
+  control::OutcomePtr kill_outcome;  ///< to charge to the topmost task; null with `killed`: charge nothing
 };
 
 struct SessionState {
@@ -124,7 +124,8 @@ class Brain::Impl {
   std::string largest_worker() const;
 
   // brain_changes.cc: what clients ask for
-  void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume, std::uint64_t grace_ms);
+  void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
+                       std::uint64_t grace_ms);
   void client_gone(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);
   void submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec);
@@ -134,7 +135,8 @@ class Brain::Impl {
   void flush(Time now, const Waiter& who);
 
   // brain_rounds.cc: what goes to the store and comes back
-  Gather::Position push(Time now, control::Op op, TaskPtr task, bool due, const Waiter& who = {}, std::uint64_t number = 0);
+  Gather::Position push(Time now, control::Op op, TaskPtr task, bool due, const Waiter& who = {},
+                        std::uint64_t number = 0);
   void build_round(Time now);
   bool prepare(Item& item);
   void round_done(Time now, control::RoundResult result);
@@ -225,7 +227,7 @@ class Brain::Impl {
   std::map<std::pair<std::string, std::string>, Lane> lanes_;
   std::deque<TaskPtr> wanted_;  ///< the latest first
   std::size_t backlog_ = 0;
-  Time backlog_time_ = 0;       ///< estimated sum of the backlog
+  Time backlog_time_ = 0;  ///< estimated sum of the backlog
   struct Estimate {
     Time ran = 0;
     bool waits = false;  ///< it was seen to await: nothing is queued behind it
@@ -242,9 +244,11 @@ class Brain::Impl {
   std::map<std::pair<Waiter, std::uint64_t>, AwaitPtr> awaits_;
   std::unordered_map<control::FutureId, Awaited> awaited_;
   std::deque<std::pair<AwaitPtr, Time>> resume_;
-  std::unordered_map<control::FutureId, Time> resuming_;  ///< ended and not yet committed, with a task that stands still for it
+  std::unordered_map<control::FutureId, Time>
+      resuming_;                       ///< ended and not yet committed, with a task that stands still for it
   std::set<control::FutureId> by_id_;  ///< awaited by tasks that stand still here, and perhaps ready in the index
-  std::unordered_map<control::FutureId, ExecutorId> dependents_of_wait_;  ///< found as needed by what an executor awaits, at the cap
+  std::unordered_map<control::FutureId, ExecutorId>
+      dependents_of_wait_;  ///< found as needed by what an executor awaits, at the cap
   Time next_cap_look_ = 0;
 
   std::unordered_map<control::FutureId, control::OutcomePtr> recent_;

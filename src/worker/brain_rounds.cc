@@ -18,7 +18,8 @@ constexpr std::size_t kSmallOpBytes = 120;
 
 }  // namespace
 
-Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, bool due, const Waiter& who, std::uint64_t number) {
+Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, bool due, const Waiter& who,
+                                   std::uint64_t number) {
   Item item;
   item.bytes = kSmallOpBytes;
   if (const auto* submit = std::get_if<op::Submit>(&change)) {
@@ -36,7 +37,8 @@ Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, b
 
 bool Brain::Impl::retryable(const Task& task, const control::Outcome& outcome) const {
   if (outcome.ok() || task.run.tries >= task.run.spec->max_retries) return false;
-  return outcome.failure == FailureKind::kCrash || (outcome.failure == FailureKind::kException && task.run.spec->retry_exceptions);
+  return outcome.failure == FailureKind::kCrash ||
+         (outcome.failure == FailureKind::kException && task.run.spec->retry_exceptions);
 }
 
 void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures) {
@@ -44,13 +46,15 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
   if (const auto awaited = awaited_.find(task->run.id); awaited != awaited_.end()) {
-    const bool stands = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(), [](const auto& waiter) { return waiter.first->lends; });
+    const bool stands = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
+                                    [](const auto& waiter) { return waiter.first->lends; });
     if (stands) resuming_[task->run.id] = now;
   }
   const bool again = retryable(*task, *task->outcome);
   if (!task->committed && gather_.holds(task->submit)) {
     gather_.make_due(task->submit);
-    // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end comes apart.
+    // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
+    // comes apart.
     if (!task->asked && !again) return;
   }
   op::End end;
@@ -88,7 +92,8 @@ bool Brain::Impl::prepare(Item& item) {
       break;
     case Place::kBacklog:
       // What stands still behind the cap, or what idle workers could start now, is better off in the index.
-      if (!task.wanted && (others_idle_ || stopping_ || at_cap() || backlog_time_ / width(task.run.spec->requirements) > setup_.knobs.hand_ahead)) {
+      if (!task.wanted && (others_idle_ || stopping_ || at_cap() ||
+                           backlog_time_ / width(task.run.spec->requirements) > setup_.knobs.hand_ahead)) {
         submit->how = op::Submit::How::kIndex;
         leave_backlog(task);
         task.place = Place::kStored;
@@ -99,8 +104,8 @@ bool Brain::Impl::prepare(Item& item) {
       break;
     case Place::kStored:
     case Place::kDropped: {
-      const bool here = !task.run.spec->dependencies.empty() && !stopping_ && ledger_.could_fit(task.run.spec->requirements) &&
-                        room_for(*task.run.spec);
+      const bool here = !task.run.spec->dependencies.empty() && !stopping_ &&
+                        ledger_.could_fit(task.run.spec->requirements) && room_for(*task.run.spec);
       submit->how = here ? op::Submit::How::kClaim : op::Submit::How::kIndex;
       break;
     }
@@ -122,19 +127,20 @@ void Brain::Impl::build_round(Time now) {
   last_round_ = now;
   ++counters_.rounds;
   // The ids are needed when it is done; the operations live in the round, which comes back by its results alone.
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) in_flight_[i].op = std::visit(
-      [](const auto& change) -> control::Op {
-        using O = std::decay_t<decltype(change)>;
-        if constexpr (std::is_same_v<O, op::Submit>) {
-          op::Submit kept;
-          kept.id = change.id;
-          kept.how = change.how;
-          return kept;
-        } else {
-          return change;
-        }
-      },
-      round.ops[i]);
+  for (std::size_t i = 0; i < in_flight_.size(); ++i)
+    in_flight_[i].op = std::visit(
+        [](const auto& change) -> control::Op {
+          using O = std::decay_t<decltype(change)>;
+          if constexpr (std::is_same_v<O, op::Submit>) {
+            op::Submit kept;
+            kept.id = change.id;
+            kept.how = change.how;
+            return kept;
+          } else {
+            return change;
+          }
+        },
+        round.ops[i]);
   act(action::CommitRound{std::move(round)});
 }
 
@@ -169,11 +175,13 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
       if (here) cancel_local(now, cancel->id, task->second->run.claim);
     } else if (const auto* open = std::get_if<op::OpenSession>(&item.op)) {
       const auto session = sessions_.find(open->session);
-      if (session == sessions_.end() || session->second.attachment != open->attachment || session->second.client == 0) continue;
+      if (session == sessions_.end() || session->second.attachment != open->attachment || session->second.client == 0)
+        continue;
       if (got.verdict == Verdict::kDone || got.verdict == Verdict::kAgain) {
         act(action::Welcome{session->second.client, open->attachment, got.applied});
       } else {
-        act(action::Refuse{session->second.client, "the session has ended: its driver was away for longer than its grace"});
+        act(action::Refuse{session->second.client,
+                           "the session has ended: its driver was away for longer than its grace"});
       }
     } else if (const auto* end = std::get_if<op::EndSession>(&item.op)) {
       const auto session = sessions_.find(end->session);
@@ -264,9 +272,12 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::OpResult& 
   resuming_.erase(id);
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
-      task->run.claim = std::holds_alternative<op::End>(item.op) ? std::get<op::End>(item.op).next_claim : task->run.claim;
-      if (result.runnable.spec) task->run = result.runnable;
-      else ++task->run.tries;
+      task->run.claim =
+          std::holds_alternative<op::End>(item.op) ? std::get<op::End>(item.op).next_claim : task->run.claim;
+      if (result.runnable.spec)
+        task->run = result.runnable;
+      else
+        ++task->run.tries;
       task->outcome = nullptr;
       task->asked = false;
       task->committed = true;
@@ -308,7 +319,8 @@ void Brain::Impl::await_done(Time now, const op::Await& change, const control::O
   }
   if (result.verdict == Verdict::kAbsent) {
     deliver(now, change.id,
-            make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr, setup_.info.name, 0));
+            make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
+                         setup_.info.name, 0));
     return;
   }
   found->second.registered = true;
@@ -355,14 +367,16 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
       deliver(now, ended.id, ended.outcome);
     } else {
       deliver(now, ended.id,
-              make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr, setup_.info.name, 0));
+              make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
+                           setup_.info.name, 0));
     }
   }
   for (const auto& [id, claim] : result.cancelled) cancel_local(now, id, claim);
   for (const auto& [id, attachment] : result.moved) {
     const auto session = sessions_.find(id);
     if (session == sessions_.end() || session->second.attachment != attachment) continue;
-    if (session->second.client != 0) act(action::Refuse{session->second.client, "the session has moved to another worker"});
+    if (session->second.client != 0)
+      act(action::Refuse{session->second.client, "the session has moved to another worker"});
     clients_.erase(session->second.client);
     sessions_.erase(session);
   }
@@ -376,7 +390,8 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
 
 void Brain::Impl::want_claim(Time now) {
   if (claim_in_flight_ || stopping_ || fenced_) return;
-  // A look sees only what fits what is free at that moment: when something was in use, what is given back is worth another.
+  // A look sees only what fits what is free at that moment: when something was in use, what is given back is worth
+  // another.
   if (index_rest_ && given_back_) index_maybe_ = true;
   if (!index_maybe_ && by_id_.empty()) return;
   control::ClaimRequest request;
@@ -392,10 +407,12 @@ void Brain::Impl::want_claim(Time now) {
     request.free = ledger_.free();
     request.limit = static_cast<std::uint32_t>(executors_.size() < setup_.knobs.executor_cap ? 64 : 0);
     // Ahead of the free slots only as much as is done soon, by what the last tasks took.
-    const Time usual = estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second.ran, 1'000);
+    const Time usual =
+        estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second.ran, 1'000);
     request.ahead = static_cast<std::uint32_t>(std::min<Time>(setup_.knobs.hand_ahead / usual, 512));
     if (now >= next_fair_claim_) {
-      // Now and then one that may not fit what is free at this moment: else small tasks starve a large one in the index for ever.
+      // Now and then one that may not fit what is free at this moment: else small tasks starve a large one in the index
+      // for ever.
       next_fair_claim_ = now + setup_.knobs.starving_after;
       request.free = ledger_.total();
       request.limit = 1;

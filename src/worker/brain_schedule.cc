@@ -156,9 +156,9 @@ bool Brain::Impl::try_start(Time now, const TaskPtr& task) {
   if (task->wanted && at_cap()) {
     if (try_nested(now, task)) return true;
     const auto awaited = awaited_.find(task->run.id);
-    above_cap = awaited != awaited_.end() && std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(), [](const auto& waiter) {
-                  return waiter.first->lends && !waiter.first->request.hosts;
-                });
+    above_cap = awaited != awaited_.end() &&
+                std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
+                            [](const auto& waiter) { return waiter.first->lends && !waiter.first->request.hosts; });
   }
   if (Executor* executor = new_executor(now, spec.program, spec.requirements.gpu_milli, above_cap)) {
     dispatch(now, *executor, task, false);
@@ -170,9 +170,10 @@ bool Brain::Impl::try_start(Time now, const TaskPtr& task) {
 bool Brain::Impl::try_nested(Time now, const TaskPtr& task) {
   if (task->run.spec->requirements.gpu_milli != 0) return false;  // its devices are bound for life
   const auto can_host = [&](Executor& executor) {
-    return !executor.killed && executor.program == task->run.spec->program && !executor.frames.empty() && executor.frames.back().is_lent &&
-           executor.frames.back().hosts &&
-           std::none_of(resume_.begin(), resume_.end(), [&](const auto& entry) { return entry.first->who.executor == executor.id; });
+    return !executor.killed && executor.program == task->run.spec->program && !executor.frames.empty() &&
+           executor.frames.back().is_lent && executor.frames.back().hosts &&
+           std::none_of(resume_.begin(), resume_.end(),
+                        [&](const auto& entry) { return entry.first->who.executor == executor.id; });
   };
   if (const auto awaited = awaited_.find(task->run.id); awaited != awaited_.end()) {
     for (const auto& [state, index] : awaited->second.waiters) {
@@ -196,8 +197,8 @@ bool Brain::Impl::try_nested(Time now, const TaskPtr& task) {
 
 // ---- the decision ----
 
-/// A slot that a waiting task takes back within a moment is not given to anything new: else each commit that recursion waits for
-/// opens another branch, and another process stands still in it.
+/// A slot that a waiting task takes back within a moment is not given to anything new: else each commit that recursion
+/// waits for opens another branch, and another process stands still in it.
 bool Brain::Impl::kept_for_resuming(Time now, const control::Resources& need) {
   std::uint64_t kept = 0;
   for (const auto& [id, since] : resuming_) {
@@ -255,7 +256,8 @@ void Brain::Impl::hand_ahead(Time now) {
   for (auto& [id, executor] : executors_) {
     if (executor.frames.size() != 1 || executor.frames.front().is_lent || executor.killed) continue;
     const control::Spec& running = *executor.frames.front().task->run.spec;
-    if (const auto known = estimates_.find(running.function_key); known != estimates_.end() && known->second.waits) continue;
+    if (const auto known = estimates_.find(running.function_key); known != estimates_.end() && known->second.waits)
+      continue;
     if (now - executor.frames.front().running_since > setup_.knobs.hand_ahead) continue;
     const auto found = lanes_.find({running.program, running.requirements.encode()});
     if (found == lanes_.end()) continue;
@@ -263,7 +265,8 @@ void Brain::Impl::hand_ahead(Time now) {
     for (const TaskPtr& queued : executor.queued) ahead += estimate(*queued->run.spec);
     while (executor.queued.size() < kMaxQueued) {
       const TaskPtr task = head(found->second);
-      // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits behind it.
+      // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits
+      // behind it.
       if (!task || task->wanted) break;
       const auto known = estimates_.find(task->run.spec->function_key);
       if (known == estimates_.end() || known->second.waits) break;

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <boost/asio/post.hpp>
 #include <fmt/ranges.h>
+#include <boost/asio/post.hpp>
 
 namespace morrow::worker {
 

@@ -7,8 +7,8 @@
 
 namespace morrow::worker {
 
-control::OutcomePtr make_failure(control::FailureKind kind, std::string message, const control::Spec* spec, const std::string& worker,
-                                 std::uint32_t attempt) {
+control::OutcomePtr make_failure(control::FailureKind kind, std::string message, const control::Spec* spec,
+                                 const std::string& worker, std::uint32_t attempt) {
   wire::Failure failure;
   failure.set_kind(static_cast<std::uint32_t>(kind));
   failure.set_message(std::move(message));

@@ -16,17 +16,17 @@ using TaskPtr = std::shared_ptr<Task>;
 
 /// One change that waits to be committed.
 struct Item {
-  control::Op op;              ///< of a submit: completed when the round is built
-  TaskPtr task;                ///< the task that a Submit, End or Relinquish is about
-  Waiter who;                  ///< whom to acknowledge it to
-  std::uint64_t number = 0;    ///< 0: nobody counts it
+  control::Op op;            ///< of a submit: completed when the round is built
+  TaskPtr task;              ///< the task that a Submit, End or Relinquish is about
+  Waiter who;                ///< whom to acknowledge it to
+  std::uint64_t number = 0;  ///< 0: nobody counts it
   Time arrived = 0;
-  std::size_t bytes = 0;       ///< what it adds to a transaction, about
+  std::size_t bytes = 0;  ///< what it adds to a transaction, about
 };
 
-/// The changes of all clients in the order they came, which is the order they are committed in: so a parent stands before
-/// its children, a submit before its end, and a driver's messages in theirs. An item that is *due* takes along all that stands before it; what comes after may
-/// wait for company, or for its own end, which saves it a commit.
+/// The changes of all clients in the order they came, which is the order they are committed in: so a parent stands
+/// before its children, a submit before its end, and a driver's messages in theirs. An item that is *due* takes along
+/// all that stands before it; what comes after may wait for company, or for its own end, which saves it a commit.
 class Gather {
  public:
   using Position = std::uint64_t;

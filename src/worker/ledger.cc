@@ -7,12 +7,17 @@ namespace morrow::worker {
 namespace {
 
 std::int64_t as_signed(std::uint64_t amount) { return static_cast<std::int64_t>(amount); }
-std::uint64_t not_below_zero(std::int64_t amount) { return static_cast<std::uint64_t>(std::max<std::int64_t>(amount, 0)); }
+std::uint64_t not_below_zero(std::int64_t amount) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(amount, 0));
+}
 
 }  // namespace
 
 Ledger::Ledger(const control::Resources& total)
-    : total_(total), cpu_(as_signed(total.cpu_milli)), memory_(as_signed(total.memory)), gpu_(as_signed(total.gpu_milli)) {
+    : total_(total),
+      cpu_(as_signed(total.cpu_milli)),
+      memory_(as_signed(total.memory)),
+      gpu_(as_signed(total.gpu_milli)) {
   for (const auto& [name, amount] : total.named_milli) named_[name] = as_signed(amount);
 }
 

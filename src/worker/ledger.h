@@ -9,7 +9,8 @@
 
 namespace morrow::worker {
 
-/// Exact accounting of a worker's resources. May go below zero: oversubscription is bounded by who calls, and counted here.
+/// Exact accounting of a worker's resources. May go below zero: oversubscription is bounded by who calls, and counted
+/// here.
 class Ledger {
  public:
   explicit Ledger(const control::Resources& total);

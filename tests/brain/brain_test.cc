@@ -21,22 +21,26 @@ Machine::Setup slots(unsigned cpus, std::uint32_t cap = 256) {
 }
 
 Step work(Time time) { return {Kind::kWork, time, {}, {}, {}, {}}; }
-Step submit(std::string script, Resources needs = Machine::one_cpu()) { return {Kind::kSubmit, 0, std::move(script), std::move(needs), {}, {}}; }
+Step submit(std::string script, Resources needs = Machine::one_cpu()) {
+  return {Kind::kSubmit, 0, std::move(script), std::move(needs), {}, {}};
+}
 Step await(std::vector<std::size_t> children = {}) { return {Kind::kAwait, 0, {}, {}, std::move(children), {}}; }
 Step gives(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
 Step crashes() { return {Kind::kCrash, 0, {}, {}, {}, {}}; }
 Step throws() { return {Kind::kThrow, 0, {}, {}, {}, {}}; }
 
 std::size_t submits_in(const control::Round& round) {
-  return static_cast<std::size_t>(
-      std::count_if(round.ops.begin(), round.ops.end(), [](const auto& op) { return std::holds_alternative<control::op::Submit>(op); }));
+  return static_cast<std::size_t>(std::count_if(round.ops.begin(), round.ops.end(), [](const auto& op) {
+    return std::holds_alternative<control::op::Submit>(op);
+  }));
 }
 
 /// fib(n) by nested submits and gets, as scripts named "fib:n".
 Script fib(const std::string& name) {
   const int n = std::stoi(name.substr(4));
   if (n < 2) return {work(2'000), gives("1")};
-  return {submit("fib:" + std::to_string(n - 1)), submit("fib:" + std::to_string(n - 2)), await({0}), await({1}), gives("sum")};
+  return {submit("fib:" + std::to_string(n - 1)), submit("fib:" + std::to_string(n - 2)), await({0}), await({1}),
+          gives("sum")};
 }
 
 TEST(Brain, AShortLocalFutureIsOneRecordInOneCommit) {
@@ -200,10 +204,13 @@ TEST(Brain, ResentSubmitsAreCommittedBeforeTheyRunWithTheTryCounted) {
   machine.rounds.clear();
   const FutureId id = machine.submit("again", Machine::one_cpu(), {}, true);
   ASSERT_TRUE(machine.run_until(id));
-  const auto first = std::find_if(machine.rounds.begin(), machine.rounds.end(), [](const auto& round) { return submits_in(round) > 0; });
+  const auto first = std::find_if(machine.rounds.begin(), machine.rounds.end(),
+                                  [](const auto& round) { return submits_in(round) > 0; });
   ASSERT_NE(first, machine.rounds.end());
-  const auto& submit = std::get<control::op::Submit>(*std::find_if(
-      first->ops.begin(), first->ops.end(), [](const auto& op) { return std::holds_alternative<control::op::Submit>(op); }));
+  const auto& submit =
+      std::get<control::op::Submit>(*std::find_if(first->ops.begin(), first->ops.end(), [](const auto& op) {
+        return std::holds_alternative<control::op::Submit>(op);
+      }));
   EXPECT_NE(submit.how, control::op::Submit::How::kEnded);
   EXPECT_EQ(submit.tries, 1u);
 }
@@ -237,7 +244,8 @@ TEST(Brain, ADeathInANestedRunIsChargedToTheTopmostTaskAlone) {
   Machine machine(slots(1, 1));
   machine.script("child", {work(kMs), crashes()});
   machine.script("parent", {submit("child"), await(), gives("p")});
-  const FutureId parent = machine.submit("parent", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 0; });
+  const FutureId parent =
+      machine.submit("parent", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 0; });
   machine.await(parent);
   machine.run(100 * kMs);
   machine.script("child", {work(kMs), gives("well")});
@@ -249,7 +257,8 @@ TEST(Brain, ATaskOverItsTimeoutFailsAndTheOthersGoOn) {
   Machine machine(slots(2));
   machine.script("slow", {work(10'000 * kMs), gives("s")});
   machine.script("good", {work(300 * kMs), gives("g")});
-  const FutureId slow = machine.submit("slow", Machine::one_cpu(), [](control::Spec& spec) { spec.timeout_ns = 100 * kMs; });
+  const FutureId slow =
+      machine.submit("slow", Machine::one_cpu(), [](control::Spec& spec) { spec.timeout_ns = 100 * kMs; });
   const FutureId good = machine.submit("good");
   ASSERT_TRUE(machine.run_until(slow, 2'000 * kMs));
   EXPECT_EQ(machine.outcome(slow)->failure, FailureKind::kTimeout);
@@ -275,12 +284,14 @@ TEST(Brain, DependentsRunAfterTheirDependencyAndFailWithIt) {
   machine.script("second", {gives("2")});
   machine.script("throws", {throws()});
   const FutureId first = machine.submit("first");
-  const FutureId second = machine.submit("second", Machine::one_cpu(), [&](control::Spec& spec) { spec.dependencies = {first}; });
+  const FutureId second =
+      machine.submit("second", Machine::one_cpu(), [&](control::Spec& spec) { spec.dependencies = {first}; });
   ASSERT_TRUE(machine.run_until(second));
   EXPECT_TRUE(machine.outcome(second)->ok());
   EXPECT_EQ(machine.ended, (std::vector<std::string>{"first", "second"}));
   const FutureId bad = machine.submit("throws");
-  const FutureId dependent = machine.submit("second", Machine::one_cpu(), [&](control::Spec& spec) { spec.dependencies = {bad}; });
+  const FutureId dependent =
+      machine.submit("second", Machine::one_cpu(), [&](control::Spec& spec) { spec.dependencies = {bad}; });
   ASSERT_TRUE(machine.run_until(dependent));
   EXPECT_EQ(machine.outcome(dependent)->failure, FailureKind::kDependency);
   EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "second"), 1);
@@ -306,8 +317,8 @@ TEST(Brain, WhatNobodyCanRunIsSaidOnceAndFailsWhenAsked) {
   ASSERT_EQ(machine.notices.size(), 1u);
   EXPECT_NE(machine.notices[0].find("64 cpus"), std::string::npos);
   EXPECT_NE(machine.notices[0].find("the largest, one, has 1 cpu"), std::string::npos);
-  const FutureId fails =
-      machine.submit("big", Resources{64'000, 0, 0, {}}, [](control::Spec& spec) { spec.fail_if_unschedulable = true; });
+  const FutureId fails = machine.submit("big", Resources{64'000, 0, 0, {}},
+                                        [](control::Spec& spec) { spec.fail_if_unschedulable = true; });
   ASSERT_TRUE(machine.run_until(fails));
   EXPECT_EQ(machine.outcome(fails)->failure, FailureKind::kUnschedulable);
   EXPECT_FALSE(machine.run_until(waits, 3'000 * kMs));

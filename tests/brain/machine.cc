@@ -68,7 +68,8 @@ void Machine::set_watch() {
 
 void Machine::at(Time time, std::function<void()> event) { events_[{time, ++event_number_}] = std::move(event); }
 
-FutureId Machine::submit(const std::string& name, control::Resources needs, std::function<void(control::Spec&)> adjust, bool resent) {
+FutureId Machine::submit(const std::string& name, control::Resources needs, std::function<void(control::Spec&)> adjust,
+                         bool resent) {
   auto spec = std::make_shared<control::Spec>();
   spec->requirements = std::move(needs);
   spec->name = name;
@@ -184,12 +185,12 @@ void Machine::do_action(worker::Action& todo) {
       brain_->round_done(now_, std::move(result));
     });
   } else if (auto* claim = std::get_if<action::ClaimWork>(&todo)) {
-    at(now_ + setup_.commit_takes, [this, request = claim->request] {
-      brain_->claim_done(now_, control::claim(*store_, request, setup_.total));
-    });
-  } else if (auto* find = std::get_if<action::FindReadyDependencies>(&todo)) {
     at(now_ + setup_.commit_takes,
-       [this, id = find->id] { brain_->ready_dependencies_done(now_, id, control::ready_dependencies(*store_, id, 10)); });
+       [this, request = claim->request] { brain_->claim_done(now_, control::claim(*store_, request, setup_.total)); });
+  } else if (auto* find = std::get_if<action::FindReadyDependencies>(&todo)) {
+    at(now_ + setup_.commit_takes, [this, id = find->id] {
+      brain_->ready_dependencies_done(now_, id, control::ready_dependencies(*store_, id, 10));
+    });
   } else if (auto* ends = std::get_if<action::EndScopes>(&todo)) {
     at(now_ + setup_.commit_takes, [this, scopes = ends->scopes] {
       for (const auto scope : scopes) {

@@ -14,8 +14,8 @@
 #include "store/store.h"
 #include "worker/brain.h"
 
-/// A worker in virtual time: the real brain over the real control and the simulated store, with executors that interpret small scripts. One
-/// thread, no clock: the same calls give the same run.
+/// A worker in virtual time: the real brain over the real control and the simulated store, with executors that
+/// interpret small scripts. One thread, no clock: the same calls give the same run.
 namespace morrow::test {
 
 using control::FutureId;
@@ -25,11 +25,11 @@ using worker::Time;
 struct Step {
   enum class Kind { kWork, kSubmit, kAwait, kAwaitAny, kReturn, kThrow, kCrash };
   Kind kind = Kind::kReturn;
-  Time work = 0;               ///< kWork: nanoseconds
-  std::string script;          ///< kSubmit: the child's script
-  control::Resources needs;    ///< kSubmit
+  Time work = 0;                      ///< kWork: nanoseconds
+  std::string script;                 ///< kSubmit: the child's script
+  control::Resources needs;           ///< kSubmit
   std::vector<std::size_t> children;  ///< kAwait: which; empty: all so far. kAwaitAny: a wait that hosts no nested run
-  std::string value;           ///< kReturn
+  std::string value;                  ///< kReturn
 };
 using Script = std::vector<Step>;
 
@@ -48,8 +48,8 @@ class Machine {
   void script(const std::string& name, Script steps) { scripts_[name] = std::move(steps); }
   void script_maker(std::function<Script(const std::string&)> maker) { maker_ = std::move(maker); }
 
-  FutureId submit(const std::string& script, control::Resources needs = one_cpu(), std::function<void(control::Spec&)> adjust = {},
-                  bool resent = false);
+  FutureId submit(const std::string& script, control::Resources needs = one_cpu(),
+                  std::function<void(control::Spec&)> adjust = {}, bool resent = false);
   void await(FutureId id);
   void release(FutureId id);
   void cancel(FutureId id);
@@ -70,7 +70,7 @@ class Machine {
 
   // What was seen.
   std::size_t most_executors = 0;
-  std::size_t most_nested = 0;   ///< deepest stack of tasks in one process
+  std::size_t most_nested = 0;  ///< deepest stack of tasks in one process
   std::size_t started_executors = 0;
   std::vector<std::string> started;  ///< scripts, in the order they began
   std::vector<std::string> ended;
@@ -78,7 +78,7 @@ class Machine {
   std::uint64_t records = 0;
   std::vector<std::string> notices;
   std::uint64_t acked = 0;
-  std::size_t running_now = 0;       ///< tasks that compute (not waiting)
+  std::size_t running_now = 0;  ///< tasks that compute (not waiting)
   std::size_t most_running = 0;
 
  private:

@@ -101,8 +101,9 @@ TEST_F(Jobs, ProgramsWhoseFirstProcessMayNotForkWorkToo) {
 
 TEST_F(Jobs, WordCountEqualsThatOfTheSystem) {
   const Result result = cluster_.run({bin() + "/wc", "/usr/include/linux", "/usr/share/doc/bash"}, {{"LC_ALL", "C"}});
-  const Result expected = cluster_.run(
-      {"/bin/sh", "-c", "find /usr/include/linux /usr/share/doc/bash -type f -exec cat {} + | LC_ALL=C wc | awk '{print $1\"\\n\"$2\"\\n\"$3}'"});
+  const Result expected = cluster_.run({"/bin/sh", "-c",
+                                        "find /usr/include/linux /usr/share/doc/bash -type f -exec cat {} + | LC_ALL=C "
+                                        "wc | awk '{print $1\"\\n\"$2\"\\n\"$3}'"});
   std::string rest = expected.out;
   for (int i = 0; i < 3; ++i) {
     const auto end = rest.find('\n');
@@ -118,7 +119,8 @@ TEST_F(Jobs, NothingOfASessionStaysInTheStore) {
   run({"inside"});
   run({"dependency"});
   run({"fib_task", "10"});
-  EXPECT_TRUE(eventually([&] { return cluster_.keys() <= before; })) << before << " keys before, " << cluster_.keys() << " after";
+  EXPECT_TRUE(eventually([&] { return cluster_.keys() <= before; }))
+      << before << " keys before, " << cluster_.keys() << " after";
 }
 
 TEST(OneSlot, FibCompletesByNestedGets) {

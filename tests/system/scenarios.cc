@@ -63,7 +63,13 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
   std::map<std::string, std::function<void(char**)>> all;
 
   all["values"] = [](char**) {
-    auto point = morrow::submit([](Point p, int n) { p.tags.push_back(n); p.label += "!"; return p; }, Point{1, 2, "here", {1}}, 7);
+    auto point = morrow::submit(
+        [](Point p, int n) {
+          p.tags.push_back(n);
+          p.label += "!";
+          return p;
+        },
+        Point{1, 2, "here", {1}}, 7);
     const Point got = point.get();
     std::cout << got.x << got.y << got.label << got.tags.back() << "\n";
     auto nothing = morrow::submit([] {});
@@ -74,11 +80,13 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     for (int i = 0; i < 100; ++i) many.push_back(morrow::submit([](int k) { return k * k; }, i));
     const auto squares = morrow::get_all(many);
     std::cout << std::accumulate(squares.begin(), squares.end(), 0) << "\n";
-    auto sum = morrow::submit([](const std::vector<morrow::Future<int>>& parts) {
-      int total = 0;
-      for (const auto& part : parts) total += part.get();
-      return total;
-    }, many);
+    auto sum = morrow::submit(
+        [](const std::vector<morrow::Future<int>>& parts) {
+          int total = 0;
+          for (const auto& part : parts) total += part.get();
+          return total;
+        },
+        many);
     std::cout << sum.get() << "\n";
   };
 
@@ -88,7 +96,10 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
       std::string told;
       auto child = morrow::submit([](int v) { return v + 1; }, 41);
       told += std::to_string(child.get()) + " ";
-      auto slow = morrow::submit([] { sleep_ms(60'000); return 1; });
+      auto slow = morrow::submit([] {
+        sleep_ms(60'000);
+        return 1;
+      });
       told += slow.get_for(std::chrono::milliseconds(50)) ? "early " : "late ";
       told += slow.ready() ? "ready " : "waiting ";
       std::vector<morrow::Future<int>> some{child, slow};
@@ -117,9 +128,13 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
   all["other_shape"] = [](char** args) {
     std::vector<morrow::Future<int>> tasks;
     for (int i = 0; i < std::atoi(args[0]); ++i) {
-      tasks.push_back(morrow::submit([](int k) {
-        return morrow::submit({.resources = {{"disk", 1}}}, [](int v) { return v; }, k).get();
-      }, i));
+      tasks.push_back(morrow::submit(
+          [](int k) {
+            return morrow::submit(
+                       {.resources = {{"disk", 1}}}, [](int v) { return v; }, k)
+                .get();
+          },
+          i));
     }
     long sum = 0;
     for (const int value : morrow::get_all(tasks)) sum += value;
@@ -128,11 +143,17 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
   all["stranger"] = [](char**) {
     auto parent = morrow::submit([] {
-      auto child = morrow::submit([] { sleep_ms(300); return 2; });
+      auto child = morrow::submit([] {
+        sleep_ms(300);
+        return 2;
+      });
       return child.get() * 2;
     });
     sleep_ms(100);
-    auto stranger = morrow::submit([] { sleep_ms(3'600'000); return 0; });
+    auto stranger = morrow::submit([] {
+      sleep_ms(3'600'000);
+      return 0;
+    });
     std::cout << parent.get() << "\n";
     stranger.cancel();
   };
@@ -143,25 +164,33 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     try {
       bad.get();
     } catch (const morrow::TaskCrashed& error) {
-      std::cout << "signal " << error.signal() << " exit " << error.exit_status() << " attempt " << error.attempt() << "\n";
+      std::cout << "signal " << error.signal() << " exit " << error.exit_status() << " attempt " << error.attempt()
+                << "\n";
       std::cout << error.what() << "\n" << error.stack() << "\n";
     }
     std::cout << good.get() << "\n";
-    auto parent = morrow::submit([](std::string how) {
-      try {
-        morrow::submit({.max_retries = 0}, crash, how).get();
-      } catch (const morrow::TaskCrashed&) {
-        return std::string("parent lives");
-      }
-      return std::string("?");
-    }, std::string(args[0]));
+    auto parent = morrow::submit(
+        [](std::string how) {
+          try {
+            morrow::submit({.max_retries = 0}, crash, how).get();
+          } catch (const morrow::TaskCrashed&) {
+            return std::string("parent lives");
+          }
+          return std::string("?");
+        },
+        std::string(args[0]));
     std::cout << parent.get() << "\n";
   };
 
   all["dependency"] = [](char**) {
     auto bad = morrow::submit({.name = "the root"}, []() -> int { throw std::runtime_error("root cause"); });
     auto middle = morrow::submit([](int v) { return v; }, bad);
-    auto last = morrow::submit([](int v) { std::cout << "must not run\n"; return v; }, middle);
+    auto last = morrow::submit(
+        [](int v) {
+          std::cout << "must not run\n";
+          return v;
+        },
+        middle);
     try {
       last.get();
     } catch (const morrow::DependencyError& error) {
@@ -179,13 +208,16 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
   all["retries"] = [](char** args) {
     const std::string file = args[0];
-    auto value = morrow::submit({.max_retries = 5, .retry_exceptions = true}, [](std::string path) {
-      std::ofstream(path, std::ios::app) << "x";
-      std::ifstream in(path);
-      const std::string seen((std::istreambuf_iterator<char>(in)), {});
-      if (seen.size() < 3) throw std::runtime_error("again");
-      return static_cast<int>(seen.size());
-    }, file);
+    auto value = morrow::submit(
+        {.max_retries = 5, .retry_exceptions = true},
+        [](std::string path) {
+          std::ofstream(path, std::ios::app) << "x";
+          std::ifstream in(path);
+          const std::string seen((std::istreambuf_iterator<char>(in)), {});
+          if (seen.size() < 3) throw std::runtime_error("again");
+          return static_cast<int>(seen.size());
+        },
+        file);
     std::cout << value.get() << "\n";
   };
 
@@ -244,7 +276,10 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::vector<morrow::Future<int>> tasks;
     for (int i = 0; i < std::atoi(args[0]); ++i) {
       tasks.push_back(morrow::submit([] {
-        auto child = morrow::submit([] { sleep_ms(3'600'000); return 1; });
+        auto child = morrow::submit([] {
+          sleep_ms(3'600'000);
+          return 1;
+        });
         return child.get();
       }));
     }
@@ -259,7 +294,13 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     const int count = std::atoi(args[0]);
     const int ms = std::atoi(args[1]);
     for (int i = 0; i < count; ++i) {
-      tasks.push_back(morrow::submit({.max_retries = 20}, [ms](int v) { sleep_ms(ms); return v * v; }, i));
+      tasks.push_back(morrow::submit(
+          {.max_retries = 20},
+          [ms](int v) {
+            sleep_ms(ms);
+            return v * v;
+          },
+          i));
     }
     std::cout << "submitted" << std::endl;
     long sum = 0;
@@ -270,25 +311,30 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
   // The first run of the task kills the worker it runs at, just before its end.
   all["kill_my_worker"] = [](char** args) {
     const std::string marker = args[0];
-    auto value = morrow::submit({.max_retries = 3}, [](std::string path) {
-      if (!std::ifstream(path).good()) {
-        std::ofstream(path) << "seen";
-        std::ifstream stat("/proc/" + std::to_string(getppid()) + "/stat");  // the fork server; its parent is the worker
-        std::string pid, name, state, parent;
-        stat >> pid >> name >> state >> parent;
-        kill(std::stoi(parent), SIGKILL);
-      }
-      return 99;
-    }, marker);
+    auto value = morrow::submit(
+        {.max_retries = 3},
+        [](std::string path) {
+          if (!std::ifstream(path).good()) {
+            std::ofstream(path) << "seen";
+            std::ifstream stat("/proc/" + std::to_string(getppid()) +
+                               "/stat");  // the fork server; its parent is the worker
+            std::string pid, name, state, parent;
+            stat >> pid >> name >> state >> parent;
+            kill(std::stoi(parent), SIGKILL);
+          }
+          return 99;
+        },
+        marker);
     std::cout << value.get() << "\n";
   };
 
   all["beside"] = [](char**) {
     std::cout << morrow::submit([] {
-      char path[4096];
-      const auto length = readlink("/proc/self/exe", path, sizeof path);
-      return std::string(path, static_cast<std::size_t>(length));
-    }).get() << "\n";
+                   char path[4096];
+                   const auto length = readlink("/proc/self/exe", path, sizeof path);
+                   return std::string(path, static_cast<std::size_t>(length));
+                 }).get()
+              << "\n";
   };
 
   all["argument"] = [](char** args) {
@@ -326,7 +372,8 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 2) from_command_line = argv[2];  // before the Session line: so it is the same in every executor of this command line
+  if (argc > 2)
+    from_command_line = argv[2];  // before the Session line: so it is the same in every executor of this command line
   morrow::SessionOptions options;
   if (std::getenv("TEST_NO_LOG") != nullptr) options.log_to_driver = false;
   if (std::getenv("TEST_NO_FORK") != nullptr) options.fork_server = false;

@@ -140,7 +140,10 @@ Cluster::~Cluster() {
 }
 
 Environment Cluster::environment() const {
-  return {{"XDG_RUNTIME_DIR", folder_ + "/run"}, {"MORROW_HOME", folder_ + "/home"}, {"MORROW_CLUSTER", name()}, {"MORROW_COMMAND", bin() + "/morrow"}};
+  return {{"XDG_RUNTIME_DIR", folder_ + "/run"},
+          {"MORROW_HOME", folder_ + "/home"},
+          {"MORROW_CLUSTER", name()},
+          {"MORROW_COMMAND", bin() + "/morrow"}};
 }
 
 std::string Cluster::store_url() const { return "lmdb:" + folder_ + "/home/" + name() + "/store"; }
@@ -148,7 +151,8 @@ std::string Cluster::store_url() const { return "lmdb:" + folder_ + "/home/" + n
 std::unique_ptr<Process> Cluster::worker(std::vector<std::string> options) {
   options.insert(options.begin(), {bin() + "/morrow", "worker", name()});
   auto process = std::make_unique<Process>(options, environment());
-  if (!process->wait_for_text("is ready")) throw std::runtime_error("the worker did not become ready: " + process->err());
+  if (!process->wait_for_text("is ready"))
+    throw std::runtime_error("the worker did not become ready: " + process->err());
   return process;
 }
 
@@ -158,7 +162,9 @@ std::unique_ptr<Process> Cluster::start(const std::vector<std::string>& argument
   return std::make_unique<Process>(arguments, all, folder_);
 }
 
-Result Cluster::run(const std::vector<std::string>& arguments, Environment more) { return start(arguments, std::move(more))->wait(); }
+Result Cluster::run(const std::vector<std::string>& arguments, Environment more) {
+  return start(arguments, std::move(more))->wait();
+}
 
 std::string Cluster::status() { return run({bin() + "/morrow", "status", name()}).out; }
 
@@ -170,7 +176,8 @@ std::size_t Cluster::keys() {
   const auto store = store::open_store(store_url());
   const auto transaction = store->begin_read();
   std::size_t count = 0;
-  for (const auto& [key, value] : transaction->scan({std::string(1, '\0'), std::string(1, '\xff')}, store::Read::kSnapshot)) {
+  for (const auto& [key, value] :
+       transaction->scan({std::string(1, '\0'), std::string(1, '\xff')}, store::Read::kSnapshot)) {
     count += key[0] == 'w' ? 0 : 1;  // a worker's own few
   }
   return count;

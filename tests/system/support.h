@@ -13,7 +13,7 @@
 namespace morrow::test {
 
 struct Result {
-  int status = -1;       ///< exit status; 128 + signal when it was killed
+  int status = -1;  ///< exit status; 128 + signal when it was killed
   bool timed_out = false;
   std::string out;
   std::string err;

@@ -52,7 +52,8 @@ TEST(Workers, ASessionWithNoClusterRunsByItself) {
   const Result result = cluster.run({scenarios(), "values"}, none);
   EXPECT_EQ(result.out, "12here!7\n15\n328350\n328350\n") << result.err;
   EXPECT_TRUE(eventually([&] {
-    return std::filesystem::is_empty(cluster.folder() + "/run") && std::filesystem::is_empty(cluster.folder() + "/home");
+    return std::filesystem::is_empty(cluster.folder() + "/run") &&
+           std::filesystem::is_empty(cluster.folder() + "/home");
   })) << "the private worker left something";
 }
 
@@ -65,8 +66,9 @@ TEST(Workers, NoWorkerIsOneClearSentence) {
 
 TEST(Workers, BadOptionsAreOneSentenceEach) {
   Cluster cluster;
-  const std::vector<std::vector<std::string>> wrong = {
-      {"--cpus", "many"}, {"--memory", "4Gallons"}, {"--resource", "disk"}, {"--address", "8.8.8.8"}, {"--name", "a/b"}, {"--store", "tape:x"}};
+  const std::vector<std::vector<std::string>> wrong = {{"--cpus", "many"},     {"--memory", "4Gallons"},
+                                                       {"--resource", "disk"}, {"--address", "8.8.8.8"},
+                                                       {"--name", "a/b"},      {"--store", "tape:x"}};
   for (const auto& options : wrong) {
     std::vector<std::string> all{bin() + "/morrow", "worker", "test"};
     all.insert(all.end(), options.begin(), options.end());
@@ -79,7 +81,8 @@ TEST(Workers, BadOptionsAreOneSentenceEach) {
 
 TEST(Workers, HelpAndVersionAreEverywhere) {
   Cluster cluster;
-  for (const auto& arguments : std::vector<std::vector<std::string>>{{"--help"}, {"--version"}, {"worker", "--help"}, {"status", "--help"}}) {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"--help"}, {"--version"}, {"worker", "--help"}, {"status", "--help"}}) {
     std::vector<std::string> all{bin() + "/morrow"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     const Result result = cluster.run(all);
