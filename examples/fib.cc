@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <iomanip>
 #include <iostream>
 #include <string>
 
@@ -57,6 +58,6 @@ int main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   const Answer answer = morrow::submit(fib, n).get();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  std::cout << "fib(" << n << ") = " << answer.value << ", by " << answer.futures << " futures in " << elapsed.count()
-            << " s\n";
+  std::cout << std::fixed << std::setprecision(3) << "fib(" << n << ") = " << answer.value << ", by " << answer.futures
+            << " futures in " << elapsed.count() << " s\n";
 }

@@ -1,4 +1,3 @@
-// clang-format off: the quick start as the README has it
 #include <morrow/morrow.h>
 #include <iostream>
 

@@ -13,6 +13,7 @@
 #include <cwchar>
 #include <cwctype>
 #include <filesystem>
+#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -275,7 +276,7 @@ int main(int argc, char** argv) {
   }
   report(problems);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  std::cout << total.lines << " lines, " << total.words << " words, " << total.bytes << " bytes in " << walk.files
-            << " files (" << elapsed.count() << " s)\n";
+  std::cout << std::fixed << std::setprecision(1) << total.lines << " lines, " << total.words << " words, "
+            << total.bytes << " bytes in " << walk.files << " files (" << elapsed.count() << " s)\n";
   return problems.empty() ? 0 : 1;
 }
