@@ -113,7 +113,7 @@ TEST_F(Jobs, WordCountEqualsThatOfTheSystem) {
 }
 
 TEST_F(Jobs, NothingOfASessionStaysInTheStore) {
-  run({"values"});  // the files of the image stay for the next session
+  run({"squares", "4", "1000"});  // long enough to upload the files of the image, which stay for the next session
   ASSERT_TRUE(cluster_.wait_for_status("sessions: 0"));
   const std::size_t before = cluster_.keys();
   run({"inside"});
