@@ -50,6 +50,7 @@ std::vector<WorkerSeen> workers(store::Store& store) {
     if (found != seen.end()) found->second.idle = true;
   }
   std::vector<WorkerSeen> out;
+  out.reserve(seen.size());
   for (auto& [epoch, worker] : seen) out.push_back(std::move(worker));
   return out;
 }
