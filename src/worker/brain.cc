@@ -183,7 +183,7 @@ void Brain::session_abandoned(Time now, control::SessionId session, std::uint64_
   control::op::EndSession end;
   end.session = session;
   end.attachment = attachment;
-  impl_->push(now, std::move(end), nullptr, true);
+  impl_->push(now, end, nullptr, true);
 }
 
 void Brain::ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready) {
