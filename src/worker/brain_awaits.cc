@@ -69,6 +69,13 @@ void Brain::Impl::want(Time now, control::FutureId id) {
   if (task->place == Task::Place::kBacklog) wanted_.push_front(task);
 }
 
+/// Whether a task of this worker waits for `id`, its slot lent.
+bool Brain::Impl::stands_still_for(control::FutureId id) const {
+  const auto awaited = awaited_.find(id);
+  return awaited != awaited_.end() && std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
+                                                  [](const auto& waiter) { return waiter.first->lends; });
+}
+
 void Brain::Impl::lend(Time now, Executor& executor, Frame& frame, bool hosts) {
   frame.lent = Ledger::lendable(frame.held);
   ledger_.give(frame.lent);

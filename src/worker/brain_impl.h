@@ -148,6 +148,7 @@ class Brain::Impl {
   void claim_done(Time now, control::ClaimResult result);
   void want_claim(Time now);
   void check(Time now, control::FutureId id);
+  TaskPtr hold(Time now, control::Runnable runnable);
   void finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
   bool retryable(const Task& task, const control::Outcome& outcome) const;
   void forget(const TaskPtr& task);
@@ -167,6 +168,7 @@ class Brain::Impl {
   void resume(Time now);
   bool try_resume(Time now, const AwaitPtr& state, Time since);
   void want(Time now, control::FutureId id);
+  bool stands_still_for(control::FutureId id) const;
 
   // brain_schedule.cc: what runs where
   void schedule(Time now);

@@ -45,11 +45,7 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   task->place = Place::kEnded;
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
-  if (const auto awaited = awaited_.find(task->run.id); awaited != awaited_.end()) {
-    const bool stands = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
-                                    [](const auto& waiter) { return waiter.first->lends; });
-    if (stands) resuming_[task->run.id] = now;
-  }
+  if (stands_still_for(task->run.id)) resuming_[task->run.id] = now;
   const bool again = retryable(*task, *task->outcome);
   if (!task->committed && gather_.holds(task->submit)) {
     gather_.make_due(task->submit);
@@ -335,18 +331,21 @@ void Brain::Impl::await_done(Time now, const op::Await& change, const control::O
   }
 }
 
+/// A task that the store says is claimed by this worker.
+TaskPtr Brain::Impl::hold(Time now, control::Runnable runnable) {
+  auto task = std::make_shared<Task>();
+  task->run = std::move(runnable);
+  task->arrived = now;
+  task->committed = true;
+  task->wanted = stands_still_for(task->run.id);
+  tasks_[task->run.id] = task;
+  return task;
+}
+
 void Brain::Impl::check_done(Time now, const op::Check& change, const control::OpResult& result) {
   checking_.erase(change.id);
   if (result.verdict == Verdict::kClaimed && result.runnable.spec) {
-    auto task = std::make_shared<Task>();
-    task->run = result.runnable;
-    task->arrived = now;
-    task->committed = true;
-    tasks_[change.id] = task;
-    if (const auto awaited = awaited_.find(change.id); awaited != awaited_.end()) {
-      task->wanted = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
-                                 [](const auto& waiter) { return waiter.first->lends; });
-    }
+    const TaskPtr task = hold(now, result.runnable);
     if (!ledger_.could_fit(task->run.spec->requirements) || (!task->wanted && !room_for(*task->run.spec))) {
       task->place = Place::kEnded;
       push(now, op::Relinquish{change.id, task->run.claim}, task, true);
@@ -441,15 +440,7 @@ void Brain::Impl::claim_done(Time now, control::ClaimResult result) {
   index_rest_ |= !result.taken.empty();
   counters_.claimed += result.taken.size();
   for (control::Runnable& runnable : result.taken) {
-    auto task = std::make_shared<Task>();
-    task->run = std::move(runnable);
-    task->arrived = now;
-    task->committed = true;
-    tasks_[task->run.id] = task;
-    if (const auto awaited = awaited_.find(task->run.id); awaited != awaited_.end()) {
-      task->wanted = std::any_of(awaited->second.waiters.begin(), awaited->second.waiters.end(),
-                                 [](const auto& waiter) { return waiter.first->lends; });
-    }
+    const TaskPtr task = hold(now, std::move(runnable));
     enter_backlog(now, task, false);
   }
 }
