@@ -27,7 +27,11 @@ bool goes_ahead(const Op& op) {
 }
 
 void merge(RoundResult& total, RoundResult&& part) {
-  std::move(part.results.begin(), part.results.end(), std::back_inserter(total.results));
+  if (total.results.empty()) {
+    total.results = std::move(part.results);
+  } else {
+    std::move(part.results.begin(), part.results.end(), std::back_inserter(total.results));
+  }
   total.checks.insert(total.checks.end(), part.checks.begin(), part.checks.end());
   total.endings.insert(total.endings.end(), part.endings.begin(), part.endings.end());
   total.indexed |= part.indexed;
@@ -60,9 +64,7 @@ RoundResult Committer::run(const Round& round) {
 }
 
 bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end, RoundResult& total) {
-  const Round part{
-      epoch_,
-      {round.ops.begin() + static_cast<std::ptrdiff_t>(begin), round.ops.begin() + static_cast<std::ptrdiff_t>(end)}};
+  const auto part = std::span(round.ops).subspan(begin, end - begin);
   const auto in_halves = [&] {
     const std::size_t middle = begin + (end - begin) / 2;
     return run_part(round, begin, middle, total) && run_part(round, middle, end, total);
@@ -75,7 +77,7 @@ bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end,
     RoundResult result;
     store::CommitResult committed = store::CommitResult::kConflict;
     try {
-      result = apply_round(*transaction, part, *number_, tries.size() + 1);
+      result = apply_round(*transaction, epoch_, part, *number_, tries.size() + 1);
       if (result.fenced) {
         total.fenced = true;
         return false;
@@ -85,7 +87,6 @@ bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end,
         merge(total, std::move(tries.at(result.committed_attempt - 1)));
         return true;
       }
-      tries.push_back(result);
       committed = transaction->commit();
     } catch (const store::TooLarge&) {
       if (unknown || end - begin < 2) throw;
@@ -95,6 +96,7 @@ bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end,
       merge(total, std::move(result));
       return true;
     }
+    tries.push_back(std::move(result));
     if (committed == store::CommitResult::kUnknown) unknown = true;
     // A try whose answer was lost may land until another has committed: only the same list again settles it.
     if (committed == store::CommitResult::kConflict && !unknown && end - begin > 1) return in_halves();

@@ -5,7 +5,7 @@
 namespace morrow::control {
 namespace {
 
-constexpr std::size_t kWalkKeys = 64;
+constexpr std::size_t kWalkKeys = 250;
 constexpr int kWalkEnds = 10;
 constexpr std::size_t kUses = 1000;
 constexpr int kDeepest = 1000;

@@ -14,14 +14,14 @@ std::string fresh_signal(Epoch self) {
   return keys::u64(self) + keys::u64(++counter);
 }
 
+}  // namespace
+
 Status final_status(const Outcome& outcome) {
   if (outcome.ok()) return Status::kRealized;
   const bool cancelled = outcome.failure == FailureKind::kCancelled ||
                          (outcome.failure == FailureKind::kReleased && outcome.root == FutureId{});
   return cancelled ? Status::kCancelled : Status::kFailed;
 }
-
-}  // namespace
 
 OutcomePtr bounded(OutcomePtr outcome) {
   if (outcome->bytes.size() <= kOutcomeBytes) return outcome;

@@ -60,6 +60,19 @@ void Transition::save(FutureId id, Entry& entry) {
   tx.set(keys::state(id), serialize(entry.state));
 }
 
+bool Transition::create_final(FutureId id, const Outcome& outcome) {
+  if (futures_.contains(id)) return false;
+  const std::string key = keys::state(id);
+  if (tx.get(key, store::Read::kConflict)) return false;
+  final_.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+  final_.mutable_outcome()->clear_root();
+  put_outcome(outcome, *final_.mutable_outcome());
+  final_.SerializeToString(&bytes_);
+  tx.set(key, bytes_);
+  ++records;
+  return true;
+}
+
 void Transition::erase(FutureId id, Entry& entry) {
   clear_spec(id, entry);
   tx.clear(keys::state(id));

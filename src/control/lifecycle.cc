@@ -86,7 +86,7 @@ OpResult apply(Transition& t, const op::Cancel& op) {
 
 OpResult apply(Transition& t, const op::Drain& op) {
   constexpr std::size_t kDrainBytes = 1'000'000;
-  OpResult result;
+  OpResult::Drained drained;
   std::size_t bytes = 0;
   // Others post while this is read: exactly the keys that were read are cleared.
   const auto items = t.tx.scan(keys::inbox(t.self), store::Read::kSnapshot, op.limit + 1);
@@ -97,24 +97,25 @@ OpResult apply(Transition& t, const op::Drain& op) {
     bytes += value.size();
     constexpr std::size_t kKind = 9;
     if (key[kKind] == keys::kInboxMoved) {
-      result.moved.emplace_back(keys::read_u64(key, kKind + 1), keys::read_u64(key, kKind + 9));
+      drained.moved.emplace_back(keys::read_u64(key, kKind + 1), keys::read_u64(key, kKind + 9));
     } else {
       const auto item = parse_record<record::InboxItem>(value);
       if (key[kKind] == keys::kInboxEnded) {
-        result.ended.push_back({keys::read_id(key, kKind + 1), read_outcome(item.outcome())});
+        drained.ended.push_back({keys::read_id(key, kKind + 1), read_outcome(item.outcome())});
       } else {
-        result.cancelled.emplace_back(read_id(item.future()), keys::read_u64(key, kKind + 1));
+        drained.cancelled.emplace_back(read_id(item.future()), keys::read_u64(key, kKind + 1));
       }
     }
     t.tx.clear(key);
   }
-  result.more = taken < items.size();
+  drained.more = taken < items.size();
+  OpResult result;
+  result.drained = std::make_shared<const OpResult::Drained>(std::move(drained));
   return result;
 }
 
 OpResult apply(Transition& t, const op::Publish& op) {
-  WorkerInfo info = op.info;
-  t.tx.set(keys::info(t.self), encode_worker(info));
+  t.tx.set(keys::info(t.self), encode_worker(*op.info));
   return {};
 }
 

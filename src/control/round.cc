@@ -4,13 +4,13 @@
 
 namespace morrow::control {
 
-RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
+RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<const Op> ops, std::uint64_t number,
                         std::uint64_t attempt) {
   RoundResult result;
-  Transition t(transaction, round.epoch);
-  const std::vector<std::string> own{keys::epoch(round.epoch), keys::round(round.epoch)};
+  Transition t(transaction, epoch);
+  const std::vector<std::string> own{keys::epoch(epoch), keys::round(epoch)};
   transaction.prefetch(own, {});
-  if (!t.alive(round.epoch)) {
+  if (!t.alive(epoch)) {
     result.fenced = true;
     return result;
   }
@@ -29,8 +29,8 @@ RoundResult apply_round(store::Transaction& transaction, const Round& round, std
   mark.set_number(number);
   mark.set_attempt(attempt);
   transaction.set(own[1], serialize(mark));
-  result.results.reserve(round.ops.size());
-  for (const Op& op : round.ops) {
+  result.results.reserve(ops.size());
+  for (const Op& op : ops) {
     result.results.push_back(std::visit([&](const auto& one) { return apply(t, one); }, op));
     t.settle();
   }

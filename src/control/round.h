@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -134,7 +136,7 @@ struct Drain {
 
 /// Rewrites what others see of this worker.
 struct Publish {
-  WorkerInfo info;
+  std::shared_ptr<const WorkerInfo> info;  ///< by pointer: it is large, and every operation is as large as the largest
 };
 
 }  // namespace op
@@ -166,10 +168,13 @@ struct OpResult {
     FutureId id;
     OutcomePtr outcome;
   };
-  std::vector<Ended> ended;
-  std::vector<std::pair<FutureId, Claim>> cancelled;
-  std::vector<std::pair<SessionId, std::uint64_t>> moved;  ///< with the attachment that they had here
-  bool more = false;
+  struct Drained {
+    std::vector<Ended> ended;
+    std::vector<std::pair<FutureId, Claim>> cancelled;
+    std::vector<std::pair<SessionId, std::uint64_t>> moved;  ///< with the attachment that they had here
+    bool more = false;
+  };
+  std::shared_ptr<const Drained> drained;  ///< of a Drain
 };
 
 struct Round {
@@ -209,8 +214,12 @@ class Committer {
   std::optional<std::uint64_t> number_;  ///< of the last round; read from the store by the first
 };
 
-/// One operation list in one transaction, for tests and the simulator: what `Committer` runs inside `transact`.
-RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
+/// One operation list in one transaction: what `Committer` runs for each part of a round.
+RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<const Op> ops, std::uint64_t number,
                         std::uint64_t attempt);
+inline RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
+                               std::uint64_t attempt) {
+  return apply_round(transaction, round.epoch, round.ops, number, attempt);
+}
 
 }  // namespace morrow::control

@@ -3,19 +3,6 @@
 namespace morrow::control {
 namespace {
 
-OpResult submit_ended(Transition& t, const op::Submit& op, Entry& entry) {
-  // It ran ahead of the commit: one record, and nothing else of its own.
-  const OutcomePtr kept = bounded(op.outcome);
-  const Outcome& outcome = *kept;
-  Status status = Status::kFailed;
-  if (outcome.ok()) status = Status::kRealized;
-  if (outcome.failure == FailureKind::kCancelled) status = Status::kCancelled;
-  entry.state.set_status(static_cast<std::uint32_t>(status));
-  put_outcome(outcome, *entry.state.mutable_outcome());
-  t.save(op.id, entry);
-  return finished(kept);
-}
-
 OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& failure) {
   entry.state.set_status(static_cast<std::uint32_t>(Status::kFailed));
   put_outcome(failure, *entry.state.mutable_outcome());
@@ -51,6 +38,11 @@ std::optional<std::string> shape_of(const Spec& spec) {
 OpResult apply(Transition& t, const op::Submit& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
   if (!t.enter_scope(op.origin, op.id.scope)) return verdict(Verdict::kAbsent);
+  if (op.how == op::Submit::How::kEnded) {
+    // It ran ahead of the commit: one record, and nothing else of its own.
+    const OutcomePtr kept = bounded(op.outcome);
+    if (t.create_final(op.id, *kept)) return finished(kept);
+  }
   const Claim claim = op.how == op::Submit::How::kClaim ? op.claim : 0;
   Entry& entry = t.load(op.id);
   if (entry.exists) {
@@ -58,8 +50,6 @@ OpResult apply(Transition& t, const op::Submit& op) {
     return entry.final() ? finished(entry) : verdict(Verdict::kAgain);
   }
   entry.state = record::State();
-  if (op.how == op::Submit::How::kEnded) return submit_ended(t, op, entry);
-
   auto shape = shape_of(*op.spec);
   if (!shape) {
     return submit_failed(t, op.id, entry,

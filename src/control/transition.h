@@ -83,6 +83,8 @@ class Transition {
   Entry& load(FutureId id);
   Around around(FutureId id);
   void save(FutureId id, Entry& entry);
+  /// Writes a future that is final from its birth, without an entry for it. False: there is one already.
+  bool create_final(FutureId id, const Outcome& outcome);
   /// Removes a final future that nobody needs: its state, specification, and the scope it adopted when that is empty.
   void erase(FutureId id, Entry& entry);
   SpecPtr spec(FutureId id, const record::State& state);
@@ -150,6 +152,8 @@ class Transition {
   std::unordered_map<Epoch, bool> alive_;
   std::unordered_set<Epoch> touched_;
   std::vector<FutureId> loose_;
+  record::State final_;  ///< of create_final, used again and again
+  std::string bytes_;
   int reaped_ = 0;
   bool defer_ = false;
 };
@@ -181,6 +185,9 @@ inline OpResult finished(OutcomePtr outcome) {
   return result;
 }
 inline OpResult finished(const Entry& entry) { return finished(read_outcome(entry.state.outcome())); }
+
+/// What a future with this outcome is.
+Status final_status(const Outcome& outcome);
 
 /// The outcome as it can be kept: one that is larger than a record may be becomes a kTooLarge failure.
 OutcomePtr bounded(OutcomePtr outcome);

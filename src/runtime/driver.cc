@@ -138,7 +138,11 @@ void Driver::welcome(Connection connection) {
   }
   acknowledged(applied);
   std::string out;
-  for (const Kept& kept : kept_) out += marked_as_resent(kept.type, kept.frame);
+  std::string_view frames = std::string_view(kept_frames_).substr(kept_begin_);
+  for (const Kept& kept : kept_) {
+    out += marked_as_resent(kept.type, frames.substr(0, kept.bytes));
+    frames.remove_prefix(kept.bytes);
+  }
   out += ask_again();
   uploads_.clear();
   ++upload_round_;
@@ -153,11 +157,11 @@ Client::Asker Driver::asker() {
 }
 
 void Driver::post(Lock&, wire::FrameType type, const google::protobuf::MessageLite& message, bool) {
-  std::string frame;
-  wire::append_frame(frame, type, message);
+  const std::size_t begin = kept_frames_.size();
+  wire::append_frame(kept_frames_, type, message);
+  const auto frame = std::string_view(kept_frames_).substr(begin);
   link_.send(frame);
-  kept_bytes_ += frame.size();
-  kept_.push_back({last_number_, type, std::move(frame)});
+  kept_.push_back({last_number_, type, frame.size()});
   ++activity_;
   if (link_.unsent() >= kWriteBytes) link_.write();
   stir();
@@ -165,7 +169,7 @@ void Driver::post(Lock&, wire::FrameType type, const google::protobuf::MessageLi
 
 void Driver::make_room(Lock& lock) {
   const auto fits = [this](std::size_t part) {
-    return kept_.size() < kMaxKept / 4 * part && kept_bytes_ < kMaxKeptBytes / 4 * part;
+    return kept_.size() < kMaxKept / 4 * part && kept_frames_.size() - kept_begin_ < kMaxKeptBytes / 4 * part;
   };
   if (fits(4)) return;
   link_.write();
@@ -182,8 +186,13 @@ void Driver::make_room(Lock& lock) {
 
 void Driver::acknowledged(std::uint64_t number) {
   while (!kept_.empty() && kept_.front().number <= number) {
-    kept_bytes_ -= kept_.front().frame.size();
+    kept_begin_ += kept_.front().bytes;
     kept_.pop_front();
+  }
+  // Moved to the front only when that frees more than it moves.
+  if (kept_begin_ > kept_frames_.size() / 2) {
+    kept_frames_.erase(0, kept_begin_);
+    kept_begin_ = 0;
   }
   acknowledge(number);
   for (Waiting* waiting : wants_room_) waiting->changed.notify_one();

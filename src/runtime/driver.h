@@ -32,7 +32,7 @@ class Driver : public Client {
   struct Kept {
     std::uint64_t number;
     wire::FrameType type;
-    std::string frame;
+    std::size_t bytes;
   };
   enum class Mode { kAwake, kSleeps, kReads };
 
@@ -49,6 +49,7 @@ class Driver : public Client {
   void on_lost(const std::string& why) override;
   void on_reader_left() override;
   void on_stuck() override;
+  bool expects_soon() const override { return true; }
 
   std::optional<Connection> greet_first(const SessionOptions& options);
   void welcome(Connection connection);
@@ -71,7 +72,8 @@ class Driver : public Client {
 
   std::uint64_t sequence_ = 0;
   std::deque<Kept> kept_;
-  std::size_t kept_bytes_ = 0;
+  std::string kept_frames_;  // of kept_, from kept_begin_ on
+  std::size_t kept_begin_ = 0;
   std::vector<Waiting*> wants_room_;
   std::vector<detail::FutureId> observed_;
   std::string fatal_;

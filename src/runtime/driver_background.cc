@@ -10,8 +10,10 @@ namespace morrow::runtime {
 
 namespace {
 
-// What was submitted and not asked for goes out after so long at the most.
+// What was submitted and not asked for goes out after so long at the most: the shorter one where something waits
+// already.
 constexpr std::chrono::microseconds kTick{200};
+constexpr std::chrono::microseconds kLongTick{1'000};
 // The program is busy with us: the foreground reads and writes.
 constexpr std::chrono::milliseconds kQuietAfter{2};
 constexpr std::chrono::milliseconds kTryAgain{50};
@@ -58,7 +60,7 @@ void Driver::rest(Lock& lock) {
     quiet_since_ = now;
   }
   if (now - quiet_since_ < kQuietAfter) {
-    background_.changed.wait_for(lock, kTick);
+    background_.changed.wait_for(lock, link_.unsent() != 0 ? kTick : kLongTick);
     link_.write();
   } else if (link_.has_foreground_reader()) {
     mode_ = Mode::kSleeps;

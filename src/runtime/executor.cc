@@ -1,6 +1,6 @@
 #include "runtime/executor.h"
 
-#include <sys/ioctl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,11 +18,8 @@ constexpr std::size_t kSpareTasks = 64;
 constexpr std::size_t kSpareBytes = 64 << 10;  // a task that was larger is not kept
 constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
-
-bool pipe_has_bytes(int fd) {
-  int bytes = 0;
-  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
+constexpr std::uint32_t kHeldResults = 128;
+constexpr std::chrono::microseconds kHeldFor{200};
 
 // Runs when a function leaves by a forced unwind (pthread_exit): its thread would be gone, and nobody to go on.
 struct EndsProcess {
@@ -40,7 +37,8 @@ Executor::Executor(ExecutorSetup setup)
     : Client(std::move(setup.program_key)),
       output_(std::move(setup.output)),
       errors_(std::move(setup.errors)),
-      words_(setup.claim_words.get()) {
+      words_(setup.claim_words.get()),
+      held_(words_) {
   const Lock lock(link_.mutex());
   link_.attach(std::move(setup.stream), {}, {});
 }
@@ -50,6 +48,7 @@ void Executor::run() {
   for (;;) {
     Waiting waiting;
     idle_ = &waiting;
+    if (queue_.empty() && guests_.empty()) send_held();
     link_.wait(
         lock, waiting, [this] { return !queue_.empty() || !guests_.empty(); }, std::nullopt);
     idle_ = nullptr;
@@ -68,6 +67,7 @@ Executor::TaskPtr Executor::next(std::deque<TaskPtr>& queue) {
 void Executor::run_guest(Lock& lock) { run_task(lock, next(guests_), true); }
 
 void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
+  if (!task->brief()) send_held();
   if (words_.take(task->slot(), task->generation())) {
     const auto running = std::make_shared<Running>();
     running->claim = task->claim();
@@ -115,6 +115,16 @@ void Executor::report(Lock& lock, const wire::Task& task, TaskResult result, Run
   done_.set_may_hold_futures(result.may_hold_futures);
   const bool has_output = has_unread_output();
   done_.set_has_output(has_output);
+  if (!has_output && may_hold()) {
+    frame_.clear();
+    wire::append_frame(frame_, wire::TASK_DONE, done_);
+    if (held_.empty()) held_since_ = Clock::now();
+    if (held_.hold(frame_)) {
+      ++held_count_;
+      return;
+    }
+  }
+  send_held();
   link_.send(wire::TASK_DONE, done_);
   write_all(lock);
   if (!has_output) return;
@@ -126,7 +136,24 @@ void Executor::report(Lock& lock, const wire::Task& task, TaskResult result, Run
   running.waits_drained = nullptr;
 }
 
-bool Executor::has_unread_output() const { return pipe_has_bytes(output_.get()) || pipe_has_bytes(errors_.get()); }
+// A task that is there already, and brief, is not worth a send before it.
+bool Executor::may_hold() const {
+  return running_.size() == 1 && guests_.empty() && !queue_.empty() && queue_.front()->brief() &&
+         held_count_ < kHeldResults && (held_.empty() || Clock::now() - held_since_ < kHeldFor);
+}
+
+void Executor::send_held() {
+  if (held_.empty()) return;
+  link_.send(held_.frames());
+  link_.write();
+  held_.clear();
+  held_count_ = 0;
+}
+
+bool Executor::has_unread_output() const {
+  pollfd pipes[2] = {{output_.get(), POLLIN, 0}, {errors_.get(), POLLIN, 0}};
+  return poll(pipes, 2, 0) > 0 && ((pipes[0].revents | pipes[1].revents) & POLLIN) != 0;
+}
 
 // There is no thread that would write the rest later.
 void Executor::write_all(Lock& lock) {
@@ -148,6 +175,7 @@ Client::Asker Executor::asker() {
   Running* const running = current();
   if (running == nullptr)
     throw SessionError("no task runs in this process, so there is nothing that futures could belong to");
+  send_held();  // what this task says must not come before the ends of those before it
   if (!scopes().empty()) return {running->claim, scopes().back().id, &scopes().back().sequence};
   return {running->claim, running->claim, &running->sequence};
 }

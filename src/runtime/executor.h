@@ -10,6 +10,7 @@
 #include "runtime/scopes.h"
 #include "runtime/task_runner.h"
 #include "wire/claim_words.h"
+#include "wire/held_results.h"
 
 namespace morrow::runtime {
 
@@ -50,6 +51,7 @@ class Executor : public Client {
   void after_wait() override;
   void on_frame(wire::FrameType type, std::string_view payload) override;
   void on_lost(const std::string& why) override;
+  bool expects_soon() const override { return idle_ != nullptr; }
   bool has_guest() const override { return !guests_.empty(); }
   void run_guest(Lock& lock) override;
 
@@ -57,6 +59,8 @@ class Executor : public Client {
   TaskPtr next(std::deque<TaskPtr>& queue);
   void run_task(Lock& lock, TaskPtr task, bool nested);
   void report(Lock& lock, const wire::Task& task, TaskResult result, Running& running);
+  bool may_hold() const;
+  void send_held();
   void write_all(Lock& lock);
   bool has_unread_output() const;
 
@@ -65,6 +69,10 @@ class Executor : public Client {
   wire::Fd output_;
   wire::Fd errors_;
   wire::ClaimWords words_;
+  wire::HeldResults held_;
+  std::uint32_t held_count_ = 0;
+  Clock::time_point held_since_ = {};
+  std::string frame_;
   std::deque<TaskPtr> queue_;
   std::deque<TaskPtr> guests_;  // to be run on top of a task that waits
   std::vector<TaskPtr> spare_;

@@ -161,8 +161,12 @@ void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
     limit.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
   }
   polling_ = true;
+  const bool soon = !me.background && handler_.expects_soon();
   lock.unlock();
-  const int count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
+  int count = 0;
+  const timespec no_time{};
+  if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
+    count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
   lock.lock();
   if (count > 0 && polled[1].revents != 0) clear_event(wake);
   if (reader_ != &me) return;

@@ -12,6 +12,7 @@
 
 #include "wire/frame.h"
 #include "wire/socket.h"
+#include "wire/spin.h"
 
 namespace morrow::runtime {
 
@@ -47,6 +48,8 @@ class Link {
     virtual void on_reader_left() {}
     /// What was to be written did not go out whole, or the connection is broken for writing.
     virtual void on_stuck() {}
+    /// Whether what comes next is likely to come at once.
+    virtual bool expects_soon() const { return false; }
   };
 
   explicit Link(Handler& handler);
@@ -93,6 +96,7 @@ class Link {
   std::size_t sent_ = 0;
   wire::Fd wake_;             // makes the reader look at what is to be written
   wire::Fd background_wake_;  // takes the background thread away from the socket
+  wire::Spin spin_;           // of the thread that reads
   Waiting* reader_ = nullptr;
   bool polls_output_ = false;
   bool polling_ = false;

@@ -44,7 +44,7 @@ void fill_requirements(wire::Requirements& out, const Options& options) {
   }
 }
 
-std::string base_name(const char* path) {
+std::string_view base_name(const char* path) {
   const char* slash = std::strrchr(path, '/');
   return slash == nullptr ? path : slash + 1;
 }
@@ -81,7 +81,11 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     message.set_timeout_ns(static_cast<std::uint64_t>(timeout.count()));
   }
   if (options.name.size() > kMaxTaskNameBytes) refuse("name", "must have at most 256 bytes");
-  message.set_name(options.name.empty() ? std::string(call.function_name).substr(0, kMaxTaskNameBytes) : options.name);
+  if (options.name.empty()) {
+    message.set_name(call.function_name, std::min(std::strlen(call.function_name), kMaxTaskNameBytes));
+  } else {
+    message.set_name(options.name);
+  }
   for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
 
   thread_local wire::Payload payload;
@@ -103,7 +107,10 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   }
   payload.set_arguments(call.arguments.data(), call.arguments.size());
   payload.set_function_name(call.function_name);
-  payload.set_where(base_name(where.file_name()) + ":" + std::to_string(where.line()));
+  std::string& place = *payload.mutable_where();
+  place = base_name(where.file_name());
+  place += ':';
+  place += std::to_string(where.line());
   payload.SerializeToString(message.mutable_payload());
   message.set_function_key(function_key(program_key, code));
 }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <new>
 #include <utility>
 #include <vector>
@@ -42,6 +43,35 @@ class Inputs {
  private:
   std::byte* memory_;
   std::byte* at_;
+};
+
+// A message whose memory is used again. Several at once: tasks run on top of each other.
+class SparePayload {
+ public:
+  SparePayload() {
+    if (spare().empty()) {
+      payload_ = std::make_unique<wire::Payload>();
+    } else {
+      payload_ = std::move(spare().back());
+      spare().pop_back();
+    }
+  }
+  ~SparePayload() {
+    const bool large = payload_->closure().capacity() + payload_->arguments().capacity() > kSpareBytes;
+    if (!large && spare().size() < kSpare) spare().push_back(std::move(payload_));
+  }
+  SparePayload(const SparePayload&) = delete;
+  SparePayload& operator=(const SparePayload&) = delete;
+  wire::Payload& operator*() const { return *payload_; }
+
+ private:
+  static constexpr std::size_t kSpare = 16;
+  static constexpr std::size_t kSpareBytes = 64 << 10;
+  static std::vector<std::unique_ptr<wire::Payload>>& spare() {
+    thread_local std::vector<std::unique_ptr<wire::Payload>> all;
+    return all;
+  }
+  std::unique_ptr<wire::Payload> payload_;
 };
 
 struct CallData {
@@ -116,7 +146,8 @@ StackBounds find_stack() {
 }  // namespace
 
 TaskResult run_function(const wire::Task& task) {
-  wire::Payload payload;
+  const SparePayload spare;
+  wire::Payload& payload = *spare;
   if (!payload.ParseFromString(task.payload())) {
     return failed(detail::FailureKind::kProgram, "the task's call was damaged on its way", task, nullptr);
   }

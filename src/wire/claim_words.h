@@ -10,12 +10,13 @@ namespace morrow::wire {
 /// who may have the task in it. {generation, state} change together in one 64-bit word, so a slot that was used again
 /// cannot be claimed by mistake. Either side may hold rubbish from the other (user code can write there): treat a word
 /// only by compare-and-swap against what was expected. Thread-safe. The same file has room for the crash record of the
-/// executor, at kCrashOffset.
+/// executor, at kCrashOffset, and for its held results, at kResultsOffset.
 class ClaimWords {
  public:
-  static constexpr std::size_t kSlots = 256;
-  static constexpr std::size_t kCrashOffset = 4096;
-  static constexpr std::size_t kFileBytes = 16384;
+  static constexpr std::size_t kSlots = 1024;
+  static constexpr std::size_t kCrashOffset = 8192;
+  static constexpr std::size_t kResultsOffset = 16384;
+  static constexpr std::size_t kFileBytes = 65536;
 
   enum class State : std::uint32_t { kFree = 0, kReady = 1, kTaken = 2, kRevoked = 3 };
 
@@ -37,6 +38,8 @@ class ClaimWords {
   bool revoke(std::uint32_t slot, std::uint32_t generation);
   /// Whether the executor took it.
   bool taken(std::uint32_t slot, std::uint32_t generation) const;
+
+  std::byte* memory() const { return reinterpret_cast<std::byte*>(words_); }
 
  private:
   bool change(std::uint32_t slot, std::uint32_t generation, State from, State to);

@@ -43,6 +43,6 @@ struct CrashRecord {
   }
 };
 
-static_assert(sizeof(CrashRecord) <= ClaimWords::kFileBytes - ClaimWords::kCrashOffset);
+static_assert(sizeof(CrashRecord) <= ClaimWords::kResultsOffset - ClaimWords::kCrashOffset);
 
 }  // namespace morrow::wire

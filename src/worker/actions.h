@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,6 +30,9 @@ struct Knobs {
   std::uint32_t above_cap = 16;        ///< processes more, for what timed waits and wait(n) need
   Time hand_ahead = 10'000'000;        ///< work that an executor is given ahead
   Time linger = 50'000'000;            ///< how long a submit may wait for company, or for its own end
+  Time collect_after = 1'000'000;      ///< results behind which a task runs so long are not waited for
+  Time brief = 100'000;                ///< a task is expected to end at once
+  Time wait_for_brief = 1'000'000;     ///< how long an end waits for those of brief tasks that were submitted before
   Time resume_after = 3'000'000;       ///< a task whose value is there runs after so long, resources or not
   Time keep_for_resuming = 1'000'000;  ///< a slot is kept so long for a task whose value is being committed
   Time heartbeat = 500'000'000;
@@ -57,7 +61,13 @@ struct Dispatch {
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
   bool nested = false;
+  bool brief = false;  ///< expected to end at once
   control::Runnable task;
+};
+
+/// Take the results that this executor may hold: what it runs takes longer than was expected.
+struct CollectResults {
+  ExecutorId executor = 0;
 };
 
 /// Take a task back if the executor did not start it; answer at once by `Brain::revoked`.
@@ -120,7 +130,7 @@ struct Notice {
 
 /// Commit; answer by `Brain::round_done`. One at a time.
 struct CommitRound {
-  control::Round round;
+  std::shared_ptr<const control::Round> round;
 };
 
 /// Claim from the index; answer by `Brain::claim_done`. One at a time.
@@ -153,9 +163,9 @@ struct Fenced {};
 }  // namespace action
 
 using Action =
-    std::variant<action::StartExecutor, action::Dispatch, action::Revoke, action::KillExecutor, action::RetireProgram,
-                 action::Ready, action::Ack, action::Welcome, action::Refuse, action::SessionEnded, action::Notice,
-                 action::CommitRound, action::ClaimWork, action::FindReadyDependencies, action::SetIdle,
-                 action::WakeIdle, action::EndScopes, action::Fenced>;
+    std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke, action::KillExecutor,
+                 action::RetireProgram, action::Ready, action::Ack, action::Welcome, action::Refuse,
+                 action::SessionEnded, action::Notice, action::CommitRound, action::ClaimWork,
+                 action::FindReadyDependencies, action::SetIdle, action::WakeIdle, action::EndScopes, action::Fenced>;
 
 }  // namespace morrow::worker

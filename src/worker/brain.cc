@@ -41,15 +41,24 @@ void Brain::Impl::deadlines(Time now) {
   }
   for (const ExecutorId id : std::vector<ExecutorId>(ahead_.begin(), ahead_.end())) {
     Executor& executor = executors_.at(id);
-    if (executor.frames.empty() || now - executor.frames.front().running_since < setup_.knobs.hand_ahead) continue;
-    revoke_queued(now, executor);
+    if (executor.frames.empty()) continue;
+    const Frame& running = executor.frames.front();
+    const Time ran = now - running.running_since;
+    // What it has done meanwhile may not have been read yet: look before what waits behind it is taken back.
+    if (executor.collected != running.task->run.claim) {
+      if (ran < setup_.knobs.collect_after) continue;
+      executor.collected = running.task->run.claim;
+      act(action::CollectResults{id});
+    } else if (ran >= setup_.knobs.hand_ahead) {
+      revoke_queued(now, executor);
+    }
   }
   if (now - last_round_ >= setup_.knobs.heartbeat && !round_in_flight_ && !gather_.has_due()) {
     control::WorkerInfo info = setup_.info;
     info.used = ledger_.used();
     info.executors = static_cast<std::uint32_t>(executors_.size());
     info.draining = stopping_;
-    push(now, control::op::Publish{std::move(info)}, nullptr, true);
+    push(now, control::op::Publish{std::make_shared<const control::WorkerInfo>(std::move(info))}, nullptr, true);
   }
   if (setup_.knobs.poll != 0 && now >= next_poll_) {
     const bool first = next_poll_ == 0;
@@ -69,6 +78,7 @@ void Brain::Impl::step(Time now) {
   deadlines(now);
   schedule(now);
   if (others_idle_ && backlog_ > 0 && !gather_.empty()) gather_.make_all_due();
+  wait_for_earlier(now);
   build_round(now);
   const bool idle = !stopping_ && backlog_ == 0 && !index_maybe_ && ledger_.free().cpu_milli > 0;
   if (!idle) {
@@ -89,15 +99,30 @@ Time Brain::Impl::next_deadline() const {
   Time next = last_round_ + setup_.knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
   if (const auto oldest = gather_.oldest(); oldest && !round_in_flight_) sooner(*oldest + setup_.knobs.linger);
+  if (gather_.blocker() != nullptr && !round_in_flight_) sooner(gather_.blocked_since() + setup_.knobs.wait_for_brief);
   if (!timeouts_.empty()) sooner(timeouts_.begin()->first);
   for (const auto& [state, since] : resume_) sooner(std::max(since + setup_.knobs.resume_after, now_ + 1'000'000));
-  for (const ExecutorId id : ahead_)
-    sooner(std::max(executors_.at(id).frames.front().running_since + setup_.knobs.hand_ahead, now_ + 1'000'000));
+  for (const ExecutorId id : ahead_) {
+    const Executor& executor = executors_.at(id);
+    const Frame& running = executor.frames.front();
+    const bool collected = executor.collected == running.task->run.claim;
+    const Time after = collected ? setup_.knobs.hand_ahead : setup_.knobs.collect_after;
+    sooner(std::max(running.running_since + after, now_ + (collected ? 1'000'000 : 0)));
+  }
   if (next_poll_ != 0) sooner(next_poll_);
   for (const auto& [id, since] : resuming_) sooner(std::max(since + setup_.knobs.keep_for_resuming, now_ + 1'000'000));
   if (idle_since_ != 0 && !is_idle_ && workers_.size() > 1) sooner(idle_since_ + setup_.knobs.idle_after);
   if (at_cap()) sooner(std::max(next_cap_look_, now_ + 1'000'000));
   return next;
+}
+
+bool Brain::Impl::expects_soon() const {
+  if (round_in_flight_) return true;
+  return std::any_of(executors_.begin(), executors_.end(), [this](const auto& entry) {
+    const std::vector<Frame>& frames = entry.second.frames;
+    return frames.size() == 1 && !frames.front().is_lent && is_brief(*frames.front().task->run.spec) &&
+           now_ - frames.front().running_since < setup_.knobs.collect_after;
+  });
 }
 
 void Brain::Impl::stop(Time now) {
@@ -164,6 +189,7 @@ Brain::~Brain() = default;
 void Brain::step(Time now) { impl_->step(now); }
 std::vector<Action> Brain::take_actions() { return std::exchange(impl_->actions_, {}); }
 Time Brain::next_deadline() const { return impl_->next_deadline(); }
+bool Brain::expects_soon() const { return impl_->expects_soon(); }
 void Brain::stop(Time now) { impl_->stop(now); }
 bool Brain::drained() const { return impl_->drained(); }
 

@@ -106,6 +106,8 @@ class Brain {
   std::vector<Action> take_actions();
   /// When `step` must be called again with no event; 0: never.
   Time next_deadline() const;
+  /// Whether something is likely to happen at once: a brief task runs, or a commit is on its way.
+  bool expects_soon() const;
 
   // ---- to look at ----
   control::Resources used() const;

@@ -15,6 +15,7 @@ void Brain::Impl::await(Time now, const Waiter& who, AwaitRequest request) {
   if (request.need == 0 || request.need > count) request.need = count;
   state->missing = request.need;
   state->answered.assign(count, false);
+  state->unanswered = count;
   state->request = std::move(request);
   awaits_[{who, state->request.token}] = state;
 
@@ -101,8 +102,7 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
   ready.pending = pending;
   ready.with_value = state->request.values || (outcome && !outcome->ok());
   ready.outcome = outcome;
-  const bool all = std::all_of(state->answered.begin(), state->answered.end(), [](bool answered) { return answered; });
-  if (all) awaits_.erase({state->who, state->request.token});
+  if (--state->unanswered == 0) awaits_.erase({state->who, state->request.token});
 
   Executor* executor = nullptr;
   Frame* frame = state->lends ? frame_of(state->who, state->request.claim, &executor) : nullptr;

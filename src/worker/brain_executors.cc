@@ -67,6 +67,7 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
     frame.running_since = now;
     frame.task = executor.queued.front();
     executor.queued.pop_front();
+    executor.queued_time -= frame.task->counted;
     if (executor.queued.empty()) ahead_.erase(id);
     note_start(now, executor, frame.task);
   } else {
@@ -89,6 +90,7 @@ void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t gener
   task->begun = !taken_back;
   if (!taken_back) return;
   executor.queued.erase(queued);
+  executor.queued_time -= task->counted;
   if (executor.queued.empty()) ahead_.erase(id);
   claims_.erase(task->run.claim);
   if (task->place == Place::kHanded) enter_backlog(now_, task, true);

@@ -12,6 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include "worker/brain.h"
 #include "worker/gather.h"
 #include "worker/ledger.h"
@@ -57,6 +60,7 @@ struct AwaitState {
   Waiter who;
   Brain::AwaitRequest request;
   std::vector<bool> answered;
+  std::uint32_t unanswered = 0;
   std::uint32_t missing = 0;             ///< answers until it is satisfied
   std::vector<action::Ready> held_back;  ///< the last answers: given when the task has its slot again
   bool lends = false;
@@ -82,6 +86,8 @@ struct Executor {
   std::vector<unsigned> held_devices;  ///< taken for the task that runs now
   std::vector<Frame> frames;           ///< empty: idle
   std::deque<TaskPtr> queued;          ///< handed ahead, after frames[0]
+  Time queued_time = 0;                ///< estimated sum of them
+  control::Claim collected = 0;        ///< the task at whose expense its results were collected
   std::uint32_t generation = 0;
   Time idle_since = 0;
   bool killed = false;
@@ -98,7 +104,7 @@ struct SessionState {
 
 /// Who waits for a future, here.
 struct Awaited {
-  std::vector<std::pair<AwaitPtr, std::uint32_t>> waiters;
+  boost::container::small_vector<std::pair<AwaitPtr, std::uint32_t>, 1> waiters;
   bool asked = false;       ///< an op::Await is on the way
   bool registered = false;  ///< the store knows that this worker waits
 };
@@ -111,6 +117,7 @@ class Brain::Impl {
   void step(Time now);
   void deadlines(Time now);
   Time next_deadline() const;
+  bool expects_soon() const;
   std::uint64_t draw();
   template <class A>
   void act(A action) {
@@ -140,13 +147,15 @@ class Brain::Impl {
   void build_round(Time now);
   bool prepare(Item& item);
   void round_done(Time now, control::RoundResult result);
-  void submit_done(Time now, const Item& item, const control::OpResult& result);
-  void end_done(Time now, const Item& item, const control::OpResult& result);
+  void submit_done(Time now, const Item& item, const control::op::Submit& change, const control::OpResult& result);
+  void end_done(Time now, const Item& item, const control::Op& change, const control::OpResult& result);
   void await_done(Time now, const control::op::Await& op, const control::OpResult& result);
   void check_done(Time now, const control::op::Check& op, const control::OpResult& result);
   void drain_done(Time now, const control::OpResult& result);
   void claim_done(Time now, control::ClaimResult result);
   void want_claim(Time now);
+  void wait_for_earlier(Time now);
+  bool is_brief(const control::Spec& spec) const;
   void check(Time now, control::FutureId id);
   TaskPtr hold(Time now, control::Runnable runnable);
   void finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
@@ -172,6 +181,7 @@ class Brain::Impl {
 
   // brain_schedule.cc: what runs where
   void schedule(Time now);
+  Lane& lane_of(const control::Spec& spec);
   void enter_backlog(Time now, const TaskPtr& task, bool front);
   bool try_start(Time now, const TaskPtr& task);
   bool try_nested(Time now, const TaskPtr& task);
@@ -180,6 +190,7 @@ class Brain::Impl {
   bool evict_idle(Time now);
   void dispatch(Time now, Executor& executor, const TaskPtr& task, bool nested);
   void hand_ahead(Time now);
+  bool hand_one(Time now, Executor* executor, Lane& lane, Time& ahead);
   Time estimate(const control::Spec& spec) const;
   void learn(const control::Spec& spec, Time ran);
   bool room_for(const control::Spec& spec) const;
@@ -218,15 +229,20 @@ class Brain::Impl {
   std::unordered_map<control::SessionId, SessionState> sessions_;
   std::unordered_map<ClientId, control::SessionId> clients_;
 
-  std::unordered_map<control::FutureId, TaskPtr> tasks_;
-  std::unordered_map<control::Claim, TaskPtr> claims_;  ///< of tasks handed to executors
+  // Flat tables on the path of every future: nothing may keep a reference into them across an insertion.
+  template <class Key, class Value>
+  using FlatMap = boost::unordered_flat_map<Key, Value, std::hash<Key>>;
+  FlatMap<control::FutureId, TaskPtr> tasks_;
+  FlatMap<control::Claim, TaskPtr> claims_;  ///< of tasks handed to executors
   Gather gather_;
-  std::vector<Item> in_flight_;
+  std::vector<Item> in_flight_;                  ///< their operations stand in `round_`
+  std::shared_ptr<const control::Round> round_;  ///< on its way to the store
   bool round_in_flight_ = false;
   Time last_round_ = 0;
   std::unordered_set<control::FutureId> checking_;
 
   std::map<std::pair<std::string, std::string>, Lane> lanes_;
+  Lane* last_lane_ = nullptr;   ///< where the last task went: the next one mostly goes there too
   std::deque<TaskPtr> wanted_;  ///< the latest first
   std::size_t backlog_ = 0;
   Time backlog_time_ = 0;  ///< estimated sum of the backlog
@@ -244,7 +260,7 @@ class Brain::Impl {
   Time next_reap_ = 0;
 
   std::map<std::pair<Waiter, std::uint64_t>, AwaitPtr> awaits_;
-  std::unordered_map<control::FutureId, Awaited> awaited_;
+  FlatMap<control::FutureId, Awaited> awaited_;
   std::deque<std::pair<AwaitPtr, Time>> resume_;
   std::unordered_map<control::FutureId, Time>
       resuming_;                       ///< ended and not yet committed, with a task that stands still for it
@@ -253,7 +269,7 @@ class Brain::Impl {
       dependents_of_wait_;  ///< found as needed by what an executor awaits, at the cap
   Time next_cap_look_ = 0;
 
-  std::unordered_map<control::FutureId, control::OutcomePtr> recent_;
+  FlatMap<control::FutureId, control::OutcomePtr> recent_;
   std::deque<std::pair<control::FutureId, std::size_t>> recent_order_;
   std::size_t recent_bytes_ = 0;
 

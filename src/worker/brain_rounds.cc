@@ -32,7 +32,22 @@ Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, b
   item.who = who;
   item.number = number;
   item.arrived = now;
+  item.settled = due || item.task == nullptr || item.task->committed;
   return gather_.push(std::move(item), due);
+}
+
+bool Brain::Impl::is_brief(const control::Spec& spec) const {
+  const auto known = estimates_.find(spec.function_key);
+  return known != estimates_.end() && !known->second.waits && known->second.ran < setup_.knobs.brief;
+}
+
+/// What has ended waits for brief tasks that were submitted before it and run in other processes, but not for others.
+void Brain::Impl::wait_for_earlier(Time now) {
+  const Item* blocker = gather_.blocker();
+  if (blocker == nullptr) return;
+  const Task& task = *blocker->task;
+  const bool ends_soon = task.place == Place::kHanded && !task.asked && is_brief(*task.run.spec);
+  if (!ends_soon || now - gather_.blocked_since() >= setup_.knobs.wait_for_brief) gather_.unblock();
 }
 
 bool Brain::Impl::retryable(const Task& task, const control::Outcome& outcome) const {
@@ -48,10 +63,10 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   if (stands_still_for(task->run.id)) resuming_[task->run.id] = now;
   const bool again = retryable(*task, *task->outcome);
   if (!task->committed && gather_.holds(task->submit)) {
-    gather_.make_due(task->submit);
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
-    if (!task->asked && !again) return;
+    if (!task->asked && !again) return gather_.make_ended(now, task->submit);
+    gather_.make_due(task->submit);
   }
   op::End end;
   end.id = task->run.id;
@@ -112,32 +127,18 @@ bool Brain::Impl::prepare(Item& item) {
 void Brain::Impl::build_round(Time now) {
   if (round_in_flight_ || fenced_ || !gather_.has_due()) return;
   in_flight_ = gather_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes);
-  control::Round round;
-  round.epoch = setup_.epoch;
-  round.ops.reserve(in_flight_.size());
+  const auto round = std::make_shared<control::Round>();
+  round->epoch = setup_.epoch;
+  round->ops.reserve(in_flight_.size());
   for (Item& item : in_flight_) {
     prepare(item);
-    round.ops.push_back(std::move(item.op));
+    round->ops.push_back(std::move(item.op));
   }
   round_in_flight_ = true;
   last_round_ = now;
   ++counters_.rounds;
-  // The ids are needed when it is done; the operations live in the round, which comes back by its results alone.
-  for (std::size_t i = 0; i < in_flight_.size(); ++i)
-    in_flight_[i].op = std::visit(
-        [](const auto& change) -> control::Op {
-          using O = std::decay_t<decltype(change)>;
-          if constexpr (std::is_same_v<O, op::Submit>) {
-            op::Submit kept;
-            kept.id = change.id;
-            kept.how = change.how;
-            return kept;
-          } else {
-            return change;
-          }
-        },
-        round.ops[i]);
-  act(action::CommitRound{std::move(round)});
+  round_ = round;
+  act(action::CommitRound{round});
 }
 
 void Brain::Impl::round_done(Time now, control::RoundResult result) {
@@ -150,26 +151,34 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
   counters_.records += result.records;
   counters_.commits += result.commits;
   const auto items = std::exchange(in_flight_, {});
+  const auto round = std::exchange(round_, nullptr);
   std::map<Waiter, std::uint64_t> acks;
+  std::uint64_t* ack = nullptr;  // of the client whose item was the last: they come in runs
+  const Waiter* acked = nullptr;
   for (std::size_t i = 0; i < items.size() && i < result.results.size(); ++i) {
     const Item& item = items[i];
+    const control::Op& change = round->ops[i];
     const control::OpResult& got = result.results[i];
-    if (item.number != 0) acks[item.who] = std::max(acks[item.who], item.number);
-    if (std::holds_alternative<op::Submit>(item.op)) {
-      submit_done(now, item, got);
-    } else if (std::holds_alternative<op::End>(item.op) || std::holds_alternative<op::Relinquish>(item.op)) {
-      end_done(now, item, got);
-    } else if (const auto* await_op = std::get_if<op::Await>(&item.op)) {
+    if (item.number != 0) {
+      if (acked == nullptr || *acked != item.who) ack = &acks[item.who];
+      acked = &item.who;
+      *ack = std::max(*ack, item.number);
+    }
+    if (const auto* submit = std::get_if<op::Submit>(&change)) {
+      submit_done(now, item, *submit, got);
+    } else if (std::holds_alternative<op::End>(change) || std::holds_alternative<op::Relinquish>(change)) {
+      end_done(now, item, change, got);
+    } else if (const auto* await_op = std::get_if<op::Await>(&change)) {
       await_done(now, *await_op, got);
-    } else if (const auto* check_op = std::get_if<op::Check>(&item.op)) {
+    } else if (const auto* check_op = std::get_if<op::Check>(&change)) {
       check_done(now, *check_op, got);
-    } else if (std::holds_alternative<op::Drain>(item.op)) {
+    } else if (std::holds_alternative<op::Drain>(change)) {
       drain_done(now, got);
-    } else if (const auto* cancel = std::get_if<op::Cancel>(&item.op)) {
+    } else if (const auto* cancel = std::get_if<op::Cancel>(&change)) {
       const auto task = tasks_.find(cancel->id);
       const bool here = got.outcome && got.outcome->failure == FailureKind::kCancelled && task != tasks_.end();
       if (here) cancel_local(now, cancel->id, task->second->run.claim);
-    } else if (const auto* open = std::get_if<op::OpenSession>(&item.op)) {
+    } else if (const auto* open = std::get_if<op::OpenSession>(&change)) {
       const auto session = sessions_.find(open->session);
       if (session == sessions_.end() || session->second.attachment != open->attachment || session->second.client == 0)
         continue;
@@ -179,7 +188,7 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
         act(action::Refuse{session->second.client,
                            "the session has ended: its driver was away for longer than its grace"});
       }
-    } else if (const auto* end = std::get_if<op::EndSession>(&item.op)) {
+    } else if (const auto* end = std::get_if<op::EndSession>(&change)) {
       const auto session = sessions_.find(end->session);
       if (session == sessions_.end()) continue;
       if (session->second.client != 0) act(action::SessionEnded{session->second.client, end->session});
@@ -217,11 +226,11 @@ void Brain::Impl::resolve_again(Time now, control::FutureId id) {
   push(now, op::Await{id}, nullptr, true);
 }
 
-void Brain::Impl::submit_done(Time now, const Item& item, const control::OpResult& result) {
+void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& change, const control::OpResult& result) {
   const TaskPtr& task = item.task;
   const control::FutureId id = task->run.id;
   resuming_.erase(id);
-  const auto how = std::get<op::Submit>(item.op).how;
+  const auto how = change.how;
   const bool indexed = result.verdict == Verdict::kDone && how == op::Submit::How::kIndex;
   switch (indexed ? Verdict::kReady : result.verdict) {
     case Verdict::kDone:
@@ -262,14 +271,13 @@ void Brain::Impl::submit_done(Time now, const Item& item, const control::OpResul
   }
 }
 
-void Brain::Impl::end_done(Time now, const Item& item, const control::OpResult& result) {
+void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change, const control::OpResult& result) {
   const TaskPtr& task = item.task;
   const control::FutureId id = task->run.id;
   resuming_.erase(id);
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
-      task->run.claim =
-          std::holds_alternative<op::End>(item.op) ? std::get<op::End>(item.op).next_claim : task->run.claim;
+      if (const auto* end = std::get_if<op::End>(&change)) task->run.claim = end->next_claim;
       if (result.runnable.spec)
         task->run = result.runnable;
       else
@@ -361,7 +369,8 @@ void Brain::Impl::check_done(Time now, const op::Check& change, const control::O
 }
 
 void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
-  for (const auto& ended : result.ended) {
+  const control::OpResult::Drained& drained = *result.drained;
+  for (const auto& ended : drained.ended) {
     if (ended.outcome) {
       deliver(now, ended.id, ended.outcome);
     } else {
@@ -370,8 +379,8 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
                            setup_.info.name, 0));
     }
   }
-  for (const auto& [id, claim] : result.cancelled) cancel_local(now, id, claim);
-  for (const auto& [id, attachment] : result.moved) {
+  for (const auto& [id, claim] : drained.cancelled) cancel_local(now, id, claim);
+  for (const auto& [id, attachment] : drained.moved) {
     const auto session = sessions_.find(id);
     if (session == sessions_.end() || session->second.attachment != attachment) continue;
     if (session->second.client != 0)
@@ -379,7 +388,7 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
     clients_.erase(session->second.client);
     sessions_.erase(session);
   }
-  if (result.more && !drain_queued_) {
+  if (drained.more && !drain_queued_) {
     drain_queued_ = true;
     push(now, op::Drain{}, nullptr, true);
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "wire/claim_words.h"
 #include "worker/brain_impl.h"
 
 namespace morrow::worker {
@@ -9,7 +10,8 @@ using Place = Task::Place;
 
 namespace {
 
-constexpr std::size_t kMaxQueued = 200;  // under the 256 claim words of an executor, so that a slot is never met twice
+constexpr std::size_t kHandAtOnce = 16;
+constexpr std::size_t kMaxQueued = wire::ClaimWords::kSlots - 24;  // so that a slot is never met twice
 
 }  // namespace
 
@@ -37,6 +39,18 @@ bool Brain::Impl::room_for(const control::Spec& spec) const {
 
 // ---- the backlog ----
 
+Lane& Brain::Impl::lane_of(const control::Spec& spec) {
+  if (last_lane_ != nullptr && last_lane_->program == spec.program && last_lane_->requirements == spec.requirements)
+    return *last_lane_;
+  Lane& lane = lanes_[{spec.program, spec.requirements.encode()}];
+  if (lane.program.empty()) {
+    lane.program = spec.program;
+    lane.requirements = spec.requirements;
+  }
+  last_lane_ = &lane;
+  return lane;
+}
+
 void Brain::Impl::enter_backlog(Time now, const TaskPtr& task, bool front) {
   (void)now;
   task->place = Place::kBacklog;
@@ -44,12 +58,7 @@ void Brain::Impl::enter_backlog(Time now, const TaskPtr& task, bool front) {
   task->counted = estimate(*task->run.spec);
   backlog_time_ += task->counted;
   if (task->wanted) wanted_.push_front(task);
-  const control::Spec& spec = *task->run.spec;
-  Lane& lane = lanes_[{spec.program, spec.requirements.encode()}];
-  if (lane.program.empty()) {
-    lane.program = spec.program;
-    lane.requirements = spec.requirements;
-  }
+  Lane& lane = lane_of(*task->run.spec);
   if (front) {
     lane.waiting.push_front(task);
   } else {
@@ -124,10 +133,11 @@ void Brain::Impl::dispatch(Time now, Executor& executor, const TaskPtr& task, bo
   task->begun = false;
   task->executor = executor.id;
   task->generation = ++executor.generation;
-  task->slot = task->generation % 256;
+  task->slot = task->generation % wire::ClaimWords::kSlots;
   claims_[task->run.claim] = task;
   if (ahead) {
     executor.queued.push_back(task);
+    executor.queued_time += task->counted;
     ahead_.insert(executor.id);
   } else {
     Frame frame;
@@ -141,7 +151,8 @@ void Brain::Impl::dispatch(Time now, Executor& executor, const TaskPtr& task, bo
     if (nested) ++counters_.nested;
   }
   ++counters_.tasks;
-  act(action::Dispatch{executor.id, task->slot, task->generation, nested, task->run});
+  act(action::Dispatch{executor.id, task->slot, task->generation, nested, !nested && is_brief(*task->run.spec),
+                       task->run});
 }
 
 bool Brain::Impl::try_start(Time now, const TaskPtr& task) {
@@ -246,13 +257,24 @@ void Brain::Impl::schedule(Time now) {
   hand_ahead(now);
   if (at_cap()) at_the_cap(now);
   for (auto lane = lanes_.begin(); lane != lanes_.end();) {
-    lane = lane->second.waiting.empty() ? lanes_.erase(lane) : std::next(lane);
+    if (!lane->second.waiting.empty()) {
+      ++lane;
+      continue;
+    }
+    if (&lane->second == last_lane_) last_lane_ = nullptr;
+    lane = lanes_.erase(lane);
   }
   want_claim(now);
 }
 
 void Brain::Impl::hand_ahead(Time now) {
   if (backlog_ == 0) return;
+  struct Taker {
+    Executor* executor;
+    Lane* lane;
+    Time ahead;
+  };
+  std::vector<Taker> takers;
   for (auto& [id, executor] : executors_) {
     if (executor.frames.size() != 1 || executor.frames.front().is_lent || executor.killed) continue;
     const control::Spec& running = *executor.frames.front().task->run.spec;
@@ -261,21 +283,33 @@ void Brain::Impl::hand_ahead(Time now) {
     if (now - executor.frames.front().running_since > setup_.knobs.hand_ahead) continue;
     const auto found = lanes_.find({running.program, running.requirements.encode()});
     if (found == lanes_.end()) continue;
-    Time ahead = estimate(running);
-    for (const TaskPtr& queued : executor.queued) ahead += estimate(*queued->run.spec);
-    while (executor.queued.size() < kMaxQueued) {
-      const TaskPtr task = head(found->second);
-      // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits
-      // behind it.
-      if (!task || task->wanted) break;
-      const auto known = estimates_.find(task->run.spec->function_key);
-      if (known == estimates_.end() || known->second.waits) break;
-      ahead += estimate(*task->run.spec);
-      if (ahead > setup_.knobs.hand_ahead) break;
-      found->second.waiting.pop_front();
-      dispatch(now, executor, task, false);
+    takers.push_back({&executor, &found->second, estimate(running) + executor.queued_time});
+  }
+  // In turns, some to each: so they end about in the order they were submitted in, which is the order of the commits.
+  for (bool more = true; more;) {
+    more = false;
+    for (Taker& taker : takers) {
+      for (std::size_t i = 0; i < kHandAtOnce; ++i) {
+        if (!hand_one(now, taker.executor, *taker.lane, taker.ahead)) break;
+        more |= i + 1 == kHandAtOnce;
+      }
     }
   }
+}
+
+bool Brain::Impl::hand_one(Time now, Executor* executor, Lane& lane, Time& ahead) {
+  if (executor->queued.size() >= kMaxQueued) return false;
+  const TaskPtr task = head(lane);
+  if (!task || task->wanted) return false;
+  // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits
+  // behind it.
+  const auto known = estimates_.find(task->run.spec->function_key);
+  if (known == estimates_.end() || known->second.waits) return false;
+  if (ahead + known->second.ran > setup_.knobs.hand_ahead) return false;
+  ahead += known->second.ran;
+  lane.waiting.pop_front();
+  dispatch(now, *executor, task, false);
+  return true;
 }
 
 void Brain::Impl::at_the_cap(Time now) {

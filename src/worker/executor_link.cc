@@ -40,6 +40,7 @@ ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorId id, std::vector<unsigne
       devices_(std::move(devices)),
       file_(wire::ClaimWords::create_file()),
       words_(file_.get()),
+      results_(words_),
       stream_(pool.io),
       pidfd_(pool.io),
       timer_(pool.io) {}
@@ -144,12 +145,12 @@ bool ExecutorLink::read_frames(std::size_t& got) {
   if (size == 0) return false;
   got = static_cast<std::size_t>(size);
   reader_.append(std::string_view(pool_.buffer.data(), got));
-  return give_frames();
+  return give_frames(reader_);
 }
 
-bool ExecutorLink::give_frames() {
+bool ExecutorLink::give_frames(wire::FrameReader& reader) {
   try {
-    while (const auto frame = reader_.next()) {
+    while (const auto frame = reader.next()) {
       pool_.events.executor_frame(id_, frame->type, frame->payload);
       if (state_ == State::kGone) return false;
     }
@@ -168,6 +169,20 @@ void ExecutorLink::on_stream_end() {
     const auto self = weak.lock();
     if (!error && self && self->state_ == State::kRunning) self->kill();
   });
+}
+
+void ExecutorLink::collect_results() {
+  const auto self = shared_from_this();
+  const auto held = results_.read();
+  if (!held || state_ == State::kGone || !reason_.empty()) return;
+  // What it sent before it held these comes first. If it sends them too meanwhile, they are known the second time.
+  std::size_t got = 1;
+  for (int i = 0; i < kReadsAtEnd && got > 0 && read_frames(got); ++i) {
+  }
+  if (state_ == State::kGone || !reason_.empty() || !results_.holds(*held)) return;
+  wire::FrameReader reader;
+  reader.append(held->frames);
+  give_frames(reader);
 }
 
 void ExecutorLink::drain_output() {
@@ -236,7 +251,7 @@ void ExecutorLink::read_rest() {
 }
 
 std::string ExecutorLink::crash_record() const {
-  std::string record(wire::ClaimWords::kFileBytes - wire::ClaimWords::kCrashOffset, '\0');
+  std::string record(wire::ClaimWords::kResultsOffset - wire::ClaimWords::kCrashOffset, '\0');
   const ssize_t size = pread(file_.get(), record.data(), record.size(), wire::ClaimWords::kCrashOffset);
   record.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   const bool blank = std::all_of(record.begin(), record.end(), [](char byte) { return byte == '\0'; });

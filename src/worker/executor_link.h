@@ -13,6 +13,7 @@
 
 #include "wire/claim_words.h"
 #include "wire/frame.h"
+#include "wire/held_results.h"
 #include "wire/socket.h"
 #include "worker/executor_context.h"
 #include "worker/process_output.h"
@@ -44,6 +45,8 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void flush();
   wire::ClaimWords& words() { return words_; }
   void drain_output();
+  /// Gives the frames of the results that it has not sent yet.
+  void collect_results();
 
   /// executor_exited follows, sooner or later.
   void kill();
@@ -66,7 +69,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void listen();
   void on_readable();
   bool read_frames(std::size_t& got);
-  bool give_frames();
+  bool give_frames(wire::FrameReader& reader);
   void read_rest();
   void on_stream_end();
   void await_writable();
@@ -81,6 +84,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   bool writing_ = false;
   wire::Fd file_;
   wire::ClaimWords words_;
+  wire::HeldResults results_;
   boost::asio::posix::stream_descriptor stream_;
   std::shared_ptr<OutputPipe> output_;
   std::shared_ptr<OutputPipe> errors_;

@@ -99,6 +99,11 @@ void ExecutorPool::offer(ExecutorId executor, std::uint32_t slot, std::uint32_t 
   if (auto* link = impl_->find(executor)) link->words().offer(slot, generation);
 }
 
+void ExecutorPool::collect_results(ExecutorId executor) {
+  auto* link = impl_->find(executor);
+  if (link != nullptr) link->collect_results();
+}
+
 bool ExecutorPool::revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
   auto* link = impl_->find(executor);
   return link != nullptr && link->words().revoke(slot, generation);

@@ -75,6 +75,10 @@ class ExecutorPool {
   bool revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
   bool taken(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) const;
 
+  /// Takes the results that it holds and has not sent yet: executor_frame is called from inside, for some of them not
+  /// for the first time.
+  void collect_results(ExecutorId executor);
+
   /// Reads its output until nothing is there; executor_output is called from inside.
   void drain_output(ExecutorId executor);
 

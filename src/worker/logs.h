@@ -20,6 +20,7 @@ class LineCutter {
   void cut(std::string_view text, std::vector<std::string>& lines);
   /// What is left of a line without an end; false when there is nothing.
   bool rest(std::string& line);
+  bool empty() const { return partial_.empty(); }
 
  private:
   std::string partial_;

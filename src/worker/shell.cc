@@ -134,7 +134,7 @@ void Shell::turn() {
   clients_.begin_turn();
   if (decide_again_) {
     io_.poll_one();
-  } else {
+  } else if (!brain_.expects_soon() || !spin_.until([this] { return io_.poll_one() != 0; })) {
     io_.run_one();
   }
   // What else is ready, but not what clients go on to send meanwhile: executors wait for the decisions.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 
 #include "control/round.h"
 #include "wire/messages.pb.h"
+#include "wire/spin.h"
 #include "worker/actions.h"
 #include "worker/brain.h"
 #include "worker/clients.h"
@@ -68,7 +70,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     ExecutorId process = 0;  ///< the pool's
     std::string program;
     bool started = false;
-    std::vector<Given> given;  ///< the oldest first
+    std::deque<Given> given;  ///< the oldest first
     LineCutter out;
     LineCutter err;
   };
@@ -110,6 +112,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   // shell_actions.cc
   void carry_out(action::StartExecutor& start);
   void carry_out(action::Dispatch& dispatch);
+  void carry_out(action::CollectResults& collect);
   void carry_out(action::Revoke& revoke);
   void carry_out(action::KillExecutor& kill);
   void carry_out(action::RetireProgram& retire);
@@ -191,6 +194,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   bool round_in_flight_ = false;
   std::uint64_t rounds_ = 0;
   bool decide_again_ = false;
+  wire::Spin spin_;
 
   // Messages that are used again and again, so that their memory is.
   wire::Submit submit_;

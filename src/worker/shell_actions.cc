@@ -33,6 +33,7 @@ void Shell::carry_out(action::Dispatch& dispatch) {
   task_.set_attempt(run.tries + 1);
   task_.set_name(run.spec->name);
   task_.set_nested(dispatch.nested);
+  task_.set_brief(dispatch.brief);
   task_.set_payload(run.spec->payload);
   task_.set_session(run.spec->session);
   task_.clear_dependencies();
@@ -40,6 +41,10 @@ void Shell::carry_out(action::Dispatch& dispatch) {
   // The word first: the executor looks at it as soon as the frame is there.
   pool_.offer(executor->process, dispatch.slot, dispatch.generation);
   pool_.send(executor->process, wire::TASK, task_);
+}
+
+void Shell::carry_out(action::CollectResults& collect) {
+  if (const Executor* executor = by_number(collect.executor)) pool_.collect_results(executor->process);
 }
 
 void Shell::carry_out(action::Revoke& revoke) {
@@ -69,7 +74,6 @@ void Shell::carry_out(action::Ready& ready) {
   ready_.Clear();
   ready_.set_token(ready.token);
   ready_.set_index(ready.index);
-  set_id(ready_.mutable_id(), ready.id);
   ready_.set_pending(ready.pending);
   if (!ready.pending && ready.outcome) {
     const control::Outcome& outcome = *ready.outcome;
@@ -141,20 +145,20 @@ void Shell::carry_out(action::Notice& notice) {
 
 void Shell::carry_out(action::CommitRound& commit) {
   struct Work {
-    control::Round round;
+    std::shared_ptr<const control::Round> round;
     control::RoundResult result;
     std::vector<std::pair<control::SessionId, std::uint64_t>> opened;
   };
   auto work = std::make_shared<Work>();
   work->round = std::move(commit.round);
-  for (const control::Op& op : work->round.ops) {
+  for (const control::Op& op : work->round->ops) {
     if (const auto* open = std::get_if<control::op::OpenSession>(&op))
       work->opened.emplace_back(open->session, open->attachment);
   }
   round_in_flight_ = true;
   ++rounds_;
   store_.post(
-      Lane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(work->round); },
+      Lane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(*work->round); },
       [this, work] {
         round_in_flight_ = false;
         if (work->result.fanouts) maintenance_.fan_out();

@@ -41,6 +41,7 @@ void Shell::executor_ready(ExecutorId process) {
 void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
+  pool_.collect_results(process);
   end_partial_lines(*executor);
   if (!exit.reason.empty()) logs_.warn(exit.reason);
   Brain::Exit told;
@@ -109,7 +110,11 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   done.outcome = std::move(outcome);
   done.may_hold_futures = task_done_.may_hold_futures();
   done.ran_ns = task_done_.ran_ns();
-  executor.given.erase(executor.given.begin() + (task - executor.given.data()));
+  if (task == &executor.given.front()) {
+    executor.given.pop_front();
+  } else {
+    std::erase_if(executor.given, [claim](const Given& one) { return one.claim == claim; });
+  }
   brain_.task_done(now(), executor.number, std::move(done));
 }
 
@@ -131,6 +136,7 @@ void Shell::executor_output(ExecutorId process, bool to_stderr, std::string_view
 }
 
 void Shell::end_partial_lines(Executor& executor) {
+  if (executor.out.empty() && executor.err.empty()) return;
   std::vector<std::string> line(1);
   if (executor.out.rest(line.front())) tell_lines(executor, false, line);
   if (executor.err.rest(line.front())) tell_lines(executor, true, line);

@@ -178,9 +178,9 @@ void Machine::do_action(worker::Action& todo) {
       advance(got.to.executor);
     });
   } else if (auto* commit = std::get_if<action::CommitRound>(&todo)) {
-    rounds.push_back(commit->round);
+    rounds.push_back(*commit->round);
     at(now_ + setup_.commit_takes, [this, round = commit->round] {
-      control::RoundResult result = committer_->run(round);
+      control::RoundResult result = committer_->run(*round);
       records += result.records;
       brain_->round_done(now_, std::move(result));
     });

@@ -37,7 +37,7 @@ TEST_F(FuturesTest, ASubmitClaimedHereIsRunAndItsValueIsFound) {
   EXPECT_EQ(submitted.runnable.spec->payload, "payload");
   EXPECT_EQ(one(2, op::Await{x}).verdict, Verdict::kDone);
   EXPECT_EQ(one(1, end(x, 100, value("v"))).verdict, Verdict::kFinished);
-  const OpResult drained = drain(2);
+  const auto drained = drain(2);
   ASSERT_EQ(drained.ended.size(), 1U);
   EXPECT_EQ(drained.ended[0].id, x);
   EXPECT_EQ(drained.ended[0].outcome->bytes, "v");
@@ -109,7 +109,7 @@ TEST_F(FuturesTest, CancelTellsTheHolderAndWhoWaits) {
   one(1, submit(driver(10), x, 100));
   one(2, op::Await{x});
   EXPECT_EQ(one(2, op::Cancel{Origin{}, x}).outcome->failure, FailureKind::kCancelled);
-  const OpResult at_holder = drain(1);
+  const auto at_holder = drain(1);
   ASSERT_EQ(at_holder.cancelled.size(), 1U);
   EXPECT_EQ(at_holder.cancelled[0], std::make_pair(x, Claim{100}));
   ASSERT_EQ(drain(2).ended.size(), 1U);
@@ -128,7 +128,7 @@ TEST_F(FuturesTest, AReleaseTakesEffectWhenTheLastWhoWaitsWasServed) {
   one(1, op::Release{driver(10), x});
   EXPECT_EQ(one(1, end(x, 100, value("v"))).verdict, Verdict::kFinished);
   EXPECT_EQ(look(1, x), Verdict::kAbsent);
-  const OpResult drained = drain(2);
+  const auto drained = drain(2);
   ASSERT_EQ(drained.ended.size(), 1U);
   EXPECT_EQ(drained.ended[0].outcome->bytes, "v");
 }
@@ -150,10 +150,10 @@ TEST_F(FuturesTest, ADrainTakesExactlyWhatItReadAndSaysWhenThereIsMore) {
   run(1, ops);
   for (std::uint64_t i = 1; i <= 5; ++i) one(2, op::Await{{10, i}});
   for (std::uint64_t i = 1; i <= 5; ++i) one(1, end({10, i}, 100 + i, value("v")));
-  const OpResult first = one(2, op::Drain{3});
+  const auto first = *one(2, op::Drain{3}).drained;
   EXPECT_EQ(first.ended.size(), 3U);
   EXPECT_TRUE(first.more);
-  const OpResult second = one(2, op::Drain{3});
+  const auto second = *one(2, op::Drain{3}).drained;
   EXPECT_EQ(second.ended.size(), 2U);
   EXPECT_FALSE(second.more);
 }
@@ -172,10 +172,10 @@ TEST_F(FuturesTest, APostThatLandsDuringADrainIsNotLost) {
     landed = true;
     Committer(other, 1).run(Round{1, {end(y, 101, value("y"))}});
   };
-  OpResult first = drain(2);
+  const auto first = drain(2);
   database->hooks.step = nullptr;
   ASSERT_TRUE(landed);
-  const OpResult second = drain(2);
+  const auto second = drain(2);
   EXPECT_EQ(first.ended.size() + second.ended.size(), 2U);
 }
 

@@ -28,7 +28,7 @@ TEST_F(ScopesTest, AnEndedScopeLeavesNoKey) {
   EXPECT_EQ(ended.endings, std::vector<ScopeId>{20});
   EXPECT_EQ(one(1, submit(driver(10), {20, 301}, 7)).verdict, Verdict::kAbsent);
   work_off(2);
-  const OpResult told = drain(2);
+  const auto told = drain(2);
   ASSERT_EQ(told.ended.size(), 1U);
   EXPECT_EQ(told.ended[0].outcome->failure, FailureKind::kReleased);
   EXPECT_EQ(drain(1).cancelled.size(), 150U);

@@ -29,7 +29,7 @@ TEST_F(SessionsTest, AMovedDriverGoesOnWhereItWasAndItsOldWorkerIsTold) {
   const OpResult moved = one(2, move);
   EXPECT_EQ(moved.verdict, Verdict::kDone);
   EXPECT_EQ(moved.applied, message.origin.number);
-  const OpResult told = drain(1);
+  const auto told = drain(1);
   ASSERT_EQ(told.moved.size(), 1U);
   EXPECT_EQ(told.moved[0].first, 10U);
   EXPECT_EQ(told.moved[0].second, 1U);

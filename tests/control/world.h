@@ -116,7 +116,7 @@ class ControlTest : public ::testing::Test {
     return results;
   }
 
-  OpResult drain(Epoch epoch) { return one(epoch, op::Drain{}); }
+  OpResult::Drained drain(Epoch epoch) { return *one(epoch, op::Drain{}).drained; }
 
   ClaimResult claim_some(Epoch epoch, std::vector<Claim> claims, std::uint64_t cpu_milli = 2000) {
     ClaimRequest request;

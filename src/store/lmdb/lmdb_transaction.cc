@@ -77,11 +77,13 @@ void LmdbTransaction::clear_range(const Range& range) {
     MDB_val key{};
     MDB_val value{};
     bool any = false;
-    // Deleting moves the cursor: look again from the beginning, where nothing is left.
-    while (seek(range, key, value)) {
+    for (bool found = seek(range, key, value); found; found = to_view(key) < range.end) {
       any = true;
       wrote(to_view(key), 0);
-      const int result = mdb_cursor_del(cursor_, 0);
+      int result = mdb_cursor_del(cursor_, 0);
+      // After a deletion the cursor stands on the next item already, and MDB_NEXT gives that one.
+      if (result == 0) result = mdb_cursor_get(cursor_, &key, &value, MDB_NEXT);
+      if (result == MDB_NOTFOUND) break;
       if (result != 0) throw_lmdb_error(result, "clearing", store_.options_.directory);
     }
     if (any) wrote({}, range.begin.size() + range.end.size());
