@@ -1,6 +1,7 @@
 #include "worker/program_runner.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <system_error>
@@ -143,6 +144,7 @@ void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& 
   const auto link = process.answered(message.executor());
   if (!link) return;
   if (message.error().empty()) {
+    deaths_when_asked_ = 0;
     process.executors[link->id()] = link;
     link->running(static_cast<pid_t>(message.pid()), std::move(pidfd));
   } else if (message.error() == "threads") {  // it got them after its Session line
@@ -193,7 +195,12 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   const bool forked = process.has_forked();
   const bool asked = process.unanswered() > 0;
   take_back(process);
-  if (asked && !forked) {
+  // A kill from outside may come at any time, so it is tried once more; what dies of itself would do so again.
+  const bool again = WIFSIGNALED(status) && !process.stuck() && deaths_when_asked_ == 0;
+  if (asked && !forked && again) {
+    ++deaths_when_asked_;
+  } else if (asked && !forked) {
+    deaths_when_asked_ = 0;
     fail(fmt::format("{} when it was asked for an executor",
                      process.stuck() ? "did not answer" : describe_exit(status)));
   }

@@ -63,6 +63,7 @@ class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_
   std::shared_ptr<ProgramProcess> server_;  ///< forks
   Processes spare_;                         ///< at their Session line, to become executors
   Processes in_place_;                      ///< executors, or fork servers that must not fork any more
+  int deaths_when_asked_ = 0;               ///< of first processes in a row, before any had forked
   std::string failure_;
   std::chrono::steady_clock::time_point failed_at_;
 };

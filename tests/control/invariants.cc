@@ -186,7 +186,8 @@ void Invariants::check_futures(const View& view) {
       expect(there > 0 || status == Status::kBuilding, "Future " + name + " is not final and has no specification.");
     }
     if (is_final(state) || status == Status::kBuilding || there == 0) continue;
-    for (const Id& dependency : decode_spec(view.specs.at(id))->dependencies) {
+    const auto spec = decode_spec(view.specs.at(id));
+    for (const Id& dependency : spec->dependencies) {
       expect(!view.states.contains(dependency) || view.edges.contains({dependency, id}),
              "Future " + name + " does not pin its dependency " + text(dependency) + ".");
     }

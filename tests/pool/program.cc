@@ -219,6 +219,9 @@ class ForkServer {
     wire::Forked forked;
     forked.set_executor(message.executor());
     if (how_ == "dies at fork") _exit(9);
+    if (how_ == "killed at fork") raise(SIGKILL);
+    if (how_ == "killed at first fork" && open(environment_of("MARKER").c_str(), O_CREAT | O_EXCL, 0600) >= 0)
+      raise(SIGKILL);
     if (how_ == "deaf") return;
     if (how_ == "late threads" && !message.in_place()) {
       forked.set_error("threads");

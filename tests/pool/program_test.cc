@@ -140,6 +140,25 @@ TEST_F(ProgramTest, WhoseForkServerDiesWhenAskedFailsInsteadOfTryingForEver) {
   EXPECT_TRUE(contains(failure_of("dies at fork"), "exited with status 9 when it was asked for an executor"));
 }
 
+TEST_F(ProgramTest, WhoseForkServerIsKilledWhenFirstAskedIsStartedOnceMore) {
+  const auto marker = folder_ / "marker";
+  const std::string program = add_program(POOL_PROGRAM, "killed at first fork", [&](wire::Program& change) {
+    change.add_environment("MARKER=" + marker.string());
+  });
+  const auto one = pool_->start(program, {});
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_TRUE(std::filesystem::exists(marker)) << "it was not killed";
+  EXPECT_EQ(ask(one, "echo", "again"), "again");
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(ProgramTest, WhoseForkServerIsKilledEachTimeItIsAskedFailsInsteadOfTryingForEver) {
+  EXPECT_TRUE(
+      contains(failure_of("killed at fork"), "was killed by signal 9 (Killed) when it was asked for an executor"));
+}
+
 TEST_F(ProgramTest, WhoseForkServerDoesNotAnswerFailsAfterTheLimit) {
   make_pool(400);
   EXPECT_TRUE(contains(failure_of("deaf"), "did not answer when it was asked for an executor"));
