@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t kBeats = 8;
 constexpr std::uint64_t kLookMs = 500;
 constexpr std::size_t kChecks = 1'000;
+constexpr std::size_t kWake = 16;  ///< idle workers, when a burial leaves work
 /// Every so many turns: what is rarely found.
 constexpr std::uint64_t kRare = 6;
 constexpr std::uint64_t kVeryRare = 600;
@@ -116,19 +117,27 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
   struct Step {
     bool more = false;
     bool moved = false;
+    std::vector<control::FutureId> checks;
   };
   auto step = std::make_shared<Step>();
-  means_.post([step, self = epoch_, epoch,
-               round](store::Store& store) { step->more = control::bury_step(store, self, epoch, round, step->moved); },
-              [this, step, epoch, round, begun] {
-                burying_.erase(epoch);
-                if (step->moved) return;
-                if (step->more) {
-                  bury(epoch, round, true);
-                } else if (begun) {
-                  events_.say("a worker that gave no sign of life is buried; what it held goes on elsewhere");
-                }
-              });
+  means_.post(
+      [step, self = epoch_, epoch, round](store::Store& store) {
+        step->more = control::bury_step(store, self, epoch, round, step->moved);
+        if (step->moved) return;
+        step->checks = control::pending_checks(store, self, kChecks);
+        control::wake_idle(store, self, kWake);
+      },
+      [this, step, epoch, round, begun] {
+        burying_.erase(epoch);
+        if (step->moved) return;
+        if (!step->checks.empty()) events_.checks_found(step->checks);
+        events_.work_came();
+        if (step->more) {
+          bury(epoch, round, true);
+        } else if (begun) {
+          events_.say("a worker that gave no sign of life is buried; what it held goes on elsewhere");
+        }
+      });
 }
 
 void Upkeep::end_scopes(const std::vector<control::ScopeId>& scopes) {
@@ -139,15 +148,24 @@ void Upkeep::end_scopes(const std::vector<control::ScopeId>& scopes) {
 
 void Upkeep::end_scope(control::ScopeId scope) {
   if (stopped_) return;
-  auto more = std::make_shared<bool>(false);
-  means_.post([more, self = epoch_, scope](store::Store& store) { *more = control::ending_step(store, self, scope); },
-              [this, more, scope] {
-                if (*more) {
-                  end_scope(scope);
-                } else {
-                  ending_.erase(scope);
-                }
-              });
+  struct Step {
+    bool more = false;
+    std::vector<control::FutureId> checks;
+  };
+  auto step = std::make_shared<Step>();
+  means_.post(
+      [step, self = epoch_, scope](store::Store& store) {
+        step->more = control::ending_step(store, self, scope);
+        step->checks = control::pending_checks(store, self, kChecks);
+      },
+      [this, step, scope] {
+        if (!step->checks.empty()) events_.checks_found(step->checks);
+        if (step->more) {
+          end_scope(scope);
+        } else {
+          ending_.erase(scope);
+        }
+      });
 }
 
 void Upkeep::fan_out() {

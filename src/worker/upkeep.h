@@ -58,6 +58,7 @@ class Upkeep {
     std::function<void(control::SessionId, std::uint64_t attachment)> session_abandoned;
     std::function<void(const std::string& sentence)> say;
     std::function<void()> tick;
+    std::function<void()> work_came;  ///< a burial left something in the index
   };
   struct Options {
     std::uint64_t lease_ms = 0;
@@ -81,6 +82,7 @@ class Upkeep {
   void looked(Look& found);
   void bury(control::Epoch epoch, std::uint64_t round, bool begun);
   void end_scope(control::ScopeId scope);
+  std::vector<control::FutureId> checks(store::Store& store) const;
   void time_orphans(const std::vector<control::OrphanSession>& orphans);
 
   Means means_;

@@ -70,6 +70,7 @@ class Cluster {
   std::vector<std::unique_ptr<VirtualWorker>> workers_;
   std::vector<std::unique_ptr<VirtualDriver>> drivers_;
   std::vector<std::string> violations_;
+  std::vector<std::string> odd_;
   std::uint64_t commits_ = 0;
   std::uint64_t tasks_ = 0;
   bool calm_ = false;

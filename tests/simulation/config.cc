@@ -36,10 +36,10 @@ Config draw_config(std::uint64_t seed) {
   config.moves = often(50, 5);
   config.crashes = often(50, 8);
   config.vanishes = often(15, 1);
+  config.long_pauses = often(40, 2);
   if (config.polls) {
     // What has only the slow poll to tell of it.
     config.lost_watch_percent = random.chance(30) ? random.below(40) : 0;
-    config.long_pauses = often(40, 2);
     config.leaves = often(20, 2);
   }
   return config;

@@ -120,7 +120,10 @@ class Executors::Task : public Script::Owner {
       e.task_stands(*process);
     });
   }
-  void wrong(const std::string& sentence) override { executors_.world_.wrong("In a task: " + sentence); }
+  void wrong(const std::string& sentence) override {
+    // What an execution sees that was cancelled or fenced is nobody's value. If it is, its parent's value is wrong.
+    executors_.world_.odd("in a task: " + sentence);
+  }
 
  private:
   Executors& executors_;

@@ -25,6 +25,7 @@ class Executors {
     control::Resources total;
     std::function<std::uint64_t()> fresh;  ///< ids for tokens and scopes
     std::function<void(const std::string&)> wrong;
+    std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
   };
 
   /// `tell` hands an event to the worker's main thread.

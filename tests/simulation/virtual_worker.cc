@@ -44,7 +44,7 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   setup.knobs = make_knobs(world_.config);
   brain_ = std::make_unique<Brain>(setup);
   executors_ = std::make_unique<Executors>(
-      Executors::World{world_.timeline, world_.random, world_.plans, info_.total, world_.fresh, world_.wrong}, *brain_,
+      Executors::World{world_.timeline, world_.random, world_.plans, info_.total, world_.fresh, world_.wrong, world_.odd}, *brain_,
       to_main);
   worker::Upkeep::Means means;
   means.post = [this](std::function<void(store::Store&)> job, std::function<void()> done) {
@@ -62,6 +62,7 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   };
   events.say = [](const std::string&) {};
   events.tick = [] {};
+  events.work_came = [this] { brain_->signalled(now()); };
   upkeep_ = std::make_unique<worker::Upkeep>(std::move(means), epoch_,
                                              worker::Upkeep::Options{world_.config.lease_ms, world_.config.polls},
                                              std::move(events));

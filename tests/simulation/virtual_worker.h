@@ -43,6 +43,7 @@ class VirtualWorker {
     std::shared_ptr<store::SimDatabase> database;
     std::function<std::uint64_t()> fresh;
     std::function<void(const std::string&)> wrong;
+    std::function<void(const std::string&)> odd;
     std::function<void(VirtualWorker&)> ended;
   };
   VirtualWorker(World world, control::Epoch epoch, std::string name);
