@@ -1,4 +1,5 @@
 #include "control/cluster.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 // The end of a worker, by itself or by others: first its epoch, which fences everything; then what it leaves, in
@@ -23,12 +24,14 @@ void return_claim(Transition& t, Epoch epoch, FutureId id, bool died) {
   const Around around = t.around(id);
   Entry& entry = t.load(id);
   if (!entry.exists || entry.status() != Status::kClaimed || entry.state.epoch() != epoch) {
+    probe<"a burial found a claim that had ended">();
     t.tx.clear(keys::claimed(epoch, id));
     return;
   }
   if (died) {
     entry.state.set_tries(entry.state.tries() + 1);
     if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
+      probe<"a burial failed what was tried too often">();
       t.finish(id, entry, around, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
       return;
     }
@@ -52,22 +55,34 @@ bool bury_chunk(Transition& t, Epoch epoch, bool died) {
       t.tx.clear(key);
     }
   }
-  if (!fanouts.empty()) return true;
+  if (!fanouts.empty()) {
+    probe<"a burial worked off a fan-out">();
+    return true;
+  }
   const auto claims = t.tx.scan(keys::claimed(epoch), conflict, kClaims);
   for (const auto& [key, unused] : claims) {
     return_claim(t, epoch, keys::read_id(key, kId), died);
     t.settle();
   }
-  if (!claims.empty()) return true;
+  if (!claims.empty()) {
+    probe<"a burial gave back claims">();
+    return true;
+  }
   const auto checks = t.tx.scan(keys::checks(epoch), conflict, kChecks);
   for (const auto& [key, unused] : checks) {
     t.check(keys::read_id(key, kId), 0, epoch);
     t.settle();
   }
-  if (!checks.empty()) return true;
+  if (!checks.empty()) {
+    probe<"a burial looked at checks">();
+    return true;
+  }
   const auto inbox = t.tx.scan(keys::inbox(epoch), conflict, kItems);
   for (const auto& [key, unused] : inbox) t.tx.clear(key);
-  if (!inbox.empty()) return true;
+  if (!inbox.empty()) {
+    probe<"a burial emptied an inbox">();
+    return true;
+  }
   const auto sessions = t.tx.scan(keys::attached(epoch), conflict, kSessions);
   for (const auto& [key, unused] : sessions) {
     t.tx.clear(key);
@@ -79,7 +94,10 @@ bool bury_chunk(Transition& t, Epoch epoch, bool died) {
     t.tx.set(keys::orphan(id), "");
   }
   t.flush();
-  if (!sessions.empty()) return true;
+  if (!sessions.empty()) {
+    probe<"a burial orphaned sessions">();
+    return true;
+  }
   for (const std::string& key : {keys::epoch(epoch), keys::info(epoch), keys::round(epoch), keys::claim_round(epoch),
                                  keys::signal(epoch), keys::idle(epoch), keys::grave(epoch)}) {
     t.tx.clear(key);
@@ -107,6 +125,7 @@ bool bury_step(store::Store& store, Epoch self, Epoch epoch, std::uint64_t seen_
     if (number == seen_round) {
       end_epoch(t, epoch);
     } else {
+      probe<"a worker that seemed silent was alive">();
       moved = true;
       more = false;
     }

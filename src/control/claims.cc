@@ -2,6 +2,8 @@
 #include <unordered_set>
 
 #include "control/cluster.h"
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -106,7 +108,10 @@ class Taking {
       tried_.insert(key);
       const FutureId id = keys::read_index(key).id;
       Entry& entry = t_.load(id);  // the only read that conflicts
-      if (!entry.exists || entry.status() != Status::kReady || entry.state.index_key() != key) continue;
+      if (!entry.exists || entry.status() != Status::kReady || entry.state.index_key() != key) {
+        probe<"an index entry was taken by another one">();
+        continue;
+      }
       if (!take(id, entry)) continue;
       ++taken_;
       free_ -= need;
@@ -139,6 +144,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     Transition t(transaction, request.epoch);
     ClaimResult result;
     if (!t.alive(request.epoch)) {
+      probe<"a claim from the index was fenced">();
       result.fenced = true;
       tries.push_back(std::move(result));
       committed = tries.size();
@@ -148,6 +154,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
       if (seen.number() == number && seen.attempt() <= tries.size()) {
+        probe<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
       }
@@ -197,10 +204,13 @@ bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free
       transaction.clear(keys::idle(epoch));
     }
   });
+  if (planted(Fault::kIdleWithoutLook)) return false;
   // After the registration committed: what was left in the index before did not see this worker idle.
   const auto transaction = store.begin_read();
   for (const std::string& shape : shapes(*transaction, kShapes)) {
-    if (Resources::decode(shape).fits_in(free)) return true;
+    if (!Resources::decode(shape).fits_in(free)) continue;
+    probe<"a worker that registered as idle found work">();
+    return true;
   }
   return false;
 }

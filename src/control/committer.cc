@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "control/probe.h"
 #include "control/round.h"
 #include "control/transition.h"
 
@@ -66,6 +67,7 @@ RoundResult Committer::run(const Round& round) {
 bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end, RoundResult& total) {
   const auto part = std::span(round.ops).subspan(begin, end - begin);
   const auto in_halves = [&] {
+    probe<"a round was split after a conflict">();
     const std::size_t middle = begin + (end - begin) / 2;
     return run_part(round, begin, middle, total) && run_part(round, middle, end, total);
   };
@@ -97,7 +99,10 @@ bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end,
       return true;
     }
     tries.push_back(std::move(result));
-    if (committed == store::CommitResult::kUnknown) unknown = true;
+    if (committed == store::CommitResult::kUnknown) {
+      probe<"the answer to a round was lost">();
+      unknown = true;
+    }
     // A try whose answer was lost may land until another has committed: only the same list again settles it.
     if (committed == store::CommitResult::kConflict && !unknown && end - begin > 1) return in_halves();
   }

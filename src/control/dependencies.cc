@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -69,6 +71,7 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   std::optional<Runnable> runnable;
   if (claim != 0 || entry.state.dependencies() != 0) runnable = assemble(id, entry, spec, failure);
   if (failure) {
+    probe<"a future that was to be ready failed instead">();
     save(id, entry);
     finish(id, entry, around(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
@@ -115,7 +118,11 @@ OpResult Transition::check(FutureId id, Claim claim, Epoch list) {
     }
   }
   // Needs of a waiting future only go away, and each that goes posts a check: a snapshot suffices.
-  if (!tx.scan(keys::needs(id), store::Read::kSnapshot, 1).empty()) return verdict(Verdict::kWaiting);
+  const bool missing = !tx.scan(keys::needs(id), store::Read::kSnapshot, 1).empty();
+  if (missing && !planted(Fault::kEarlyDependent)) {
+    probe<"a check found something missing">();
+    return verdict(Verdict::kWaiting);
+  }
   return make_ready(id, entry, spec(id, entry.state), claim);
 }
 

@@ -1,4 +1,5 @@
 #include "control/cluster.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 // Work that is done in chunks by whoever comes: the ends of scopes, fan-outs, checks left behind.
@@ -80,6 +81,7 @@ class Walk {
     if (keys::suffix_of(key) == keys::kEdge) {
       // Who depends on it from outside, and has not begun, can't run any more.
       const FutureId dependent = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      if (dependent.scope != scope_) probe<"a scope ended under a dependent from outside">();
       if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
     }
     return true;
@@ -92,6 +94,7 @@ class Walk {
     if (!entry.exists) return true;
     if (!entry.final()) {
       if (entry.status() == Status::kClaimed && !running_too) return true;
+      probe<"the end of a scope cancelled a future">();
       t_.tell_holder(id, entry);
       t_.finish(id, entry, around, outcome);
     } else if (entry.state.fanout() != 0 && running_too) {

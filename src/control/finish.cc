@@ -1,6 +1,8 @@
-#include <atomic>
 #include <utility>
 
+#include "control/faults.h"
+#include "control/probe.h"
+#include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -9,10 +11,7 @@ namespace {
 constexpr std::size_t kFanoutChunk = 100;
 
 /// A signal only has to change.
-std::string fresh_signal(Epoch self) {
-  static std::atomic<std::uint64_t> counter{0};
-  return keys::u64(self) + keys::u64(++counter);
-}
+std::string fresh_signal(Epoch self) { return keys::u64(self) + keys::u64(++sources::signals); }
 
 }  // namespace
 
@@ -43,7 +42,7 @@ void Transition::touch(Epoch epoch) {
 
 void Transition::post_ended(Epoch waiter, FutureId id, const record::State& state) {
   tx.clear(keys::waiter(id, waiter));
-  if (!alive(waiter)) return;
+  if (!alive(waiter)) return probe<"a waiter was dead">();
   // The outcome goes along: the future may be freed before the worker reads its inbox.
   record::InboxItem item;
   *item.mutable_outcome() = state.outcome();
@@ -53,6 +52,7 @@ void Transition::post_ended(Epoch waiter, FutureId id, const record::State& stat
 
 void Transition::post_check(FutureId dependent, FutureId dependency, bool failed) {
   tx.clear(keys::need(dependent, dependency));
+  if (planted(Fault::kEarlyDecision) && !tx.scan(keys::needs(dependent), store::Read::kSnapshot, 1).empty()) return;
   tx.set(keys::check(self, dependent, failed), keys::encode_id(dependency));
   checks.push_back(dependent);
 }
@@ -73,6 +73,7 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
   put_outcome(outcome, *state.mutable_outcome());
   if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
       around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
+    probe<"an end was left to a fan-out">();
     record::Fanout work;
     tx.set(keys::fanout(self, id), serialize(work));
     state.set_fanout(self);
@@ -87,7 +88,8 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
     for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
   }
   clear_spec(id, entry);
-  if (state.released() && around.dependents.empty()) {
+  if (state.released() && (around.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
+    probe<"a released future was freed by its end">();
     erase(id, entry);
   } else {
     save(id, entry);
@@ -116,14 +118,16 @@ void Transition::reap(FutureId id) {
   Entry& entry = load(id);
   if (!entry.exists || !entry.state.released() || entry.state.fanout() != 0) return;
   if (entry.final()) {
-    if (tx.scan(keys::edges(id), store::Read::kConflict, 1).empty()) erase(id, entry);
+    const bool needed = !tx.scan(keys::edges(id), store::Read::kConflict, 1).empty();
+    if (!needed || planted(Fault::kReleasedWhileNeeded)) erase(id, entry);
     return;
   }
   const Around near = around(id);
-  if (!near.complete || !near.dependents.empty()) return;
+  if (!near.complete || !near.dependents.empty()) return probe<"a release waits for dependents">();
   for (const Epoch waiter : near.waiters) {
-    if (alive(waiter)) return;
+    if (alive(waiter)) return probe<"a release waits for a waiter">();
   }
+  probe<"a release cancelled what nobody needs">();
   tell_holder(id, entry);
   finish(id, entry, near, Outcome{FailureKind::kReleased, {}, {}});
 }

@@ -1,17 +1,9 @@
-#include <chrono>
-
+#include "control/faults.h"
+#include "control/probe.h"
+#include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
-namespace {
-
-/// Entries of a shard stand about in the order in which they came. Nothing depends on it but fairness.
-std::uint64_t index_order() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
-}  // namespace
 
 Entry& Transition::load(FutureId id) {
   const auto [it, fresh] = futures_.try_emplace(id);
@@ -26,8 +18,14 @@ Entry& Transition::load(FutureId id) {
 
 Around Transition::around(FutureId id) {
   Around around;
-  const auto pairs = tx.scan(keys::neighbours(id), store::Read::kConflict, kAroundLimit + 1);
+  auto read = store::Read::kConflict;
+  if (planted(Fault::kLostWakeUp)) {
+    load(id);
+    read = store::Read::kSnapshot;
+  }
+  const auto pairs = tx.scan(keys::neighbours(id), read, kAroundLimit + 1);
   around.complete = pairs.size() <= kAroundLimit;
+  if (!around.complete) probe<"a future has more neighbours than one scan takes">();
   const auto [it, fresh] = futures_.try_emplace(id);
   for (const auto& [key, value] : pairs) {
     switch (keys::suffix_of(key)) {
@@ -79,7 +77,10 @@ void Transition::erase(FutureId id, Entry& entry) {
   entry.exists = false;
   if (const ScopeId adopted = entry.state.adopted(); adopted != 0) {
     ScopeEntry& child = scope(adopted);
-    if (child.open() && scope_empty(adopted)) remove_scope(adopted, child);
+    if (child.open() && scope_empty(adopted)) {
+      probe<"an adopted scope went with its future">();
+      remove_scope(adopted, child);
+    }
   }
 }
 
@@ -107,7 +108,8 @@ void Transition::clear_spec(FutureId id, Entry& entry) {
 }
 
 void Transition::enter_index(FutureId id, Entry& entry) {
-  std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(self), index_order(), id);
+  // Entries of a shard stand about in the order in which they came.
+  std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(self), sources::microseconds(), id);
   tx.set(key, "");
   entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
   entry.state.set_index_key(std::move(key));
@@ -132,7 +134,8 @@ void Transition::drop_claim(FutureId id, Entry& entry, bool adopt) {
   if (state.has_scope()) {
     const ScopeId claim = state.claim();
     ScopeEntry& own = scope(claim);
-    if (own.open() && adopt && scope(id.scope).open() && !scope_empty(claim)) {
+    if (own.open() && adopt && !planted(Fault::kNoAdoption) && scope(id.scope).open() && !scope_empty(claim)) {
+      probe<"a scope was adopted with a result">();
       tx.set(keys::child(id.scope, claim), "");
       own.scope.set_linked(true);
       save_scope(claim, own);

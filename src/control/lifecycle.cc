@@ -1,3 +1,5 @@
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 // What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
@@ -21,12 +23,17 @@ OpResult apply(Transition& t, const op::End& op) {
   const Around around = t.around(op.id);
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
-  if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
+  if (!holds(t, entry, op.claim)) {
+    probe<"an end came after its claim had ended">();
+    return verdict(Verdict::kStale);
+  }
   const OutcomePtr outcome = bounded(op.outcome);
   if (!outcome->ok()) {
     entry.state.set_tries(entry.state.tries() + 1);
     const SpecPtr spec = t.spec(op.id, entry.state);
     if (retried(*outcome, *spec, entry.state.tries())) {
+      if (planted(Fault::kRetriedChildren) && op.next_claim != 0) return t.make_ready(op.id, entry, spec, op.claim);
+      probe<"an execution that failed is tried again">();
       t.drop_claim(op.id, entry, false);
       return t.make_ready(op.id, entry, spec, op.next_claim);
     }
@@ -108,6 +115,8 @@ OpResult apply(Transition& t, const op::Drain& op) {
     }
     t.tx.clear(key);
   }
+  if (planted(Fault::kDrainedInbox)) t.tx.clear_range(keys::inbox(t.self));
+  if (taken < items.size()) probe<"an inbox held more than one drain takes">();
   drained.more = taken < items.size();
   OpResult result;
   result.drained = std::make_shared<const OpResult::Drained>(std::move(drained));

@@ -1,5 +1,7 @@
 #include "control/round.h"
 
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -10,14 +12,16 @@ RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<
   Transition t(transaction, epoch);
   const std::vector<std::string> own{keys::epoch(epoch), keys::round(epoch)};
   transaction.prefetch(own, {});
-  if (!t.alive(epoch)) {
+  if (!planted(Fault::kRevivedCreation) && !t.alive(epoch)) {
+    probe<"a round was fenced">();
     result.fenced = true;
     return result;
   }
   const auto last = transaction.get(own[1], store::Read::kConflict);
   if (last) {
     const auto seen = parse_record<record::Round>(*last);
-    if (seen.number() == number) {
+    if (seen.number() == number && !planted(Fault::kForgottenRound)) {
+      probe<"a round found that it had committed">();
       result.committed_attempt = seen.attempt();
       return result;
     }

@@ -1,3 +1,5 @@
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -5,7 +7,8 @@ namespace morrow::control {
 ScopeEntry& Transition::scope(ScopeId id) {
   const auto [it, fresh] = scopes_.try_emplace(id);
   if (fresh) {
-    if (const auto value = tx.get(keys::scope(id), store::Read::kConflict)) {
+    const auto read = planted(Fault::kScopeBySnapshot) ? store::Read::kSnapshot : store::Read::kConflict;
+    if (const auto value = tx.get(keys::scope(id), read)) {
       it->second.exists = true;
       it->second.scope = parse_record<record::Scope>(*value);
     }
@@ -20,6 +23,7 @@ void Transition::save_scope(ScopeId id, ScopeEntry& entry) {
 
 bool Transition::enter_scope(const Origin& origin, ScopeId id) {
   ScopeEntry& entry = scope(id);
+  if (entry.exists && entry.scope.closing()) probe<"a scope that closes was to be entered">();
   if (entry.exists) return !entry.scope.closing();
   if (origin.kind != Origin::Kind::kExecution || origin.claim != id) return false;
   // The first thing that this execution submits: its claim becomes a scope. `accept` has seen that it holds its future.

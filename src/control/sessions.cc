@@ -1,3 +1,5 @@
+#include "control/faults.h"
+#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -21,15 +23,22 @@ Verdict Transition::accept(const Origin& origin, bool apply) {
       const Entry& parent = load(origin.future);
       const bool holds = parent.exists && parent.status() == Status::kClaimed && parent.state.claim() == origin.claim &&
                          parent.state.epoch() == self;
+      if (!holds) probe<"an execution asked for a change after its claim had ended">();
       return holds ? Verdict::kDone : Verdict::kStale;
     }
     case Origin::Kind::kSession:
       break;
   }
   SessionEntry& entry = session(origin.session);
-  if (!entry.exists || entry.session.attachment() != origin.attachment || entry.session.ending())
+  if (planted(Fault::kRisenFuture) && entry.exists && !entry.session.ending()) return Verdict::kDone;
+  if (!entry.exists || entry.session.attachment() != origin.attachment || entry.session.ending()) {
+    probe<"a session's message came from an old attachment">();
     return Verdict::kStale;
-  if (origin.number <= entry.session.applied()) return Verdict::kAgain;
+  }
+  if (origin.number <= entry.session.applied() && !planted(Fault::kAppliedTwice)) {
+    probe<"a session's message came again">();
+    return Verdict::kAgain;
+  }
   if (apply) {
     entry.session.set_applied(origin.number);
     entry.dirty = true;
@@ -63,10 +72,12 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
   } else if (const Epoch old = entry.session.epoch(); old != 0) {
     t.tx.clear(keys::attached(old, op.session));
     if (old != t.self && entry.session.attachment() != op.attachment && t.alive(old)) {
+      probe<"a session moved from a living worker">();
       t.tx.set(keys::inbox_moved(old, op.session, entry.session.attachment()), "");
       t.touch(old);
     }
   } else {
+    probe<"an orphaned session was taken up again">();
     t.tx.clear(keys::orphan(op.session));
   }
   entry.session.set_attachment(op.attachment);
@@ -87,6 +98,7 @@ OpResult apply(Transition& t, const op::EndSession& op) {
   if (entry.session.ending()) return {};
   const bool orphan = entry.session.epoch() == 0;
   if (op.origin.kind == Origin::Kind::kWorker && (!orphan || entry.session.attachment() != op.attachment)) {
+    probe<"an abandoned session had come back">();
     return verdict(Verdict::kStale);
   }
   if (orphan) t.tx.clear(keys::orphan(op.session));

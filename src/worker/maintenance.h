@@ -1,98 +1,32 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <set>
-#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "control/cluster.h"
 #include "worker/store_thread.h"
+#include "worker/upkeep.h"
 
 namespace morrow::worker {
 
-/// Tells from the heartbeats of others who is silent. Time passes in this worker's own committed heartbeats as much as
-/// on its clock: while the store is away, or this process was stopped, nobody falls silent. Values only.
-class Silence {
- public:
-  Silence(control::Epoch self, std::uint64_t lease_ns, std::uint32_t beats)
-      : self_(self), lease_(lease_ns), beats_(beats) {}
-
-  struct Suspect {
-    control::Epoch epoch = 0;
-    std::uint64_t round = 0;
-  };
-  /// Takes in what the store says of all workers, at `now` (monotonic, nanoseconds); returns those that were silent for
-  /// the lease.
-  std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
-
- private:
-  struct Seen {
-    std::uint64_t round = 0;
-    std::uint64_t since = 0;
-    std::uint64_t own_beats = 0;
-  };
-  control::Epoch self_;
-  std::uint64_t lease_;
-  std::uint32_t beats_;
-  std::uint64_t own_round_ = 0;
-  std::uint64_t own_beats_ = 0;
-  std::unordered_map<control::Epoch, Seen> seen_;
-};
-
-/// What a worker does for the cluster now and then, in the store's last lane: looks who is alive, buries the dead, ends
-/// what others left unfinished, serves what overflowed. Main thread only.
+/// The worker's upkeep in the store's last lane, by a timer of the shell. Main thread only.
 class Maintenance {
  public:
-  struct Events {
-    std::function<void(const std::vector<control::WorkerSeen>&)> workers_seen;
-    std::function<void(const std::vector<control::FutureId>&)> checks_found;
-    std::function<void(control::SessionId, std::uint64_t attachment)> session_abandoned;
-    std::function<void(const std::string& sentence)> say;
-    std::function<void()> tick;
-  };
+  using Events = Upkeep::Events;
 
   Maintenance(boost::asio::io_context& io, StoreThread& store, control::Epoch epoch, std::uint64_t lease_ms,
               Events events);
 
-  void start();
+  void start() { upkeep_.start(); }
   void stop();
-
-  /// Works off scopes that began to close, chunk by chunk between other work.
-  void end_scopes(const std::vector<control::ScopeId>& scopes);
-  /// Serves futures with very many waiters or dependents that ended.
-  void fan_out();
+  void end_scopes(const std::vector<control::ScopeId>& scopes) { upkeep_.end_scopes(scopes); }
+  void fan_out() { upkeep_.fan_out(); }
 
  private:
-  struct Look;
-  void arm();
-  void look();
-  void looked(Look& found);
-  void bury(control::Epoch epoch, std::uint64_t round, bool begun);
-  void end_scope(control::ScopeId scope);
-  void time_orphans(const std::vector<control::OrphanSession>& orphans);
-
-  StoreThread& store_;
-  control::Epoch epoch_;
-  std::uint64_t period_ms_;
-  Events events_;
   boost::asio::steady_timer timer_;
-  Silence silence_;
-  bool stopped_ = false;
-  bool looking_ = false;
-  bool fanning_out_ = false;
-  std::uint64_t turns_ = 0;
-  std::set<control::ScopeId> ending_;
-  std::set<control::Epoch> burying_;
-  struct Orphan {
-    std::uint64_t attachment = 0;
-    std::uint64_t since = 0;
-    bool told = false;
-  };
-  std::unordered_map<control::SessionId, Orphan> orphans_;
+  Upkeep upkeep_;
 };
 
 }  // namespace morrow::worker

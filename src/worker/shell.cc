@@ -81,6 +81,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
                        },
                        [this](const std::string& sentence) { logs_.say(sentence); },
                        [this] { logs_.flush(); },
+                       [this] { brain_.signalled(now()); },
                    }),
       timer_(io),
       stop_timer_(io) {

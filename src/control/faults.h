@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+/// Planted faults: each leaves out one rule, so that a test can show that the simulator would find it missing. They are
+/// built in only with MORROW_PLANTED_FAULTS; otherwise `planted` is a constant, and nothing of them is left.
+namespace morrow::control {
+
+enum class Fault : std::uint8_t {
+  kNone,
+  kLostWakeUp,           ///< an end reads its waiters and dependents by snapshot
+  kEarlyDecision,        ///< the transaction that ends a dependency decides whether its dependents can run
+  kEarlyDependent,       ///< a check does not look whether other dependencies are missing
+  kRisenFuture,          ///< messages of a session are taken from any attachment, with any number
+  kAppliedTwice,         ///< a resent message is applied again
+  kRetriedChildren,      ///< a retry goes on under the claim of the execution that failed
+  kRevivedCreation,      ///< a round does not read its worker's epoch
+  kDrainedInbox,         ///< a drain clears the whole inbox instead of what it read
+  kForgottenRound,       ///< a round whose answer was lost does not find that it committed
+  kIdleWithoutLook,      ///< an idle worker does not look once more after it registered
+  kScopeBySnapshot,      ///< a submit reads by snapshot whether its scope closes
+  kNoAdoption,           ///< handles that leave with a result are not adopted
+  kReleasedWhileNeeded,  ///< a release takes effect though others need the future
+  kSilenceByClock,       ///< silence is told by the clock alone, not by the observer's own heartbeats
+};
+
+#ifdef MORROW_PLANTED_FAULTS
+inline Fault planted_fault = Fault::kNone;
+inline bool planted(Fault fault) { return planted_fault == fault; }
+#else
+constexpr bool planted(Fault) { return false; }
+#endif
+
+}  // namespace morrow::control

@@ -1,0 +1,281 @@
+#include "tests/simulation/cluster.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "control/keys.h"
+#include "control/records.h"
+#include "control/sources.h"
+
+namespace morrow::simulation {
+namespace {
+
+const Timeline* the_timeline = nullptr;  // of the cluster that runs now
+
+std::uint64_t virtual_microseconds() { return the_timeline->now() / kMicrosecond; }
+
+constexpr std::size_t kMostTransactionBytes = 1'000'000;
+constexpr Time kLookForKeys = 100 * kMillisecond;
+constexpr Time kSettle = 200 * kMillisecond;
+
+}  // namespace
+
+Cluster::Cluster(const Config& config, Options options)
+    : config_(config),
+      options_(options),
+      random_(config.seed * 2 + 1),
+      database_(std::make_shared<store::SimDatabase>(store::SimDatabase::Options{kMostTransactionBytes})),
+      weather_(timeline_, random_, config_, *database_),
+      plans_(random_, config_.sizes),
+      invariants_(*database_) {
+  the_timeline = &timeline_;
+  control::sources::microseconds = &virtual_microseconds;
+  control::sources::signals = 0;
+  database_->hooks.step = &StoreLanes::between_steps;
+  database_->hooks.committed = [this](const store::Commit& commit) { committed(commit); };
+  for (std::size_t i = 0; i < config_.workers; ++i) add_worker();
+  for (std::size_t i = 0; i < config_.drivers; ++i) {
+    drivers_.push_back(std::make_unique<VirtualDriver>(
+        VirtualDriver::World{timeline_, random_, config_, [this] { return pick_worker(); }, [this] { return fresh(); },
+                             [this](const std::string& sentence) { wrong(sentence); }},
+        plans_.driver()));
+    timeline_.after(random_.delay(config_.calm_after / 4), [driver = drivers_.back().get()] { driver->start(); });
+  }
+}
+
+Cluster::~Cluster() { database_->hooks = {}; }
+
+std::uint64_t Cluster::fresh() {
+  std::uint64_t drawn = 0;
+  while (drawn == 0) drawn = random_.draw();
+  return drawn;
+}
+
+void Cluster::wrong(const std::string& sentence) {
+  say("WRONG: " + sentence);
+  violations_.push_back(sentence);
+}
+
+void Cluster::say(const std::string& sentence) {
+  if (!options_.verbose) return;
+  std::printf("%10.6f  %s\n", static_cast<double>(timeline_.now()) / 1e9, sentence.c_str());
+}
+
+void Cluster::committed(const store::Commit& commit) {
+  ++commits_;
+  timeline_.note(commit.version);
+  if (options_.verbose) say("commit " + std::to_string(commit.version));
+  for (const auto& [key, value] : commit.writes) {
+    timeline_.note(key);
+    timeline_.note(value ? std::string_view(*value) : std::string_view("-"));
+    if (options_.verbose) {
+      std::printf("              %s %s\n", value ? "set  " : "clear", control::readable(key).c_str());
+    }
+  }
+  check_burials(commit);
+  for (const std::string& sentence : invariants_.committed(commit)) wrong(sentence);
+}
+
+/// Only who stood still for long is buried: not who was kept from the store as everybody else.
+void Cluster::check_burials(const store::Commit& commit) {
+  for (const auto& [key, value] : commit.writes) {
+    if (key[0] != 'g' || !value) continue;
+    const control::Epoch epoch = control::keys::read_u64(key, 1);
+    const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                    [&](const auto& worker) { return worker->epoch() == epoch; });
+    if (found == workers_.end() || !(*found)->process().alive() || !(*found)->open()) continue;
+    const Time lease = config_.lease_ms * kMillisecond;
+    const auto [since, until] = (*found)->process().last_stop();
+    const bool stood = until > since && std::min(until, timeline_.now()) - since > lease / 2 &&
+                       timeline_.now() < until + 2 * lease;
+    say("worker " + std::to_string(epoch) + " is buried");
+    if (!stood) wrong("A worker was buried that was well.");
+  }
+}
+
+// ---- workers ----
+
+void Cluster::add_worker() {
+  VirtualWorker::World world{timeline_,
+                             random_,
+                             config_,
+                             weather_,
+                             plans_,
+                             database_,
+                             [this] { return fresh(); },
+                             [this](const std::string& sentence) { wrong(sentence); },
+                             [this](const std::string& sentence) {
+                               say("odd: " + sentence);
+                               odd_.push_back(sentence);
+                             },
+                             [this](VirtualWorker& worker) { worker_ended(worker); }};
+  workers_.push_back(
+      std::make_unique<VirtualWorker>(std::move(world), fresh(), "w" + std::to_string(workers_.size() + 1)));
+}
+
+void Cluster::worker_ended(VirtualWorker& worker) {
+  say("worker " + std::to_string(worker.epoch()) + " ends");
+  if (winding_up_) return;
+  timeline_.after(random_.delay(kSecond), [this] {
+    if (!winding_up_) add_worker();
+  });
+}
+
+VirtualWorker* Cluster::pick_worker() {
+  std::vector<VirtualWorker*> open;
+  for (const auto& worker : workers_) {
+    if (worker->open()) open.push_back(worker.get());
+  }
+  return open.empty() ? nullptr : open[random_.below(open.size())];
+}
+
+bool Cluster::workers_gone() const {
+  return std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->process().alive(); });
+}
+
+// ---- adversaries ----
+
+void Cluster::sometime(std::uint64_t times, std::function<void()> event) {
+  for (; times > 0; --times) {
+    timeline_.after(random_.below(config_.calm_after), [this, event] {
+      if (!calm_) event();
+    });
+  }
+}
+
+void Cluster::stop_worker(bool beyond_lease) {
+  VirtualWorker* const worker = pick_worker();
+  if (worker == nullptr) return;
+  const Time lease = config_.lease_ms * kMillisecond;
+  const Time takes = beyond_lease ? random_.between(lease, 4 * lease) : random_.delay(lease / 3);
+  say("worker " + std::to_string(worker->epoch()) + " stands still");
+  worker->process().stop_until(timeline_.now() + takes);
+  if (!random_.chance(60)) return;
+  // Its drivers lose patience, and leave what they sent in its buffers.
+  for (const auto& driver : drivers_) {
+    if (driver->worker() == worker) timeline_.after(random_.delay(takes), [raw = driver.get()] { raw->move(); });
+  }
+}
+
+void Cluster::outage() {
+  const Time lease = config_.lease_ms * kMillisecond;
+  say("the store is out of reach");
+  weather_.out_until(timeline_.now() + (random_.chance(50) ? random_.delay(lease / 4) : random_.delay(3 * lease)));
+}
+
+void Cluster::plan_adversaries() {
+  sometime(config_.short_pauses, [this] { stop_worker(false); });
+  sometime(config_.long_pauses, [this] { stop_worker(true); });
+  sometime(config_.outages, [this] { outage(); });
+  sometime(config_.moves, [this] { drivers_[random_.below(drivers_.size())]->move(); });
+  sometime(config_.crashes, [this] {
+    VirtualWorker* const worker = pick_worker();
+    if (worker != nullptr && worker->executors() != nullptr) worker->executors()->crash_one();
+  });
+  sometime(config_.leaves, [this] {
+    if (VirtualWorker* const worker = pick_worker()) worker->stop();
+  });
+  sometime(config_.vanishes, [this] {
+    VirtualDriver& driver = *drivers_[random_.below(drivers_.size())];
+    if (!driver.done()) driver.vanish();
+  });
+  sometime(config_.deaths, [this] {
+    if (VirtualWorker* const worker = pick_worker()) worker->die();
+  });
+  // partitions: hold back Connection::up and down, and let Weather be away for one worker.
+}
+
+void Cluster::calm() {
+  calm_ = true;
+  weather_.calm();
+}
+
+// ---- the run ----
+
+template <typename Done>
+bool Cluster::run_until(Time deadline, Done done) {
+  while (violations_.empty()) {
+    if (done()) return true;
+    if (timeline_.now() > deadline || !timeline_.step()) return false;
+  }
+  return false;
+}
+
+bool Cluster::drivers_done() const {
+  return std::all_of(drivers_.begin(), drivers_.end(), [](const auto& driver) { return driver->done(); });
+}
+
+std::vector<std::string> Cluster::left_keys(bool workers_too) const {
+  std::vector<std::string> left;
+  database_->for_each({std::string(1, '\0'), "\xff\xff"}, [&](std::string_view key, std::string_view) {
+    const bool of_workers = key[0] == 'w' || key[0] == 'd' || key[0] == 'g';
+    // A program whose driver never got to open its session stays until it is collected.
+    const bool program = key[0] == 'p' || key[0] == 'q';
+    if (key[0] != 'v' && (workers_too || !(of_workers || program))) left.push_back(control::readable(key));
+  });
+  return left;
+}
+
+void Cluster::drive() {
+  const Time begin = timeline_.now();
+  plan_adversaries();
+  timeline_.after(config_.calm_after, [this] { calm(); });
+  const bool ended = run_until(begin + config_.calm_after + config_.patience, [this] { return drivers_done(); });
+  if (ended || !violations_.empty()) return;
+  for (const auto& driver : drivers_) {
+    if (!driver->done()) wrong("Not all ends: " + driver->text() + ".");
+  }
+}
+
+/// All sessions have ended or vanished: nothing of them may stay. Then the workers leave, and nothing at all may stay.
+void Cluster::wind_up() {
+  calm();
+  // Who still stands still may have a driver's words in its buffers.
+  const auto all_run = [this, since = Time(0)]() mutable {
+    const bool stopped = std::any_of(workers_.begin(), workers_.end(),
+                                     [](const auto& worker) { return worker->process().stopped(); });
+    if (stopped || since == 0) since = timeline_.now();
+    return timeline_.now() > since + kSettle;
+  };
+  if (!run_until(timeline_.now() + config_.patience, all_run)) return;
+  const auto empty = [this, next = Time(0)]() mutable {
+    if (timeline_.now() < next) return false;
+    next = timeline_.now() + kLookForKeys;
+    return left_keys(false).empty();
+  };
+  const auto complain = [this](bool workers_too) {
+    if (!violations_.empty()) return;
+    for (const std::string& key : left_keys(workers_too)) wrong("A key is left: " + key);
+  };
+  if (!run_until(timeline_.now() + config_.patience, empty)) return complain(false);
+  winding_up_ = true;
+  for (const auto& worker : workers_) worker->stop();
+  if (!run_until(timeline_.now() + config_.patience, [this] { return workers_gone(); }))
+    return wrong("A worker does not come to its end.");
+  store::SimStore store(database_);
+  for (int calls = 0; calls < 3; ++calls) control::collect_images(store, 0);
+  if (!left_keys(true).empty()) return complain(true);
+  for (const std::string& sentence : invariants_.check()) wrong(sentence);
+}
+
+Result Cluster::run() {
+  const Time begin = timeline_.now();
+  drive();
+  if (violations_.empty()) wind_up();
+  Result result;
+  result.violations = violations_;
+  if (!violations_.empty()) {
+    for (const std::string& sentence : odd_) result.violations.push_back("before that, " + sentence);
+  }
+  result.trace = timeline_.trace();
+  result.virtual_time = timeline_.now() - begin;
+  result.commits = commits_;
+  result.events = timeline_.events();
+  result.tasks = plans_.size();
+  return result;
+}
+
+Result run_seed(std::uint64_t seed, Cluster::Options options) { return Cluster(draw_config(seed), options).run(); }
+
+}  // namespace morrow::simulation

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/sim/sim_database.h"
+#include "tests/control/invariants.h"
+#include "tests/simulation/config.h"
+#include "tests/simulation/virtual_driver.h"
+#include "tests/simulation/virtual_worker.h"
+
+namespace morrow::simulation {
+
+/// How a run ended.
+struct Result {
+  std::vector<std::string> violations;  ///< in the order they were seen; empty: all is well
+  std::uint64_t trace = 0;              ///< of all commits and events: the same for the same seed
+  Time virtual_time = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t events = 0;
+  std::uint64_t tasks = 0;
+};
+
+/// Workers and drivers in one thread, in virtual time, over one simulated store. Made from a configuration, run once.
+class Cluster {
+ public:
+  struct Options {
+    bool verbose = false;  ///< tells on standard output what happens
+  };
+  Cluster(const Config& config, Options options);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  Result run();
+
+ private:
+  void wrong(const std::string& sentence);
+  void say(const std::string& sentence);
+  void committed(const store::Commit& commit);
+  void check_burials(const store::Commit& commit);
+  void add_worker();
+  void worker_ended(VirtualWorker& worker);
+  VirtualWorker* pick_worker();
+  void plan_adversaries();
+  void sometime(std::uint64_t times, std::function<void()> event);
+  void stop_worker(bool beyond_lease);
+  void outage();
+  void calm();
+  bool drivers_done() const;
+  bool workers_gone() const;
+  std::vector<std::string> left_keys(bool workers_too) const;
+  template <typename Done>
+  bool run_until(Time deadline, Done done);
+  void drive();
+  void wind_up();
+  std::uint64_t fresh();
+
+  const Config config_;
+  const Options options_;
+  Random random_;
+  Timeline timeline_;
+  std::shared_ptr<store::SimDatabase> database_;
+  Weather weather_;
+  Plans plans_;
+  control::Invariants invariants_;
+  std::vector<std::unique_ptr<VirtualWorker>> workers_;
+  std::vector<std::unique_ptr<VirtualDriver>> drivers_;
+  std::vector<std::string> violations_;
+  std::vector<std::string> odd_;
+  std::uint64_t commits_ = 0;
+  std::uint64_t tasks_ = 0;
+  bool calm_ = false;
+  bool winding_up_ = false;
+};
+
+/// Draws the configuration of a seed and runs it.
+Result run_seed(std::uint64_t seed, Cluster::Options options = {});
+
+}  // namespace morrow::simulation

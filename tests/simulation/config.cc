@@ -1,0 +1,60 @@
+#include "tests/simulation/config.h"
+
+namespace morrow::simulation {
+
+Config draw_config(std::uint64_t seed) {
+  Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
+  Config config;
+  config.seed = seed;
+  config.workers = random.between(1, 4);
+  config.drivers = random.between(1, 3);
+  config.cpus = random.between(2, 3);
+  config.executor_cap = static_cast<std::uint32_t>(random.chance(30) ? random.between(4, 6) : 32);
+  config.lease_ms = random.between(2'000, 4'000);
+  config.linger = random.chance(50) ? 50 * kMillisecond : random.delay(5 * kMillisecond);
+  config.sizes.driver_children = random.between(3, 14);
+  config.sizes.task_children = random.between(1, 5);
+  config.sizes.depth = random.below(4);
+  config.sizes.longest_work = random.chance(50) ? 20 * kMillisecond : random.delay(100 * kMillisecond);
+  config.sizes.wide = random.chance(4);
+  config.sizes.failures = random.chance(70);
+
+  config.step_delay = random.chance(70) ? 100 * kMicrosecond : random.delay(3 * kMillisecond);
+  config.step_percent = random.between(20, 100);
+  config.hop = random.delay(kMillisecond);
+  config.watch_delay = random.delay(10 * kMillisecond);
+  if (random.chance(60)) config.conflict_percent = random.below(20);
+  if (random.chance(60)) config.unknown_percent = random.below(20);
+
+  config.calm_after = random.between(1, 4) * kSecond / 2;
+  config.polls = random.chance(60);
+  const auto often = [&](std::uint64_t percent, std::uint64_t most) {
+    return random.chance(percent) ? random.between(1, most) : 0;
+  };
+  config.short_pauses = often(50, 6);
+  config.outages = often(20, 2);
+  config.moves = often(50, 5);
+  config.crashes = often(50, 8);
+  config.vanishes = often(15, 1);
+  config.long_pauses = often(40, 2);
+  if (config.polls) {
+    // What has only the slow poll to tell of it.
+    config.lost_watch_percent = random.chance(30) ? random.below(40) : 0;
+    config.leaves = often(20, 2);
+  }
+  return config;
+}
+
+std::string Config::text() const {
+  const auto one = [](const char* name, std::uint64_t value) {
+    return value == 0 ? std::string() : std::string(" ") + name + "=" + std::to_string(value);
+  };
+  return "seed " + std::to_string(seed) + ":" + one("workers", workers) + one("drivers", drivers) + one("cpus", cpus) +
+         one("cap", executor_cap) + one("lease_ms", lease_ms) + one("depth", sizes.depth) + one("wide", sizes.wide) +
+         one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
+         one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
+         one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
+         one("leaves", leaves) + one("vanishes", vanishes);
+}
+
+}  // namespace morrow::simulation

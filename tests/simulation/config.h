@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tests/simulation/plan.h"
+#include "tests/simulation/timeline.h"
+
+namespace morrow::simulation {
+
+/// What a seed makes of a run: how large it is, and what goes wrong in it.
+struct Config {
+  std::uint64_t seed = 0;
+
+  // The cluster.
+  std::size_t workers = 2;
+  std::size_t drivers = 1;
+  std::uint64_t cpus = 2;
+  std::uint32_t executor_cap = 16;
+  std::uint64_t lease_ms = 2'000;
+  Time linger = 5 * kMillisecond;
+  PlanSizes sizes;
+
+  // The store and the network.
+  Time step_delay = 100 * kMicrosecond;  ///< the most that a step of a transaction takes
+  std::uint64_t step_percent = 50;       ///< so many steps take time: others go on in between
+  Time hop = 50 * kMicrosecond;          ///< the most that a message takes
+  Time watch_delay = kMillisecond;       ///< the most that a watch takes
+  std::uint64_t conflict_percent = 0;    ///< commits that are told to conflict
+  std::uint64_t unknown_percent = 0;     ///< commits whose answer is lost
+  std::uint64_t lost_watch_percent = 0;
+
+  // Adversaries, until `calm_after`.
+  bool polls = true;               ///< the slow poll behind every wake-up
+  Time calm_after = 2 * kSecond;   ///< of the start: then all is healed
+  std::uint64_t short_pauses = 0;  ///< so many times a worker stands still for less than a lease
+  std::uint64_t long_pauses = 0;   ///< for longer than a lease: it is buried and comes back
+  std::uint64_t outages = 0;       ///< the store is away, also for longer than a lease
+  std::uint64_t moves = 0;         ///< a driver loses its connection; its old worker may stand still
+  std::uint64_t crashes = 0;       ///< an executor dies
+  std::uint64_t leaves = 0;        ///< a worker leaves, another joins
+  std::uint64_t vanishes = 0;      ///< a driver dies without a word
+  // The places for what comes later: deaths of workers, partitions of the network.
+  std::uint64_t deaths = 0;
+  std::uint64_t partitions = 0;
+
+  Time patience = 300 * kSecond;  ///< after `calm_after` all must end within so long
+
+  std::string text() const;
+};
+
+Config draw_config(std::uint64_t seed);
+
+}  // namespace morrow::simulation

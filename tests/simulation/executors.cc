@@ -1,0 +1,333 @@
+#include "tests/simulation/executors.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace morrow::simulation {
+
+using worker::Brain;
+using worker::Waiter;
+namespace action = worker::action;
+
+namespace {
+
+constexpr Time kHop = 20 * kMicrosecond;
+constexpr Time kStart = 2 * kMillisecond;
+constexpr Time kSleepTimeout = 30 * kMillisecond;
+
+}  // namespace
+
+control::SpecPtr make_spec(const ChildPlan& child, std::vector<FutureId> dependencies,
+                           const std::vector<FutureId>& given, control::SessionId session) {
+  const Plan& plan = *child.plan;
+  auto spec = std::make_shared<control::Spec>();
+  spec->requirements = plan.needs;
+  spec->dependencies = std::move(dependencies);
+  spec->max_retries = plan.max_retries;
+  spec->retry_exceptions = plan.retry_exceptions;
+  if (plan.end == Plan::End::kSleeps) spec->timeout_ns = kSleepTimeout;
+  spec->name = std::to_string(plan.tag);
+  spec->program = kProgram;
+  spec->function_key = plan.tag % 7 + 1;
+  spec->session = session;
+  std::string& payload = spec->payload;
+  payload.resize(8 + 16 * given.size());
+  std::memcpy(payload.data(), &plan.tag, 8);
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    std::memcpy(payload.data() + 8 + 16 * i, &given[i].scope, 8);
+    std::memcpy(payload.data() + 16 + 16 * i, &given[i].sequence, 8);
+  }
+  payload.append(plan.payload_bytes, 'p');
+  return spec;
+}
+
+struct Executors::Process {
+  ExecutorId id = 0;
+  bool alive = true;
+  std::vector<std::unique_ptr<Task>> stack;
+  std::deque<action::Dispatch> queue;
+  std::map<std::uint32_t, std::pair<std::uint32_t, bool>> words;  ///< slot: generation, taken
+  std::uint64_t number = 0;                                       ///< of its changes
+  Time last_up = 0;
+  Time last_down = 0;
+};
+
+/// One task on the stack of a process.
+class Executors::Task : public Script::Owner {
+ public:
+  Task(Executors& executors, Process& process, action::Dispatch sent)
+      : executors_(executors),
+        process_(process),
+        sent_(std::move(sent)),
+        plan_(executors.world_.plans.by_tag(tag(sent_))),
+        began(executors.world_.timeline.now()),
+        script(*this, plan_, sent_.task.dependencies, given(sent_), executors.world_.random) {}
+
+  const action::Dispatch& sent() const { return sent_; }
+
+  /// Whether this attempt kills its process before the step that comes now.
+  bool crashes() const {
+    return sent_.task.tries < plan_.crashes && (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
+  }
+  bool throws() const { return sent_.task.tries < plan_.throws; }
+
+  ScopeId root_scope() override { return sent_.task.claim; }
+  ScopeId fresh_scope() override { return executors_.world_.fresh(); }
+  void submit(FutureId id, const ChildPlan& child, std::vector<FutureId> dependencies,
+              std::vector<FutureId> handles) override {
+    change([id, spec = make_spec(child, std::move(dependencies), handles, sent_.task.spec->session)](
+               Brain& brain, Time now, const Brain::Asker& asker) { brain.submit(now, asker, id, spec); });
+  }
+  std::uint64_t ask(std::vector<FutureId> ids, std::uint32_t need, bool poll, bool hosts) override {
+    Brain::AwaitRequest request;
+    request.token = executors_.world_.fresh();
+    request.ids = std::move(ids);
+    request.claim = sent_.task.claim;
+    request.need = need;
+    request.poll = poll;
+    request.hosts = hosts;
+    executors_.up(process_, [&e = executors_, who = who(), request] {
+      e.brain_.await(e.world_.timeline.now(), who, request);
+    });
+    return request.token;
+  }
+  void unask(std::uint64_t token) override {
+    executors_.up(process_,
+                  [&e = executors_, who = who(), token] { e.brain_.unawait(e.world_.timeline.now(), who, token); });
+  }
+  void release(FutureId id) override {
+    change([id](Brain& brain, Time now, const Brain::Asker& asker) { brain.release(now, asker, id); });
+  }
+  void cancel(FutureId id) override {
+    change([id](Brain& brain, Time now, const Brain::Asker& asker) { brain.cancel(now, asker, id); });
+  }
+  void open_scope(ScopeId scope, ScopeId parent) override {
+    change([scope, parent](Brain& brain, Time now, const Brain::Asker& asker) {
+      brain.open_scope(now, asker, scope, parent);
+    });
+  }
+  void end_scope(ScopeId scope) override {
+    change([scope](Brain& brain, Time now, const Brain::Asker& asker) { brain.end_scope(now, asker, scope); });
+  }
+  void flush() override { work(1); }
+  void work(Time time) override {
+    executors_.world_.timeline.after(time, [&e = executors_, weak = std::weak_ptr(executors_.find(process_.id)), this] {
+      const ProcessPtr process = weak.lock();
+      // It may have died; one that works stays where it is on the stack.
+      if (!process || !process->alive || process->stack.empty() || process->stack.back().get() != this) return;
+      script.advance();
+      e.task_stands(*process);
+    });
+  }
+  void wrong(const std::string& sentence) override {
+    // What an execution sees that was cancelled or fenced is nobody's value. If it is, its parent's value is wrong.
+    executors_.world_.odd("in a task: " + sentence);
+  }
+
+ private:
+  Executors& executors_;
+  Process& process_;
+  action::Dispatch sent_;
+  const Plan& plan_;
+
+ public:
+  const Time began;
+  Script script;
+
+ private:
+  static std::uint64_t tag(const action::Dispatch& sent) {
+    std::uint64_t tag = 0;
+    std::memcpy(&tag, sent.task.spec->payload.data(), 8);
+    return tag;
+  }
+  static std::vector<FutureId> given(const action::Dispatch& sent) {
+    const std::string& payload = sent.task.spec->payload;
+    std::vector<FutureId> out((payload.size() - 8) / 16);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      std::memcpy(&out[i].scope, payload.data() + 8 + 16 * i, 8);
+      std::memcpy(&out[i].sequence, payload.data() + 16 + 16 * i, 8);
+    }
+    return out;
+  }
+  Waiter who() const { return Waiter{0, process_.id}; }
+  template <typename Change>
+  void change(Change change) {
+    const Brain::Asker asker{who(), sent_.task.claim, ++process_.number, false};
+    executors_.up(process_, [&e = executors_, change = std::move(change), asker] {
+      change(e.brain_, e.world_.timeline.now(), asker);
+    });
+  }
+};
+
+Executors::Executors(World world, Brain& brain, std::function<void(std::function<void()>)> tell)
+    : world_(std::move(world)), brain_(brain), tell_(std::move(tell)) {}
+
+Executors::~Executors() {
+  for (auto& [id, process] : processes_) process->alive = false;
+}
+
+Executors::ProcessPtr Executors::find(ExecutorId id) const {
+  const auto found = processes_.find(id);
+  return found == processes_.end() ? nullptr : found->second;
+}
+
+/// What the worker sends comes in its order.
+void Executors::down(Process& process, std::function<void()> event) {
+  process.last_down = std::max(process.last_down, world_.timeline.now() + world_.random.delay(kHop));
+  world_.timeline.at(process.last_down, [weak = std::weak_ptr(find(process.id)), event = std::move(event)] {
+    const ProcessPtr there = weak.lock();
+    if (there && there->alive) event();
+  });
+}
+
+/// What the process says comes in its order, also when it is dead by then; not when its worker is.
+void Executors::up(Process& process, std::function<void()> event) {
+  process.last_up = std::max(process.last_up, world_.timeline.now() + world_.random.delay(kHop));
+  world_.timeline.at(process.last_up, [tell = tell_, event = std::move(event)] { tell(event); });
+}
+
+void Executors::start(const action::StartExecutor& start) {
+  auto process = std::make_shared<Process>();
+  process->id = start.executor;
+  processes_[start.executor] = process;
+  process->last_down = process->last_up = world_.timeline.now() + world_.random.delay(kStart);
+  up(*process, [this, id = start.executor] { brain_.executor_started(world_.timeline.now(), id); });
+}
+
+void Executors::dispatch(const action::Dispatch& dispatch) {
+  const ProcessPtr process = find(dispatch.executor);
+  if (!process) return;  // it exited in this very turn: the brain is told by that
+  process->words[dispatch.slot] = {dispatch.generation, false};
+  down(*process, [this, raw = process.get(), sent = dispatch] {
+    if (sent.nested) {
+      raw->queue.push_front(sent);
+    } else {
+      raw->queue.push_back(sent);
+    }
+    next_task(*raw);
+  });
+}
+
+bool Executors::revoke(const action::Revoke& revoke) {
+  const ProcessPtr process = find(revoke.executor);
+  if (!process) return false;
+  auto& word = process->words[revoke.slot];
+  const bool free = word.first == revoke.generation && !word.second;
+  if (free) word = {0, false};
+  return free;
+}
+
+void Executors::kill(const action::KillExecutor& kill) {
+  if (const ProcessPtr process = find(kill.executor); process && process->alive) crash(*process);
+}
+
+void Executors::crash(Process& process) {
+  process.alive = false;
+  up(process, [this, id = process.id] {
+    const ProcessPtr dead = find(id);
+    if (!dead) return;
+    Brain::Exit exit;
+    for (const auto& [slot, word] : dead->words) {
+      if (word.second) exit.taken.push_back(slot);
+    }
+    exit.crash.failure = control::FailureKind::kCrash;
+    processes_.erase(id);
+    brain_.executor_exited(world_.timeline.now(), id, exit);
+  });
+}
+
+bool Executors::crash_one() {
+  std::vector<ProcessPtr> busy;
+  for (const auto& [id, process] : processes_) {
+    if (process->alive && !process->stack.empty()) busy.push_back(process);
+  }
+  if (busy.empty()) return false;
+  crash(*busy[world_.random.below(busy.size())]);
+  return true;
+}
+
+void Executors::ready(const action::Ready& ready) {
+  const ProcessPtr process = find(ready.to.executor);
+  if (!process) return;
+  down(*process, [this, raw = process.get(), ready] {
+    for (auto& task : raw->stack) {
+      if (!task->script.answered(ready.token, ready.index, ready.outcome, ready.pending)) continue;
+      // Under a nested run it goes on when that has ended.
+      if (task != raw->stack.back()) return;
+      task->script.advance();
+      return task_stands(*raw);
+    }
+  });
+}
+
+void Executors::next_task(Process& process) {
+  while (!process.queue.empty()) {
+    const bool free = process.stack.empty();
+    const bool hosts = !free && process.stack.back()->script.state() == Script::State::kWaits &&
+                       process.stack.back()->script.hosts() && process.queue.front().nested;
+    if (!free && !hosts) return;
+    action::Dispatch sent = std::move(process.queue.front());
+    process.queue.pop_front();
+    auto& word = process.words[sent.slot];
+    if (word.first != sent.generation || word.second) continue;
+    word.second = true;
+    ++tasks_begun;
+    process.stack.push_back(std::make_unique<Task>(*this, process, std::move(sent)));
+    count_resources();
+    if (!process.stack.back()->crashes()) process.stack.back()->script.advance();
+    return task_stands(process);
+  }
+}
+
+/// The topmost task came to a halt: it works, waits, has ended or dies.
+void Executors::task_stands(Process& process) {
+  Task& task = *process.stack.back();
+  if (task.crashes()) return crash(process);
+  if (task.script.state() == Script::State::kWaits) return next_task(process);
+  if (task.script.state() != Script::State::kEnded) return;
+  if (task.script.plan().end == Plan::End::kSleeps) return;  // until it is killed
+  control::Outcome outcome = task.script.outcome();
+  if (task.throws()) outcome = {control::FailureKind::kException, "not this time", {}};
+  finish_task(process, std::move(outcome));
+}
+
+void Executors::finish_task(Process& process, control::Outcome outcome) {
+  const std::unique_ptr<Task> task = std::move(process.stack.back());
+  process.stack.pop_back();
+  Brain::Done done;
+  done.slot = task->sent().slot;
+  done.generation = task->sent().generation;
+  done.claim = task->sent().task.claim;
+  done.may_hold_futures = outcome.ok() && task->script.plan().handle.has_value();
+  done.outcome = std::make_shared<control::Outcome>(std::move(outcome));
+  done.ran_ns = world_.timeline.now() - task->began;
+  up(process, [this, id = process.id, done] { brain_.task_done(world_.timeline.now(), id, done); });
+  process.words[done.slot] = {0, false};
+  world_.timeline.after(kMicrosecond, [this, weak = std::weak_ptr(find(process.id))] {
+    const ProcessPtr there = weak.lock();
+    if (!there || !there->alive) return;
+    if (!there->stack.empty() && there->stack.back()->script.state() == Script::State::kRuns) {
+      there->stack.back()->script.advance();
+      return task_stands(*there);
+    }
+    next_task(*there);
+  });
+}
+
+/// Resources are oversubscribed only as far as is allowed: the cpus up to twice, memory never.
+void Executors::count_resources() {
+  control::Resources running;
+  std::uint64_t memory = 0;
+  for (const auto& [id, process] : processes_) {
+    if (!process->alive) continue;
+    for (const auto& task : process->stack) {
+      memory += task->sent().task.spec->requirements.memory;
+      if (task->script.state() != Script::State::kWaits) running += task->sent().task.spec->requirements;
+    }
+  }
+  if (running.cpu_milli > 2 * world_.total.cpu_milli) world_.wrong("The cpus are oversubscribed beyond the bound.");
+  if (memory > world_.total.memory) world_.wrong("The memory is oversubscribed.");
+}
+
+}  // namespace morrow::simulation

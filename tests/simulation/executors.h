@@ -1,0 +1,73 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/process.h"
+#include "tests/simulation/script.h"
+#include "worker/brain.h"
+
+namespace morrow::simulation {
+
+using worker::ExecutorId;
+
+/// The processes of one worker that run tasks: they interpret plans instead of calling functions.
+class Executors {
+ public:
+  struct World {
+    Timeline& timeline;
+    Random& random;
+    Plans& plans;
+    control::Resources total;
+    std::function<std::uint64_t()> fresh;  ///< ids for tokens and scopes
+    std::function<void(const std::string&)> wrong;
+    std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
+  };
+
+  /// `tell` hands an event to the worker's main thread.
+  Executors(World world, worker::Brain& brain, std::function<void(std::function<void()>)> tell);
+  ~Executors();
+
+  void start(const worker::action::StartExecutor& start);
+  void dispatch(const worker::action::Dispatch& dispatch);
+  /// True when it was taken back.
+  bool revoke(const worker::action::Revoke& revoke);
+  void kill(const worker::action::KillExecutor& kill);
+  void ready(const worker::action::Ready& ready);
+
+  /// A process that runs a task dies. False when there is none.
+  bool crash_one();
+
+  std::size_t tasks_begun = 0;
+
+ private:
+  class Task;
+  struct Process;
+  using ProcessPtr = std::shared_ptr<Process>;
+
+  ProcessPtr find(ExecutorId id) const;
+  void down(Process& process, std::function<void()> event);
+  void up(Process& process, std::function<void()> event);
+  void next_task(Process& process);
+  void task_stands(Process& process);
+  void finish_task(Process& process, control::Outcome outcome);
+  void crash(Process& process);
+  void count_resources();
+
+  World world_;
+  worker::Brain& brain_;
+  std::function<void(std::function<void()>)> tell_;
+  std::map<ExecutorId, ProcessPtr> processes_;
+};
+
+/// The specification of a child as it is submitted: its payload names the plan and the handles it is given.
+control::SpecPtr make_spec(const ChildPlan& child, std::vector<FutureId> dependencies,
+                           const std::vector<FutureId>& given, control::SessionId session);
+
+inline constexpr const char* kProgram = "program-16-bytes";
+
+}  // namespace morrow::simulation

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "control/faults.h"
+
+namespace morrow::simulation {
+
+using control::Fault;
+
+/// The planted faults by the names that the command line knows.
+inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
+  static const std::vector<std::pair<Fault, const char*>> names{
+      {Fault::kLostWakeUp, "lost_wake_up"},
+      {Fault::kEarlyDecision, "early_decision"},
+      {Fault::kEarlyDependent, "early_dependent"},
+      {Fault::kRisenFuture, "risen_future"},
+      {Fault::kAppliedTwice, "applied_twice"},
+      {Fault::kRetriedChildren, "retried_children"},
+      {Fault::kRevivedCreation, "revived_creation"},
+      {Fault::kDrainedInbox, "drained_inbox"},
+      {Fault::kForgottenRound, "forgotten_round"},
+      {Fault::kIdleWithoutLook, "idle_without_look"},
+      {Fault::kScopeBySnapshot, "scope_by_snapshot"},
+      {Fault::kNoAdoption, "no_adoption"},
+      {Fault::kReleasedWhileNeeded, "released_while_needed"},
+      {Fault::kSilenceByClock, "silence_by_clock"},
+  };
+  return names;
+}
+
+/// kNone when there is no such fault.
+inline Fault fault_by_name(std::string_view name) {
+  for (const auto& [fault, known] : fault_names()) {
+    if (name == known) return fault;
+  }
+  return Fault::kNone;
+}
+
+}  // namespace morrow::simulation

@@ -1,0 +1,130 @@
+#include "tests/simulation/store_lanes.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace morrow::simulation {
+
+Weather::Weather(Timeline& timeline, Random& random, const Config& config, store::SimDatabase& database)
+    : timeline_(timeline), random_(random), config_(config), database_(database) {
+  database_.hooks.fate = [this](const store::Commit&) { return fate(); };
+  database_.hooks.watch = [this](std::string_view) { return watch(); };
+}
+
+void Weather::calm() {
+  calm_ = true;
+  out_until_ = 0;
+}
+
+Time Weather::step() { return random_.chance(config_.step_percent) ? random_.delay(config_.step_delay) : 0; }
+
+store::Fate Weather::fate() {
+  if (out()) return store::Fate::kFail;
+  if (calm_) return store::Fate::kNormal;
+  if (random_.chance(config_.conflict_percent)) return store::Fate::kConflict;
+  if (!random_.chance(config_.unknown_percent)) return store::Fate::kNormal;
+  switch (random_.below(3)) {
+    case 0:
+      return store::Fate::kUnknownApplied;
+    case 1:
+      return store::Fate::kUnknownNotApplied;
+    default:
+      // One of those in flight lands later, perhaps after its own repetition.
+      timeline_.after(random_.delay(20 * config_.step_delay), [this] {
+        if (database_.in_flight() > 0) database_.land(random_.below(database_.in_flight()));
+      });
+      return store::Fate::kUnknownLater;
+  }
+}
+
+store::WatchFate Weather::watch() {
+  if (!calm_ && random_.chance(config_.lost_watch_percent)) return store::WatchFate::kLose;
+  timeline_.after(random_.delay(config_.watch_delay), [this] { database_.release_watches(1); });
+  return store::WatchFate::kHold;
+}
+
+StoreLanes::StoreLanes(World world, std::shared_ptr<store::SimDatabase> database, Process& process,
+                       std::function<void(std::function<void()>)> tell)
+    : world_(std::move(world)),
+      store_(std::move(database)),
+      process_(process),
+      tell_(std::move(tell)),
+      fiber_([this] { run(); }) {}
+
+void StoreLanes::post(Lane lane, Job job, std::function<void()> done) {
+  lanes_[static_cast<std::size_t>(lane)].push_back({std::move(job), std::move(done)});
+  wake();
+}
+
+void StoreLanes::wake() {
+  if (!std::exchange(idle_, false)) return;
+  process_.after(world_.random.between(1, 10) * kMicrosecond, [this] { resume(); });
+}
+
+void StoreLanes::resume() {
+  StoreLanes* const below = std::exchange(current, this);
+  fiber_.resume();
+  current = below;
+}
+
+void StoreLanes::run() {
+  for (;;) {
+    const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [](const auto& one) { return !one.empty(); });
+    if (lane == lanes_.end()) {
+      idle_ = true;
+      Fiber::suspend();
+      continue;
+    }
+    const Task task = std::move(lane->front());
+    lane->pop_front();
+    run_job(task.job);
+    if (task.done) tell_(task.done);
+  }
+}
+
+void StoreLanes::run_job(const Job& job) {
+  Time pause = 10 * kMillisecond;
+  for (;;) {
+    std::string away;
+    try {
+      job(store_);
+      return;
+    } catch (const store::TooLarge& error) {
+      world_.wrong(std::string("A transaction was too large: ") + error.what());
+      return;
+    } catch (const store::StoreError& error) {
+      away = error.what();
+    } catch (const std::exception& error) {
+      world_.wrong(std::string("A job of the store threw: ") + error.what());
+      return;
+    }
+    if (!world_.weather.out()) world_.wrong("The store failed with no outage: " + away);
+    sleep(pause);
+    pause = std::min(pause * 2, kSecond);
+  }
+}
+
+void StoreLanes::sleep(Time time) {
+  process_.after(time, [this] { resume(); });
+  Fiber::suspend();
+}
+
+void StoreLanes::between_steps() {
+  if (current == nullptr) return;
+  StoreLanes& self = *current;
+  if (const Time takes = self.world_.weather.step(); takes != 0) self.sleep(takes);
+  if (self.world_.weather.out()) throw store::StoreError("The store is out of reach.");
+}
+
+void StoreLanes::watch(const std::string& key, std::function<void()> fired) {
+  post(
+      Lane::kRound,
+      [this, key, fired = std::move(fired)](store::Store& store) {
+        watch_.reset();
+        watch_ = store.watch(key, [this, fired] { tell_(fired); });
+      },
+      nullptr);
+}
+
+}  // namespace morrow::simulation

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "store/sim/sim_store.h"
+#include "tests/simulation/config.h"
+#include "tests/simulation/fiber.h"
+#include "tests/simulation/process.h"
+
+namespace morrow::simulation {
+
+/// The weather over the store: what becomes of commits and watches. Shared by all workers.
+class Weather {
+ public:
+  Weather(Timeline& timeline, Random& random, const Config& config, store::SimDatabase& database);
+
+  void out_until(Time time) { out_until_ = std::max(out_until_, time); }
+  bool out() const { return timeline_.now() < out_until_; }
+  Time last_out() const { return out_until_; }
+  void calm();
+  /// How long the next step of a transaction takes; 0: it goes on at once.
+  Time step();
+
+ private:
+  store::Fate fate();
+  store::WatchFate watch();
+
+  Timeline& timeline_;
+  Random& random_;
+  const Config& config_;
+  store::SimDatabase& database_;
+  Time out_until_ = 0;
+  bool calm_ = false;
+};
+
+/// A worker's store thread in virtual time, with the lanes of worker::StoreThread. Each read and commit may take time,
+/// in which others go on.
+class StoreLanes {
+ public:
+  enum class Lane : std::uint8_t { kRound, kClaim, kUpkeep };
+  using Job = std::function<void(store::Store&)>;
+
+  struct World {
+    Timeline& timeline;
+    Random& random;
+    const Config& config;
+    Weather& weather;
+    std::function<void(const std::string&)> wrong;
+  };
+
+  /// `tell` hands an event to the worker's main thread.
+  StoreLanes(World world, std::shared_ptr<store::SimDatabase> database, Process& process,
+             std::function<void(std::function<void()>)> tell);
+
+  void post(Lane lane, Job job, std::function<void()> done);
+  void watch(const std::string& key, std::function<void()> fired);
+
+  /// Called by the database before each read and commit: the fiber that runs now may stand still.
+  static void between_steps();
+
+ private:
+  struct Task {
+    Job job;
+    std::function<void()> done;
+  };
+  void wake();
+  void run();
+  void run_job(const Job& job);
+  void sleep(Time time);
+  void resume();
+
+  static inline StoreLanes* current = nullptr;
+
+  World world_;
+  store::SimStore store_;
+  Process& process_;
+  std::function<void(std::function<void()>)> tell_;
+  std::array<std::deque<Task>, 3> lanes_;
+  std::unique_ptr<store::Watch> watch_;
+  bool idle_ = true;
+  Fiber fiber_;
+};
+
+}  // namespace morrow::simulation
