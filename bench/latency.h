@@ -9,7 +9,7 @@
 
 namespace morrow::bench {
 
-/// The times of single calls, reported as two counters: p50_us and p99_us.
+/// The times of single calls, reported as counters: p50_us, p99_us and p999_us.
 class Latencies {
  public:
   using Clock = std::chrono::steady_clock;
@@ -20,6 +20,7 @@ class Latencies {
     std::sort(micros_.begin(), micros_.end());
     state.counters["p50_us"] = at(0.50);
     state.counters["p99_us"] = at(0.99);
+    state.counters["p999_us"] = at(0.999);
   }
 
  private:

@@ -1,6 +1,6 @@
 #include "runtime/executor.h"
 
-#include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +20,12 @@ constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
+
+// We have the end for writing, which poll has nothing to say about.
+bool pipe_has_bytes(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
 
 // Runs when a function leaves by a forced unwind (pthread_exit): its thread would be gone, and nobody to go on.
 struct EndsProcess {
@@ -150,10 +156,7 @@ void Executor::send_held() {
   held_count_ = 0;
 }
 
-bool Executor::has_unread_output() const {
-  pollfd pipes[2] = {{output_.get(), POLLIN, 0}, {errors_.get(), POLLIN, 0}};
-  return poll(pipes, 2, 0) > 0 && ((pipes[0].revents | pipes[1].revents) & POLLIN) != 0;
-}
+bool Executor::has_unread_output() const { return pipe_has_bytes(output_.get()) || pipe_has_bytes(errors_.get()); }
 
 // There is no thread that would write the rest later.
 void Executor::write_all(Lock& lock) {

@@ -210,8 +210,9 @@ TEST_F(SimTest, CommittedTransactionsAreSerializableInTheOrderOfTheirCommits) {
       const bool committed = one.transaction->commit() == CommitResult::kCommitted;
       if (!committed) ++conflicts;
       // One that only read saw its own, older version: only those that wrote have a place in the order.
-      const bool wrote =
-          std::any_of(one.steps.begin(), one.steps.end(), [](const Step& step) { return step.kind >= 2; });
+      const bool wrote = std::any_of(one.steps.begin(), one.steps.end(), [](const Step& step) {
+        return step.kind == 3 ? step.key < step.end : step.kind >= 2;  // to clear nothing is not to write
+      });
       if (committed && wrote) {
         const auto replay = serial.begin();
         for (std::size_t step = 0; step < one.steps.size(); ++step) {

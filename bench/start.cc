@@ -1,0 +1,14 @@
+// From nothing to the first value: a session with its private worker, one task. Prints milliseconds since main began.
+#include <morrow/morrow.h>
+
+#include <chrono>
+#include <cstdio>
+
+int main() {
+  const auto start = std::chrono::steady_clock::now();
+  const morrow::Session session;
+  const int value = morrow::submit([](int a, int b) { return a + b; }, 1, 2).get();
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  std::printf("%.1f\n", took.count());
+  return value == 3 ? 0 : 1;
+}
