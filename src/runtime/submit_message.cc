@@ -7,6 +7,7 @@
 #include <morrow/error.h>
 
 #include "runtime/code_ref.h"
+#include "runtime/function_name.h"
 #include "runtime/values.h"
 
 namespace morrow::runtime {
@@ -49,6 +50,16 @@ std::string base_name(const char* path) {
   return slash == nullptr ? path : slash + 1;
 }
 
+// That of a function is its symbol; its type alone is no name. Of everything else the type is one.
+std::string name_of(const detail::Call& call) {
+  if (!call.code_pointers.empty()) {
+    std::uintptr_t address = 0;
+    std::memcpy(&address, call.closure.data() + call.code_pointers.front(), sizeof(address));
+    if (std::string name = function_name(code_ref(reinterpret_cast<const void*>(address))); !name.empty()) return name;
+  }
+  return call.function_name;
+}
+
 // The same for the same function of the same program.
 std::uint64_t function_key(const std::string& program_key, CodeRef code) {
   std::uint64_t key = 0;
@@ -81,7 +92,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     message.set_timeout_ns(static_cast<std::uint64_t>(timeout.count()));
   }
   if (options.name.size() > kMaxTaskNameBytes) refuse("name", "must have at most 256 bytes");
-  message.set_name(options.name.empty() ? std::string(call.function_name).substr(0, kMaxTaskNameBytes) : options.name);
+  message.set_name(options.name.empty() ? name_of(call).substr(0, kMaxTaskNameBytes) : options.name);
   for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
 
   thread_local wire::Payload payload;
