@@ -14,6 +14,7 @@ class Crashes : public testing::TestWithParam<std::pair<const char*, const char*
 };
 
 TEST_P(Crashes, FailTheTaskAloneAndSayHow) {
+  cluster_.expect_crashes();
   const auto worker = cluster_.worker({"--cpus", "2"});
   const Result result = cluster_.run({scenarios(), "crash", GetParam().first});
   EXPECT_EQ(result.status, 0) << result.err;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 namespace {
+
+const std::string kReport = "sanitizer";
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path);
@@ -135,15 +138,31 @@ Cluster::Cluster() {
 }
 
 Cluster::~Cluster() {
+  const std::string reports = sanitizer_reports();
+  EXPECT_TRUE(reports.empty() || crashes_expected_) << "a process of this cluster has a mistake:\n" << reports;
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
 
 Environment Cluster::environment() const {
-  return {{"XDG_RUNTIME_DIR", folder_ + "/run"},
-          {"MORROW_HOME", folder_ + "/home"},
-          {"MORROW_CLUSTER", name()},
-          {"MORROW_COMMAND", bin() + "/morrow"}};
+  Environment all{{"XDG_RUNTIME_DIR", folder_ + "/run"},
+                  {"MORROW_HOME", folder_ + "/home"},
+                  {"MORROW_CLUSTER", name()},
+                  {"MORROW_COMMAND", bin() + "/morrow"}};
+  // Many a process that ends by a sanitizer would be replaced by another one, and the test would pass.
+  for (const std::string variable : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    const char* const before = std::getenv(variable.c_str());
+    all[variable] = (before == nullptr ? "" : std::string(before) + ":") + "log_path=" + folder_ + "/" + kReport;
+  }
+  return all;
+}
+
+std::string Cluster::sanitizer_reports() const {
+  std::string all;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().filename().string().starts_with(kReport)) all += read_file(entry.path());
+  }
+  return all;
 }
 
 std::string Cluster::store_url() const { return "lmdb:" + folder_ + "/home/" + name() + "/store"; }

@@ -46,7 +46,8 @@ class Process {
   std::string err_file_;
 };
 
-/// A cluster's folders, removed at the end, and the programs of the build.
+/// A cluster's folders, removed at the end, and the programs of the build. At its end it is a failure of the test when
+/// a sanitizer found something in any of its processes.
 class Cluster {
  public:
   Cluster();
@@ -69,11 +70,15 @@ class Cluster {
   std::string status();
   /// Waits until `morrow status` holds `text`.
   bool wait_for_status(const std::string& text);
+  /// What sanitizers say of crashes is no failure in this test: it crashes on purpose.
+  void expect_crashes() { crashes_expected_ = true; }
   /// Keys in the store, without those that a living worker keeps for itself.
   std::size_t keys();
 
  private:
+  std::string sanitizer_reports() const;
   std::string folder_;
+  bool crashes_expected_ = false;
 };
 
 /// The folder of the built programs.
