@@ -123,9 +123,7 @@ TEST_F(Jobs, WordCountEqualsThatOfTheSystem) {
 }
 
 TEST_F(Jobs, NothingOfASessionStaysInTheStore) {
-  run({"squares", "4", "1000"});  // long enough to upload the files of the image, which stay for the next session
-  ASSERT_TRUE(cluster_.wait_for_status("sessions: 0"));
-  const std::size_t before = cluster_.keys();
+  const std::size_t before = cluster_.keys_with_image();
   run({"inside"});
   run({"dependency"});
   run({"fib_task", "10"});

@@ -1,5 +1,6 @@
 #include "tests/system/support.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control/keys.h"
 #include "store/store.h"
 
 extern char** environ;
@@ -200,6 +202,24 @@ std::size_t Cluster::keys() {
     count += key[0] == 'w' ? 0 : 1;  // a worker's own few
   }
   return count;
+}
+
+std::size_t Cluster::keys_with_image() {
+  const std::string end = folder_ + "/end";
+  auto driver = start({scenarios(), "wait_for_file", end});
+  const bool uploaded = eventually([&] {
+    const auto store = store::open_store(store_url());
+    const auto keys =
+        store->begin_read()->scan(control::keys::all_content(control::keys::kBlob), store::Read::kSnapshot);
+    return std::any_of(keys.begin(), keys.end(), [](const store::KeyValue& one) {
+      const auto [hash, kind] = control::keys::read_content(one.key);
+      return one.key == control::keys::content_header(control::keys::kBlob, hash);  // it is written last
+    });
+  });
+  std::ofstream(end) << "end";
+  driver->wait();
+  if (!uploaded || !wait_for_status("sessions: 0")) throw std::runtime_error("the image was not uploaded");
+  return keys();
 }
 
 std::vector<pid_t> descendants(pid_t pid) {

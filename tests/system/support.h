@@ -33,7 +33,7 @@ class Process {
   void signal(int number) const;
   /// Waits until its error output or output holds `text`.
   bool wait_for_text(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(30));
-  Result wait(std::chrono::seconds limit = std::chrono::seconds(120));
+  Result wait(std::chrono::seconds limit = std::chrono::seconds(240));
   bool running();
   std::string out();
   std::string err();
@@ -74,6 +74,8 @@ class Cluster {
   void expect_crashes() { crashes_expected_ = true; }
   /// Keys in the store, without those that a living worker keeps for itself.
   std::size_t keys();
+  /// The same once no session is left and the scenario program's image, which stays, has been uploaded.
+  std::size_t keys_with_image();
 
  private:
   std::string sanitizer_reports() const;
