@@ -13,6 +13,7 @@
 #include <morrow/detail/call.h>
 #include <morrow/detail/checks.h>
 #include <morrow/detail/core.h>
+#include <morrow/detail/padding.h>
 #include <morrow/future.h>
 #include <morrow/options.h>
 #include <morrow/unchecked.h>
@@ -24,12 +25,12 @@ namespace detail {
 template <class F>
 struct CallableTraits {
   using type = F;
-  static constexpr bool kUnchecked = false;
+  static constexpr bool unchecked = false;
 };
 template <class F>
 struct CallableTraits<Unchecked<F>> {
   using type = F;
-  static constexpr bool kUnchecked = true;
+  static constexpr bool unchecked = true;
 };
 
 template <class F>
@@ -72,9 +73,7 @@ auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& opt
     alignas(F) std::byte closure[sizeof(F)]{};
     if constexpr (!std::is_empty_v<F>) {
       std::memcpy(closure, &callable, sizeof(F));
-#if __has_builtin(__builtin_clear_padding)  // clang's tools read this header too, and know no such builtin
-      __builtin_clear_padding(reinterpret_cast<F*>(closure));  // it holds stale bytes, addresses among them
-#endif
+      clear_padding(reinterpret_cast<F*>(closure));
     }
     std::size_t code_pointer = 0;
     Call call;
@@ -103,9 +102,9 @@ template <class F, class... A>
 auto submit_call(const Options& options, std::source_location where, F&& function, A&&... arguments) {
   using Given = std::decay_t<F>;
   using Callable = typename CallableTraits<Given>::type;
-  if constexpr (check_callable<Callable, CallableTraits<Given>::kUnchecked>()) {
+  if constexpr (check_callable<Callable, CallableTraits<Given>::unchecked>()) {
     using Typed = typename MakeCall<Callable, std::index_sequence_for<A...>, A...>::type;
-    if constexpr (CallableTraits<Given>::kUnchecked)
+    if constexpr (CallableTraits<Given>::unchecked)
       return pack_and_submit(std::type_identity<Typed>{}, options, where, Callable(function.function),
                              std::forward<A>(arguments)...);
     else
