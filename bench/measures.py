@@ -27,6 +27,8 @@ def google_benchmark(program, pattern, environment=None, seconds=None):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     if done.returncode != 0:
         raise Failed(f"{done.stderr}{program} ended with status {done.returncode}; what it said is above")
+    if "{" not in done.stdout:
+        return {}  # it has none of these
     found = json.loads(done.stdout[done.stdout.index("{"):])["benchmarks"]
     return {entry["name"].removesuffix("/real_time").split("_", 1)[1]: entry for entry in found}
 

@@ -102,7 +102,7 @@ std::size_t count(std::string_view text, Counts& counts) {
       continue;
     }
     at += std::max<std::size_t>(size, 1);
-    const auto character = static_cast<std::wint_t>(wide);
+    const std::wint_t character = std::char_traits<wchar_t>::to_int_type(wide);
     if (std::iswprint(character) == 0) continue;
     is_space(character) ? counts.separator() : counts.word_character();
   }

@@ -96,7 +96,7 @@ class RemoteError : public Error {
 class TaskCrashed : public RemoteError {
  public:
   using RemoteError::RemoteError;
-  /// The signal that killed it, 0 when it exited by itself.
+  /// The signal that killed it, or whose handler left with exit() (a sanitizer's does); 0 when it exited by itself.
   int signal() const noexcept;
   /// What it exited with, 0 when a signal killed it.
   int exit_status() const noexcept;

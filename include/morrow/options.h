@@ -44,9 +44,9 @@ class WholeNumber {
   static constexpr std::int64_t convert(N number) {
     using Limits = std::numeric_limits<std::int64_t>;
     if constexpr (std::is_floating_point_v<N>) {
-      if (number != number) return -1;
       if (number >= static_cast<N>(0x1p63)) return Limits::max();
       if (number <= static_cast<N>(-0x1p63)) return Limits::min();
+      if (!(number > static_cast<N>(-0x1p63))) return -1;  // not a number
     } else if constexpr (std::is_unsigned_v<N> && sizeof(N) >= sizeof(std::int64_t)) {
       if (number > static_cast<N>(Limits::max())) return Limits::max();
     }
@@ -73,9 +73,9 @@ class Duration {
     using Nanoseconds = std::chrono::nanoseconds;
     using Wide = std::chrono::duration<long double, std::nano>;
     const Wide wide(length);
-    if (wide != wide) return Nanoseconds(0);
     if (wide >= Wide(Nanoseconds::max())) return Nanoseconds::max();
     if (wide <= Wide(Nanoseconds::min())) return Nanoseconds::min();
+    if (!(wide > Wide(Nanoseconds::min()))) return Nanoseconds(0);  // not a number
     return std::chrono::duration_cast<Nanoseconds>(length);
   }
 

@@ -13,6 +13,7 @@
 #include <morrow/detail/call.h>
 #include <morrow/detail/checks.h>
 #include <morrow/detail/core.h>
+#include <morrow/detail/padding.h>
 #include <morrow/future.h>
 #include <morrow/options.h>
 #include <morrow/unchecked.h>
@@ -72,7 +73,7 @@ auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& opt
     alignas(F) std::byte closure[sizeof(F)]{};
     if constexpr (!std::is_empty_v<F>) {
       std::memcpy(closure, &callable, sizeof(F));
-      __builtin_clear_padding(reinterpret_cast<F*>(closure));  // it holds stale bytes, addresses among them
+      clear_padding(reinterpret_cast<F*>(closure));
     }
     std::size_t code_pointer = 0;
     Call call;

@@ -59,6 +59,39 @@ std::vector<ElfW(Phdr)> headers_of(std::string_view file) {
   return headers;
 }
 
+template <class T>
+std::optional<T> read_at(std::string_view file, std::uint64_t at) {
+  T value;
+  if (at > file.size() || sizeof(T) > file.size() - at) return std::nullopt;
+  std::memcpy(static_cast<void*>(&value), file.data() + at, sizeof(T));
+  return value;
+}
+
+std::optional<ElfW(Shdr)> section(std::string_view file, std::size_t number) {
+  const auto head = read_at<ElfW(Ehdr)>(file, 0);
+  if (!head || std::memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 || head->e_shentsize != sizeof(ElfW(Shdr))) return {};
+  if (number >= head->e_shnum) return {};
+  return read_at<ElfW(Shdr)>(file, head->e_shoff + number * sizeof(ElfW(Shdr)));
+}
+
+// One pass over a table of symbols.
+std::string_view function_in(std::string_view file, const ElfW(Shdr) & table, std::uint64_t address) {
+  const auto names = section(file, table.sh_link);
+  if (!names || names->sh_offset > file.size()) return {};
+  for (std::uint64_t at = 0; at + sizeof(ElfW(Sym)) <= table.sh_size; at += sizeof(ElfW(Sym))) {
+    const auto symbol = read_at<ElfW(Sym)>(file, table.sh_offset + at);
+    if (!symbol) break;
+    if ((symbol->st_info & 0xf) != STT_FUNC || symbol->st_shndx == SHN_UNDEF) continue;
+    if (address < symbol->st_value || address >= symbol->st_value + std::max<std::uint64_t>(symbol->st_size, 1))
+      continue;
+    const std::string_view rest = file.substr(names->sh_offset);
+    if (symbol->st_name >= rest.size()) return {};
+    const std::string_view name = rest.substr(symbol->st_name);
+    return name.substr(0, name.find('\0'));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment) {
@@ -121,6 +154,17 @@ std::string ElfFile::identity() const {
     if (auto id = build_id_in_notes(bytes_.substr(header.p_offset, header.p_filesz), header.p_align)) return *id;
   }
   return code_hash();
+}
+
+std::string_view ElfFile::function_at(std::uint64_t address) const {
+  // A stripped file has only the symbols that others may use.
+  for (const auto type : {SHT_SYMTAB, SHT_DYNSYM}) {
+    for (std::size_t number = 0; const auto table = section(bytes_, number); ++number) {
+      if (table->sh_type != static_cast<std::uint32_t>(type)) continue;
+      if (const std::string_view name = function_in(bytes_, *table, address); !name.empty()) return name;
+    }
+  }
+  return {};
 }
 
 std::string ElfFile::code_hash() const {

@@ -38,6 +38,8 @@ class ElfFile {
   /// The build id, else `code_hash`.
   std::string identity() const;
   std::string code_hash() const;
+  /// The symbol of the function that begins at `address` (as the file has it) or holds it; empty when there is none.
+  std::string_view function_at(std::uint64_t address) const;
 
  private:
   std::string_view bytes_;

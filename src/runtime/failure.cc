@@ -128,19 +128,19 @@ Thrower thrower_of(std::string_view type) {
   return nullptr;
 }
 
-/// Throws `error`, with the original nested in it where there is one. Outside of the handler below nothing is nested,
+/// Throws an E, with the original nested in it where there is one. Outside of the handler below nothing is nested,
 /// so that an exception that the caller is just handling never passes for the original.
 template <class E>
 [[noreturn]] void throw_remote(const Failure& failure) {
-  const E error(std::make_shared<const Failure>(failure));
+  const auto shared = std::make_shared<const Failure>(failure);
   const Thrower thrower = thrower_of(failure.type);
-  if (thrower == nullptr) throw error;
+  if (thrower == nullptr) throw E(shared);
   try {
     thrower(failure.message);
   } catch (...) {
-    std::throw_with_nested(error);
+    std::throw_with_nested(E(shared));
   }
-  throw error;
+  throw E(shared);
 }
 
 }  // namespace

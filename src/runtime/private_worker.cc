@@ -123,6 +123,7 @@ PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_comm
                                      folder_,  "--private-fd", std::to_string(theirs.get())};
   arguments.insert(arguments.end(), resources.begin(), resources.end());
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
 

@@ -7,6 +7,7 @@
 #include <morrow/error.h>
 
 #include "runtime/code_ref.h"
+#include "runtime/function_name.h"
 #include "runtime/values.h"
 
 namespace morrow::runtime {
@@ -49,6 +50,16 @@ std::string_view base_name(const char* path) {
   return slash == nullptr ? path : slash + 1;
 }
 
+// That of a function is its symbol; its type alone is no name. Of everything else the type is one.
+std::string name_of(const detail::Call& call) {
+  if (!call.code_pointers.empty()) {
+    std::uintptr_t address = 0;
+    std::memcpy(&address, call.closure.data() + call.code_pointers.front(), sizeof(address));
+    if (std::string name = function_name(code_ref(reinterpret_cast<const void*>(address))); !name.empty()) return name;
+  }
+  return call.function_name;
+}
+
 // The same for the same function of the same program.
 std::uint64_t function_key(const std::string& program_key, CodeRef code) {
   std::uint64_t key = 0;
@@ -82,7 +93,8 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   }
   if (options.name.size() > kMaxTaskNameBytes) refuse("name", "must have at most 256 bytes");
   if (options.name.empty()) {
-    message.set_name(call.function_name, std::min(std::strlen(call.function_name), kMaxTaskNameBytes));
+    const std::string name = name_of(call);
+    message.set_name(name.data(), std::min(name.size(), kMaxTaskNameBytes));
   } else {
     message.set_name(options.name);
   }
@@ -91,6 +103,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   thread_local wire::Payload payload;
   payload.Clear();
   const CodeRef code = code_ref(reinterpret_cast<const void*>(call.invoker));
+  CodeRef key_code = code;
   wire::ImageFunction& function = *payload.mutable_function()->mutable_image();
   function.set_module(code.module);
   function.set_offset(code.offset);
@@ -103,6 +116,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     pointer.set_at(static_cast<std::uint32_t>(at));
     pointer.set_module(target.module);
     pointer.set_offset(target.offset);
+    key_code.offset ^= target.offset;  // plain functions of one type share their invoker
     std::memset(payload.mutable_closure()->data() + at, 0, sizeof(address));
   }
   payload.set_arguments(call.arguments.data(), call.arguments.size());
@@ -112,7 +126,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   place += ':';
   place += std::to_string(where.line());
   payload.SerializeToString(message.mutable_payload());
-  message.set_function_key(function_key(program_key, code));
+  message.set_function_key(function_key(program_key, key_code));
 }
 
 }  // namespace morrow::runtime

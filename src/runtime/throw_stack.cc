@@ -80,7 +80,7 @@ template <class Number>
 bool number_is_current(std::string& text) {
   try {
     throw;
-  } catch (Number value) {
+  } catch (const Number& value) {
     text = std::to_string(value);
     return true;
   } catch (...) {
@@ -103,7 +103,7 @@ std::string current_message() {
     return message_of(error);
   } catch (const std::string& text) {
     return text;
-  } catch (std::string_view text) {
+  } catch (const std::string_view& text) {
     return std::string(text);
   } catch (const char* text) {
     return text_of(text);

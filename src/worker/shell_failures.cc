@@ -1,5 +1,6 @@
 #include "worker/shell_failures.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <cstring>
@@ -81,6 +82,14 @@ control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* sp
   control::Outcome outcome;
   outcome.failure = FailureKind::kCrash;
   if (const auto record = wire::CrashRecord::read(exit.crash_record)) {
+    // A handler of the program's own (a sanitizer's, say) got the signal after ours, and left with a status.
+    if (failure.exit_status() != 0 && record->signal > 0 && record->signal < NSIG) {
+      failure.set_message("its process got signal " + std::to_string(record->signal) + " (" +
+                          strsignal(record->signal) + "), and its handler exited with status " +
+                          std::to_string(failure.exit_status()));
+      failure.set_signal(record->signal);
+      failure.clear_exit_status();
+    }
     if (record->stack_overflow != 0) {
       outcome.failure = FailureKind::kStackOverflow;
       failure.set_message("its stack is full: it recurses too deeply, or keeps too much in local variables (" +

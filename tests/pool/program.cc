@@ -138,6 +138,7 @@ void run(const wire::Task& task, int stream, int file, const wire::Fork& fork) {
   if (what == "crash") {
     lseek(file, wire::ClaimWords::kCrashOffset, SEEK_SET);
     write_all(file, "the crash record");
+    signal(SIGSEGV, SIG_DFL);  // a sanitizer's handler would exit
     raise(SIGSEGV);
   }
   if (what == "shrink") {

@@ -73,6 +73,26 @@ TEST(Driver, WhatIsSubmittedGoesOutThoughNobodyAsksForIt) {
   driver.get();
 }
 
+int add(int a, int b) { return a + b; }
+
+TEST(Driver, ATaskHasTheNameOfItsFunction) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  auto driver = in_thread([] {
+    const Session session(kCluster);
+    submit(add, 1, 2);
+    submit([](int v) { return v; }, 1);
+    submit({.name = "mine"}, add, 1, 2);
+  });
+  worker.accept();
+  worker.welcome();
+  EXPECT_EQ(worker.driver().read<wire::Submit>(wire::SUBMIT).name(), "morrow::test::add");
+  EXPECT_NE(worker.driver().read<wire::Submit>(wire::SUBMIT).name().find("lambda"), std::string::npos);
+  EXPECT_EQ(worker.driver().read<wire::Submit>(wire::SUBMIT).name(), "mine");
+  worker.end();
+  driver.get();
+}
+
 TEST(Driver, FuturesOfAScopeAreBornInItAndItsEndIsTold) {
   const FakeCluster cluster;
   FakeWorker worker("one");

@@ -72,6 +72,21 @@ TEST(Failures, AnExitNamesItsStatus) {
   EXPECT_NE(failure.message().find("exited with status 3"), std::string::npos);
 }
 
+TEST(Failures, AnExitFromTheHandlerOfASignalNamesTheSignal) {
+  wire::CrashRecord record;
+  record.signal = SIGFPE;
+  ExecutorExit exit;
+  exit.status = 1 << 8;
+  exit.crash_record.assign(reinterpret_cast<const char*>(&record), sizeof record);
+  const wire::Failure failure = parsed(crash_outcome(exit, nullptr, 1, "w1").bytes);
+  EXPECT_EQ(failure.signal(), SIGFPE);
+  EXPECT_EQ(failure.exit_status(), 0);
+  EXPECT_NE(failure.message().find("signal 8"), std::string::npos) << failure.message();
+  record.signal = 1 << 20;
+  exit.crash_record.assign(reinterpret_cast<const char*>(&record), sizeof record);
+  EXPECT_EQ(parsed(crash_outcome(exit, nullptr, 1, "w1").bytes).exit_status(), 1) << "rubbish was believed";
+}
+
 TEST(Failures, WhatControlFoundGetsASentence) {
   control::Outcome outcome;
   outcome.failure = control::FailureKind::kDependency;

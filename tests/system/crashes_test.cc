@@ -14,6 +14,7 @@ class Crashes : public testing::TestWithParam<std::pair<const char*, const char*
 };
 
 TEST_P(Crashes, FailTheTaskAloneAndSayHow) {
+  cluster_.expect_crashes();
   const auto worker = cluster_.worker({"--cpus", "2"});
   const Result result = cluster_.run({scenarios(), "crash", GetParam().first});
   EXPECT_EQ(result.status, 0) << result.err;
@@ -34,9 +35,7 @@ INSTANTIATE_TEST_SUITE_P(OfAllKinds, Crashes,
 TEST(Deaths, ADriverKilledHasItsFuturesFreedAfterTheGrace) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "2"});
-  cluster.run({scenarios(), "squares", "4", "1000"});  // long enough to upload the files of the image, which stay
-  ASSERT_TRUE(cluster.wait_for_status("sessions: 0"));
-  const std::size_t before = cluster.keys();
+  const std::size_t before = cluster.keys_with_image();
   auto driver = cluster.start({scenarios(), "hold", "20"});
   ASSERT_TRUE(driver->wait_for_text("holding"));
   EXPECT_GT(cluster.keys(), before + 20);

@@ -1,5 +1,6 @@
 #include "tests/system/support.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -11,9 +12,11 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control/keys.h"
 #include "store/store.h"
 
 extern char** environ;
@@ -24,6 +27,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 namespace {
+
+const std::string kReport = "sanitizer";
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path);
@@ -135,15 +140,31 @@ Cluster::Cluster() {
 }
 
 Cluster::~Cluster() {
+  const std::string reports = sanitizer_reports();
+  EXPECT_TRUE(reports.empty() || crashes_expected_) << "a process of this cluster has a mistake:\n" << reports;
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
 
 Environment Cluster::environment() const {
-  return {{"XDG_RUNTIME_DIR", folder_ + "/run"},
-          {"MORROW_HOME", folder_ + "/home"},
-          {"MORROW_CLUSTER", name()},
-          {"MORROW_COMMAND", bin() + "/morrow"}};
+  Environment all{{"XDG_RUNTIME_DIR", folder_ + "/run"},
+                  {"MORROW_HOME", folder_ + "/home"},
+                  {"MORROW_CLUSTER", name()},
+                  {"MORROW_COMMAND", bin() + "/morrow"}};
+  // Many a process that ends by a sanitizer would be replaced by another one, and the test would pass.
+  for (const std::string variable : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    const char* const before = std::getenv(variable.c_str());
+    all[variable] = (before == nullptr ? "" : std::string(before) + ":") + "log_path=" + folder_ + "/" + kReport;
+  }
+  return all;
+}
+
+std::string Cluster::sanitizer_reports() const {
+  std::string all;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().filename().string().starts_with(kReport)) all += read_file(entry.path());
+  }
+  return all;
 }
 
 std::string Cluster::store_url() const { return "lmdb:" + folder_ + "/home/" + name() + "/store"; }
@@ -181,6 +202,24 @@ std::size_t Cluster::keys() {
     count += key[0] == 'w' ? 0 : 1;  // a worker's own few
   }
   return count;
+}
+
+std::size_t Cluster::keys_with_image() {
+  const std::string end = folder_ + "/end";
+  auto driver = start({scenarios(), "wait_for_file", end});
+  const bool uploaded = eventually([&] {
+    const auto store = store::open_store(store_url());
+    const auto keys =
+        store->begin_read()->scan(control::keys::all_content(control::keys::kBlob), store::Read::kSnapshot);
+    return std::any_of(keys.begin(), keys.end(), [](const store::KeyValue& one) {
+      const auto [hash, kind] = control::keys::read_content(one.key);
+      return one.key == control::keys::content_header(control::keys::kBlob, hash);  // it is written last
+    });
+  });
+  std::ofstream(end) << "end";
+  driver->wait();
+  if (!uploaded || !wait_for_status("sessions: 0")) throw std::runtime_error("the image was not uploaded");
+  return keys();
 }
 
 std::vector<pid_t> descendants(pid_t pid) {

@@ -33,7 +33,7 @@ class Process {
   void signal(int number) const;
   /// Waits until its error output or output holds `text`.
   bool wait_for_text(const std::string& text, std::chrono::seconds limit = std::chrono::seconds(30));
-  Result wait(std::chrono::seconds limit = std::chrono::seconds(120));
+  Result wait(std::chrono::seconds limit = std::chrono::seconds(240));
   bool running();
   std::string out();
   std::string err();
@@ -46,7 +46,8 @@ class Process {
   std::string err_file_;
 };
 
-/// A cluster's folders, removed at the end, and the programs of the build.
+/// A cluster's folders, removed at the end, and the programs of the build. At its end it is a failure of the test when
+/// a sanitizer found something in any of its processes.
 class Cluster {
  public:
   Cluster();
@@ -69,11 +70,17 @@ class Cluster {
   std::string status();
   /// Waits until `morrow status` holds `text`.
   bool wait_for_status(const std::string& text);
+  /// What sanitizers say of crashes is no failure in this test: it crashes on purpose.
+  void expect_crashes() { crashes_expected_ = true; }
   /// Keys in the store, without those that a living worker keeps for itself.
   std::size_t keys();
+  /// The same once no session is left and the scenario program's image, which stays, has been uploaded.
+  std::size_t keys_with_image();
 
  private:
+  std::string sanitizer_reports() const;
   std::string folder_;
+  bool crashes_expected_ = false;
 };
 
 /// The folder of the built programs.

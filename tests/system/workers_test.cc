@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -55,6 +56,24 @@ TEST(Workers, ASessionWithNoClusterRunsByItself) {
     return std::filesystem::is_empty(cluster.folder() + "/run") &&
            std::filesystem::is_empty(cluster.folder() + "/home");
   })) << "the private worker left something";
+}
+
+TEST(Workers, APrivateOneThatIsKilledIsAClearErrorAndLeavesNothing) {
+  Cluster cluster;
+  auto driver = cluster.start({scenarios(), "squares", "8", "3600000"}, {{"MORROW_CLUSTER", ""}});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  ASSERT_TRUE(eventually([&] { return descendants(driver->pid()).size() >= 3; }));  // the fork server, an executor
+  const auto all = descendants(driver->pid());
+  kill(all.front(), SIGKILL);
+  const Result result = driver->wait();
+  EXPECT_FALSE(result.timed_out) << "it hangs";
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.out.find("the private worker"), std::string::npos) << result.out << result.err;
+  EXPECT_NE(result.out.find("is gone"), std::string::npos) << result.out;
+  EXPECT_TRUE(eventually([&] {
+    return std::none_of(all.begin(), all.end(), [](pid_t pid) { return kill(pid, 0) == 0; });
+  })) << "a process is left";
+  EXPECT_TRUE(std::filesystem::is_empty(cluster.folder() + "/run")) << "a folder is left";
 }
 
 TEST(Workers, NoWorkerIsOneClearSentence) {

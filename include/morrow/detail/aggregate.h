@@ -70,17 +70,17 @@ constexpr bool is_plain_aggregate() {
   } else if constexpr (requires { T{AnyBase<T>{}}; }) {
     return false;
   } else {
-    constexpr std::size_t count = count_initializers<T>();
-    return count <= 100 && !takes_more_fields<T>(std::make_index_sequence<count>{}) &&
-           all_fields_take_braces<T>(std::make_index_sequence<count>{});
+    constexpr std::size_t kCount = count_initializers<T>();
+    return kCount <= 100 && !takes_more_fields<T>(std::make_index_sequence<kCount>{}) &&
+           all_fields_take_braces<T>(std::make_index_sequence<kCount>{});
   }
 }
 
 /// The fields of a plain aggregate, as a tuple of references.
 template <class T>
 constexpr auto fields_of(T& value) {
-  constexpr std::size_t count = count_initializers<std::remove_cv_t<T>>();
-  return boost::pfr::detail::tie_as_tuple(value, boost::pfr::detail::size_t_<count>{});
+  constexpr std::size_t kCount = count_initializers<std::remove_cv_t<T>>();
+  return boost::pfr::detail::tie_as_tuple(value, boost::pfr::detail::size_t_<kCount>{});
 }
 
 template <class T, std::size_t I>

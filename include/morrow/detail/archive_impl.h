@@ -9,6 +9,7 @@
 
 #include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
+#include <morrow/detail/padding.h>
 #include <morrow/detail/sendable.h>
 
 namespace morrow::detail {
@@ -25,7 +26,7 @@ void OutArchive::write(const T& value) {
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
     OutputArchive::operator()(value);
   } else if constexpr (check_sendable<T>()) {
-    for_each_field(value, [this](const auto& field) { write(field); });
+    for_each_field(value, [this](const auto& field) { this->write(field); });
   }
 }
 
@@ -35,11 +36,10 @@ void OutArchive::write_raw(const T* values, std::size_t count) {
   const std::size_t start = bytes_.size();
   put(values, count * sizeof(T));
   if constexpr (!std::has_unique_object_representations_v<T> && !Scalar<T>) {
-    // Padding holds stale bytes, addresses among them.
     for (std::size_t at = start; at < bytes_.size(); at += sizeof(T)) {
       alignas(T) std::byte copy[sizeof(T)];
       std::memcpy(copy, bytes_.data() + at, sizeof(T));
-      __builtin_clear_padding(reinterpret_cast<T*>(copy));
+      clear_padding(reinterpret_cast<T*>(copy));
       std::memcpy(bytes_.data() + at, copy, sizeof(T));
     }
   }
@@ -77,7 +77,7 @@ void InArchive::read(T&& value) {
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
     InputArchive::operator()(std::forward<T>(value));
   } else if constexpr (check_sendable<Type>()) {
-    for_each_field(value, [this](auto& field) { read(field); });
+    for_each_field(value, [this](auto& field) { this->read(field); });
   }
 }
 

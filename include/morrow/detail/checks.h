@@ -96,9 +96,9 @@ struct CheckedCall<CallOf<F, Rules...>> {
     if constexpr (!(check_argument<Rules>() && ...)) {
       return false;
     } else {
-      constexpr bool callable = std::is_invocable_v<F&, typename Rules::Passed...>;
-      static_assert(callable, "morrow::submit: the function cannot be called with these arguments");
-      return callable;
+      constexpr bool kCallable = std::is_invocable_v<F&, typename Rules::Passed...>;
+      static_assert(kCallable, "morrow::submit: the function cannot be called with these arguments");
+      return kCallable;
     }
   }
 

@@ -26,6 +26,7 @@ template <class F>
 struct MemberSignature : UnknownSignature {};
 
 // clang-format off
+// NOLINTBEGIN(bugprone-macro-parentheses): types stand in no parentheses
 #define MORROW_MEMBER(qualifiers, object) \
   template <class R, class C, class... P> struct MemberSignature<R (C::*)(P...) qualifiers> : KnownSignature<R, P...> { \
     using with_object = KnownSignature<R, object, P...>; };
@@ -40,6 +41,7 @@ MORROW_MEMBER(& noexcept, C&)
 MORROW_MEMBER(const& noexcept, const C&)
 MORROW_MEMBER(&& noexcept, C&&)
 #undef MORROW_MEMBER
+// NOLINTEND(bugprone-macro-parentheses)
 // clang-format on
 
 template <class F>
@@ -63,11 +65,11 @@ struct Signature<R C::*> : KnownSignature<const R&, const C&> {
 /// The name of a type, for people, in static storage.
 template <class T>
 constexpr auto make_type_name() {
-  constexpr std::string_view whole = __PRETTY_FUNCTION__;
-  constexpr std::size_t start = whole.find("T = ") + 4;
-  constexpr std::string_view name = whole.substr(start, whole.size() - start - 1);
-  std::array<char, name.size() + 1> text{};
-  for (std::size_t i = 0; i < name.size(); ++i) text[i] = name[i];
+  constexpr std::string_view kWhole = __PRETTY_FUNCTION__;
+  constexpr std::size_t kStart = kWhole.find("T = ") + 4;
+  constexpr std::string_view kName = kWhole.substr(kStart, kWhole.size() - kStart - 1);
+  std::array<char, kName.size() + 1> text{};
+  for (std::size_t i = 0; i < kName.size(); ++i) text[i] = kName[i];
   return text;
 }
 template <class T>
