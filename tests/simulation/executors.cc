@@ -68,7 +68,8 @@ class Executors::Task : public Script::Owner {
 
   /// Whether this attempt kills its process before the step that comes now.
   bool crashes() const {
-    return sent_.task.tries < plan_.crashes && (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
+    return sent_.task.tries < plan_.crashes &&
+           (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
   }
   bool throws() const { return sent_.task.tries < plan_.throws; }
 
@@ -87,9 +88,8 @@ class Executors::Task : public Script::Owner {
     request.need = need;
     request.poll = poll;
     request.hosts = hosts;
-    executors_.up(process_, [&e = executors_, who = who(), request] {
-      e.brain_.await(e.world_.timeline.now(), who, request);
-    });
+    executors_.up(process_,
+                  [&e = executors_, who = who(), request] { e.brain_.await(e.world_.timeline.now(), who, request); });
     return request.token;
   }
   void unask(std::uint64_t token) override {
