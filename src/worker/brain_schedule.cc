@@ -278,6 +278,11 @@ void Brain::Impl::hand_ahead(Time now) {
   }
 }
 
+bool Brain::Impl::at_cap() const {
+  return executors_.size() >= setup_.knobs.executor_cap &&
+         std::all_of(idle_.begin(), idle_.end(), [](const auto& program) { return program.second.empty(); });
+}
+
 void Brain::Impl::at_the_cap(Time now) {
   bool stuck = true;
   for (const auto& [id, executor] : executors_) {

@@ -226,6 +226,13 @@ void Cluster::drive() {
   for (const auto& driver : drivers_) {
     if (!driver->done()) wrong("Not all ends: " + driver->text() + ".");
   }
+  for (const auto& worker : workers_) {
+    if (worker->executors() != nullptr)
+      odd_.push_back("worker " + std::to_string(worker->epoch()) + " had" + worker->executors()->text());
+  }
+  for (const std::string& key : left_keys(true)) {
+    if (key[0] == 'i' || key[0] == 'c') odd_.push_back("there was " + key);
+  }
 }
 
 /// All sessions have ended or vanished: nothing of them may stay. Then the workers leave, and nothing at all may stay.

@@ -330,4 +330,18 @@ void Executors::count_resources() {
   if (memory > world_.total.memory) world_.wrong("The memory is oversubscribed.");
 }
 
+std::string Executors::text() const {
+  std::string out;
+  for (const auto& [id, process] : processes_) {
+    out += " [" + std::to_string(id) + (process->alive ? "" : " dead");
+    for (const auto& task : process->stack) {
+      const FutureId future = task->sent().task.id;
+      out += " " + std::to_string(future.scope) + "/" + std::to_string(future.sequence) + " waits for " +
+             task->script.waits_for() + ";";
+    }
+    out += "]";
+  }
+  return out;
+}
+
 }  // namespace morrow::simulation
