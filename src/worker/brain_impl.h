@@ -198,7 +198,8 @@ class Brain::Impl {
   bool kept_for_resuming(Time now, const control::Resources& need);
   TaskPtr head(Lane& lane);
   void leave_backlog(Task& task);
-  bool at_cap() const { return executors_.size() >= setup_.knobs.executor_cap; }
+  /// No process is left for anything new: an idle one runs it, or gives its place to one of another program.
+  bool at_cap() const;
   void at_the_cap(Time now);
   void give_back_unstarted(Time now);
 

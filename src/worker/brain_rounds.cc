@@ -345,7 +345,8 @@ TaskPtr Brain::Impl::hold(Time now, control::Runnable runnable) {
   task->run = std::move(runnable);
   task->arrived = now;
   task->committed = true;
-  task->wanted = stands_still_for(task->run.id);
+  // At the cap also what it depends on: nothing else would ever start it.
+  task->wanted = stands_still_for(task->run.id) || dependents_of_wait_.contains(task->run.id);
   tasks_[task->run.id] = task;
   return task;
 }

@@ -312,6 +312,11 @@ bool Brain::Impl::hand_one(Time now, Executor* executor, Lane& lane, Time& ahead
   return true;
 }
 
+bool Brain::Impl::at_cap() const {
+  return executors_.size() >= setup_.knobs.executor_cap &&
+         std::all_of(idle_.begin(), idle_.end(), [](const auto& program) { return program.second.empty(); });
+}
+
 void Brain::Impl::at_the_cap(Time now) {
   bool stuck = true;
   for (const auto& [id, executor] : executors_) {

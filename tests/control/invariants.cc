@@ -2,37 +2,34 @@
 
 #include <cctype>
 #include <cstdio>
+#include <utility>
 
 namespace morrow::control {
 namespace {
 
-using Id = FutureId;
 constexpr std::size_t kAfterPrefix = keys::kFuturePrefixBytes + 1;
 
-std::string text(Id id) { return std::to_string(id.scope) + "/" + std::to_string(id.sequence); }
+std::string text(FutureId id) { return std::to_string(id.scope) + "/" + std::to_string(id.sequence); }
+
+template <typename Set, typename Key>
+void put(Set& set, const Key& key, bool there) {
+  if (there) {
+    set.insert(key);
+  } else {
+    set.erase(key);
+  }
+}
+
+template <typename Map, typename Key, typename Read>
+void put(Map& map, const Key& key, const std::string* value, const Read& read) {
+  if (value != nullptr) {
+    map[key] = read(*value);
+  } else {
+    map.erase(key);
+  }
+}
 
 }  // namespace
-
-struct Invariants::View {
-  std::map<Id, record::State> states;
-  std::map<Id, std::size_t> parts;
-  std::set<std::pair<Id, Id>> edges;  // dependency, dependent
-  std::set<std::pair<Id, Id>> needs;  // dependent, dependency
-  std::set<std::pair<Id, Epoch>> waiters;
-  std::map<std::string, std::string> index;
-  std::map<std::pair<Epoch, Id>, Claim> claims;
-  std::set<Id> checks;
-  std::map<Id, Epoch> fanouts;
-  std::map<ScopeId, record::Scope> scopes;
-  std::set<std::pair<ScopeId, ScopeId>> links;
-  std::set<ScopeId> endings;
-  std::map<SessionId, record::Session> sessions;
-  std::set<std::pair<Epoch, SessionId>> attached;
-  std::set<SessionId> orphans;
-  std::map<Epoch, bool> epochs;             // dying?
-  std::map<std::string, Epoch> of_workers;  // keys that belong to an epoch
-  std::map<Id, std::string> specs;
-};
 
 std::vector<std::string> all_keys(const store::SimDatabase& database) {
   std::vector<std::string> out;
@@ -55,237 +52,353 @@ void Invariants::expect(bool holds, const std::string& sentence) {
   if (!holds) violations_.push_back(sentence);
 }
 
+std::vector<std::string> Invariants::found() { return std::exchange(violations_, {}); }
+
+// ---- what a commit may change ----
+
 std::vector<std::string> Invariants::committed(const store::Commit& commit) {
   check_changes(commit);
-  return check();
+  Touched touched;
+  for (const auto& [key, value] : commit.writes) take_in(key, value ? &*value : nullptr, touched);
+  if (depth_ == Depth::kWhole) return check();
+  add_neighbours(touched);
+  look(touched);
+  return found();
 }
 
 void Invariants::check_changes(const store::Commit& commit) {
   std::set<std::string> gone;
   for (const auto& [key, value] : commit.writes) {
+    if (value) {
+      check_change(key, *value);
+      continue;
+    }
     const bool state = key[0] == 'f' && keys::suffix_of(key) == keys::kState;
     const bool record = (key[0] == 'o' || key[0] == 's') && key.size() == 9;
     const bool epoch = key[0] == 'w' && key.back() == 'e' && key.size() == 10;
     if (!state && !record && !epoch) continue;
-    if (!value) {
-      gone.insert(key);
-      continue;
-    }
-    expect(!freed_.contains(key), "Something that was freed came back: " + readable(key));
-    if (!state) continue;
-    const auto read = parse_record<record::State>(*value);
-    const auto known = outcomes_.find(key);
-    if (known != outcomes_.end()) {
-      expect(is_final(read) && read.outcome().SerializeAsString() == known->second,
-             "An outcome changed: " + readable(key));
-    } else if (is_final(read)) {
-      outcomes_[key] = read.outcome().SerializeAsString();
-    }
+    gone.insert(key);
+    if (state) freed_futures_.insert(keys::future_of(key));
+    if (record) freed_scopes_.insert(keys::read_u64(key, 1));
+    if (epoch) freed_epochs_.insert(keys::read_u64(key, 1));
   }
   for (const store::Range& range : commit.cleared) {
-    const ScopeId scope = keys::read_u64(range.begin, 2);
+    if (other_ranges_ && range.begin[0] != 'f') continue;
+    const ScopeId scope = range.begin.size() < 10 ? 0 : keys::read_u64(range.begin, 2);
     expect(range.begin[0] == 'f' && gone.contains(keys::scope(scope)),
            "A range was cleared outside of the end of its scope.");
   }
   freed_.insert(gone.begin(), gone.end());
 }
 
-std::vector<std::string> Invariants::check() {
-  View view;
-  database_.for_each({std::string(1, '\0'), "\xff\xff"}, [&](std::string_view key, std::string_view value) {
-    const auto number = [&](std::size_t at) { return keys::read_u64(key, at); };
-    switch (key[0]) {
-      case 'f': {
-        const Id id = keys::future_of(key);
-        switch (keys::suffix_of(key)) {
-          case keys::kState:
-            view.states[id] = parse_record<record::State>(value);
-            break;
-          case keys::kSpecification:
-            ++view.parts[id];
-            view.specs[id] += value;
-            break;
-          case keys::kEdge:
-            view.edges.emplace(id, keys::read_id(key, kAfterPrefix));
-            break;
-          case keys::kNeed:
-            view.needs.emplace(id, keys::read_id(key, kAfterPrefix));
-            break;
-          case keys::kWaiter:
-            view.waiters.emplace(id, number(kAfterPrefix));
-            break;
-          default:
-            expect(false, "A future has a key of no known kind: " + readable(key));
-        }
-        break;
+/// No commit creates anything under a future, scope or epoch that was freed or has ended.
+void Invariants::check_change(const std::string& key, const std::string& value) {
+  expect(freed_.empty() || !freed_.contains(key), "Something that was freed came back: " + readable(key));
+  const bool of_worker = std::string_view("ackxmwdg").find(key[0]) != std::string_view::npos;
+  if (of_worker && !freed_epochs_.empty())
+    expect(!freed_epochs_.contains(keys::read_u64(key, 1)), "A dead worker got something: " + readable(key));
+  if (key[0] == 'o' && key.size() > 9)
+    expect(!freed_scopes_.contains(keys::read_u64(key, 1)), "A scope that is gone got a child: " + readable(key));
+  if (key[0] != 'f') return;
+  const Id id = keys::future_of(key);
+  expect(!freed_futures_.contains(id), "A future that was freed got something: " + readable(key));
+  expect(!freed_scopes_.contains(id.scope), "A scope that is gone got a future: " + readable(key));
+  if (keys::suffix_of(key) != keys::kState) return;
+  const auto state = parse_record<record::State>(value);
+  const auto known = outcomes_.find(key);
+  if (known != outcomes_.end()) {
+    expect(is_final(state) && state.outcome().SerializeAsString() == known->second,
+           "An outcome changed: " + readable(key));
+  } else if (is_final(state)) {
+    outcomes_[key] = state.outcome().SerializeAsString();
+  }
+  if (status_of(state) != Status::kClaimed) return;
+  const auto before = view_.states.find(id);
+  const bool anew = before == view_.states.end() || before->second.claim() != state.claim();
+  const auto epoch = view_.epochs.find(state.epoch());
+  expect(!anew || (epoch != view_.epochs.end() && !epoch->second), "A dead worker claimed future " + text(id) + ".");
+}
+
+// ---- reading keys ----
+
+void Invariants::take_in_future(std::string_view key, const std::string* value, Touched& touched) {
+  const Id id = keys::future_of(key);
+  touched.futures.insert(id);
+  const bool there = value != nullptr;
+  switch (keys::suffix_of(key)) {
+    case keys::kState:
+      put(view_.states, id, value, [](const std::string& bytes) { return parse_record<record::State>(bytes); });
+      break;
+    case keys::kSpecification: {
+      auto& parts = view_.parts[id];
+      put(parts, std::string(key), value, [](const std::string& bytes) { return bytes; });
+      if (parts.empty()) view_.parts.erase(id);
+      break;
+    }
+    case keys::kEdge:
+      put(view_.edges, std::pair(id, keys::read_id(key, kAfterPrefix)), there);
+      touched.futures.insert(keys::read_id(key, kAfterPrefix));
+      break;
+    case keys::kNeed:
+      put(view_.needs, std::pair(id, keys::read_id(key, kAfterPrefix)), there);
+      put(view_.needed_by, std::pair(keys::read_id(key, kAfterPrefix), id), there);
+      touched.futures.insert(keys::read_id(key, kAfterPrefix));
+      break;
+    case keys::kWaiter:
+      put(view_.waiters, std::pair(id, keys::read_u64(key, kAfterPrefix)), there);
+      break;
+    default:
+      expect(false, "A future has a key of no known kind: " + readable(key));
+  }
+}
+
+void Invariants::take_in(std::string_view key, const std::string* value, Touched& touched) {
+  const bool there = value != nullptr;
+  const auto number = [&](std::size_t at) { return keys::read_u64(key, at); };
+  switch (key[0]) {
+    case 'f':
+      return take_in_future(key, value, touched);
+    case 'i':
+      put(view_.index, std::string(key), there);
+      touched.index.emplace(key);
+      touched.futures.insert(keys::read_index(key).id);
+      return;
+    case 'c':
+      put(view_.claims, std::pair(number(1), keys::read_id(key, 9)), value,
+          [](const std::string& bytes) { return keys::read_u64(bytes, 0); });
+      touched.claims.emplace(number(1), keys::read_id(key, 9));
+      touched.futures.insert(keys::read_id(key, 9));
+      break;
+    case 'k':
+      put(view_.checks, std::pair(keys::read_id(key, 9), std::string(key)), there);
+      touched.futures.insert(keys::read_id(key, 9));
+      break;
+    case 'x':
+      put(view_.fanouts, std::pair(keys::read_id(key, 9), number(1)), value, [](const std::string&) { return true; });
+      touched.futures.insert(keys::read_id(key, 9));
+      break;
+    case 'o':
+      touched.scopes.insert(number(1));
+      if (key.size() == 9) {
+        put(view_.scopes, number(1), value,
+            [](const std::string& bytes) { return parse_record<record::Scope>(bytes); });
+      } else {
+        put(view_.links, std::pair(number(1), number(10)), there);
+        touched.scopes.insert(number(10));
       }
-      case 'i':
-        view.index[std::string(key)];
-        break;
-      case 'c':
-        view.claims[{number(1), keys::read_id(key, 9)}] = keys::read_u64(value, 0);
-        break;
-      case 'k':
-        view.checks.insert(keys::read_id(key, 9));
-        break;
-      case 'x':
-        view.fanouts[keys::read_id(key, 9)] = number(1);
-        break;
-      case 'o':
-        if (key.size() == 9) view.scopes[number(1)] = parse_record<record::Scope>(value);
-        if (key.size() != 9) view.links.emplace(number(1), number(10));
-        break;
-      case 'e':
-        view.endings.insert(number(1));
-        break;
-      case 's':
-        view.sessions[number(1)] = parse_record<record::Session>(value);
-        break;
-      case 'a':
-        view.attached.emplace(number(1), number(9));
-        break;
-      case 'u':
-        view.orphans.insert(number(1));
-        break;
-      case 'w':
-        if (key.back() == 'e' && key.size() == 10) view.epochs[number(1)] = parse_record<record::Epoch>(value).dying();
-        break;
-      default:
-        break;
-    }
-    if (std::string_view("ackxmwd").find(key[0]) != std::string_view::npos)
-      view.of_workers[std::string(key)] = number(1);
+      return;
+    case 'e':
+      put(view_.endings, number(1), there);
+      touched.scopes.insert(number(1));
+      return;
+    case 's':
+      put(view_.sessions, number(1), value,
+          [](const std::string& bytes) { return parse_record<record::Session>(bytes); });
+      touched.sessions.insert(number(1));
+      return;
+    case 'a':
+      put(view_.attached, std::pair(number(1), number(9)), there);
+      touched.sessions.insert(number(9));
+      break;
+    case 'u':
+      put(view_.orphans, number(1), there);
+      touched.sessions.insert(number(1));
+      return;
+    case 'w':
+      if (key.back() == 'e' && key.size() == 10) {
+        put(view_.epochs, number(1), value,
+            [](const std::string& bytes) { return parse_record<record::Epoch>(bytes).dying(); });
+      }
+      break;
+    case 'm':
+    case 'd':
+      break;
+    default:
+      return;
+  }
+  put(view_.of_workers, std::pair(number(1), std::string(key)), there);
+  touched.epochs.insert(number(1));
+}
+
+/// Who stands beside a future that changed, and what is in a scope or at a session that changed.
+void Invariants::add_neighbours(Touched& touched) const {
+  std::set<Id> more;
+  for (const Id& id : touched.futures) {
+    for (auto edge = view_.edges.lower_bound({id, Id{}}); edge != view_.edges.end() && edge->first == id; ++edge)
+      more.insert(edge->second);
+    for (auto need = view_.needs.lower_bound({id, Id{}}); need != view_.needs.end() && need->first == id; ++need)
+      more.insert(need->second);
+    for (auto need = view_.needed_by.lower_bound({id, Id{}}); need != view_.needed_by.end() && need->first == id;
+         ++need)
+      more.insert(need->second);
+  }
+  touched.futures.merge(more);
+  for (const ScopeId scope : touched.scopes) {
+    if (view_.scopes.contains(scope)) continue;
+    const auto left = view_.states.lower_bound({scope, 0});
+    if (left != view_.states.end() && left->first.scope == scope) touched.futures.insert(left->first);
+  }
+  for (const SessionId session : touched.sessions) touched.scopes.insert(session);
+}
+
+// ---- what must hold ----
+
+std::vector<std::string> Invariants::check() {
+  Touched all;
+  // What was read commit by commit is read anew, so that nothing slips through.
+  view_ = View();
+  database_.for_each({std::string(1, '\0'), "\xff\xff"}, [&](std::string_view key, std::string_view value) {
+    const std::string bytes(value);
+    take_in(key, &bytes, all);
   });
-  check_futures(view);
-  check_neighbours(view);
-  check_index_and_claims(view);
-  check_scopes(view);
-  check_sessions_and_workers(view);
-  return std::move(violations_);
+  look(all);
+  for (const auto& [epoch, id] : view_.attached)
+    expect(view_.sessions.contains(id), "An attached session that is none.");
+  return found();
 }
 
-void Invariants::check_futures(const View& view) {
-  for (const auto& [id, state] : view.states) {
-    const std::string name = text(id);
-    const Status status = status_of(state);
-    expect(view.scopes.contains(id.scope), "Future " + name + " has no scope.");
-    const auto parts = view.parts.find(id);
-    const std::size_t there = parts == view.parts.end() ? 0 : parts->second;
-    expect(status == Status::kBuilding || there == state.spec_parts(),
-           "Future " + name + " lacks a part of its specification.");
-    if (status == Status::kWaiting) {
-      const auto need = view.needs.lower_bound({id, Id{}});
-      const bool has_need = need != view.needs.end() && need->first == id;
-      expect(has_need || view.checks.contains(id),
-             "Future " + name + " waits for nothing, and nobody will look at it.");
-    }
-    if (is_final(state)) {
-      expect(state.has_outcome(), "Future " + name + " is final without an outcome.");
-      expect(state.fanout() != 0 || there == 0, "Future " + name + " is final and keeps its specification.");
-    } else {
-      expect(there > 0 || status == Status::kBuilding, "Future " + name + " is not final and has no specification.");
-    }
-    if (is_final(state) || status == Status::kBuilding || there == 0) continue;
-    const auto spec = decode_spec(view.specs.at(id));
-    for (const Id& dependency : spec->dependencies) {
-      expect(!view.states.contains(dependency) || view.edges.contains({dependency, id}),
-             "Future " + name + " does not pin its dependency " + text(dependency) + ".");
-    }
+void Invariants::look(const Touched& touched) {
+  for (const Id& id : touched.futures) {
+    look_at_future(id);
+    look_at_neighbours(id);
   }
-  for (const auto& [id, count] : view.parts)
-    expect(view.states.contains(id), "A specification without a state: " + text(id));
-  for (const auto& [id, epoch] : view.fanouts) {
-    const auto state = view.states.find(id);
-    expect(state != view.states.end() && state->second.fanout() == epoch, "A fan-out of no future: " + text(id));
+  for (const std::string& key : touched.index) look_at_index(key);
+  for (const auto& [epoch, id] : touched.claims) look_at_claim(epoch, id);
+  for (const ScopeId id : touched.scopes) look_at_scope(id);
+  for (const SessionId id : touched.sessions) look_at_session(id);
+  for (const Epoch epoch : touched.epochs) look_at_epoch(epoch);
+}
+
+void Invariants::look_at_future(Id id) {
+  const auto found_state = view_.states.find(id);
+  const auto parts = view_.parts.find(id);
+  const std::size_t there = parts == view_.parts.end() ? 0 : parts->second.size();
+  const bool exists = found_state != view_.states.end();
+  const std::string name = text(id);
+  expect(exists || there == 0, "A specification without a state: " + name);
+  for (auto fanout = view_.fanouts.lower_bound({id, 0}); fanout != view_.fanouts.end() && fanout->first.first == id;
+       ++fanout) {
+    expect(exists && found_state->second.fanout() == fanout->first.second, "A fan-out of no future: " + name);
+  }
+  if (!exists) return;
+  const record::State& state = found_state->second;
+  const Status status = status_of(state);
+  expect(view_.scopes.contains(id.scope), "Future " + name + " has no scope.");
+  expect(status == Status::kBuilding || there == state.spec_parts(),
+         "Future " + name + " lacks a part of its specification.");
+  if (status == Status::kWaiting) {
+    const auto need = view_.needs.lower_bound({id, Id{}});
+    const auto posted = view_.checks.lower_bound({id, ""});
+    const bool has_need = need != view_.needs.end() && need->first == id;
+    const bool has_check = posted != view_.checks.end() && posted->first == id;
+    expect(has_need || has_check, "Future " + name + " waits for nothing, and nobody will look at it.");
+  }
+  if (is_final(state)) {
+    expect(state.has_outcome(), "Future " + name + " is final without an outcome.");
+    expect(state.fanout() != 0 || there == 0, "Future " + name + " is final and keeps its specification.");
+  } else {
+    expect(there > 0 || status == Status::kBuilding, "Future " + name + " is not final and has no specification.");
+  }
+  expect(status != Status::kReady || view_.index.contains(state.index_key()), "A ready future is not indexed: " + name);
+  expect(status == Status::kReady || state.index_key().empty(), "A future that is not ready names an entry: " + name);
+  if (status == Status::kClaimed) {
+    expect(view_.claims.contains({state.epoch(), id}), "Burial would not find the claim on " + name);
+    expect(!state.has_scope() || view_.scopes.contains(state.claim()), "The scope of a claim is missing: " + name);
+  }
+  if (is_final(state) || status == Status::kBuilding || there == 0 || state.dependencies() == 0) return;
+  std::string bytes;
+  for (const auto& [key, part] : parts->second) bytes += part;
+  const auto spec = decode_spec(bytes);
+  for (const Id& dependency : spec->dependencies) {
+    expect(!view_.states.contains(dependency) || view_.edges.contains({dependency, id}),
+           "Future " + name + " does not pin its dependency " + text(dependency) + ".");
   }
 }
 
-void Invariants::check_neighbours(const View& view) {
-  for (const auto& [id, epoch] : view.waiters) {
-    const auto state = view.states.find(id);
-    expect(state != view.states.end(), "A waiter on no future: " + text(id));
-    if (state == view.states.end()) continue;
-    expect(!is_final(state->second) || state->second.fanout() != 0, "Nobody will tell the waiter on " + text(id) + ".");
+void Invariants::look_at_neighbours(Id id) {
+  const auto own = view_.states.find(id);
+  const bool exists = own != view_.states.end();
+  const bool ended = exists && is_final(own->second) && own->second.fanout() == 0;
+  const auto waiter = view_.waiters.lower_bound({id, 0});
+  if (waiter != view_.waiters.end() && waiter->first == id) {
+    expect(exists, "A waiter on no future: " + text(id));
+    expect(!ended, "Nobody will tell the waiter on " + text(id) + ".");
   }
-  for (const auto& [dependency, dependent] : view.edges) {
-    expect(view.states.contains(dependency), "An edge at no future: " + text(dependency));
-    const auto state = view.states.find(dependent);
-    expect(state != view.states.end() && (!is_final(state->second) || state->second.fanout() != 0),
-           "Future " + text(dependency) + " is pinned by " + text(dependent) + ", which is final or gone.");
+  for (auto edge = view_.edges.lower_bound({id, Id{}}); edge != view_.edges.end() && edge->first == id; ++edge) {
+    expect(exists, "An edge at no future: " + text(id));
+    const auto dependent = view_.states.find(edge->second);
+    expect(dependent != view_.states.end() && (!is_final(dependent->second) || dependent->second.fanout() != 0),
+           "Future " + text(id) + " is pinned by " + text(edge->second) + ", which is final or gone.");
   }
-  for (const auto& [dependent, dependency] : view.needs) {
-    const auto own = view.states.find(dependent);
-    expect(own != view.states.end(), "A need of no future: " + text(dependent));
-    if (own == view.states.end()) continue;
+  for (auto need = view_.needs.lower_bound({id, Id{}}); need != view_.needs.end() && need->first == id; ++need) {
+    expect(exists, "A need of no future: " + text(id));
+    if (!exists) return;
     if (is_final(own->second)) {
-      expect(own->second.fanout() != 0, "Future " + text(dependent) + " is final and needs something.");
-      continue;
+      expect(!ended, "Future " + text(id) + " is final and needs something.");
+      return;
     }
-    expect(view.edges.contains({dependency, dependent}), "A need without its edge: " + text(dependent));
-    const auto other = view.states.find(dependency);
-    expect(other != view.states.end() && (!is_final(other->second) || other->second.fanout() != 0),
-           "Future " + text(dependent) + " needs " + text(dependency) + ", which is final or gone.");
+    expect(view_.edges.contains({need->second, id}), "A need without its edge: " + text(id));
+    const auto other = view_.states.find(need->second);
+    expect(other != view_.states.end() && (!is_final(other->second) || other->second.fanout() != 0),
+           "Future " + text(id) + " needs " + text(need->second) + ", which is final or gone.");
   }
 }
 
-void Invariants::check_index_and_claims(const View& view) {
-  for (const auto& [key, unused] : view.index) {
-    const auto state = view.states.find(keys::read_index(key).id);
-    expect(state != view.states.end() && status_of(state->second) == Status::kReady && state->second.index_key() == key,
-           "An index entry of no ready future: " + text(keys::read_index(key).id));
-  }
-  for (const auto& [held, claim] : view.claims) {
-    const auto state = view.states.find(held.second);
-    expect(state != view.states.end() && status_of(state->second) == Status::kClaimed &&
-               state->second.claim() == claim && state->second.epoch() == held.first,
-           "A claim key of no such claim: " + text(held.second));
-  }
-  for (const auto& [id, state] : view.states) {
-    if (status_of(state) == Status::kReady)
-      expect(view.index.contains(state.index_key()), "A ready future is not indexed: " + text(id));
-    if (status_of(state) != Status::kReady)
-      expect(state.index_key().empty(), "A future that is not ready names an entry: " + text(id));
-    if (status_of(state) != Status::kClaimed) continue;
-    expect(view.claims.contains({state.epoch(), id}), "Burial would not find the claim on " + text(id));
-    expect(!state.has_scope() || view.scopes.contains(state.claim()), "The scope of a claim is missing: " + text(id));
-  }
+void Invariants::look_at_index(const std::string& key) {
+  if (!view_.index.contains(key)) return;
+  const Id id = keys::read_index(key).id;
+  const auto state = view_.states.find(id);
+  expect(state != view_.states.end() && status_of(state->second) == Status::kReady && state->second.index_key() == key,
+         "An index entry of no ready future: " + text(id));
 }
 
-void Invariants::check_scopes(const View& view) {
-  for (const auto& [id, scope] : view.scopes) {
-    const std::string name = std::to_string(id);
-    expect(scope.session() || view.scopes.contains(scope.parent()), "Scope " + name + " has no parent.");
-    expect(!scope.session() || view.sessions.contains(id), "Scope " + name + " has no session.");
-    expect(scope.closing() == view.endings.contains(id),
-           "Scope " + name + " closes and is not listed, or the other way round.");
-    expect(scope.linked() == view.links.contains({scope.parent(), id}),
-           "The link of scope " + name + " does not match it.");
-    if (scope.closing() || scope.linked() || scope.session()) continue;
-    const auto owner = view.states.find(read_id(scope.owner()));
-    expect(owner != view.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id,
-           "Scope " + name + " is nobody's.");
-  }
-  for (const auto& [parent, child] : view.links) {
-    expect(view.scopes.contains(parent) && view.scopes.contains(child), "A link between scopes that are not there.");
-  }
-  for (const ScopeId id : view.endings)
-    expect(view.scopes.contains(id), "A scope that is gone is still listed as ending.");
+void Invariants::look_at_claim(Epoch epoch, Id id) {
+  const auto held = view_.claims.find({epoch, id});
+  if (held == view_.claims.end()) return;
+  const auto state = view_.states.find(id);
+  expect(state != view_.states.end() && status_of(state->second) == Status::kClaimed &&
+             state->second.claim() == held->second && state->second.epoch() == epoch,
+         "A claim key of no such claim: " + text(id));
 }
 
-void Invariants::check_sessions_and_workers(const View& view) {
-  for (const auto& [id, session] : view.sessions) {
-    expect(view.scopes.contains(id), "A session has no scope.");
-    if (session.ending()) continue;
-    const bool attached = session.epoch() != 0;
-    expect(!attached || view.attached.contains({session.epoch(), id}),
-           "Burial would not find session " + std::to_string(id));
-    expect(attached || view.orphans.contains(id), "Nobody would end session " + std::to_string(id));
-  }
-  for (const SessionId id : view.orphans) expect(view.sessions.contains(id), "An orphan that is no session.");
-  for (const auto& [epoch, id] : view.attached) expect(view.sessions.contains(id), "An attached session that is none.");
-  for (const auto& [key, epoch] : view.of_workers) {
-    expect(view.epochs.contains(epoch), "A key of a worker that is gone: " + readable(key));
-  }
+void Invariants::look_at_scope(ScopeId id) {
+  const auto found_scope = view_.scopes.find(id);
+  const bool exists = found_scope != view_.scopes.end();
+  expect(exists || !view_.endings.contains(id), "A scope that is gone is still listed as ending.");
+  for (auto link = view_.links.lower_bound({id, 0}); link != view_.links.end() && link->first == id; ++link)
+    expect(exists && view_.scopes.contains(link->second), "A link between scopes that are not there.");
+  expect(exists || !view_.sessions.contains(id), "A session has no scope.");
+  if (!exists) return;
+  const record::Scope& scope = found_scope->second;
+  const std::string name = std::to_string(id);
+  expect(scope.session() || view_.scopes.contains(scope.parent()), "Scope " + name + " has no parent.");
+  expect(!scope.session() || view_.sessions.contains(id), "Scope " + name + " has no session.");
+  expect(scope.closing() == view_.endings.contains(id),
+         "Scope " + name + " closes and is not listed, or the other way round.");
+  expect(scope.linked() == view_.links.contains({scope.parent(), id}),
+         "The link of scope " + name + " does not match it.");
+  if (scope.closing() || scope.linked() || scope.session()) return;
+  const auto owner = view_.states.find(read_id(scope.owner()));
+  expect(owner != view_.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id,
+         "Scope " + name + " is nobody's.");
+}
+
+void Invariants::look_at_session(SessionId id) {
+  const auto found_session = view_.sessions.find(id);
+  const bool exists = found_session != view_.sessions.end();
+  expect(exists || !view_.orphans.contains(id), "An orphan that is no session.");
+  if (!exists || found_session->second.ending()) return;
+  const record::Session& session = found_session->second;
+  const bool attached = session.epoch() != 0;
+  expect(!attached || view_.attached.contains({session.epoch(), id}),
+         "Burial would not find session " + std::to_string(id));
+  expect(attached || view_.orphans.contains(id), "Nobody would end session " + std::to_string(id));
+}
+
+void Invariants::look_at_epoch(Epoch epoch) {
+  const auto key = view_.of_workers.lower_bound({epoch, ""});
+  if (key == view_.of_workers.end() || key->first != epoch) return;
+  expect(view_.epochs.contains(epoch), "A key of a worker that is gone: " + readable(key->second));
 }
 
 }  // namespace morrow::control

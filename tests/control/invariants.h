@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/keys.h"
@@ -11,31 +12,84 @@
 
 namespace morrow::control {
 
-/// Reads all keys of a simulated store after each commit and says what is wrong with them. Set `committed` as the
-/// database's hook.
+/// Looks at a simulated store after each commit and says what is wrong with it. Set `committed` as the database's hook
+/// before the first commit.
 class Invariants {
  public:
-  explicit Invariants(store::SimDatabase& database) : database_(database) {}
+  enum class Depth {
+    kWhole,    ///< the whole version after each commit
+    kTouched,  ///< what the commit touched, and its neighbours: for runs of many commits
+  };
+  explicit Invariants(store::SimDatabase& database, Depth depth = Depth::kWhole) : database_(database), depth_(depth) {}
 
-  /// What may never happen between two versions: something freed comes back, an outcome changes, ranges of an open
-  /// scope are cleared. Then what must hold of the version. Gives the violations, in sentences.
+  /// What may never happen between two versions: something freed comes back, an outcome changes, a dead worker gets
+  /// something, ranges of an open scope are cleared. Then what must hold of the version. Gives the violations, in
+  /// sentences.
   std::vector<std::string> committed(const store::Commit& commit);
 
-  /// Of the version there is now.
+  /// Of the whole version there is now.
   std::vector<std::string> check();
 
+  /// Only clears of futures' ranges are looked at: for a planted fault that clears others.
+  void allow_other_ranges() { other_ranges_ = true; }
+
  private:
-  struct View;
+  using Id = FutureId;
+  /// The keys of a version, read.
+  struct View {
+    std::map<Id, record::State> states;
+    std::map<Id, std::map<std::string, std::string>> parts;
+    std::set<std::pair<Id, Id>> edges;      // dependency, dependent
+    std::set<std::pair<Id, Id>> needs;      // dependent, dependency
+    std::set<std::pair<Id, Id>> needed_by;  // dependency, dependent
+    std::set<std::pair<Id, Epoch>> waiters;
+    std::set<std::string> index;
+    std::map<std::pair<Epoch, Id>, Claim> claims;
+    std::set<std::pair<Id, std::string>> checks;
+    std::map<std::pair<Id, Epoch>, bool> fanouts;
+    std::map<ScopeId, record::Scope> scopes;
+    std::set<std::pair<ScopeId, ScopeId>> links;
+    std::set<ScopeId> endings;
+    std::map<SessionId, record::Session> sessions;
+    std::set<std::pair<Epoch, SessionId>> attached;
+    std::set<SessionId> orphans;
+    std::map<Epoch, bool> epochs;                        // dying?
+    std::set<std::pair<Epoch, std::string>> of_workers;  // keys that belong to an epoch
+  };
+  /// What is to be looked at.
+  struct Touched {
+    std::set<Id> futures;
+    std::set<ScopeId> scopes;
+    std::set<SessionId> sessions;
+    std::set<Epoch> epochs;
+    std::set<std::string> index;
+    std::set<std::pair<Epoch, Id>> claims;
+  };
+
   void check_changes(const store::Commit& commit);
-  void check_futures(const View& view);
-  void check_neighbours(const View& view);
-  void check_index_and_claims(const View& view);
-  void check_scopes(const View& view);
-  void check_sessions_and_workers(const View& view);
+  void check_change(const std::string& key, const std::string& value);
+  void take_in(std::string_view key, const std::string* value, Touched& touched);
+  void take_in_future(std::string_view key, const std::string* value, Touched& touched);
+  void add_neighbours(Touched& touched) const;
+  void look(const Touched& touched);
+  void look_at_future(Id id);
+  void look_at_neighbours(Id id);
+  void look_at_index(const std::string& key);
+  void look_at_claim(Epoch epoch, Id id);
+  void look_at_scope(ScopeId id);
+  void look_at_session(SessionId id);
+  void look_at_epoch(Epoch epoch);
   void expect(bool holds, const std::string& sentence);
+  std::vector<std::string> found();
 
   store::SimDatabase& database_;
-  std::set<std::string> freed_;                  // keys of states, scopes, sessions and epochs that were cleared
+  const Depth depth_;
+  bool other_ranges_ = false;
+  View view_;
+  std::set<std::string> freed_;  // keys of states, scopes, sessions and epochs that were cleared
+  std::set<Id> freed_futures_;
+  std::set<ScopeId> freed_scopes_;
+  std::set<Epoch> freed_epochs_;
   std::map<std::string, std::string> outcomes_;  // of final futures, by state key
   std::vector<std::string> violations_;
 };

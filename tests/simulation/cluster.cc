@@ -28,7 +28,7 @@ Cluster::Cluster(const Config& config, Options options)
       database_(std::make_shared<store::SimDatabase>(store::SimDatabase::Options{kMostTransactionBytes})),
       weather_(timeline_, random_, config_, *database_),
       plans_(random_, config_.sizes),
-      invariants_(*database_) {
+      invariants_(*database_, control::Invariants::Depth::kTouched) {
   the_timeline = &timeline_;
   control::sources::microseconds = &virtual_microseconds;
   control::sources::signals = 0;
@@ -40,7 +40,7 @@ Cluster::Cluster(const Config& config, Options options)
         VirtualDriver::World{timeline_, random_, config_, [this] { return pick_worker(); }, [this] { return fresh(); },
                              [this](const std::string& sentence) { wrong(sentence); }},
         plans_.driver()));
-    timeline_.after(random_.delay(config_.calm_after / 4), [driver = drivers_.back().get()] { driver->start(); });
+    timeline_.after(random_.delay(config_.calm_after / 8), [driver = drivers_.back().get()] { driver->start(); });
   }
 }
 
@@ -82,13 +82,13 @@ void Cluster::check_burials(const store::Commit& commit) {
   for (const auto& [key, value] : commit.writes) {
     if (key[0] != 'g' || !value) continue;
     const control::Epoch epoch = control::keys::read_u64(key, 1);
-    const auto found = std::find_if(workers_.begin(), workers_.end(),
-                                    [&](const auto& worker) { return worker->epoch() == epoch; });
+    const auto found =
+        std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->epoch() == epoch; });
     if (found == workers_.end() || !(*found)->process().alive() || !(*found)->open()) continue;
     const Time lease = config_.lease_ms * kMillisecond;
     const auto [since, until] = (*found)->process().last_stop();
-    const bool stood = until > since && std::min(until, timeline_.now()) - since > lease / 2 &&
-                       timeline_.now() < until + 2 * lease;
+    const bool stood =
+        until > since && std::min(until, timeline_.now()) - since > lease / 2 && timeline_.now() < until + 2 * lease;
     say("worker " + std::to_string(epoch) + " is buried");
     if (!stood) wrong("A worker was buried that was well.");
   }
@@ -226,19 +226,24 @@ void Cluster::drive() {
   for (const auto& driver : drivers_) {
     if (!driver->done()) wrong("Not all ends: " + driver->text() + ".");
   }
+  for (const auto& worker : workers_) {
+    if (worker->executors() != nullptr)
+      odd_.push_back("worker " + std::to_string(worker->epoch()) + " had" + worker->executors()->text());
+  }
+  for (const std::string& key : left_keys(true)) {
+    if (key[0] == 'i' || key[0] == 'c') odd_.push_back("there was " + key);
+  }
 }
 
 /// All sessions have ended or vanished: nothing of them may stay. Then the workers leave, and nothing at all may stay.
 void Cluster::wind_up() {
   calm();
   // Who still stands still may have a driver's words in its buffers.
-  const auto all_run = [this, since = Time(0)]() mutable {
-    const bool stopped = std::any_of(workers_.begin(), workers_.end(),
-                                     [](const auto& worker) { return worker->process().stopped(); });
-    if (stopped || since == 0) since = timeline_.now();
-    return timeline_.now() > since + kSettle;
-  };
-  if (!run_until(timeline_.now() + config_.patience, all_run)) return;
+  Time settled = timeline_.now();
+  for (const auto& worker : workers_) settled = std::max(settled, worker->process().last_stop().second);
+  settled += kSettle;
+  timeline_.at(settled, [] {});
+  if (!run_until(settled + 1, [&] { return timeline_.now() >= settled; })) return;
   const auto empty = [this, next = Time(0)]() mutable {
     if (timeline_.now() < next) return false;
     next = timeline_.now() + kLookForKeys;

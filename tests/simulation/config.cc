@@ -12,10 +12,10 @@ Config draw_config(std::uint64_t seed) {
   config.executor_cap = static_cast<std::uint32_t>(random.chance(30) ? random.between(4, 6) : 32);
   config.lease_ms = random.between(2'000, 4'000);
   config.linger = random.chance(50) ? 50 * kMillisecond : random.delay(5 * kMillisecond);
-  config.sizes.driver_children = random.between(3, 14);
+  config.sizes.driver_children = random.between(5, 30);
   config.sizes.task_children = random.between(1, 5);
   config.sizes.depth = random.below(4);
-  config.sizes.longest_work = random.chance(50) ? 20 * kMillisecond : random.delay(100 * kMillisecond);
+  config.sizes.longest_work = random.chance(50) ? 200 * kMillisecond : random.delay(2 * kSecond);
   config.sizes.wide = random.chance(4);
   config.sizes.failures = random.chance(70);
 
@@ -26,17 +26,17 @@ Config draw_config(std::uint64_t seed) {
   if (random.chance(60)) config.conflict_percent = random.below(20);
   if (random.chance(60)) config.unknown_percent = random.below(20);
 
-  config.calm_after = random.between(1, 4) * kSecond / 2;
+  config.calm_after = random.between(4, 24) * kSecond;
   config.polls = random.chance(60);
   const auto often = [&](std::uint64_t percent, std::uint64_t most) {
     return random.chance(percent) ? random.between(1, most) : 0;
   };
-  config.short_pauses = often(50, 6);
-  config.outages = often(20, 2);
-  config.moves = often(50, 5);
-  config.crashes = often(50, 8);
+  config.short_pauses = often(50, 20);
+  config.outages = often(20, 3);
+  config.moves = often(50, 12);
+  config.crashes = often(50, 20);
   config.vanishes = often(15, 1);
-  config.long_pauses = often(40, 2);
+  config.long_pauses = often(40, 4);
   if (config.polls) {
     // What has only the slow poll to tell of it.
     config.lost_watch_percent = random.chance(30) ? random.below(40) : 0;

@@ -68,7 +68,8 @@ class Executors::Task : public Script::Owner {
 
   /// Whether this attempt kills its process before the step that comes now.
   bool crashes() const {
-    return sent_.task.tries < plan_.crashes && (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
+    return sent_.task.tries < plan_.crashes &&
+           (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
   }
   bool throws() const { return sent_.task.tries < plan_.throws; }
 
@@ -87,9 +88,8 @@ class Executors::Task : public Script::Owner {
     request.need = need;
     request.poll = poll;
     request.hosts = hosts;
-    executors_.up(process_, [&e = executors_, who = who(), request] {
-      e.brain_.await(e.world_.timeline.now(), who, request);
-    });
+    executors_.up(process_,
+                  [&e = executors_, who = who(), request] { e.brain_.await(e.world_.timeline.now(), who, request); });
     return request.token;
   }
   void unask(std::uint64_t token) override {
@@ -328,6 +328,20 @@ void Executors::count_resources() {
   }
   if (running.cpu_milli > 2 * world_.total.cpu_milli) world_.wrong("The cpus are oversubscribed beyond the bound.");
   if (memory > world_.total.memory) world_.wrong("The memory is oversubscribed.");
+}
+
+std::string Executors::text() const {
+  std::string out;
+  for (const auto& [id, process] : processes_) {
+    out += " [" + std::to_string(id) + (process->alive ? "" : " dead");
+    for (const auto& task : process->stack) {
+      const FutureId future = task->sent().task.id;
+      out += " " + std::to_string(future.scope) + "/" + std::to_string(future.sequence) + " waits for " +
+             task->script.waits_for() + ";";
+    }
+    out += "]";
+  }
+  return out;
 }
 
 }  // namespace morrow::simulation

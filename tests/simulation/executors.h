@@ -42,6 +42,9 @@ class Executors {
   /// A process that runs a task dies. False when there is none.
   bool crash_one();
 
+  /// What the processes do, for people.
+  std::string text() const;
+
   std::size_t tasks_begun = 0;
 
  private:

@@ -20,8 +20,7 @@ struct Fiber::Stack {
   static inline std::vector<std::unique_ptr<Stack>> spare;
 
   static std::unique_ptr<Stack> take() {
-    if (spare.empty())
-      return std::make_unique<Stack>(Stack{std::unique_ptr<std::byte[]>(new std::byte[kStackBytes])});
+    if (spare.empty()) return std::make_unique<Stack>(Stack{std::unique_ptr<std::byte[]>(new std::byte[kStackBytes])});
     auto stack = std::move(spare.back());
     spare.pop_back();
     return stack;

@@ -96,12 +96,12 @@ int main(int argc, char** argv) {
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const double ahead = static_cast<double>(virtual_time) / 1e9;
-  std::printf("%llu seeds, %llu failed; %.1f seeds/s; %.0f s of virtual time in %.1f s: %.0f times real time; "
-              "%llu commits, %llu plans; trace %016llx\n",
-              static_cast<unsigned long long>(done), static_cast<unsigned long long>(failed),
-              static_cast<double>(done) / seconds, ahead, seconds, ahead / seconds,
-              static_cast<unsigned long long>(commits), static_cast<unsigned long long>(tasks),
-              static_cast<unsigned long long>(trace));
+  std::printf(
+      "%llu seeds, %llu failed; %.1f seeds/s; %.0f s of virtual time in %.1f s: %.0f times real time; "
+      "%llu commits, %llu plans; trace %016llx\n",
+      static_cast<unsigned long long>(done), static_cast<unsigned long long>(failed),
+      static_cast<double>(done) / seconds, ahead, seconds, ahead / seconds, static_cast<unsigned long long>(commits),
+      static_cast<unsigned long long>(tasks), static_cast<unsigned long long>(trace));
   if (seeds > 1) print_probes();
   return failed == 0 ? 0 : 1;
 }

@@ -16,7 +16,8 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 }
 
 std::uint64_t fold(std::uint64_t value, const Expected& awaited) {
-  return mix(value, awaited.failure == FailureKind::kNone ? awaited.value : static_cast<std::uint64_t>(awaited.failure));
+  return mix(value,
+             awaited.failure == FailureKind::kNone ? awaited.value : static_cast<std::uint64_t>(awaited.failure));
 }
 
 // ---- the sequential run ----
@@ -107,9 +108,8 @@ class Plans::Maker {
     if (!there.empty() && random_.chance(20)) {
       // A handle must stay good as long as the child may use it: one of the same scope, and not tainted.
       auto safe = there;
-      std::erase_if(safe, [&](std::size_t at) {
-        return plan_.children[at].tainted || plan_.children[at].scope != child.scope;
-      });
+      std::erase_if(
+          safe, [&](std::size_t at) { return plan_.children[at].tainted || plan_.children[at].scope != child.scope; });
       if (!safe.empty()) child.given = some(safe, 2);
     }
     for (const std::size_t at : child.dependencies) child.tainted |= plan_.children[at].tainted;
@@ -131,10 +131,10 @@ class Plans::Maker {
 
   void something() {
     const auto there = awaitable();
-    switch (random_.below(driver_ ? 13 : 11)) {
+    switch (random_.below(driver_ ? 14 : 11)) {
       case 0:
       case 1:
-        return add({Kind::kWork, random_.delay(plans_.sizes_.longest_work), 0});
+        return add({Kind::kWork, random_.below(plans_.sizes_.longest_work), 0});
       case 2:
       case 3:
       case 4:
@@ -162,7 +162,7 @@ class Plans::Maker {
       case 11:
         return add({Kind::kFlush, 0, 0});
       default:
-        return add({Kind::kWork, random_.delay(10 * plans_.sizes_.longest_work), 0});
+        return add({Kind::kWork, random_.below(10 * plans_.sizes_.longest_work), 0});
     }
   }
 
@@ -254,7 +254,8 @@ PlanPtr Plans::leaf() {
   plan->needs.cpu_milli = random_.chance(80) ? 1000 : 500 * random_.below(5);
   if (random_.chance(10)) plan->needs.memory = 1 << 20;
   if (random_.chance(5)) plan->needs.named_milli["license"] = 1000;
-  plan->steps.push_back({Kind::kWork, random_.delay(sizes_.longest_work), 0});
+  plan->steps.push_back(
+      {Kind::kWork, random_.chance(50) ? random_.delay(sizes_.longest_work) : random_.below(sizes_.longest_work), 0});
   if (random_.chance(3)) plan->value_bytes = 20'000;
   if (sizes_.failures) {
     const std::uint64_t how = random_.below(100);

@@ -21,7 +21,7 @@ class Process {
   void after(Time delay, std::function<void()> event) { at(timeline_.now() + delay, std::move(event)); }
 
   void stop_until(Time time) {
-    life_->stopped_since = timeline_.now();
+    if (!stopped()) life_->stopped_since = timeline_.now();
     life_->stopped_until = std::max(life_->stopped_until, time);
   }
   bool stopped() const { return timeline_.now() < life_->stopped_until; }

@@ -46,11 +46,9 @@ store::WatchFate Weather::watch() {
 
 StoreLanes::StoreLanes(World world, std::shared_ptr<store::SimDatabase> database, Process& process,
                        std::function<void(std::function<void()>)> tell)
-    : world_(std::move(world)),
-      store_(std::move(database)),
-      process_(process),
-      tell_(std::move(tell)),
-      fiber_([this] { run(); }) {}
+    : world_(std::move(world)), store_(std::move(database)), process_(process), tell_(std::move(tell)), fiber_([this] {
+        run();
+      }) {}
 
 void StoreLanes::post(Lane lane, Job job, std::function<void()> done) {
   lanes_[static_cast<std::size_t>(lane)].push_back({std::move(job), std::move(done)});

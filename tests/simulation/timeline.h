@@ -51,9 +51,7 @@ class Timeline {
     std::uint64_t number;
     std::function<void()> run;
   };
-  static bool later(const Event& a, const Event& b) {
-    return a.time != b.time ? a.time > b.time : a.number > b.number;
-  }
+  static bool later(const Event& a, const Event& b) { return a.time != b.time ? a.time > b.time : a.number > b.number; }
 
   std::vector<Event> heap_;
   Time now_ = 1 * kSecond;

@@ -11,9 +11,9 @@ using worker::Waiter;
 namespace {
 
 constexpr Time kTryAgain = 50 * kMillisecond;
-constexpr Time kWelcomePatience = 5 * kSecond;
+constexpr Time kWelcomePatience = 2 * kSecond;
 constexpr Time kRefusedFor = 5 * kSecond;
-constexpr std::uint64_t kGraceMs = 10'000;
+constexpr std::uint64_t kGraceMs = 40'000;
 
 }  // namespace
 

@@ -43,9 +43,9 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   setup.seed = world_.random.draw();
   setup.knobs = make_knobs(world_.config);
   brain_ = std::make_unique<Brain>(setup);
-  executors_ = std::make_unique<Executors>(
-      Executors::World{world_.timeline, world_.random, world_.plans, info_.total, world_.fresh, world_.wrong, world_.odd}, *brain_,
-      to_main);
+  executors_ = std::make_unique<Executors>(Executors::World{world_.timeline, world_.random, world_.plans, info_.total,
+                                                            world_.fresh, world_.wrong, world_.odd},
+                                           *brain_, to_main);
   worker::Upkeep::Means means;
   means.post = [this](std::function<void(store::Store&)> job, std::function<void()> done) {
     lanes_->post(Lane::kUpkeep, std::move(job), std::move(done));
