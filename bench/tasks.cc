@@ -1,5 +1,5 @@
-// Short tasks on one worker, to be compared with the floor. With MORROW_CLUSTER set it uses that cluster, else a private
-// worker.
+// Short tasks on one worker, to be compared with the floor. With MORROW_CLUSTER set it uses that cluster, else a
+// private worker.
 #include <benchmark/benchmark.h>
 #include <morrow/morrow.h>
 

@@ -67,8 +67,11 @@ struct Client::Awaiting {
     wire::Await message;
     message.set_token(first_token + part);
     const auto some = ids.subspan(part * kMaxIdsInAwait, std::min(kMaxIdsInAwait, ids.size() - part * kMaxIdsInAwait));
-    message.mutable_ids()->Reserve(static_cast<int>(some.size()));
-    for (const FutureId id : some) write_id(*message.add_ids(), id);
+    message.mutable_ids()->Reserve(2 * static_cast<int>(some.size()));
+    for (const FutureId id : some) {
+      message.add_ids(id.scope);
+      message.add_ids(id.sequence);
+    }
     message.set_claim(claim);
     message.set_values(values);
     message.set_blocks(blocks);

@@ -1,5 +1,7 @@
 #include "runtime/executor.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -21,10 +23,16 @@ constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
 
-// We have the end for writing, which poll has nothing to say about.
-bool pipe_has_bytes(int fd) {
+// The end for reading of a pipe of which we have the end for writing: only that one can be polled for what it holds.
+wire::Fd end_for_reading(const wire::Fd& pipe) {
+  const std::string path = "/proc/self/fd/" + std::to_string(pipe.get());
+  return wire::Fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+}
+
+// Without /proc.
+bool pipe_has_bytes(const wire::Fd& pipe) {
   int bytes = 0;
-  return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+  return ioctl(pipe.get(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 // Runs when a function leaves by a forced unwind (pthread_exit): its thread would be gone, and nobody to go on.
@@ -43,6 +51,8 @@ Executor::Executor(ExecutorSetup setup)
     : Client(std::move(setup.program_key)),
       output_(std::move(setup.output)),
       errors_(std::move(setup.errors)),
+      unread_output_(end_for_reading(output_)),
+      unread_errors_(end_for_reading(errors_)),
       words_(setup.claim_words.get()),
       held_(words_) {
   const Lock lock(link_.mutex());
@@ -156,7 +166,12 @@ void Executor::send_held() {
   held_count_ = 0;
 }
 
-bool Executor::has_unread_output() const { return pipe_has_bytes(output_.get()) || pipe_has_bytes(errors_.get()); }
+bool Executor::has_unread_output() const {
+  if (!unread_output_ || !unread_errors_) return pipe_has_bytes(output_) || pipe_has_bytes(errors_);
+  // One call for both: it is made after each task.
+  pollfd pipes[2] = {{unread_output_.get(), POLLIN, 0}, {unread_errors_.get(), POLLIN, 0}};
+  return poll(pipes, 2, 0) > 0 && ((pipes[0].revents | pipes[1].revents) & POLLIN) != 0;
+}
 
 // There is no thread that would write the rest later.
 void Executor::write_all(Lock& lock) {

@@ -68,6 +68,8 @@ class Executor : public Client {
 
   wire::Fd output_;
   wire::Fd errors_;
+  wire::Fd unread_output_;  // the ends for reading, to be polled
+  wire::Fd unread_errors_;
   wire::ClaimWords words_;
   wire::HeldResults held_;
   std::uint32_t held_count_ = 0;

@@ -74,10 +74,10 @@ std::uint64_t function_key(const std::string& program_key, CodeRef code) {
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
                  const std::string& program_key) {
   const std::size_t bytes = call.closure.size() + call.arguments.size();
-  if (bytes > kMaxValueBytes) {
+  if (bytes > kMaxArgumentBytes) {
     throw TooLargeError(
         "the arguments and captures of this submit are " + std::to_string(bytes) +
-        " bytes; values over 64 kB can't be passed yet: pass less, split it, or pass the name of a file");
+        " bytes; more than 256 kB can't be passed yet: pass less, split it, or pass the name of a file");
   }
   message.Clear();
   fill_requirements(*message.mutable_requirements(), options);

@@ -12,6 +12,8 @@
 namespace morrow::runtime {
 
 inline constexpr std::size_t kMaxValueBytes = 64 << 10;
+/// Of the arguments and captures of a submit: room for the handles of 16,000 futures.
+inline constexpr std::size_t kMaxArgumentBytes = 256 << 10;
 
 /// A copy of `bytes` in memory aligned to 16.
 detail::Value make_value(std::string_view bytes);

@@ -116,13 +116,15 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
   if (first) resume_.emplace_back(state, now);
 }
 
-void Brain::Impl::deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome) {
+/// False: nobody here waits for it.
+bool Brain::Impl::deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome) {
   const auto found = awaited_.find(id);
-  if (found == awaited_.end()) return;
+  if (found == awaited_.end()) return false;
   const auto waiters = std::move(found->second.waiters);
   awaited_.erase(found);
   by_id_.erase(id);
   for (const auto& [state, index] : waiters) answer(now, state, index, outcome, false);
+  return true;
 }
 
 void Brain::Impl::unawait(Time now, const Waiter& who, std::uint64_t token) {

@@ -170,7 +170,7 @@ class Brain::Impl {
   void await(Time now, const Waiter& who, AwaitRequest request);
   void unawait(Time now, const Waiter& who, std::uint64_t token);
   void drop_awaits(Time now, const Waiter& who);
-  void deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome);
+  bool deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome);
   void answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome, bool pending);
   void remove_waiter(Time now, control::FutureId id, const AwaitPtr& state);
   void lend(Time now, Executor& executor, Frame& frame, bool hosts);

@@ -240,8 +240,7 @@ void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& chan
         const bool running = task->place == Place::kHanded;
         if (running) cancel_local(now, id, task->run.claim);
         forget(task);
-        remember(id, outcome);
-        deliver(now, id, outcome);
+        if (!deliver(now, id, outcome)) remember(id, outcome);
         return;
       }
       [[fallthrough]];
@@ -293,8 +292,7 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change
       const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
       forget(task);
       if (!outcome) return resolve_again(now, id);
-      remember(id, outcome);
-      deliver(now, id, outcome);
+      if (!deliver(now, id, outcome)) remember(id, outcome);
       return;
     }
     case Verdict::kReady:
@@ -456,6 +454,7 @@ void Brain::Impl::claim_done(Time now, control::ClaimResult result) {
 }
 
 // ---- outcomes kept for those who ask soon ----
+// Most values are asked for once: what was waited for is not kept, unless somebody asks once more.
 
 void Brain::Impl::remember(control::FutureId id, const control::OutcomePtr& outcome) {
   if (!recent_.emplace(id, outcome).second) return;

@@ -41,8 +41,9 @@ bool Shell::change_frame(const Waiter& who, const Driver* driver, const Executor
       wire::parse(await_, payload);
       Brain::AwaitRequest request;
       request.token = await_.token();
-      request.ids.reserve(static_cast<std::size_t>(await_.ids_size()));
-      for (const wire::FutureId& id : await_.ids()) request.ids.push_back(id_of(id));
+      if (await_.ids_size() % 2 != 0) throw wire::ProtocolError("an await names half of a future");
+      request.ids.reserve(static_cast<std::size_t>(await_.ids_size() / 2));
+      for (int i = 0; i < await_.ids_size(); i += 2) request.ids.push_back({await_.ids(i), await_.ids(i + 1)});
       request.claim = who.client != 0 ? 0 : await_.claim();
       request.values = await_.values();
       request.hosts = await_.blocks();

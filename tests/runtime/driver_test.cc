@@ -45,8 +45,9 @@ TEST(Driver, SubmitsAndAwaitsAndGetsTheValue) {
   EXPECT_EQ(submitted.name(), "sum");
   EXPECT_FALSE(submitted.resent());
   const auto await = worker.driver().read<wire::Await>(wire::AWAIT);
-  ASSERT_EQ(await.ids_size(), 1);
-  EXPECT_EQ(await.ids(0).sequence(), submitted.id().sequence());
+  ASSERT_EQ(await.ids_size(), 2);
+  EXPECT_EQ(await.ids(0), submitted.id().scope());
+  EXPECT_EQ(await.ids(1), submitted.id().sequence());
   EXPECT_TRUE(await.values());
   EXPECT_TRUE(await.blocks());
   worker.answer(await, 0, encoded(3));
@@ -326,7 +327,7 @@ TEST(Driver, ValuesThatAreTooLargeAndOptionsWithoutSenseAreRefused) {
   FakeWorker worker("one");
   auto driver = in_thread([] {
     const Session session(kCluster);
-    EXPECT_THROW(submit([](const std::string& text) { return text.size(); }, std::string(65 << 10, 'x')),
+    EXPECT_THROW(submit([](const std::string& text) { return text.size(); }, std::string(257 << 10, 'x')),
                  TooLargeError);
     EXPECT_THROW(submit({.cpus = -1}, [] { return 1; }), std::invalid_argument);
     EXPECT_THROW(submit({.memory = -1}, [] { return 1; }), std::invalid_argument);

@@ -74,7 +74,6 @@ class ExecutorWaits : public testing::Test {
   void answer(const wire::Await& await, const std::string& text) {
     wire::Ready ready;
     ready.set_token(await.token());
-    *ready.mutable_id() = await.ids(0);
     ready.set_bytes(text);
     executor_.tasks.write(wire::READY, ready);
   }

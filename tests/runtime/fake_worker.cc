@@ -65,7 +65,6 @@ void FakeWorker::answer(const wire::Await& await, std::uint32_t index, std::stri
   wire::Ready message;
   message.set_token(await.token());
   message.set_index(index);
-  *message.mutable_id() = await.ids(static_cast<int>(index));
   message.set_bytes(std::move(bytes));
   driver_.write(wire::READY, message);
 }

@@ -100,7 +100,8 @@ TEST_F(SessionTest, TheEndOfASessionTellsOfFailuresAndLeavesNothing) {
   wire::Await await;
   await.set_token(9);
   await.set_values(true);
-  *await.add_ids() = submit(1, 43).id();
+  await.add_ids(submit(1, 43).id().scope());
+  await.add_ids(submit(1, 43).id().sequence());
   driver.send(wire::AWAIT, await);
   wire::Ready ready;
   ASSERT_TRUE(driver.receive(wire::READY, ready));

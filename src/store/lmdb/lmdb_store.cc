@@ -104,6 +104,7 @@ MDB_txn* LmdbStore::begin_write() {
   wakeups_.end_wait();
   if (result != 0) throw_lmdb_error(result, "beginning to write", options_.directory);
   writing_ = true;
+  for (const std::uint32_t bucket : changed_) is_changed_.reset(bucket);
   changed_.clear();
   return transaction;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -49,6 +50,11 @@ class LmdbStore : public Store {
   /// Takes the write lock. \throws StoreError
   MDB_txn* begin_write();
   void abort_write(MDB_txn* transaction);
+  void note_changed(std::uint32_t bucket) {
+    if (is_changed_[bucket]) return;
+    is_changed_.set(bucket);
+    changed_.push_back(bucket);
+  }
   /// Commits and tells the watches of `changed_`. \throws StoreError, StoreFull
   void commit_write(MDB_txn* transaction);
   MDB_txn* begin_snapshot();
@@ -64,7 +70,8 @@ class LmdbStore : public Store {
   WatchHub hub_;
   Guard guard_;
   bool writing_ = false;
-  std::vector<std::uint32_t> changed_;  // buckets of the keys that the open write transaction wrote
+  std::vector<std::uint32_t> changed_;  // buckets of the keys that the open write transaction wrote, each once
+  std::bitset<Wakeups::kBuckets> is_changed_;
 };
 
 }  // namespace morrow::store

@@ -14,11 +14,11 @@ std::string_view to_view(const MDB_val& value) { return {static_cast<const char*
 }  // namespace
 
 std::optional<std::string> LmdbTransaction::get(std::string_view key, Read) {
-  MDB_txn* transaction = open();
+  open();
   if (key.empty()) return std::nullopt;
   MDB_val name = to_val(key);
   MDB_val value{};
-  const int result = mdb_get(transaction, store_.environment_.table(), &name, &value);
+  const int result = mdb_cursor_get(cursor(), &name, &value, MDB_SET);
   if (result == MDB_NOTFOUND) return std::nullopt;
   if (result != 0) throw_lmdb_error(result, "reading", store_.options_.directory);
   return std::string(to_view(value));
@@ -46,7 +46,7 @@ void LmdbTransaction::set(std::string_view key, std::string_view value) {
   guarded([&] {
     check_key(key, LmdbStore::kMaxKeyBytes);
     check_value(key, value);
-    MDB_txn* transaction = open_for_write();
+    open_for_write();
     if (!room_checked_) {
       store_.environment_.check_room();
       room_checked_ = true;
@@ -54,7 +54,7 @@ void LmdbTransaction::set(std::string_view key, std::string_view value) {
     wrote(key, key.size() + value.size());
     MDB_val name = to_val(key);
     MDB_val content = to_val(value);
-    const int result = mdb_put(transaction, store_.environment_.table(), &name, &content, 0);
+    const int result = mdb_cursor_put(cursor(), &name, &content, 0);
     if (result != 0) throw_lmdb_error(result, "writing", store_.options_.directory);
   });
 }
@@ -62,10 +62,12 @@ void LmdbTransaction::set(std::string_view key, std::string_view value) {
 void LmdbTransaction::clear(std::string_view key) {
   guarded([&] {
     if (key.empty() || key.size() > LmdbStore::kMaxKeyBytes) return;  // no such key can be there
-    MDB_txn* transaction = open_for_write();
+    open_for_write();
     MDB_val name = to_val(key);
-    const int result = mdb_del(transaction, store_.environment_.table(), &name, nullptr);
+    MDB_val value{};
+    int result = mdb_cursor_get(cursor(), &name, &value, MDB_SET);
     if (result == MDB_NOTFOUND) return;
+    if (result == 0) result = mdb_cursor_del(cursor(), 0);
     if (result != 0) throw_lmdb_error(result, "clearing", store_.options_.directory);
     wrote(key, key.size());
   });
@@ -138,7 +140,7 @@ void LmdbTransaction::wrote(std::string_view key, std::size_t bytes) {
   wrote_ = true;
   bytes_ += bytes;
   check_transaction(bytes_);
-  if (!key.empty()) store_.changed_.push_back(Wakeups::bucket_of(key));
+  if (!key.empty()) store_.note_changed(Wakeups::bucket_of(key));
 }
 
 void LmdbTransaction::end() {

@@ -40,7 +40,7 @@ class LmdbTransaction : public Transaction {
   LmdbStore& store_;
   const Mode mode_;
   MDB_txn* transaction_ = nullptr;
-  MDB_cursor* cursor_ = nullptr;
+  MDB_cursor* cursor_ = nullptr;  // one for all: keys that follow each other mostly lie on the page where it stands
   std::size_t bytes_ = 0;
   bool wrote_ = false;
   bool room_checked_ = false;
