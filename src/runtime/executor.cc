@@ -83,7 +83,8 @@ Executor::TaskPtr Executor::next(std::deque<TaskPtr>& queue) {
 void Executor::run_guest(Lock& lock) { run_task(lock, next(guests_), true); }
 
 void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
-  if (!task->brief()) send_held();
+  last_was_brief_ = task->brief();
+  if (!last_was_brief_) send_held();
   if (words_.take(task->slot(), task->generation())) {
     const auto running = std::make_shared<Running>();
     running->claim = task->claim();

@@ -51,7 +51,8 @@ class Executor : public Client {
   void after_wait() override;
   void on_frame(wire::FrameType type, std::string_view payload) override;
   void on_lost(const std::string& why) override;
-  bool expects_soon() const override { return idle_ != nullptr; }
+  // Tasks that wait for others leave many processes idle, which would only be in each other's way.
+  bool expects_soon() const override { return idle_ != nullptr && last_was_brief_; }
   bool has_guest() const override { return !guests_.empty(); }
   void run_guest(Lock& lock) override;
 
@@ -80,6 +81,7 @@ class Executor : public Client {
   std::vector<TaskPtr> spare_;
   std::vector<std::shared_ptr<Running>> running_;  // the topmost last
   Waiting* idle_ = nullptr;
+  bool last_was_brief_ = false;
   wire::TaskDone done_;
 };
 
