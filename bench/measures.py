@@ -48,17 +48,20 @@ class Cluster:
         return self
 
     def start(self, *options):
-        log = open(self.folder / f"worker-{len(self.workers)}.log", "w")
+        log = open(self.folder / f"worker-{len(self.workers)}.log", "w+")
         worker = subprocess.Popen([str(self.morrow), "worker", "bench", *options], stdout=log, stderr=log,
                                   env=self.environment)
         self.workers.append(worker)
         for _ in range(300):
+            if worker.poll() is not None:
+                break
             status = subprocess.run([str(self.morrow), "status", "bench"], env=self.environment,
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            if status.returncode == 0 and status.stdout.count(" cpu") + status.stdout.count("cpus") > 0:
+            if status.returncode == 0 and str(worker.pid) in status.stdout:
                 return worker
             time.sleep(0.1)
-        raise Failed(f"a worker did not start; {log.name} has what it said")
+        log.seek(0)
+        raise Failed(f"{log.read()}a worker did not start; what it said is above")
 
     def store_bytes(self):
         """What the store's pages take on disk."""
@@ -103,7 +106,7 @@ def many_clients(build, clients=4):
 def million(build, count=QUEUED):
     """Futures queued in the store before a worker with cpus starts, then run."""
     with Cluster(build) as cluster:
-        holder = cluster.start("--name", "holder", "--cpus", "0")
+        holder = cluster.start("--name", "holder", "--cpus", "0.001")  # too little for any
         empty = cluster.store_bytes()
         driver = subprocess.Popen([str(build / "bench" / "bench_queue"), str(count)], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True, env=cluster.environment)
