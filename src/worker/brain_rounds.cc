@@ -2,6 +2,7 @@
 #include <utility>
 #include <variant>
 
+#include "control/faults.h"
 #include "worker/brain_impl.h"
 #include "worker/failures.h"
 
@@ -154,7 +155,9 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
   for (std::size_t i = 0; i < items.size() && i < result.results.size(); ++i) {
     const Item& item = items[i];
     const control::OpResult& got = result.results[i];
-    if (item.number != 0) acks[item.who] = std::max(acks[item.who], item.number);
+    // What came from an old attachment was dropped: the driver must keep it, and bring it to its new worker.
+    const bool taken = got.verdict != Verdict::kStale || control::planted(control::Fault::kStaleAcked);
+    if (item.number != 0 && taken) acks[item.who] = std::max(acks[item.who], item.number);
     if (std::holds_alternative<op::Submit>(item.op)) {
       submit_done(now, item, got);
     } else if (std::holds_alternative<op::End>(item.op) || std::holds_alternative<op::Relinquish>(item.op)) {
@@ -405,7 +408,7 @@ void Brain::Impl::want_claim(Time now) {
   const bool room = index_maybe_ && !at_cap() && backlog_ == 0;
   if (room) {
     request.free = ledger_.free();
-    request.limit = static_cast<std::uint32_t>(executors_.size() < setup_.knobs.executor_cap ? 64 : 0);
+    request.limit = 64;
     // Ahead of the free slots only as much as is done soon, by what the last tasks took.
     const Time usual =
         estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second.ran, 1'000);
@@ -423,6 +426,8 @@ void Brain::Impl::want_claim(Time now) {
   request.claims.resize(request.limit + request.ahead + request.by_id.size());
   for (control::Claim& claim : request.claims) claim = draw();
   if (room) {
+    // From here on: what comes into the index while the claim is under way is worth another look.
+    index_maybe_ = false;
     index_rest_ = request.free != ledger_.total();
     given_back_ = false;
   }
@@ -437,7 +442,7 @@ void Brain::Impl::claim_done(Time now, control::ClaimResult result) {
     act(action::Fenced{});
     return;
   }
-  index_maybe_ = result.more;
+  index_maybe_ |= result.more;
   index_rest_ |= !result.taken.empty();
   counters_.claimed += result.taken.size();
   for (control::Runnable& runnable : result.taken) {
