@@ -2,6 +2,7 @@
 #include <utility>
 #include <variant>
 
+#include "control/faults.h"
 #include "worker/brain_impl.h"
 #include "worker/failures.h"
 
@@ -159,7 +160,9 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
     const Item& item = items[i];
     const control::Op& change = round->ops[i];
     const control::OpResult& got = result.results[i];
-    if (item.number != 0) {
+    // What came from an old attachment was dropped: the driver must keep it, and bring it to its new worker.
+    const bool taken = got.verdict != Verdict::kStale || control::planted(control::Fault::kStaleAcked);
+    if (item.number != 0 && taken) {
       if (acked == nullptr || *acked != item.who) ack = &acks[item.who];
       acked = &item.who;
       *ack = std::max(*ack, item.number);
@@ -412,7 +415,7 @@ void Brain::Impl::want_claim(Time now) {
   const bool room = index_maybe_ && !at_cap() && backlog_ == 0;
   if (room) {
     request.free = ledger_.free();
-    request.limit = static_cast<std::uint32_t>(executors_.size() < setup_.knobs.executor_cap ? 64 : 0);
+    request.limit = 64;
     // Ahead of the free slots only as much as is done soon, by what the last tasks took.
     const Time usual =
         estimates_.empty() ? setup_.knobs.hand_ahead : std::max<Time>(estimates_.begin()->second.ran, 1'000);
@@ -430,6 +433,8 @@ void Brain::Impl::want_claim(Time now) {
   request.claims.resize(request.limit + request.ahead + request.by_id.size());
   for (control::Claim& claim : request.claims) claim = draw();
   if (room) {
+    // From here on: what comes into the index while the claim is under way is worth another look.
+    index_maybe_ = false;
     index_rest_ = request.free != ledger_.total();
     given_back_ = false;
   }
@@ -444,7 +449,7 @@ void Brain::Impl::claim_done(Time now, control::ClaimResult result) {
     act(action::Fenced{});
     return;
   }
-  index_maybe_ = result.more;
+  index_maybe_ |= result.more;
   index_rest_ |= !result.taken.empty();
   counters_.claimed += result.taken.size();
   for (control::Runnable& runnable : result.taken) {

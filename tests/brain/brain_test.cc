@@ -346,5 +346,18 @@ TEST(Brain, StoppingGivesBackAllThatRunsOrWaits) {
   EXPECT_EQ(machine.brain().executors(), 0u);
 }
 
+TEST(Brain, AtTheCapIdleProcessesTakeWhatStandsInTheIndex) {
+  Machine machine(slots(2, 2));
+  machine.script("input", {work(20 * kMs), gives("1")});
+  machine.script("after", {gives("2")});
+  const FutureId first = machine.submit("input");
+  const FutureId second = machine.submit("input");
+  const FutureId after = machine.submit("after", Machine::one_cpu(), [&](control::Spec& spec) {
+    spec.dependencies = {first, second};
+  });
+  ASSERT_TRUE(machine.run_until(after, 20'000 * kMs));
+  EXPECT_EQ(machine.outcome(after)->bytes, "2");
+}
+
 }  // namespace
 }  // namespace morrow::test

@@ -1,13 +1,13 @@
 #include "tests/control/invariants.h"
 
-#include <cctype>
-#include <cstdio>
 #include <utility>
 
 namespace morrow::control {
 namespace {
 
 constexpr std::size_t kAfterPrefix = keys::kFuturePrefixBytes + 1;
+
+store::Range everything() { return {std::string(1, '\0'), "\xff\xff"}; }
 
 std::string text(FutureId id) { return std::to_string(id.scope) + "/" + std::to_string(id.sequence); }
 
@@ -31,28 +31,7 @@ void put(Map& map, const Key& key, const std::string* value, const Read& read) {
 
 }  // namespace
 
-std::vector<std::string> all_keys(const store::SimDatabase& database) {
-  std::vector<std::string> out;
-  database.for_each({std::string(1, '\0'), "\xff\xff"},
-                    [&](std::string_view key, std::string_view) { out.emplace_back(key); });
-  return out;
-}
-
-std::string readable(std::string_view key) {
-  std::string out;
-  for (const char c : key) {
-    char hex[8];
-    std::snprintf(hex, sizeof hex, "%02x", static_cast<unsigned char>(c));
-    out += std::isprint(static_cast<unsigned char>(c)) ? std::string(1, c) : "\\" + std::string(hex);
-  }
-  return out;
-}
-
-void Invariants::expect(bool holds, const std::string& sentence) {
-  if (!holds) violations_.push_back(sentence);
-}
-
-std::vector<std::string> Invariants::found() { return std::exchange(violations_, {}); }
+void Invariants::wrong(std::string sentence) { violations_.push_back(std::move(sentence)); }
 
 // ---- what a commit may change ----
 
@@ -63,7 +42,7 @@ std::vector<std::string> Invariants::committed(const store::Commit& commit) {
   if (depth_ == Depth::kWhole) return check();
   add_neighbours(touched);
   look(touched);
-  return found();
+  return std::exchange(violations_, {});
 }
 
 void Invariants::check_changes(const store::Commit& commit) {
@@ -85,30 +64,30 @@ void Invariants::check_changes(const store::Commit& commit) {
   for (const store::Range& range : commit.cleared) {
     if (other_ranges_ && range.begin[0] != 'f') continue;
     const ScopeId scope = range.begin.size() < 10 ? 0 : keys::read_u64(range.begin, 2);
-    expect(range.begin[0] == 'f' && gone.contains(keys::scope(scope)),
-           "A range was cleared outside of the end of its scope.");
+    if (!(range.begin[0] == 'f' && gone.contains(keys::scope(scope))))
+      wrong("A range was cleared outside of the end of its scope.");
   }
   freed_.insert(gone.begin(), gone.end());
 }
 
 /// No commit creates anything under a future, scope or epoch that was freed or has ended.
 void Invariants::check_change(const std::string& key, const std::string& value) {
-  expect(freed_.empty() || !freed_.contains(key), "Something that was freed came back: " + readable(key));
+  if (freed_.contains(key)) wrong("Something that was freed came back: " + readable(key));
   const bool of_worker = std::string_view("ackxmwdg").find(key[0]) != std::string_view::npos;
   if (of_worker && !freed_epochs_.empty())
-    expect(!freed_epochs_.contains(keys::read_u64(key, 1)), "A dead worker got something: " + readable(key));
+    if (freed_epochs_.contains(keys::read_u64(key, 1))) wrong("A dead worker got something: " + readable(key));
   if (key[0] == 'o' && key.size() > 9)
-    expect(!freed_scopes_.contains(keys::read_u64(key, 1)), "A scope that is gone got a child: " + readable(key));
+    if (freed_scopes_.contains(keys::read_u64(key, 1))) wrong("A scope that is gone got a child: " + readable(key));
   if (key[0] != 'f') return;
   const Id id = keys::future_of(key);
-  expect(!freed_futures_.contains(id), "A future that was freed got something: " + readable(key));
-  expect(!freed_scopes_.contains(id.scope), "A scope that is gone got a future: " + readable(key));
+  if (freed_futures_.contains(id)) wrong("A future that was freed got something: " + readable(key));
+  if (freed_scopes_.contains(id.scope)) wrong("A scope that is gone got a future: " + readable(key));
   if (keys::suffix_of(key) != keys::kState) return;
   const auto state = parse_record<record::State>(value);
   const auto known = outcomes_.find(key);
   if (known != outcomes_.end()) {
-    expect(is_final(state) && state.outcome().SerializeAsString() == known->second,
-           "An outcome changed: " + readable(key));
+    if (!(is_final(state) && state.outcome().SerializeAsString() == known->second))
+      wrong("An outcome changed: " + readable(key));
   } else if (is_final(state)) {
     outcomes_[key] = state.outcome().SerializeAsString();
   }
@@ -116,7 +95,7 @@ void Invariants::check_change(const std::string& key, const std::string& value) 
   const auto before = view_.states.find(id);
   const bool anew = before == view_.states.end() || before->second.claim() != state.claim();
   const auto epoch = view_.epochs.find(state.epoch());
-  expect(!anew || (epoch != view_.epochs.end() && !epoch->second), "A dead worker claimed future " + text(id) + ".");
+  if (anew && (epoch == view_.epochs.end() || epoch->second)) wrong("A dead worker claimed future " + text(id) + ".");
 }
 
 // ---- reading keys ----
@@ -148,7 +127,7 @@ void Invariants::take_in_future(std::string_view key, const std::string* value, 
       put(view_.waiters, std::pair(id, keys::read_u64(key, kAfterPrefix)), there);
       break;
     default:
-      expect(false, "A future has a key of no known kind: " + readable(key));
+      wrong("A future has a key of no known kind: " + readable(key));
   }
 }
 
@@ -247,14 +226,14 @@ std::vector<std::string> Invariants::check() {
   Touched all;
   // What was read commit by commit is read anew, so that nothing slips through.
   view_ = View();
-  database_.for_each({std::string(1, '\0'), "\xff\xff"}, [&](std::string_view key, std::string_view value) {
+  database_.for_each(everything(), [&](std::string_view key, std::string_view value) {
     const std::string bytes(value);
     take_in(key, &bytes, all);
   });
   look(all);
   for (const auto& [epoch, id] : view_.attached)
-    expect(view_.sessions.contains(id), "An attached session that is none.");
-  return found();
+    if (!(view_.sessions.contains(id))) wrong("An attached session that is none.");
+  return std::exchange(violations_, {});
 }
 
 void Invariants::look(const Touched& touched) {
@@ -275,43 +254,46 @@ void Invariants::look_at_future(Id id) {
   const std::size_t there = parts == view_.parts.end() ? 0 : parts->second.size();
   const bool exists = found_state != view_.states.end();
   const std::string name = text(id);
-  expect(exists || there == 0, "A specification without a state: " + name);
+  if (!(exists || there == 0)) wrong("A specification without a state: " + name);
   for (auto fanout = view_.fanouts.lower_bound({id, 0}); fanout != view_.fanouts.end() && fanout->first.first == id;
        ++fanout) {
-    expect(exists && found_state->second.fanout() == fanout->first.second, "A fan-out of no future: " + name);
+    if (!(exists && found_state->second.fanout() == fanout->first.second)) wrong("A fan-out of no future: " + name);
   }
   if (!exists) return;
   const record::State& state = found_state->second;
   const Status status = status_of(state);
-  expect(view_.scopes.contains(id.scope), "Future " + name + " has no scope.");
-  expect(status == Status::kBuilding || there == state.spec_parts(),
-         "Future " + name + " lacks a part of its specification.");
+  if (!(view_.scopes.contains(id.scope))) wrong("Future " + name + " has no scope.");
+  if (!(status == Status::kBuilding || there == state.spec_parts()))
+    wrong("Future " + name + " lacks a part of its specification.");
   if (status == Status::kWaiting) {
     const auto need = view_.needs.lower_bound({id, Id{}});
     const auto posted = view_.checks.lower_bound({id, ""});
     const bool has_need = need != view_.needs.end() && need->first == id;
     const bool has_check = posted != view_.checks.end() && posted->first == id;
-    expect(has_need || has_check, "Future " + name + " waits for nothing, and nobody will look at it.");
+    if (!(has_need || has_check)) wrong("Future " + name + " waits for nothing, and nobody will look at it.");
   }
   if (is_final(state)) {
-    expect(state.has_outcome(), "Future " + name + " is final without an outcome.");
-    expect(state.fanout() != 0 || there == 0, "Future " + name + " is final and keeps its specification.");
+    if (!state.has_outcome()) wrong("Future " + name + " is final without an outcome.");
+    if (!(state.fanout() != 0 || there == 0)) wrong("Future " + name + " is final and keeps its specification.");
   } else {
-    expect(there > 0 || status == Status::kBuilding, "Future " + name + " is not final and has no specification.");
+    if (!(there > 0 || status == Status::kBuilding))
+      wrong("Future " + name + " is not final and has no specification.");
   }
-  expect(status != Status::kReady || view_.index.contains(state.index_key()), "A ready future is not indexed: " + name);
-  expect(status == Status::kReady || state.index_key().empty(), "A future that is not ready names an entry: " + name);
+  if (!(status != Status::kReady || view_.index.contains(state.index_key())))
+    wrong("A ready future is not indexed: " + name);
+  if (!(status == Status::kReady || state.index_key().empty()))
+    wrong("A future that is not ready names an entry: " + name);
   if (status == Status::kClaimed) {
-    expect(view_.claims.contains({state.epoch(), id}), "Burial would not find the claim on " + name);
-    expect(!state.has_scope() || view_.scopes.contains(state.claim()), "The scope of a claim is missing: " + name);
+    if (!(view_.claims.contains({state.epoch(), id}))) wrong("Burial would not find the claim on " + name);
+    if (state.has_scope() && !view_.scopes.contains(state.claim())) wrong("The scope of a claim is missing: " + name);
   }
   if (is_final(state) || status == Status::kBuilding || there == 0 || state.dependencies() == 0) return;
   std::string bytes;
   for (const auto& [key, part] : parts->second) bytes += part;
   const auto spec = decode_spec(bytes);
   for (const Id& dependency : spec->dependencies) {
-    expect(!view_.states.contains(dependency) || view_.edges.contains({dependency, id}),
-           "Future " + name + " does not pin its dependency " + text(dependency) + ".");
+    if (view_.states.contains(dependency) && !view_.edges.contains({dependency, id}))
+      wrong("Future " + name + " does not pin its dependency " + text(dependency) + ".");
   }
 }
 
@@ -321,26 +303,26 @@ void Invariants::look_at_neighbours(Id id) {
   const bool ended = exists && is_final(own->second) && own->second.fanout() == 0;
   const auto waiter = view_.waiters.lower_bound({id, 0});
   if (waiter != view_.waiters.end() && waiter->first == id) {
-    expect(exists, "A waiter on no future: " + text(id));
-    expect(!ended, "Nobody will tell the waiter on " + text(id) + ".");
+    if (!exists) wrong("A waiter on no future: " + text(id));
+    if (ended) wrong("Nobody will tell the waiter on " + text(id) + ".");
   }
   for (auto edge = view_.edges.lower_bound({id, Id{}}); edge != view_.edges.end() && edge->first == id; ++edge) {
-    expect(exists, "An edge at no future: " + text(id));
+    if (!exists) wrong("An edge at no future: " + text(id));
     const auto dependent = view_.states.find(edge->second);
-    expect(dependent != view_.states.end() && (!is_final(dependent->second) || dependent->second.fanout() != 0),
-           "Future " + text(id) + " is pinned by " + text(edge->second) + ", which is final or gone.");
+    if (!(dependent != view_.states.end() && (!is_final(dependent->second) || dependent->second.fanout() != 0)))
+      wrong("Future " + text(id) + " is pinned by " + text(edge->second) + ", which is final or gone.");
   }
   for (auto need = view_.needs.lower_bound({id, Id{}}); need != view_.needs.end() && need->first == id; ++need) {
-    expect(exists, "A need of no future: " + text(id));
+    if (!exists) wrong("A need of no future: " + text(id));
     if (!exists) return;
     if (is_final(own->second)) {
-      expect(!ended, "Future " + text(id) + " is final and needs something.");
+      if (ended) wrong("Future " + text(id) + " is final and needs something.");
       return;
     }
-    expect(view_.edges.contains({need->second, id}), "A need without its edge: " + text(id));
+    if (!(view_.edges.contains({need->second, id}))) wrong("A need without its edge: " + text(id));
     const auto other = view_.states.find(need->second);
-    expect(other != view_.states.end() && (!is_final(other->second) || other->second.fanout() != 0),
-           "Future " + text(id) + " needs " + text(need->second) + ", which is final or gone.");
+    if (!(other != view_.states.end() && (!is_final(other->second) || other->second.fanout() != 0)))
+      wrong("Future " + text(id) + " needs " + text(need->second) + ", which is final or gone.");
   }
 }
 
@@ -348,57 +330,57 @@ void Invariants::look_at_index(const std::string& key) {
   if (!view_.index.contains(key)) return;
   const Id id = keys::read_index(key).id;
   const auto state = view_.states.find(id);
-  expect(state != view_.states.end() && status_of(state->second) == Status::kReady && state->second.index_key() == key,
-         "An index entry of no ready future: " + text(id));
+  if (!(state != view_.states.end() && status_of(state->second) == Status::kReady && state->second.index_key() == key))
+    wrong("An index entry of no ready future: " + text(id));
 }
 
 void Invariants::look_at_claim(Epoch epoch, Id id) {
   const auto held = view_.claims.find({epoch, id});
   if (held == view_.claims.end()) return;
   const auto state = view_.states.find(id);
-  expect(state != view_.states.end() && status_of(state->second) == Status::kClaimed &&
-             state->second.claim() == held->second && state->second.epoch() == epoch,
-         "A claim key of no such claim: " + text(id));
+  if (!(state != view_.states.end() && status_of(state->second) == Status::kClaimed &&
+        state->second.claim() == held->second && state->second.epoch() == epoch))
+    wrong("A claim key of no such claim: " + text(id));
 }
 
 void Invariants::look_at_scope(ScopeId id) {
   const auto found_scope = view_.scopes.find(id);
   const bool exists = found_scope != view_.scopes.end();
-  expect(exists || !view_.endings.contains(id), "A scope that is gone is still listed as ending.");
+  if (!(exists || !view_.endings.contains(id))) wrong("A scope that is gone is still listed as ending.");
   for (auto link = view_.links.lower_bound({id, 0}); link != view_.links.end() && link->first == id; ++link)
-    expect(exists && view_.scopes.contains(link->second), "A link between scopes that are not there.");
-  expect(exists || !view_.sessions.contains(id), "A session has no scope.");
+    if (!(exists && view_.scopes.contains(link->second))) wrong("A link between scopes that are not there.");
+  if (!(exists || !view_.sessions.contains(id))) wrong("A session has no scope.");
   if (!exists) return;
   const record::Scope& scope = found_scope->second;
   const std::string name = std::to_string(id);
-  expect(scope.session() || view_.scopes.contains(scope.parent()), "Scope " + name + " has no parent.");
-  expect(!scope.session() || view_.sessions.contains(id), "Scope " + name + " has no session.");
-  expect(scope.closing() == view_.endings.contains(id),
-         "Scope " + name + " closes and is not listed, or the other way round.");
-  expect(scope.linked() == view_.links.contains({scope.parent(), id}),
-         "The link of scope " + name + " does not match it.");
+  if (!(scope.session() || view_.scopes.contains(scope.parent()))) wrong("Scope " + name + " has no parent.");
+  if (scope.session() && !view_.sessions.contains(id)) wrong("Scope " + name + " has no session.");
+  if (!(scope.closing() == view_.endings.contains(id)))
+    wrong("Scope " + name + " closes and is not listed, or the other way round.");
+  if (!(scope.linked() == view_.links.contains({scope.parent(), id})))
+    wrong("The link of scope " + name + " does not match it.");
   if (scope.closing() || scope.linked() || scope.session()) return;
   const auto owner = view_.states.find(read_id(scope.owner()));
-  expect(owner != view_.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id,
-         "Scope " + name + " is nobody's.");
+  if (!(owner != view_.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id))
+    wrong("Scope " + name + " is nobody's.");
 }
 
 void Invariants::look_at_session(SessionId id) {
   const auto found_session = view_.sessions.find(id);
   const bool exists = found_session != view_.sessions.end();
-  expect(exists || !view_.orphans.contains(id), "An orphan that is no session.");
+  if (!(exists || !view_.orphans.contains(id))) wrong("An orphan that is no session.");
   if (!exists || found_session->second.ending()) return;
   const record::Session& session = found_session->second;
   const bool attached = session.epoch() != 0;
-  expect(!attached || view_.attached.contains({session.epoch(), id}),
-         "Burial would not find session " + std::to_string(id));
-  expect(attached || view_.orphans.contains(id), "Nobody would end session " + std::to_string(id));
+  if (attached && !view_.attached.contains({session.epoch(), id}))
+    wrong("Burial would not find session " + std::to_string(id));
+  if (!(attached || view_.orphans.contains(id))) wrong("Nobody would end session " + std::to_string(id));
 }
 
 void Invariants::look_at_epoch(Epoch epoch) {
   const auto key = view_.of_workers.lower_bound({epoch, ""});
   if (key == view_.of_workers.end() || key->first != epoch) return;
-  expect(view_.epochs.contains(epoch), "A key of a worker that is gone: " + readable(key->second));
+  if (!(view_.epochs.contains(epoch))) wrong("A key of a worker that is gone: " + readable(key->second));
 }
 
 }  // namespace morrow::control

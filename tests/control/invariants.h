@@ -79,8 +79,7 @@ class Invariants {
   void look_at_scope(ScopeId id);
   void look_at_session(SessionId id);
   void look_at_epoch(Epoch epoch);
-  void expect(bool holds, const std::string& sentence);
-  std::vector<std::string> found();
+  void wrong(std::string sentence);
 
   store::SimDatabase& database_;
   const Depth depth_;
@@ -95,9 +94,26 @@ class Invariants {
 };
 
 /// All keys there are now.
-std::vector<std::string> all_keys(const store::SimDatabase& database);
+inline std::vector<std::string> all_keys(const store::SimDatabase& database) {
+  std::vector<std::string> out;
+  database.for_each({std::string(1, '\0'), "\xff\xff"},
+                    [&](std::string_view key, std::string_view) { out.emplace_back(key); });
+  return out;
+}
 
 /// A key for people.
-std::string readable(std::string_view key);
+inline std::string readable(std::string_view key) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : key) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f) {
+      out += c;
+    } else {
+      out += {'\\', kDigits[byte / 16], kDigits[byte % 16]};
+    }
+  }
+  return out;
+}
 
 }  // namespace morrow::control

@@ -10,12 +10,12 @@ Config draw_config(std::uint64_t seed) {
   config.drivers = random.between(1, 3);
   config.cpus = random.between(2, 3);
   config.executor_cap = static_cast<std::uint32_t>(random.chance(30) ? random.between(4, 6) : 32);
-  config.lease_ms = random.between(2'000, 4'000);
+  config.lease_ms = random.between(3'000, 8'000);
   config.linger = random.chance(50) ? 50 * kMillisecond : random.delay(5 * kMillisecond);
   config.sizes.driver_children = random.between(5, 30);
   config.sizes.task_children = random.between(1, 5);
   config.sizes.depth = random.below(4);
-  config.sizes.longest_work = random.chance(50) ? 200 * kMillisecond : random.delay(2 * kSecond);
+  config.sizes.longest_work = random.chance(30) ? 100 * kMillisecond : random.between(1, 20) * 100 * kMillisecond;
   config.sizes.wide = random.chance(4);
   config.sizes.failures = random.chance(70);
 
@@ -26,7 +26,7 @@ Config draw_config(std::uint64_t seed) {
   if (random.chance(60)) config.conflict_percent = random.below(20);
   if (random.chance(60)) config.unknown_percent = random.below(20);
 
-  config.calm_after = random.between(4, 24) * kSecond;
+  config.calm_after = random.between(10, 40) * kSecond;
   config.polls = random.chance(60);
   const auto often = [&](std::uint64_t percent, std::uint64_t most) {
     return random.chance(percent) ? random.between(1, most) : 0;

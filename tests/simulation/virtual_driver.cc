@@ -13,7 +13,7 @@ namespace {
 constexpr Time kTryAgain = 50 * kMillisecond;
 constexpr Time kWelcomePatience = 2 * kSecond;
 constexpr Time kRefusedFor = 5 * kSecond;
-constexpr std::uint64_t kGraceMs = 40'000;
+constexpr std::uint64_t kGraceMs = 60'000;
 
 }  // namespace
 

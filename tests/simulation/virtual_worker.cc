@@ -20,7 +20,7 @@ worker::Knobs make_knobs(const Config& config) {
   knobs.executor_cap = config.executor_cap;
   knobs.linger = config.linger;
   if (!config.polls) knobs.poll = 0;
-  knobs.heartbeat = std::min<Time>(knobs.heartbeat, config.lease_ms * kMillisecond / 12);
+  knobs.heartbeat = std::min<Time>(knobs.heartbeat, config.lease_ms * kMillisecond / 10);
   return knobs;
 }
 
