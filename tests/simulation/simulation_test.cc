@@ -85,9 +85,9 @@ INSTANTIATE_TEST_SUITE_P(Each, FaultTest,
                                            Planted{Fault::kEarlyDependent, 100}, Planted{Fault::kRisenFuture, 200},
                                            Planted{Fault::kRetriedChildren, 200}, Planted{Fault::kRevivedCreation, 100},
                                            Planted{Fault::kDrainedInbox, 200}),
-                         [](const auto& info) {
+                         [](const auto& given) {
                            for (const auto& [fault, name] : fault_names()) {
-                             if (fault == info.param.fault) return std::string(name);
+                             if (fault == given.param.fault) return std::string(name);
                            }
                            return std::string("unknown");
                          });
