@@ -70,6 +70,44 @@ TEST(Brain, NothingIsDeliveredBeforeItsCommit) {
   EXPECT_GE(machine.acked, 1u);
 }
 
+TEST(Brain, BriefTasksOnTwoExecutorsAreWrittenOnceThoughTheyEndOutOfOrder) {
+  Machine machine(slots(2));
+  machine.script("brief", {work(10'000), gives("x")});
+  for (int i = 0; i < 4; ++i) machine.run_until(machine.submit("brief"));  // the executors start, the brain learns
+  machine.records = 0;
+  std::vector<FutureId> ids;
+  for (int i = 0; i < 500; ++i) ids.push_back(machine.submit("brief"));
+  for (const FutureId id : ids) ASSERT_TRUE(machine.run_until(id));
+  EXPECT_EQ(machine.records, 500u);
+}
+
+TEST(Brain, AnEndDoesNotWaitForALongTaskBeforeIt) {
+  Machine machine(slots(2));
+  machine.script("brief", {work(10'000), gives("x")});
+  machine.script("long", {work(5'000 * kMs), gives("y")});
+  machine.run_until(machine.submit("brief"));
+  machine.submit("long");
+  const Time start = machine.now();
+  const FutureId id = machine.submit("brief");
+  ASSERT_TRUE(machine.run_until(id));
+  EXPECT_LT(machine.now() - start, 10 * kMs);  // virtual time
+}
+
+TEST(Brain, AnEndDoesNotWaitForABriefTaskThatTurnsOutLong) {
+  Machine machine(slots(2));
+  int calls = 0;
+  machine.script_maker([&calls](const std::string&) -> Script {
+    // The third call runs for seconds against all experience.
+    return {work(++calls == 3 ? 5'000 * kMs : 10'000), gives("x")};
+  });
+  for (int i = 0; i < 2; ++i) machine.run_until(machine.submit("same"));
+  machine.submit("same");
+  const Time start = machine.now();
+  const FutureId id = machine.submit("same");
+  ASSERT_TRUE(machine.run_until(id));
+  EXPECT_LT(machine.now() - start, 20 * kMs);  // virtual time
+}
+
 TEST(Brain, ALongTaskIsCommittedAsClaimedWhileItRuns) {
   Machine machine(slots(1));
   machine.script("long", {work(3'000 * kMs), gives("x")});

@@ -15,6 +15,7 @@
 
 #include "runtime/program.h"
 #include "tests/runtime/fake_executor_owner.h"
+#include "wire/held_results.h"
 
 namespace morrow::test {
 namespace {
@@ -174,6 +175,44 @@ TEST_F(Executor, ACrashKillsOneProcessAndAnotherIsAForkAway) {
   FakeExecutor third = owner.fork();
   third.give(0, echo, "new");
   EXPECT_EQ(third.done().bytes(), "new");
+}
+
+/// Until the test ends, and the process with it.
+void never_ends(const Invocation&, Result&) { pause(); }
+
+TEST_F(Executor, ResultsOfBriefTasksAreHeldWhereTheWorkerCanTakeThem) {
+  FakeExecutorOwner owner;
+  owner.send_own_program();
+  FakeExecutor executor = owner.fork();
+  executor.give_brief(0, echo, "zero");
+  executor.give_brief(1, echo, "one");
+  executor.give_brief(2, echo, "two");
+  executor.give_brief(3, never_ends);
+  while (!executor.words->taken(3, 1)) std::this_thread::yield();
+  const wire::HeldResults results(*executor.words);
+  const auto held = results.read();
+  wire::FrameReader frames;
+  if (held) frames.append(held->frames);
+  std::vector<std::string> values;
+  // Those that the next task was not there for in time have gone out; the rest is held, and in order.
+  while (!executor.tasks.is_quiet()) values.push_back(executor.done().bytes());
+  while (const auto frame = frames.next()) {
+    wire::TaskDone done;
+    wire::parse(done, frame->payload);
+    values.push_back(done.bytes());
+  }
+  EXPECT_EQ(values, (std::vector<std::string>{"zero", "one", "two"}));
+}
+
+TEST_F(Executor, WhatIsHeldGoesOutWhenTheNextTaskIsNotBrief) {
+  FakeExecutorOwner owner;
+  owner.send_own_program();
+  FakeExecutor executor = owner.fork();
+  executor.give_brief(0, echo, "zero");
+  executor.give_brief(1, echo, "one");
+  executor.give(2, never_ends);
+  EXPECT_EQ(executor.done().bytes(), "zero");
+  EXPECT_EQ(executor.done().bytes(), "one");
 }
 
 TEST_F(Executor, OutputIsDrainedBeforeTheNextTaskRuns) {

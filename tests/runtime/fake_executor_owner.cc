@@ -37,7 +37,13 @@ void FakeExecutor::give(std::uint32_t slot, detail::Invoker invoker, const std::
   send(slot, invoker, arguments, nested);
 }
 
-void FakeExecutor::send(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments, bool nested) {
+void FakeExecutor::give_brief(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments) {
+  words->offer(slot, 1);
+  send(slot, invoker, arguments, false, true);
+}
+
+void FakeExecutor::send(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments, bool nested,
+                        bool brief) {
   wire::Payload payload;
   const runtime::CodeRef code = runtime::code_ref(reinterpret_cast<const void*>(invoker));
   payload.mutable_function()->mutable_image()->set_module(code.module);
@@ -53,6 +59,7 @@ void FakeExecutor::send(std::uint32_t slot, detail::Invoker invoker, const std::
   task.mutable_id()->set_sequence(slot + 1);
   task.set_attempt(1);
   task.set_nested(nested);
+  task.set_brief(brief);
   task.set_payload(payload.SerializeAsString());
   tasks.write(wire::TASK, task);
 }

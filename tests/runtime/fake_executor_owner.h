@@ -28,8 +28,11 @@ struct FakeExecutor {
 
   /// Offers a task of `invoker` in the slot and sends it. Its claim is `slot + 100`.
   void give(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments = {}, bool nested = false);
+  /// The same, of a task that is expected to end at once.
+  void give_brief(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments = {});
   /// Sends it without offering it.
-  void send(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments = {}, bool nested = false);
+  void send(std::uint32_t slot, detail::Invoker invoker, const std::string& arguments = {}, bool nested = false,
+            bool brief = false);
   wire::TaskDone done() { return tasks.read<wire::TaskDone>(wire::TASK_DONE); }
 };
 

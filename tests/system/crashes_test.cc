@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "tests/system/support.h"
@@ -31,6 +34,19 @@ INSTANTIATE_TEST_SUITE_P(OfAllKinds, Crashes,
                          testing::Values(std::pair("segv", "signal 11 exit 0"), std::pair("abort", "signal 6 exit 0"),
                                          std::pair("fpe", "signal 8 exit 0"), std::pair("exit", "signal 0 exit 3")),
                          [](const auto& kind) { return std::string(kind.param.first); });
+
+TEST(Deaths, ACrashAmongBriefTasksFailsThatOneAndRunsNoneTwice) {
+  Cluster cluster;
+  cluster.expect_crashes();
+  const auto worker = cluster.worker({"--cpus", "2"});
+  const std::string file = cluster.folder() + "/ran";
+  const Result result = cluster.run({scenarios(), "crash_among_brief", file});
+  EXPECT_EQ(result.out, "999\n") << result.err;
+  std::multiset<std::string> ran;
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) ran.insert(line);
+  for (int i = 0; i < 1'000; ++i) EXPECT_EQ(ran.count(std::to_string(i)), i == 700 ? 0U : 1U) << i;
+}
 
 TEST(Deaths, ADriverKilledHasItsFuturesFreedAfterTheGrace) {
   Cluster cluster;

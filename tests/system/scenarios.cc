@@ -187,6 +187,27 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << parent.get() << "\n";
   };
 
+  // Brief tasks, each of which says by a line in a file that it ran, and one among them that kills its process.
+  all["crash_among_brief"] = [](char** args) {
+    const auto brief = [](const std::string& file, int v) {
+      if (v == 700) std::abort();
+      std::ofstream(file, std::ios::app) << v << "\n";
+      return v;
+    };
+    const std::string file = args[0];
+    for (int i = 0; i < 20; ++i) morrow::submit(brief, file, -1).get();  // the worker learns that they are
+    std::vector<morrow::Future<int>> all_of_them;
+    for (int i = 0; i < 1'000; ++i) all_of_them.push_back(morrow::submit({.max_retries = 0}, brief, file, i));
+    int good = 0;
+    for (const auto& one : all_of_them) {
+      try {
+        good += one.get() >= 0 ? 1 : 0;
+      } catch (const morrow::TaskCrashed&) {
+      }
+    }
+    std::cout << good << "\n";
+  };
+
   all["dependency"] = [](char**) {
     auto bad = morrow::submit({.name = "the root"}, []() -> int { throw std::runtime_error("root cause"); });
     auto middle = morrow::submit([](int v) { return v; }, bad);
