@@ -12,7 +12,6 @@ enum class Fault : std::uint8_t {
   kEarlyDecision,        ///< the transaction that ends a dependency decides whether its dependents can run
   kEarlyDependent,       ///< a check does not look whether other dependencies are missing
   kRisenFuture,          ///< messages of a session are taken from any attachment, with any number
-  kAppliedTwice,         ///< a resent message is applied again
   kRetriedChildren,      ///< a retry goes on under the claim of the execution that failed
   kRevivedCreation,      ///< a round does not read its worker's epoch
   kDrainedInbox,         ///< a drain clears the whole inbox instead of what it read

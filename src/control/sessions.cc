@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "control/faults.h"
 #include "control/probe.h"
 #include "control/transition.h"
@@ -30,12 +32,16 @@ Verdict Transition::accept(const Origin& origin, bool apply) {
       break;
   }
   SessionEntry& entry = session(origin.session);
-  if (planted(Fault::kRisenFuture) && entry.exists && !entry.session.ending()) return Verdict::kDone;
+  if (planted(Fault::kRisenFuture) && entry.exists && !entry.session.ending()) {
+    entry.session.set_applied(std::max(entry.session.applied(), origin.number));
+    entry.dirty = true;
+    return Verdict::kDone;
+  }
   if (!entry.exists || entry.session.attachment() != origin.attachment || entry.session.ending()) {
     probe<"a session's message came from an old attachment">();
     return Verdict::kStale;
   }
-  if (origin.number <= entry.session.applied() && !planted(Fault::kAppliedTwice)) {
+  if (origin.number <= entry.session.applied()) {
     probe<"a session's message came again">();
     return Verdict::kAgain;
   }

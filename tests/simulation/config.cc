@@ -18,6 +18,9 @@ Config draw_config(std::uint64_t seed) {
   config.sizes.longest_work = random.chance(30) ? 100 * kMillisecond : random.between(1, 20) * 100 * kMillisecond;
   config.sizes.wide = random.chance(4);
   config.sizes.failures = random.chance(70);
+  // At a low cap tasks run on top of those that wait for them: what kills its process takes them along, again and
+  // again.
+  config.sizes.deaths = config.executor_cap >= 32;
 
   config.step_delay = random.chance(70) ? 100 * kMicrosecond : random.delay(3 * kMillisecond);
   config.step_percent = random.between(20, 100);
@@ -25,6 +28,17 @@ Config draw_config(std::uint64_t seed) {
   config.watch_delay = random.delay(10 * kMillisecond);
   if (random.chance(60)) config.conflict_percent = random.below(20);
   if (random.chance(60)) config.unknown_percent = random.below(20);
+
+  if (random.chance(30)) {
+    // A rush: tasks are as short as transactions, so that many of these meet.
+    config.workers = random.between(2, 4);
+    config.sizes.driver_children = random.between(20, 60);
+    config.sizes.longest_work = random.delay(5 * kMillisecond);
+    config.sizes.longest_idle = random.delay(50 * kMillisecond);
+    config.step_delay = random.between(1, 6) * kMillisecond;
+    config.step_percent = 100;
+    config.linger = random.delay(5 * kMillisecond);
+  }
 
   config.calm_after = random.between(10, 40) * kSecond;
   config.polls = random.chance(60);

@@ -17,7 +17,6 @@ inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
       {Fault::kEarlyDecision, "early_decision"},
       {Fault::kEarlyDependent, "early_dependent"},
       {Fault::kRisenFuture, "risen_future"},
-      {Fault::kAppliedTwice, "applied_twice"},
       {Fault::kRetriedChildren, "retried_children"},
       {Fault::kRevivedCreation, "revived_creation"},
       {Fault::kDrainedInbox, "drained_inbox"},

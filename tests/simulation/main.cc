@@ -1,7 +1,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <ctime>
 #include <string>
 
 #include "control/faults.h"
@@ -95,13 +95,16 @@ int main(int argc, char** argv) {
     if (control::planted_fault != control::Fault::kNone || failed == 10) break;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double busy = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   const double ahead = static_cast<double>(virtual_time) / 1e9;
   std::printf(
-      "%llu seeds, %llu failed; %.1f seeds/s; %.0f s of virtual time in %.1f s: %.0f times real time; "
+      "%llu seeds, %llu failed; %.1f seeds/s; %.0f s of virtual time in %.1f s (%.1f s of a cpu): "
+      "%.0f times real time (%.0f by the cpu); "
       "%llu commits, %llu plans; trace %016llx\n",
       static_cast<unsigned long long>(done), static_cast<unsigned long long>(failed),
-      static_cast<double>(done) / seconds, ahead, seconds, ahead / seconds, static_cast<unsigned long long>(commits),
-      static_cast<unsigned long long>(tasks), static_cast<unsigned long long>(trace));
+      static_cast<double>(done) / seconds, ahead, seconds, busy, ahead / seconds, ahead / busy,
+      static_cast<unsigned long long>(commits), static_cast<unsigned long long>(tasks),
+      static_cast<unsigned long long>(trace));
   if (seeds > 1) print_probes();
   return failed == 0 ? 0 : 1;
 }

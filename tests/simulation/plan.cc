@@ -162,7 +162,7 @@ class Plans::Maker {
       case 11:
         return add({Kind::kFlush, 0, 0});
       default:
-        return add({Kind::kWork, random_.below(10 * plans_.sizes_.longest_work), 0});
+        return add({Kind::kWork, random_.below(plans_.sizes_.longest_idle), 0});
     }
   }
 
@@ -260,9 +260,9 @@ PlanPtr Plans::leaf() {
   if (sizes_.failures) {
     const std::uint64_t how = random_.below(100);
     if (how < 6) plan->end = Plan::End::kThrow;
-    if (how == 6) plan->end = Plan::End::kDoomed;
-    if (how == 7) plan->end = Plan::End::kSleeps;
-    if (how >= 8 && how < 14) plan->crashes = static_cast<std::uint32_t>(1 + random_.below(2));
+    if (how == 6 && sizes_.deaths) plan->end = Plan::End::kDoomed;
+    if (how == 7 && sizes_.deaths) plan->end = Plan::End::kSleeps;
+    if (how >= 8 && how < 14 && sizes_.deaths) plan->crashes = static_cast<std::uint32_t>(1 + random_.below(2));
     if (how >= 14 && how < 18) {
       plan->retry_exceptions = true;
       plan->throws = 1;

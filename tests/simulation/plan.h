@@ -84,8 +84,10 @@ struct PlanSizes {
   std::size_t task_children = 4;
   std::size_t depth = 2;
   Time longest_work = 20 * kMillisecond;
-  bool wide = false;  ///< a future with very many dependents, and one with very many dependencies
+  Time longest_idle = 2 * kSecond;  ///< of a driver between its calls
+  bool wide = false;                ///< a future with very many dependents, and one with very many dependencies
   bool failures = true;
+  bool deaths = true;  ///< plans that kill their process
 };
 
 /// Makes plans and knows them again by their tags.
