@@ -121,6 +121,12 @@ OpResult Transition::check(FutureId id, Claim claim, Epoch list) {
   const bool missing = !tx.scan(keys::needs(id), store::Read::kSnapshot, 1).empty();
   if (missing && !planted(Fault::kEarlyDependent)) {
     probe<"a check found something missing">();
+    // What was posted in this very transaction is for a later one: the needs that this one still sees may go in another
+    // one that does not see ours go either.
+    if (list == self && posted_.contains(id)) {
+      probe<"a check stood in the round that posted it">();
+      tx.set(keys::check(list, id, false), keys::encode_id(id));
+    }
     return verdict(Verdict::kWaiting);
   }
   return make_ready(id, entry, spec(id, entry.state), claim);

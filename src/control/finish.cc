@@ -55,6 +55,7 @@ void Transition::post_check(FutureId dependent, FutureId dependency, bool failed
   if (planted(Fault::kEarlyDecision) && !tx.scan(keys::needs(dependent), store::Read::kSnapshot, 1).empty()) return;
   tx.set(keys::check(self, dependent, failed), keys::encode_id(dependency));
   checks.push_back(dependent);
+  posted_.insert(dependent);
 }
 
 void Transition::tell_holder(FutureId id, const Entry& entry) {

@@ -151,6 +151,7 @@ class Transition {
   std::unordered_map<SessionId, SessionEntry> sessions_;
   std::unordered_map<Epoch, bool> alive_;
   std::unordered_set<Epoch> touched_;
+  std::unordered_set<FutureId> posted_;  ///< futures for which a check was posted
   std::vector<FutureId> loose_;
   record::State final_;  ///< of create_final, used again and again
   std::string bytes_;

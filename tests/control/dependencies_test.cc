@@ -31,6 +31,18 @@ TEST_F(DependenciesTest, AFutureRunsWhenItsLastDependencyIsRealizedWithTheirValu
   EXPECT_EQ(ready.runnable.dependencies[2]->bytes, "B");
 }
 
+TEST_F(DependenciesTest, ACheckThatIsPostedInItsOwnRoundIsLeftToALaterOne) {
+  // Two workers end one dependency each and look at the dependent in the same round: neither sees the other's end, so
+  // neither may have the last word.
+  one(1, submit(driver(10), a, 100));
+  one(1, submit(driver(10), b, 101));
+  one(1, submit(driver(10), c, 102, make_spec({a, b})));
+  const RoundResult round = run(1, {end(a, 100, value("A")), op::Check{c, 103}});
+  EXPECT_EQ(round.results[1].verdict, Verdict::kWaiting);
+  EXPECT_EQ(round.checks, std::vector<FutureId>{c});
+  EXPECT_EQ(pending_checks(store, 1, 10), std::vector<FutureId>{c});
+}
+
 TEST_F(DependenciesTest, FinishedDependenciesDoNotMakeAFutureWait) {
   one(1, submit(driver(10), a, 100));
   one(1, end(a, 100, value("A")));
