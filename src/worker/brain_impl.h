@@ -141,7 +141,7 @@ class Brain::Impl {
   bool origin_of(const Asker& asker, control::Origin& origin);
   void flush(Time now, const Waiter& who);
 
-  // brain_rounds.cc: what goes to the store and comes back
+  // brain_rounds.cc: what goes to the store; brain_results.cc: what comes back; brain_claims.cc: work from the index
   Gather::Position push(Time now, control::Op op, TaskPtr task, bool due, const Waiter& who = {},
                         std::uint64_t number = 0);
   void build_round(Time now);
