@@ -50,6 +50,9 @@ struct OrphanSession {
 };
 std::vector<OrphanSession> orphan_sessions(store::Store& store);
 
+/// The unix socket of the worker that the session is attached to; empty when it has no driver now.
+std::string socket_of_session(store::Store& store, SessionId session);
+
 /// Marks the session as having no driver (its connection to `epoch` broke): it is then listed among the orphans.
 void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment);
 

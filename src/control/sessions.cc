@@ -115,4 +115,13 @@ OpResult apply(Transition& t, const op::EndSession& op) {
   return {};
 }
 
+std::string socket_of_session(store::Store& store, SessionId session) {
+  const auto transaction = store.begin_read();
+  const auto value = transaction->get(keys::session(session), store::Read::kSnapshot);
+  if (!value) return {};
+  const Epoch epoch = parse_record<record::Session>(*value).epoch();
+  const auto info = transaction->get(keys::info(epoch), store::Read::kSnapshot);
+  return info ? decode_worker(epoch, *info).socket : std::string();
+}
+
 }  // namespace morrow::control

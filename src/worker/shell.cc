@@ -72,6 +72,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
             return pool;
           }()),
       clients_(io, *this, [this](const std::string& sentence) { logs_.warn(sentence); }),
+      relay_(io, store_, {options_.cluster, options_.info.name}),
       maintenance_(io, store_, epoch_, options_.lease_ms,
                    {
                        [this](const auto& workers) { brain_.workers_seen(now(), workers); },

@@ -20,6 +20,7 @@
 #include "worker/brain.h"
 #include "worker/clients.h"
 #include "worker/executor_pool.h"
+#include "worker/log_relay.h"
 #include "worker/logs.h"
 #include "worker/maintenance.h"
 #include "worker/store_thread.h"
@@ -57,6 +58,9 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void stop();
 
  private:
+  /// A driver that does not read what its tasks write loses lines, not the worker its memory.
+  static constexpr std::size_t kMaxUnsentLog = 4 << 20;
+
   /// A task that an executor was given.
   struct Given {
     std::uint32_t slot = 0;
@@ -82,6 +86,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     std::int64_t pid = 0;
     bool greeted = false;
     bool command = false;
+    bool relay = false;  ///< another worker
     bool welcome = false;
     bool log = true;
     control::SessionId session = 0;
@@ -162,6 +167,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void end_sessions();
   void orphan(control::SessionId session, std::uint64_t attachment);
   void status(ClientId client);
+  void relayed(std::string_view payload);
   /// The driver of a session that is open here.
   Driver* driver_of(control::SessionId session);
 
@@ -174,6 +180,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   Brain brain_;
   ExecutorPool pool_;
   Clients clients_;
+  LogRelay relay_;
   Maintenance maintenance_;
 
   Time now_ = 0;  ///< 0: look at the clock when it is asked for

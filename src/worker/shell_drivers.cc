@@ -41,6 +41,10 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
     if (type != wire::HELLO) throw wire::ProtocolError("a client spoke before it said HELLO");
     return hello(driver, payload);
   }
+  if (driver.relay) {
+    if (type != wire::LOG) throw wire::ProtocolError("another worker may only bring lines of tasks");
+    return relayed(payload);
+  }
   if (type == wire::STATUS) return status(client);
   if (driver.command || driver.ending != 0) {
     // After END_SESSION only its repetition makes sense, and that changes nothing.
@@ -107,6 +111,10 @@ void Shell::hello(Driver& driver, std::string_view payload) {
   }
   if (!options_.private_worker && hello.cluster() != options_.cluster) {
     return refuse(driver.id, "this worker belongs to cluster " + options_.cluster + ", not " + hello.cluster());
+  }
+  if (hello.kind() == wire::Hello::WORKER) {
+    driver.relay = true;
+    return;
   }
   if (hello.kind() == wire::Hello::COMMAND) {
     driver.command = true;
@@ -234,6 +242,15 @@ void Shell::end_sessions() {
           brain_.end_session(now(), id, found->second.ending);
         });
   }
+}
+
+/// Lines of a task that runs at another worker.
+void Shell::relayed(std::string_view payload) {
+  wire::Log log;
+  wire::parse(log, payload);
+  const Driver* driver = driver_of(log.session());
+  if (driver == nullptr || !driver->log || clients_.unsent(driver->id) > kMaxUnsentLog) return;
+  clients_.send(driver->id, wire::LOG, log);
 }
 
 void Shell::status(ClientId client) {

@@ -8,13 +8,6 @@
 
 namespace morrow::worker {
 
-namespace {
-
-/// A driver that does not read what its tasks write loses lines, not the worker its memory.
-constexpr std::size_t kMaxUnsentLog = 4 << 20;
-
-}  // namespace
-
 Shell::Executor* Shell::by_process(ExecutorId process) {
   const auto found = processes_.find(process);
   return found == processes_.end() ? nullptr : found->second;
@@ -151,8 +144,21 @@ void Shell::tell_lines(const Executor& executor, bool to_stderr, const std::vect
   logs_.task_lines(running != nullptr || !executor.given.empty() ? task : "(no task)", to_stderr, lines);
   control::SessionId session = brain_.task_session(executor.number);
   if (session == 0 && !executor.given.empty()) session = executor.given.front().spec->session;
+  const auto log_of = [&] {
+    wire::Log log;
+    log.set_task(task);
+    log.set_worker(options_.info.name);
+    log.set_to_stderr(to_stderr);
+    for (const std::string& line : lines) log.add_lines(line);
+    return log;
+  };
   Driver* driver = driver_of(session);
-  if (driver == nullptr || !driver->log) return;
+  if (driver == nullptr) {
+    if (session == 0 || options_.private_worker || sessions_.contains(session)) return;
+    wire::Log log = log_of();
+    return relay_.send(session, log);
+  }
+  if (!driver->log) return;
   if (clients_.unsent(driver->id) > kMaxUnsentLog) {
     driver->dropped_lines += lines.size();
     return;
@@ -165,12 +171,7 @@ void Shell::tell_lines(const Executor& executor, bool to_stderr, const std::vect
     driver->dropped_lines = 0;
     clients_.send(driver->id, wire::NOTICE, notice);
   }
-  wire::Log log;
-  log.set_task(task);
-  log.set_worker(options_.info.name);
-  log.set_to_stderr(to_stderr);
-  for (const std::string& line : lines) log.add_lines(line);
-  clients_.send(driver->id, wire::LOG, log);
+  clients_.send(driver->id, wire::LOG, log_of());
 }
 
 }  // namespace morrow::worker

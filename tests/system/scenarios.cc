@@ -256,6 +256,12 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "driver done" << std::endl;
   };
 
+  all["output_elsewhere"] = [](char**) {
+    const auto talk = [](int line) { std::cout << "line " << line << "\n"; };
+    for (int i = 0; i < 3; ++i) morrow::submit({.resources = {{"far", 1}}, .name = "talker"}, talk, i).get();
+    sleep_ms(1'000);  // lines from another worker may come a moment after the value
+  };
+
   all["unlooked"] = [](char**) {
     auto bad = morrow::submit({.name = "loser"}, []() -> int { throw std::runtime_error("nobody looks"); });
     morrow::wait(std::vector<morrow::Future<int>>{bad}, 1);

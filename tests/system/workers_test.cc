@@ -23,6 +23,19 @@ TEST(Workers, SeveralOnOneMachineShareTheClusterAndTheWork) {
   EXPECT_TRUE(both) << "only one of them worked";
 }
 
+TEST(Workers, WhatATaskWritesAtAnotherWorkerAppearsAtItsDriverToo) {
+  Cluster cluster;
+  const auto near = cluster.worker({"--cpus", "1", "--name", "near"});
+  auto driver = cluster.start({scenarios(), "output_elsewhere"});
+  EXPECT_TRUE(cluster.wait_for_status("far 1"));  // the driver is attached to the one worker there is
+  const auto far = cluster.worker({"--cpus", "1", "--name", "far", "--resource", "far=1"});
+  const Result result = driver->wait();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE(result.out.find("(talker @far) line " + std::to_string(i) + "\n"), std::string::npos)
+        << result.out << result.err;
+  }
+}
+
 TEST(Workers, StopCleanlyOnSigterm) {
   Cluster cluster;
   const auto one = cluster.worker({"--cpus", "2", "--name", "one"});
