@@ -42,6 +42,9 @@ struct OpenSession {
   std::string program;  ///< 16 bytes
   std::uint64_t grace_ms = 10'000;
   bool reopen = false;
+  /// The driver's count of its connections: an older one, which a worker that stood still finds in its buffers, does
+  /// not take the session back (kStale). 0: not counted.
+  std::uint64_t opening = 0;
 };
 
 /// Creates a future. With dependencies that are not finished it becomes waiting, whatever `how` says.

@@ -75,6 +75,9 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
     }
   } else if (entry.session.ending()) {
     return verdict(Verdict::kAbsent);
+  } else if (op.opening < entry.session.opening() && op.opening != 0 && !planted(Fault::kStolenSession)) {
+    probe<"an old connection was to take a session back">();
+    return verdict(Verdict::kStale);
   } else if (const Epoch old = entry.session.epoch(); old != 0) {
     t.tx.clear(keys::attached(old, op.session));
     if (old != t.self && entry.session.attachment() != op.attachment && t.alive(old)) {
@@ -89,6 +92,7 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
   entry.session.set_attachment(op.attachment);
   entry.session.set_epoch(t.self);
   entry.session.set_grace_ms(op.grace_ms);
+  entry.session.set_opening(op.opening);
   entry.dirty = true;
   t.tx.set(keys::attached(t.self, op.session), "");
   result.applied = entry.session.applied();

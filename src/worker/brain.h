@@ -34,7 +34,7 @@ class Brain {
 
   // ---- a driver's events ----
   void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
-                       std::uint64_t grace_ms);
+                       std::uint64_t grace_ms, std::uint64_t opening = 0);
   /// The connection ended. What the session asked before is carried on.
   void client_gone(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);

@@ -8,7 +8,7 @@ namespace morrow::worker {
 namespace op = control::op;
 
 void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
-                                  bool resume, std::uint64_t grace_ms) {
+                                  bool resume, std::uint64_t grace_ms, std::uint64_t opening) {
   SessionState& state = sessions_[session];
   if (state.client != 0 && state.client != client) clients_.erase(state.client);
   state.id = session;
@@ -16,7 +16,7 @@ void Brain::Impl::session_opening(Time now, ClientId client, control::SessionId 
   state.client = client;
   state.program = program;
   clients_[client] = session;
-  op::OpenSession open{session, state.attachment, program, grace_ms, resume};
+  op::OpenSession open{session, state.attachment, program, grace_ms, resume, opening};
   push(now, std::move(open), nullptr, true, Waiter{client, 0});
 }
 
@@ -106,8 +106,8 @@ void Brain::Impl::flush(Time now, const Waiter& who) {
 // ---- the thin ones of Brain ----
 
 void Brain::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
-                            bool resume, std::uint64_t grace_ms) {
-  impl_->session_opening(now, client, session, program, resume, grace_ms);
+                            bool resume, std::uint64_t grace_ms, std::uint64_t opening) {
+  impl_->session_opening(now, client, session, program, resume, grace_ms, opening);
 }
 void Brain::client_gone(Time now, ClientId client) { impl_->client_gone(now, client); }
 void Brain::end_session(Time now, ClientId client, std::uint64_t number) { impl_->end_session(now, client, number); }

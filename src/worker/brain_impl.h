@@ -132,7 +132,7 @@ class Brain::Impl {
 
   // brain_changes.cc: what clients ask for
   void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
-                       std::uint64_t grace_ms);
+                       std::uint64_t grace_ms, std::uint64_t opening);
   void client_gone(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);
   void submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec);

@@ -189,7 +189,9 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
         act(action::Welcome{session->second.client, open->attachment, got.applied});
       } else {
         act(action::Refuse{session->second.client,
-                           "the session has ended: its driver was away for longer than its grace"});
+                           got.verdict == Verdict::kStale
+                               ? "the session goes on by a later connection"
+                               : "the session has ended: its driver was away for longer than its grace"});
       }
     } else if (const auto* end = std::get_if<op::EndSession>(&change)) {
       const auto session = sessions_.find(end->session);

@@ -19,6 +19,7 @@ std::uint64_t virtual_microseconds() { return the_timeline->now() / kMicrosecond
 constexpr std::size_t kMostTransactionBytes = 1'000'000;
 constexpr Time kLookForKeys = 100 * kMillisecond;
 constexpr Time kSettle = 200 * kMillisecond;
+constexpr Time kPatience = 200 * kMillisecond;
 
 }  // namespace
 
@@ -157,7 +158,8 @@ void Cluster::stop_worker(bool beyond_lease) {
   if (!random_.chance(60)) return;
   // Its drivers lose patience, and leave what they sent in its buffers.
   for (const auto& driver : drivers_) {
-    if (driver->worker() == worker) timeline_.after(random_.delay(takes), [raw = driver.get()] { raw->move(); });
+    if (driver->worker() == worker)
+      timeline_.after(random_.delay(std::min(takes, kPatience)), [raw = driver.get()] { raw->move(); });
   }
 }
 
@@ -209,6 +211,13 @@ bool Cluster::drivers_done() const {
   return std::all_of(drivers_.begin(), drivers_.end(), [](const auto& driver) { return driver->done(); });
 }
 
+/// Whoever died while it left, or before, is buried by the others first.
+bool Cluster::dead_are_buried() const {
+  return std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
+    return worker->process().alive() || database_->find(control::keys::epoch(worker->epoch())) == nullptr;
+  });
+}
+
 std::vector<std::string> Cluster::left_keys(bool workers_too) const {
   std::vector<std::string> left;
   database_->for_each({std::string(1, '\0'), "\xff\xff"}, [&](std::string_view key, std::string_view) {
@@ -251,7 +260,7 @@ void Cluster::wind_up() {
   const auto empty = [this, next = Time(0)]() mutable {
     if (timeline_.now() < next) return false;
     next = timeline_.now() + kLookForKeys;
-    return left_keys(false).empty();
+    return left_keys(false).empty() && dead_are_buried();
   };
   const auto complain = [this](bool workers_too) {
     if (!violations_.empty()) return;

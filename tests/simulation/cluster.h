@@ -52,6 +52,7 @@ class Cluster {
   void calm();
   bool drivers_done() const;
   bool workers_gone() const;
+  bool dead_are_buried() const;
   std::vector<std::string> left_keys(bool workers_too) const;
   template <typename Done>
   bool run_until(Time deadline, Done done);

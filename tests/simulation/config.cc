@@ -40,7 +40,8 @@ Config draw_config(std::uint64_t seed) {
     config.linger = random.delay(5 * kMillisecond);
   }
 
-  config.calm_after = random.between(10, 40) * kSecond;
+  const bool rush = config.sizes.longest_work <= 5 * kMillisecond;
+  config.calm_after = rush ? random.between(500, 3'000) * kMillisecond : random.between(5, 25) * kSecond;
   config.polls = random.chance(60);
   const auto often = [&](std::uint64_t percent, std::uint64_t most) {
     return random.chance(percent) ? random.between(1, most) : 0;

@@ -25,6 +25,7 @@ inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
       {Fault::kScopeBySnapshot, "scope_by_snapshot"},
       {Fault::kNoAdoption, "no_adoption"},
       {Fault::kReleasedWhileNeeded, "released_while_needed"},
+      {Fault::kStolenSession, "stolen_session"},
       {Fault::kStaleAcked, "stale_acked"},
       {Fault::kSilenceByClock, "silence_by_clock"},
   };

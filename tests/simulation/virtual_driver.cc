@@ -93,8 +93,8 @@ void VirtualDriver::connect() {
   if (worker == nullptr) return connect_soon();
   if (!was_welcome_) session_ = world_.fresh();  // one whose first open was never answered draws a new id
   connection_ = std::make_shared<Connection>(*this, *worker);
-  connection_->open({session_, was_welcome_, kGraceMs});
-  world_.timeline.after(kWelcomePatience, [this, number = ++connections_] {
+  connection_->open({session_, was_welcome_, kGraceMs, ++connections_});
+  world_.timeline.after(kWelcomePatience, [this, number = connections_] {
     if (number != connections_ || welcome_ || over_) return;
     drop_connection();
     connect();
@@ -133,6 +133,11 @@ void VirtualDriver::lost() {
 void VirtualDriver::welcomed(std::uint64_t applied, const std::string& refused) {
   if (over_) return;
   if (!refused.empty()) {
+    if (ending_) {
+      // Its end was committed, and the answer lost with the connection.
+      over_ = true;
+      return drop_connection();
+    }
     // One that is about to stop refuses too; another one may take us.
     const Time now = world_.timeline.now();
     if (refused_since_ == 0) refused_since_ = now;

@@ -188,7 +188,7 @@ void VirtualWorker::hello(ClientId client, const Hello& hello) {
           control::put_program(store, kProgram, "the program", session);
         },
         nullptr);
-    brain_->session_opening(now(), client, hello.session, kProgram, hello.resume, hello.grace_ms);
+    brain_->session_opening(now(), client, hello.session, kProgram, hello.resume, hello.grace_ms, hello.opening);
   });
 }
 

@@ -62,6 +62,7 @@ class VirtualWorker {
     control::SessionId session = 0;
     bool resume = false;
     std::uint64_t grace_ms = 10'000;
+    std::uint64_t opening = 0;
   };
   void hello(ClientId client, const Hello& hello);
   /// What a driver asks of the brain, once it is greeted.
