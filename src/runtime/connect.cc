@@ -36,8 +36,10 @@ bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == 
 
 }  // namespace
 
-std::optional<Connection> greet(wire::Fd socket, const wire::Hello& hello, const wire::Program& program,
+std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire::Program& program,
                                 Clock::time_point deadline) {
+  // A worker that stands still may find this in its buffers after we gave up, and must not take the session then.
+  hello.set_opening(hello.opening() + 1);
   std::string out;
   wire::append_frame(out, wire::HELLO, hello);
   wire::append_frame(out, wire::PROGRAM, program);
@@ -71,8 +73,7 @@ std::optional<Connection> greet(wire::Fd socket, const wire::Hello& hello, const
   }
 }
 
-std::optional<Connection> connect_local(const wire::Hello& hello, const wire::Program& program,
-                                        Clock::time_point deadline) {
+std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline) {
   std::vector<std::string> sockets = wire::worker_sockets(hello.cluster());
   std::shuffle(sockets.begin(), sockets.end(), std::minstd_rand(static_cast<unsigned>(random_id())));
   std::optional<Connection> refused;

@@ -14,13 +14,12 @@ struct Connection {
   wire::Welcome welcome;
 };
 
-/// Says HELLO and PROGRAM on a fresh connection and waits for the WELCOME; one with an error is an answer too. Empty
-/// when the other side closed or did not answer in time.
-std::optional<Connection> greet(wire::Fd socket, const wire::Hello& hello, const wire::Program& program,
+/// Says HELLO and PROGRAM on a fresh connection, counted in `hello`, and waits for the WELCOME; one with an error is an
+/// answer too. Empty when the other side closed or did not answer in time.
+std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire::Program& program,
                                 Clock::time_point deadline);
 
 /// Tries the workers of the cluster on this machine once, in random order.
-std::optional<Connection> connect_local(const wire::Hello& hello, const wire::Program& program,
-                                        Clock::time_point deadline);
+std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline);
 
 }  // namespace morrow::runtime

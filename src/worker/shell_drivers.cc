@@ -134,7 +134,7 @@ void Shell::hello(Driver& driver, std::string_view payload) {
   }
   sessions_[driver.session] = driver.id;
   brain_.session_opening(now(), driver.id, driver.session, driver.program, hello.resume(),
-                         std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs));
+                         std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs), hello.opening());
 }
 
 // ---- programs ----
