@@ -233,6 +233,7 @@ void ExecutorLink::finish(ExecutorExit exit) {
   if (pid_ > 0) ::kill(-pid_, SIGKILL);  // what it started goes with it
   if (ran) {
     read_rest();
+    collect_results();
     drain_output();
   }
   exit.crash_record = crash_record();

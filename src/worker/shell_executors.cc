@@ -34,7 +34,6 @@ void Shell::executor_ready(ExecutorId process) {
 void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
-  pool_.collect_results(process);
   end_partial_lines(*executor);
   if (!exit.reason.empty()) logs_.warn(exit.reason);
   Brain::Exit told;

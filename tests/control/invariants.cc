@@ -106,6 +106,7 @@ void Invariants::take_in_future(std::string_view key, const std::string* value, 
   const bool there = value != nullptr;
   switch (keys::suffix_of(key)) {
     case keys::kState:
+      touched.states.insert(id);
       put(view_.states, id, value, [](const std::string& bytes) { return parse_record<record::State>(bytes); });
       break;
     case keys::kSpecification: {
@@ -202,7 +203,7 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
 /// Who stands beside a future that changed, and what is in a scope or at a session that changed.
 void Invariants::add_neighbours(Touched& touched) const {
   std::set<Id> more;
-  for (const Id& id : touched.futures) {
+  for (const Id& id : touched.states) {
     for (auto edge = view_.edges.lower_bound({id, Id{}}); edge != view_.edges.end() && edge->first == id; ++edge)
       more.insert(edge->second);
     for (auto need = view_.needs.lower_bound({id, Id{}}); need != view_.needs.end() && need->first == id; ++need)

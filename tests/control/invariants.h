@@ -59,6 +59,7 @@ class Invariants {
   /// What is to be looked at.
   struct Touched {
     std::set<Id> futures;
+    std::set<Id> states;  ///< futures whose state was written: their neighbours are looked at too
     std::set<ScopeId> scopes;
     std::set<SessionId> sessions;
     std::set<Epoch> epochs;

@@ -71,26 +71,33 @@ void Fiber::enter() {
   self.switch_out();
 }
 
+#if defined(__SANITIZE_ADDRESS__)
 void Fiber::switch_in() {
   below_ = std::exchange(current, this);
-#if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&caller_fake_stack_, stack_->memory.get(), kStackBytes);
-#endif
   swapcontext(&caller_, &own_);
-#if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(caller_fake_stack_, nullptr, nullptr);
-#endif
 }
 
 void Fiber::switch_out() {
   current = below_;
-#if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(ended_ ? nullptr : &fake_stack_, caller_stack_, caller_size_);
-#endif
   swapcontext(&own_, &caller_);
-#if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(fake_stack_, &caller_stack_, &caller_size_);
-#endif
 }
+#else
+// Only the first switch is one of ucontext: that calls the kernel each time.
+void Fiber::switch_in() {
+  below_ = std::exchange(current, this);
+  if (_setjmp(caller_jump_) != 0) return;
+  if (std::exchange(entered_, true)) _longjmp(own_jump_, 1);
+  setcontext(&own_);
+}
+
+void Fiber::switch_out() {
+  current = below_;
+  if (_setjmp(own_jump_) == 0) _longjmp(caller_jump_, 1);
+}
+#endif
 
 }  // namespace morrow::simulation

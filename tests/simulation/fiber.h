@@ -1,5 +1,6 @@
 #pragma once
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstddef>
@@ -40,6 +41,8 @@ class Fiber {
   std::unique_ptr<Stack> stack_;
   ucontext_t own_{};
   ucontext_t caller_{};
+  jmp_buf own_jump_{};
+  jmp_buf caller_jump_{};
   Fiber* below_ = nullptr;
   void* fake_stack_ = nullptr;  // of AddressSanitizer
   void* caller_fake_stack_ = nullptr;
@@ -47,6 +50,7 @@ class Fiber {
   std::size_t caller_size_ = 0;
   std::exception_ptr failed_;
   bool begun_ = false;
+  bool entered_ = false;
   bool unwinding_ = false;
   bool ended_ = false;
 };
