@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "control/probe.h"
 #include "control/round.h"
@@ -43,93 +44,123 @@ void merge(RoundResult& total, RoundResult&& part) {
 }  // namespace
 
 RoundResult Committer::run(const Round& round) {
-  RoundResult total;
+  if (round_ != &round) begin(round);
+  if (total_.commits != 0 || !tries_.empty()) probe<"a round went on after the store had failed">();
+  try {
+    while (!parts_.empty() && !total_.fenced) {
+      const Part part = parts_.front();
+      if (part.ahead) {
+        run_ahead(std::get<op::Submit>(round.ops[part.begin]));
+      } else {
+        run_part(std::span(round.ops).subspan(part.begin, part.end - part.begin));
+      }
+    }
+  } catch (const store::TooLarge&) {
+    round_ = nullptr;  // no repetition helps
+    throw;
+  }
+  round_ = nullptr;
+  return std::exchange(total_, {});
+}
+
+void Committer::begin(const Round& round) {
   if (!number_) {
     const auto last = store_.begin_read()->get(keys::round(epoch_), store::Read::kSnapshot);
     number_ = last ? parse_record<record::Round>(*last).number() : 0;
   }
+  round_ = &round;
+  total_ = {};
+  parts_.clear();
+  numbered_ = unknown_ = false;
+  tries_.clear();
+  step_ = 0;
   std::size_t begin = 0;
   do {
-    if (begin < round.ops.size() && goes_ahead(round.ops[begin])) {
-      if (!run_ahead(std::get<op::Submit>(round.ops[begin]), total)) break;
-    }
     std::size_t end = begin;
     for (std::size_t bytes = 0; end < round.ops.size() && end - begin < kPartOps; ++end) {
-      bytes += goes_ahead(round.ops[end]) ? 0 : weight(round.ops[end]);
-      if (end != begin && (bytes > kPartBytes || goes_ahead(round.ops[end]))) break;
+      const bool ahead = goes_ahead(round.ops[end]);
+      bytes += ahead ? 0 : weight(round.ops[end]);
+      if (end != begin && (bytes > kPartBytes || ahead)) break;
     }
-    if (!run_part(round, begin, end, total)) break;
+    parts_.push_back({begin, end, begin < end && goes_ahead(round.ops[begin])});
     begin = end;
   } while (begin < round.ops.size());
-  return total;
 }
 
-bool Committer::run_part(const Round& round, std::size_t begin, std::size_t end, RoundResult& total) {
-  const auto part = std::span(round.ops).subspan(begin, end - begin);
-  const auto in_halves = [&] {
-    probe<"a round was split after a conflict">();
-    const std::size_t middle = begin + (end - begin) / 2;
-    return run_part(round, begin, middle, total) && run_part(round, middle, end, total);
-  };
-  ++*number_;
-  std::vector<RoundResult> tries;  // what each try would mean if it is the one that committed
-  bool unknown = false;
-  for (;;) {
-    const auto transaction = store_.begin();
-    RoundResult result;
-    store::CommitResult committed = store::CommitResult::kConflict;
-    try {
-      result = apply_round(*transaction, epoch_, part, *number_, tries.size() + 1);
-      if (result.fenced) {
-        total.fenced = true;
-        return false;
-      }
-      if (result.committed_attempt != 0) {
-        ++total.commits;
-        merge(total, std::move(tries.at(result.committed_attempt - 1)));
-        return true;
-      }
-      committed = transaction->commit();
-    } catch (const store::TooLarge&) {
-      if (unknown || end - begin < 2) throw;
+void Committer::run_part(std::span<const Op> ops) {
+  if (!std::exchange(numbered_, true)) ++*number_;
+  const auto transaction = store_.begin();
+  RoundResult result;
+  store::CommitResult commit = store::CommitResult::kConflict;
+  try {
+    result = apply_round(*transaction, epoch_, ops, *number_, tries_.size() + 1);
+    if (result.fenced) {
+      total_.fenced = true;
+      return;
     }
-    if (committed == store::CommitResult::kCommitted) {
-      ++total.commits;
-      merge(total, std::move(result));
-      return true;
+    if (result.committed_attempt != 0) return committed(std::move(tries_.at(result.committed_attempt - 1)));
+    commit = transaction->commit();
+  } catch (const store::TooLarge&) {
+    if (unknown_ || ops.size() < 2) throw;
+  } catch (const store::StoreError&) {
+    if (result.results.size() == ops.size()) {
+      // It may have landed all the same.
+      tries_.push_back(std::move(result));
+      unknown_ = true;
     }
-    tries.push_back(std::move(result));
-    if (committed == store::CommitResult::kUnknown) {
-      probe<"the answer to a round was lost">();
-      unknown = true;
-    }
-    // A try whose answer was lost may land until another has committed: only the same list again settles it.
-    if (committed == store::CommitResult::kConflict && !unknown && end - begin > 1) return in_halves();
+    throw;
   }
+  if (commit == store::CommitResult::kCommitted) return committed(std::move(result));
+  tries_.push_back(std::move(result));
+  if (commit == store::CommitResult::kUnknown) {
+    probe<"the answer to a round was lost">();
+    unknown_ = true;
+  }
+  // A try whose answer was lost may land until another has committed: only the same list again settles it.
+  if (commit == store::CommitResult::kConflict && !unknown_ && ops.size() > 1) split();
 }
 
-bool Committer::run_ahead(const op::Submit& submit, RoundResult& total) {
-  for (std::size_t step = 0;; ++step) {
-    bool more = false;
-    RoundResult result;
-    store_.transact([&](store::Transaction& transaction) {
-      Transition t(transaction, epoch_);
-      result = RoundResult();
-      result.fenced = !t.alive(epoch_);
-      if (result.fenced) return;
-      more = build(t, submit, step);
-      t.settle();
-      result.checks = std::move(t.checks);
-      result.fanouts = t.fanouts;
-      result.endings = std::move(t.endings);
-      result.records = t.records;
-    });
-    total.fenced |= result.fenced;
-    if (result.fenced) return false;
-    ++total.commits;
-    merge(total, std::move(result));
-    if (!more) return true;
-  }
+void Committer::committed(RoundResult&& result) {
+  ++total_.commits;
+  merge(total_, std::move(result));
+  parts_.pop_front();
+  numbered_ = unknown_ = false;
+  tries_.clear();
+}
+
+void Committer::split() {
+  probe<"a round was split after a conflict">();
+  const Part part = parts_.front();
+  const std::size_t middle = part.begin + (part.end - part.begin) / 2;
+  parts_.front() = {middle, part.end, false};
+  parts_.push_front({part.begin, middle, false});
+  numbered_ = false;
+  tries_.clear();
+}
+
+void Committer::run_ahead(const op::Submit& submit) {
+  bool more = false;
+  RoundResult result;
+  store_.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, epoch_);
+    result = RoundResult();
+    result.fenced = !t.alive(epoch_);
+    if (result.fenced) return;
+    more = build(t, submit, step_);
+    t.settle();
+    result.checks = std::move(t.checks);
+    result.fanouts = t.fanouts;
+    result.endings = std::move(t.endings);
+    result.records = t.records;
+  });
+  total_.fenced |= result.fenced;
+  if (result.fenced) return;
+  ++total_.commits;
+  merge(total_, std::move(result));
+  ++step_;
+  if (more) return;
+  step_ = 0;
+  parts_.front().ahead = false;
 }
 
 }  // namespace morrow::control

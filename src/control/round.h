@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -205,16 +206,33 @@ class Committer {
   Committer(store::Store& store, Epoch epoch) : store_(store), epoch_(epoch) {}
 
   /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the
-  /// round's number. \throws store::StoreError
+  /// round's number. After a StoreError, call it again with the same round: it goes on where it stopped, so that
+  /// nothing is applied twice. \throws store::StoreError
   RoundResult run(const Round& round);
 
  private:
-  bool run_part(const Round& round, std::size_t begin, std::size_t end, RoundResult& total);
-  bool run_ahead(const op::Submit& submit, RoundResult& total);
+  /// Operations that are committed together.
+  struct Part {
+    std::size_t begin;
+    std::size_t end;
+    bool ahead;  ///< the first one is a submit that is too large for a round: most of it is written before
+  };
+  void begin(const Round& round);
+  void run_part(std::span<const Op> ops);
+  void run_ahead(const op::Submit& submit);
+  void committed(RoundResult&& result);
+  void split();
 
   store::Store& store_;
   Epoch epoch_;
-  std::optional<std::uint64_t> number_;  ///< of the last round; read from the store by the first
+  std::optional<std::uint64_t> number_;  ///< of the last part; read from the store by the first
+  const Round* round_ = nullptr;         ///< the one that is being applied, with all that follows
+  RoundResult total_;
+  std::deque<Part> parts_;          ///< what is left; the first is in work
+  bool numbered_ = false;           ///< the first part has its number
+  std::vector<RoundResult> tries_;  ///< of the first part: what each means if it is the one that committed
+  bool unknown_ = false;            ///< the answer to one of them was lost
+  std::size_t step_ = 0;            ///< of the writing ahead
 };
 
 /// One operation list in one transaction: what `Committer` runs for each part of a round.

@@ -118,6 +118,7 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
     bool more = false;
     bool moved = false;
     std::vector<control::FutureId> checks;
+    std::vector<control::ScopeId> endings;  ///< the dead one may have been at one of them
   };
   auto step = std::make_shared<Step>();
   means_.post(
@@ -125,6 +126,7 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
         step->more = control::bury_step(store, self, epoch, round, step->moved);
         if (step->moved) return;
         step->checks = control::pending_checks(store, self, kChecks);
+        if (!step->more) step->endings = control::endings(store);
         control::wake_idle(store, self, kWake);
       },
       [this, step, epoch, round, begun] {
@@ -132,6 +134,7 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
         if (step->moved) return;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         events_.work_came();
+        end_scopes(step->endings);
         if (step->more) {
           bury(epoch, round, true);
         } else if (begun) {

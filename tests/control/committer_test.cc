@@ -76,6 +76,37 @@ TEST_F(CommitterTest, AConflictSplitsTheRoundAndEveryOperationIsDoneInOrder) {
   for (std::uint64_t i = 1; i <= 8; ++i) EXPECT_EQ(result.results[i - 1].runnable.id.sequence, i);
 }
 
+TEST_F(CommitterTest, ARoundGoesOnWhereTheStoreFailed) {
+  // Each of its commits meets conflicts, a lost answer and a store that is out of reach, in all orders.
+  const std::vector<store::Fate> fates{store::Fate::kNormal, store::Fate::kConflict, store::Fate::kUnknownApplied,
+                                       store::Fate::kUnknownNotApplied, store::Fate::kFail};
+  std::uint64_t sequence = 0;
+  for (std::size_t order = 0; order < 625; ++order) {
+    std::size_t left = order;
+    int commits = 0;
+    database->hooks.fate = [&](const store::Commit&) {
+      if (++commits > 4) return store::Fate::kNormal;
+      return fates[std::exchange(left, left / fates.size()) % fates.size()];
+    };
+    Round round{1, {}};
+    for (int i = 0; i < 3; ++i) {
+      const std::uint64_t number = ++sequence;
+      round.ops.emplace_back(submit(driver(10), {10, number}, 10'000 + number));
+    }
+    Committer committer(store, 1);
+    std::optional<RoundResult> result;
+    while (!result) {
+      try {
+        result = committer.run(round);
+      } catch (const store::StoreError&) {
+      }
+    }
+    database->hooks.fate = nullptr;
+    ASSERT_EQ(result->results.size(), 3U);
+    for (const OpResult& one : result->results) ASSERT_EQ(one.verdict, Verdict::kClaimed) << "order " << order;
+  }
+}
+
 TEST_F(CommitterTest, ARoundLargerThanATransactionIsSplit) {
   std::vector<Op> ops;
   for (std::uint64_t i = 1; i <= 40; ++i) {
