@@ -133,12 +133,11 @@ class Taking {
 
 }  // namespace
 
-ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total) {
+ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total, ClaimTries& tries) {
   if (request.claims.empty()) return {};
   // The lane's key tells whether a try whose answer was lost has committed, and keeps a late one from committing after
   // another.
   const std::uint64_t number = mix(request.claims.front()) ^ request.random;
-  std::vector<ClaimResult> tries;
   std::size_t committed = 0;
   store.transact([&](store::Transaction& transaction) {
     Transition t(transaction, request.epoch);

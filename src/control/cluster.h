@@ -75,7 +75,10 @@ struct ClaimResult {
   std::vector<FutureId> failed;  ///< by_id: not ready (claimed elsewhere, waiting, finished, gone)
   bool more = false;             ///< there is more in the index that fits this worker's free resources
 };
-ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total);
+using ClaimTries = std::vector<ClaimResult>;
+/// After a StoreError, call it again with the same `tries` (empty at first): one of them may have committed, and the
+/// work it took would else be claimed by nobody who knows.
+ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total, ClaimTries& tries);
 
 /// Futures of the transitive dependencies of `id` that are ready now (what must run for `id` to end), at most `limit`.
 std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit);

@@ -21,7 +21,7 @@ enum class Fault : std::uint8_t {
   kNoAdoption,           ///< handles that leave with a result are not adopted
   kReleasedWhileNeeded,  ///< a release takes effect though others need the future
   kStolenSession,        ///< a connection that a driver gave up takes its session back
-  kStaleAcked,           ///< a driver's change that was dropped as stale is acknowledged
+  kEndedOverChildren,    ///< a task that submitted something is written once, as ended
   kSilenceByClock,       ///< silence is told by the clock alone, not by the observer's own heartbeats
 };
 

@@ -66,7 +66,8 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   if (!task->committed && gather_.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
-    if (!task->asked && !again) return gather_.make_ended(now, task->submit);
+    const bool alone = !task->asked || control::planted(control::Fault::kEndedOverChildren);
+    if (alone && !again) return gather_.make_ended(now, task->submit);
     gather_.make_due(task->submit);
   }
   op::End end;
@@ -90,7 +91,7 @@ bool Brain::Impl::prepare(Item& item) {
   submit->claim = task.run.claim;
   switch (task.place) {
     case Place::kEnded:
-      if (task.asked) {
+      if (task.asked && !control::planted(control::Fault::kEndedOverChildren)) {
         submit->how = op::Submit::How::kClaim;
       } else {
         submit->how = op::Submit::How::kEnded;
@@ -161,7 +162,7 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
     const control::Op& change = round->ops[i];
     const control::OpResult& got = result.results[i];
     // What came from an old attachment was dropped: the driver must keep it, and bring it to its new worker.
-    const bool taken = got.verdict != Verdict::kStale || control::planted(control::Fault::kStaleAcked);
+    const bool taken = got.verdict != Verdict::kStale;
     if (item.number != 0 && taken) {
       if (acked == nullptr || *acked != item.who) ack = &acks[item.who];
       acked = &item.who;

@@ -172,6 +172,7 @@ void Shell::carry_out(action::CommitRound& commit) {
 void Shell::carry_out(action::ClaimWork& claim) {
   struct Work {
     control::ClaimRequest request;
+    control::ClaimTries tries;
     control::ClaimResult result;
   };
   auto work = std::make_shared<Work>();
@@ -179,7 +180,7 @@ void Shell::carry_out(action::ClaimWork& claim) {
   store_.post(
       Lane::kClaim,
       [work, total = options_.info.total](store::Store& store) {
-        work->result = control::claim(store, work->request, total);
+        work->result = control::claim(store, work->request, total, work->tries);
       },
       [this, work] { brain_.claim_done(now(), std::move(work->result)); });
 }

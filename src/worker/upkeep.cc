@@ -10,7 +10,7 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint32_t kBeats = 8;
+constexpr std::uint64_t kBeats = 8;  // over a lease, at least
 constexpr std::uint64_t kLookMs = 500;
 constexpr std::size_t kChecks = 1'000;
 constexpr std::size_t kWake = 16;  ///< idle workers, when a burial leaves work
@@ -25,19 +25,19 @@ std::vector<Silence::Suspect> Silence::look(std::uint64_t now, const std::vector
   for (const control::WorkerSeen& worker : workers) {
     if (worker.info.epoch != self_ || worker.round == own_round_) continue;
     own_round_ = worker.round;
-    ++own_beats_;
+    const std::uint64_t passed = now - std::exchange(last_beat_, now);
+    time_ += control::planted(control::Fault::kSilenceByClock) ? passed : std::min(passed, lease_ / kBeats);
   }
   std::vector<Suspect> suspects;
   std::unordered_map<control::Epoch, Seen> seen;
   for (const control::WorkerSeen& worker : workers) {
     if (worker.info.epoch == self_ || worker.dying) continue;
-    Seen state{worker.round, now, own_beats_};
+    Seen state{worker.round, time_};
     if (const auto before = seen_.find(worker.info.epoch);
         before != seen_.end() && before->second.round == worker.round)
       state = before->second;
     seen.emplace(worker.info.epoch, state);
-    if (now - state.since >= lease_ && own_beats_ - state.own_beats >= beats_)
-      suspects.push_back({worker.info.epoch, worker.round});
+    if (time_ - state.since >= lease_) suspects.push_back({worker.info.epoch, worker.round});
   }
   seen_ = std::move(seen);
   return suspects;
@@ -48,6 +48,7 @@ struct Upkeep::Look {
   bool polls = true;
   bool rare = false;
   bool very_rare = false;
+  bool for_endings = false;
   std::vector<control::WorkerSeen> workers;
   std::vector<control::Epoch> graves;
   std::vector<control::OrphanSession> orphans;
@@ -61,7 +62,7 @@ Upkeep::Upkeep(Means means, control::Epoch epoch, Options options, Events events
       options_(options),
       period_ms_(std::max<std::uint64_t>(1, std::min(kLookMs, options.lease_ms / 10))),
       events_(std::move(events)),
-      silence_(epoch, options.lease_ms * 1'000'000, control::planted(control::Fault::kSilenceByClock) ? 0 : kBeats) {}
+      silence_(epoch, options.lease_ms * 1'000'000) {}
 
 void Upkeep::start() {
   look();
@@ -83,6 +84,7 @@ void Upkeep::look() {
   auto found = std::make_shared<Look>();
   found->polls = options_.polls;
   found->rare = turns_ % kRare == 0;
+  found->for_endings = (found->polls && found->rare) || std::exchange(one_went_, false);
   found->very_rare = turns_ % kVeryRare == kVeryRare - 1;
   ++turns_;
   means_.post(
@@ -91,7 +93,7 @@ void Upkeep::look() {
         found->graves = control::graves(store);
         found->orphans = control::orphan_sessions(store);
         if (found->polls) found->checks = control::pending_checks(store, epoch, kChecks);
-        if (found->polls && found->rare) found->endings = control::endings(store);
+        if (found->for_endings) found->endings = control::endings(store);
         if (found->very_rare) control::collect_images(store, kKeepImages);
       },
       [this, found] { looked(*found); });
@@ -106,10 +108,17 @@ void Upkeep::looked(Look& found) {
     bury(suspect.epoch, suspect.round, false);
   for (const control::Epoch grave : found.graves) bury(grave, 0, false);
   time_orphans(found.orphans);
-  if (found.polls && found.rare) {
-    end_scopes(found.endings);
-    fan_out();
-  }
+  note_who_went(found.workers);
+  end_scopes(found.endings);
+  if (found.polls && found.rare) fan_out();
+}
+
+/// Who went, dead or not, may have left scopes half ended.
+void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
+  std::set<control::Epoch> there;
+  for (const control::WorkerSeen& worker : workers) there.insert(worker.info.epoch);
+  one_went_ = one_went_ || !std::includes(there.begin(), there.end(), there_.begin(), there_.end());
+  there_ = std::move(there);
 }
 
 void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
@@ -118,7 +127,6 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
     bool more = false;
     bool moved = false;
     std::vector<control::FutureId> checks;
-    std::vector<control::ScopeId> endings;  ///< the dead one may have been at one of them
   };
   auto step = std::make_shared<Step>();
   means_.post(
@@ -126,7 +134,6 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
         step->more = control::bury_step(store, self, epoch, round, step->moved);
         if (step->moved) return;
         step->checks = control::pending_checks(store, self, kChecks);
-        if (!step->more) step->endings = control::endings(store);
         control::wake_idle(store, self, kWake);
       },
       [this, step, epoch, round, begun] {
@@ -134,7 +141,6 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
         if (step->moved) return;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         events_.work_came();
-        end_scopes(step->endings);
         if (step->more) {
           bury(epoch, round, true);
         } else if (begun) {

@@ -12,12 +12,12 @@
 
 namespace morrow::worker {
 
-/// Tells from the heartbeats of others who is silent. Time passes in this worker's own committed heartbeats as much as
-/// on its clock: while the store is away, or this process was stopped, nobody falls silent. Values only.
+/// Tells from the heartbeats of others who is silent. Time passes with this worker's own committed heartbeats, and each
+/// counts for an eighth of the lease at the most: while the store is away, or this process was stopped, nobody falls
+/// silent. Values only.
 class Silence {
  public:
-  Silence(control::Epoch self, std::uint64_t lease_ns, std::uint32_t beats)
-      : self_(self), lease_(lease_ns), beats_(beats) {}
+  Silence(control::Epoch self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
 
   struct Suspect {
     control::Epoch epoch = 0;
@@ -30,14 +30,13 @@ class Silence {
  private:
   struct Seen {
     std::uint64_t round = 0;
-    std::uint64_t since = 0;
-    std::uint64_t own_beats = 0;
+    std::uint64_t since = 0;  ///< in time_
   };
   control::Epoch self_;
   std::uint64_t lease_;
-  std::uint32_t beats_;
   std::uint64_t own_round_ = 0;
-  std::uint64_t own_beats_ = 0;
+  std::uint64_t last_beat_ = 0;
+  std::uint64_t time_ = 0;  ///< that passed with own heartbeats, in nanoseconds
   std::unordered_map<control::Epoch, Seen> seen_;
 };
 
@@ -80,9 +79,9 @@ class Upkeep {
   void arm();
   void look();
   void looked(Look& found);
+  void note_who_went(const std::vector<control::WorkerSeen>& workers);
   void bury(control::Epoch epoch, std::uint64_t round, bool begun);
   void end_scope(control::ScopeId scope);
-  std::vector<control::FutureId> checks(store::Store& store) const;
   void time_orphans(const std::vector<control::OrphanSession>& orphans);
 
   Means means_;
@@ -97,6 +96,8 @@ class Upkeep {
   std::uint64_t turns_ = 0;
   std::set<control::ScopeId> ending_;
   std::set<control::Epoch> burying_;
+  std::set<control::Epoch> there_;  ///< the workers of the last look
+  bool one_went_ = false;           ///< since the last look for scopes that close
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;

@@ -185,8 +185,10 @@ void Machine::do_action(worker::Action& todo) {
       brain_->round_done(now_, std::move(result));
     });
   } else if (auto* claim = std::get_if<action::ClaimWork>(&todo)) {
-    at(now_ + setup_.commit_takes,
-       [this, request = claim->request] { brain_->claim_done(now_, control::claim(*store_, request, setup_.total)); });
+    at(now_ + setup_.commit_takes, [this, request = claim->request] {
+      control::ClaimTries tries;
+      brain_->claim_done(now_, control::claim(*store_, request, setup_.total, tries));
+    });
   } else if (auto* find = std::get_if<action::FindReadyDependencies>(&todo)) {
     at(now_ + setup_.commit_takes, [this, id = find->id] {
       brain_->ready_dependencies_done(now_, id, control::ready_dependencies(*store_, id, 10));

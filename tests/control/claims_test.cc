@@ -62,7 +62,7 @@ TEST_F(ClaimsTest, AheadTakesMoreOfTheSameShapeBeyondWhatIsFree) {
   request.claims = {200, 201, 202};
   Resources total;
   total.cpu_milli = 2000;
-  const ClaimResult taken = claim(store, request, total);
+  const ClaimResult taken = claim_once(store, request, total);
   ASSERT_GE(taken.taken.size(), 1U);
   for (const Runnable& one : taken.taken) EXPECT_EQ(one.spec->requirements, taken.taken[0].spec->requirements);
 }
@@ -76,7 +76,7 @@ TEST_F(ClaimsTest, AnAwaitedFutureIsTakenByItsId) {
   request.by_id = {{10, 4}, {10, 77}};
   Resources total;
   total.cpu_milli = 2000;
-  const ClaimResult taken = claim(store, request, total);
+  const ClaimResult taken = claim_once(store, request, total);
   ASSERT_EQ(taken.taken.size(), 1U);
   EXPECT_EQ(taken.taken[0].id, (FutureId{10, 4}));
   EXPECT_EQ(taken.failed, (std::vector<FutureId>{{10, 77}}));
@@ -98,17 +98,43 @@ TEST_F(ClaimsTest, TwoWorkersNeverTakeTheSame) {
       request.epoch = 1;
       request.free = total;
       request.claims = {++next};
-      for (const Runnable& one : claim(other, request, total).taken) by_one.insert(one.id);
+      for (const Runnable& one : claim_once(other, request, total).taken) by_one.insert(one.id);
     };
     ClaimRequest request;
     request.epoch = 2;
     request.free = total;
     request.claims = {++next};
-    for (const Runnable& one : claim(store, request, total).taken) by_two.insert(one.id);
+    for (const Runnable& one : claim_once(store, request, total).taken) by_two.insert(one.id);
     database->hooks.step = nullptr;
   }
   EXPECT_FALSE(by_two.empty());
   for (const FutureId& id : by_one) EXPECT_FALSE(by_two.contains(id));
+}
+
+TEST_F(ClaimsTest, AClaimWhoseAnswerWasLostBeforeTheStoreFailedGivesWhatItTook) {
+  index(1, 5);
+  ClaimRequest request;
+  request.epoch = 2;
+  request.free.cpu_milli = 2000;
+  request.limit = 2;
+  request.claims = {200, 201};
+  Resources total;
+  total.cpu_milli = 2000;
+  bool lost = false;
+  database->hooks.fate = [&](const store::Commit&) {
+    lost = true;
+    return store::Fate::kUnknownApplied;
+  };
+  database->hooks.step = [&] {
+    if (lost) throw store::StoreError("The store is out of reach.");
+  };
+  ClaimTries tries;
+  EXPECT_THROW(claim(store, request, total, tries), store::StoreError);
+  database->hooks.fate = nullptr;
+  database->hooks.step = nullptr;
+  const ClaimResult taken = claim(store, request, total, tries);
+  ASSERT_EQ(taken.taken.size(), 2U);
+  EXPECT_EQ(std::set<Claim>({taken.taken[0].claim, taken.taken[1].claim}), (std::set<Claim>{200, 201}));
 }
 
 TEST_F(ClaimsTest, AClaimWhoseAnswerWasLostIsNotLostAndNotTakenTwice) {

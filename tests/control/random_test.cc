@@ -314,7 +314,9 @@ class Cluster {
     if (chance(30)) request.by_id = {any_future()};
     Resources total;
     total.cpu_milli = 4000;
-    for (const Runnable& one : claim(worker.store, request, total).taken) worker.held.push_back({one.id, one.claim, 0});
+    ClaimTries tries;
+    const ClaimResult result = claim(worker.store, request, total, tries);
+    for (const Runnable& one : result.taken) worker.held.push_back({one.id, one.claim, 0});
   }
 
   void work_off(Worker& worker) {

@@ -118,6 +118,11 @@ class ControlTest : public ::testing::Test {
 
   OpResult::Drained drain(Epoch epoch) { return *one(epoch, op::Drain{}).drained; }
 
+  static ClaimResult claim_once(store::Store& store, const ClaimRequest& request, const Resources& total) {
+    ClaimTries tries;
+    return claim(store, request, total, tries);
+  }
+
   ClaimResult claim_some(Epoch epoch, std::vector<Claim> claims, std::uint64_t cpu_milli = 2000) {
     ClaimRequest request;
     request.epoch = epoch;
@@ -126,7 +131,7 @@ class ControlTest : public ::testing::Test {
     request.claims = std::move(claims);
     Resources total;
     total.cpu_milli = 2000;
-    return claim(store, request, total);
+    return claim_once(store, request, total);
   }
 
   Verdict look(Epoch epoch, FutureId id) { return one(epoch, op::Await{id}).verdict; }

@@ -33,10 +33,12 @@ TEST(Reconnect, WhatIsNotCommittedIsSentAgainToAnotherWorkerAndAskedAgain) {
   first.ack(1);
   FakeWorker second("two");
   const auto session = first.hello().session();
+  const auto first_opening = first.hello().opening();
   first.stop();
 
   second.accept();
   EXPECT_TRUE(second.hello().resume());
+  EXPECT_GT(second.hello().opening(), first_opening);
   EXPECT_EQ(second.hello().session(), session);
   second.welcome(2);  // it committed one more than the driver had heard of
   const auto again = second.driver().read<wire::Submit>(wire::SUBMIT);

@@ -114,8 +114,10 @@ void Cluster::add_worker() {
                                odd_.push_back(sentence);
                              },
                              [this](VirtualWorker& worker) { worker_ended(worker); }};
-  workers_.push_back(
-      std::make_unique<VirtualWorker>(std::move(world), fresh(), "w" + std::to_string(workers_.size() + 1)));
+  const bool only = std::none_of(workers_.begin(), workers_.end(),
+                                 [](const auto& worker) { return worker->open() && worker->licensed(); });
+  workers_.push_back(std::make_unique<VirtualWorker>(
+      std::move(world), fresh(), "w" + std::to_string(workers_.size() + 1), only || random_.chance(60)));
 }
 
 void Cluster::worker_ended(VirtualWorker& worker) {
@@ -166,7 +168,8 @@ void Cluster::stop_worker(bool beyond_lease) {
 void Cluster::outage() {
   const Time lease = config_.lease_ms * kMillisecond;
   say("the store is out of reach");
-  weather_.out_until(timeline_.now() + (random_.chance(50) ? random_.delay(lease / 4) : random_.delay(3 * lease)));
+  weather_.out_until(timeline_.now() +
+                     (random_.chance(50) ? random_.delay(lease / 4) : random_.between(lease, 3 * lease)));
 }
 
 void Cluster::plan_adversaries() {

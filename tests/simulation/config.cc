@@ -12,6 +12,7 @@ Config draw_config(std::uint64_t seed) {
   config.executor_cap = static_cast<std::uint32_t>(random.chance(30) ? random.between(4, 6) : 32);
   config.lease_ms = random.between(3'000, 8'000);
   config.linger = random.chance(50) ? 50 * kMillisecond : random.delay(5 * kMillisecond);
+  if (random.chance(50)) config.idle_after = random.delay(kSecond);
   config.sizes.driver_children = random.between(5, 30);
   config.sizes.task_children = random.between(1, 5);
   config.sizes.depth = random.below(4);
@@ -49,14 +50,15 @@ Config draw_config(std::uint64_t seed) {
   config.short_pauses = often(50, 20);
   config.outages = often(20, 3);
   config.moves = often(50, 12);
+  config.welcome_patience = random.chance(50) ? 2 * kSecond : random.between(50, 500) * kMillisecond;
   config.crashes = often(50, 20);
   config.vanishes = often(15, 1);
   config.long_pauses = often(40, 4);
   if (config.polls) {
     // What has only the slow poll to tell of it.
     config.lost_watch_percent = random.chance(30) ? random.below(40) : 0;
-    config.leaves = often(20, 2);
   }
+  config.leaves = often(20, 3);
   return config;
 }
 

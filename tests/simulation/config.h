@@ -20,6 +20,7 @@ struct Config {
   std::uint32_t executor_cap = 16;
   std::uint64_t lease_ms = 2'000;
   Time linger = 5 * kMillisecond;
+  Time idle_after = 5 * kMillisecond;  ///< a worker with nothing to do registers as idle
   PlanSizes sizes;
 
   // The store and the network.
@@ -32,15 +33,16 @@ struct Config {
   std::uint64_t lost_watch_percent = 0;
 
   // Adversaries, until `calm_after`.
-  bool polls = true;               ///< the slow poll behind every wake-up
-  Time calm_after = 2 * kSecond;   ///< of the start: then all is healed
-  std::uint64_t short_pauses = 0;  ///< so many times a worker stands still for less than a lease
-  std::uint64_t long_pauses = 0;   ///< for longer than a lease: it is buried and comes back
-  std::uint64_t outages = 0;       ///< the store is away, also for longer than a lease
-  std::uint64_t moves = 0;         ///< a driver loses its connection; its old worker may stand still
-  std::uint64_t crashes = 0;       ///< an executor dies
-  std::uint64_t leaves = 0;        ///< a worker leaves, another joins
-  std::uint64_t vanishes = 0;      ///< a driver dies without a word
+  bool polls = true;                    ///< the slow poll behind every wake-up
+  Time calm_after = 2 * kSecond;        ///< of the start: then all is healed
+  std::uint64_t short_pauses = 0;       ///< so many times a worker stands still for less than a lease
+  std::uint64_t long_pauses = 0;        ///< for longer than a lease: it is buried and comes back
+  std::uint64_t outages = 0;            ///< the store is away, also for longer than a lease
+  Time welcome_patience = 2 * kSecond;  ///< so long a driver waits for a welcome, then it goes to another worker
+  std::uint64_t moves = 0;              ///< a driver loses its connection; its old worker may stand still
+  std::uint64_t crashes = 0;            ///< an executor dies
+  std::uint64_t leaves = 0;             ///< a worker leaves, another joins
+  std::uint64_t vanishes = 0;           ///< a driver dies without a word
   // The places for what comes later: deaths of workers, partitions of the network.
   std::uint64_t deaths = 0;
   std::uint64_t partitions = 0;

@@ -26,7 +26,7 @@ inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
       {Fault::kNoAdoption, "no_adoption"},
       {Fault::kReleasedWhileNeeded, "released_while_needed"},
       {Fault::kStolenSession, "stolen_session"},
-      {Fault::kStaleAcked, "stale_acked"},
+      {Fault::kEndedOverChildren, "ended_over_children"},
       {Fault::kSilenceByClock, "silence_by_clock"},
   };
   return names;

@@ -253,7 +253,7 @@ PlanPtr Plans::leaf() {
   plan->tag = ++tags_;
   plan->needs.cpu_milli = random_.chance(80) ? 1000 : 500 * random_.below(5);
   if (random_.chance(10)) plan->needs.memory = 1 << 20;
-  if (random_.chance(5)) plan->needs.named_milli["license"] = 1000;
+  if (random_.chance(8)) plan->needs.named_milli["license"] = 1000;
   plan->steps.push_back(
       {Kind::kWork, random_.chance(50) ? random_.delay(sizes_.longest_work) : random_.below(sizes_.longest_work), 0});
   if (random_.chance(3)) plan->value_bytes = 20'000;

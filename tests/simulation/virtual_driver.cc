@@ -11,7 +11,6 @@ using worker::Waiter;
 namespace {
 
 constexpr Time kTryAgain = 50 * kMillisecond;
-constexpr Time kWelcomePatience = 2 * kSecond;
 constexpr Time kRefusedFor = 5 * kSecond;
 constexpr std::uint64_t kGraceMs = 60'000;
 
@@ -94,7 +93,7 @@ void VirtualDriver::connect() {
   if (!was_welcome_) session_ = world_.fresh();  // one whose first open was never answered draws a new id
   connection_ = std::make_shared<Connection>(*this, *worker);
   connection_->open({session_, was_welcome_, kGraceMs, ++connections_});
-  world_.timeline.after(kWelcomePatience, [this, number = connections_] {
+  world_.timeline.after(world_.config.welcome_patience, [this, number = connections_] {
     if (number != connections_ || welcome_ || over_) return;
     drop_connection();
     connect();

@@ -19,6 +19,7 @@ worker::Knobs make_knobs(const Config& config) {
   worker::Knobs knobs;
   knobs.executor_cap = config.executor_cap;
   knobs.linger = config.linger;
+  knobs.idle_after = config.idle_after;
   if (!config.polls) knobs.poll = 0;
   knobs.heartbeat = std::min<Time>(knobs.heartbeat, config.lease_ms * kMillisecond / 10);
   return knobs;
@@ -26,13 +27,13 @@ worker::Knobs make_knobs(const Config& config) {
 
 }  // namespace
 
-VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name)
+VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name, bool licensed)
     : world_(std::move(world)), epoch_(epoch), process_(world_.timeline) {
   info_.epoch = epoch_;
   info_.name = std::move(name);
   info_.total.cpu_milli = world_.config.cpus * 1000;
   info_.total.memory = 1ULL << 30;
-  info_.total.named_milli["license"] = 1000;
+  if (licensed) info_.total.named_milli["license"] = 1000;
   const auto to_main = [this](std::function<void()> event) { tell(std::move(event)); };
   lanes_ = std::make_unique<StoreLanes>(
       StoreLanes::World{world_.timeline, world_.random, world_.config, world_.weather, world_.wrong}, world_.database,
@@ -329,10 +330,13 @@ void VirtualWorker::carry_out(action::CommitRound& commit) {
 
 void VirtualWorker::carry_out(action::ClaimWork& claim) {
   auto request = std::make_shared<control::ClaimRequest>(std::move(claim.request));
+  auto tries = std::make_shared<control::ClaimTries>();
   auto result = std::make_shared<control::ClaimResult>();
   lanes_->post(
       Lane::kClaim,
-      [request, result, total = info_.total](store::Store& store) { *result = control::claim(store, *request, total); },
+      [request, tries, result, total = info_.total](store::Store& store) {
+        *result = control::claim(store, *request, total, *tries);
+      },
       [this, result] { brain_->claim_done(now(), std::move(*result)); });
 }
 

@@ -46,7 +46,9 @@ class VirtualWorker {
     std::function<void(const std::string&)> odd;
     std::function<void(VirtualWorker&)> ended;
   };
-  VirtualWorker(World world, control::Epoch epoch, std::string name);
+  /// What needs a license runs only where there is one.
+  VirtualWorker(World world, control::Epoch epoch, std::string name, bool licensed);
+  bool licensed() const { return info_.total.named_milli.contains("license"); }
   ~VirtualWorker();
 
   control::Epoch epoch() const { return epoch_; }
