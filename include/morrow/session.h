@@ -17,6 +17,9 @@ struct SessionOptions {
   bool log_to_driver = true;
   /// How long to look for a worker of the cluster before giving up.
   Duration connect_timeout = std::chrono::seconds(10);
+  /// How long the cluster waits for this program when it is gone without a word, before it cancels and frees its
+  /// futures. At most a day.
+  Duration grace = std::chrono::seconds(10);
   /// Whether executors are forked from one process of the program. Turn it off when what stands before the Session line
   /// does not survive a fork; each executor then starts from the beginning, which takes longer.
   bool fork_server = true;

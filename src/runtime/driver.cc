@@ -23,7 +23,6 @@ constexpr std::size_t kMaxKept = 50'000;
 constexpr std::size_t kMaxKeptBytes = 8 << 20;
 constexpr std::size_t kWriteBytes = 32 << 10;  // more than that is written by who submits
 constexpr std::size_t kMaxObserved = 1'000;
-constexpr std::uint64_t kGraceMs = 10'000;
 constexpr std::chrono::seconds kEndPatience{10};
 constexpr std::chrono::seconds kSayWaitingAfter{1};
 constexpr std::chrono::milliseconds kLookAgain{50};
@@ -70,7 +69,8 @@ Driver::Driver(std::string cluster, const SessionOptions& options, wire::Program
   hello_.set_program(program_.key());
   hello_.set_log_to_driver(options.log_to_driver);
   hello_.set_pid(getpid());
-  hello_.set_grace_ms(kGraceMs);
+  const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(options.grace.value());
+  hello_.set_grace_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(grace.count(), 0)));
 }
 
 Driver::~Driver() {

@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "wire/socket.h"
@@ -105,6 +107,24 @@ std::string file_name_of(const wire::Module& module) {
   std::string name = path.substr(path.find_last_of('/') + 1);
   if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
   return name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos ? "program" : name;
+}
+
+void touch(const std::string& path) {
+  std::error_code ignored;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::filesystem::last_write_time(folder, std::filesystem::file_time_type::clock::now(), ignored);
+}
+
+void forget_old_programs(const std::string& cache_folder, std::chrono::hours unused) {
+  const auto oldest = std::filesystem::file_time_type::clock::now() - unused;
+  std::error_code error;
+  std::vector<std::filesystem::path> old;
+  for (auto entry = std::filesystem::directory_iterator(cache_folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (std::filesystem::last_write_time(entry->path(), gone) < oldest && !gone) old.push_back(entry->path());
+  }
+  for (const auto& path : old) std::filesystem::remove_all(path, error);
 }
 
 std::string to_hex(std::string_view bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,12 @@ std::string cached_path(const std::string& cache_folder, const wire::Module& mod
 
 /// The last part of the module's path, fit to be a file's name here.
 std::string file_name_of(const wire::Module& module);
+
+/// Marks the copy as used now.
+void touch(const std::string& path);
+
+/// Removes what of the cache nobody used for so long. Nothing is thrown: what can't be removed stays.
+void forget_old_programs(const std::string& cache_folder, std::chrono::hours unused);
 
 std::string to_hex(std::string_view bytes);
 

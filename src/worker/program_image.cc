@@ -153,6 +153,8 @@ void ProgramImage::find_files() {
     const bool wanted = i == 0 ? executable_.empty() : copied_libraries_ && !module.system();
     if (wanted && !is_cached(cached_path(pool_.options.cache_folder, module), module.size())) missing_.push_back(i);
   }
+  for (int i = 0; i < program_.modules_size(); ++i) touch(cached_path(pool_.options.cache_folder, program_.modules(i)));
+  touch(library_folder() + "/");
   if (executable_.empty()) executable_ = cached_path(pool_.options.cache_folder, program_.modules(0));
   fetch_next();
 }

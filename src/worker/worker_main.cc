@@ -19,6 +19,7 @@
 #include "wire/paths.h"
 #include "wire/socket.h"
 #include "worker/logs.h"
+#include "worker/program_files.h"
 #include "worker/shell.h"
 #include "worker/shell_http.h"
 #include "worker/shell_machine.h"
@@ -28,6 +29,7 @@ namespace morrow::worker {
 namespace {
 
 constexpr int kMaxNameTries = 100;
+constexpr std::chrono::hours kKeepPrograms{30 * 24};
 constexpr int kSecondSignal = 130;
 
 /// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
@@ -167,6 +169,7 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   ShellOptions shell = shell_options(options);
   shell.store_url = options.store_url.empty() ? "lmdb:" + state + "/store" : options.store_url;
   shell.cache_folder = state + "/images";
+  forget_old_programs(shell.cache_folder, kKeepPrograms);
   shell.info.name = door.name;
   shell.info.socket = door.path;
   boost::asio::io_context io(1);

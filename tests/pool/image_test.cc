@@ -142,6 +142,21 @@ TEST_F(ImageTest, TheSameFileIsToldByMoreThanItsName) {
   EXPECT_FALSE(is_same_file(other, file));
 }
 
+TEST_F(ImageTest, WhatNobodyUsedForLongLeavesTheCache) {
+  const fs::path cache = folder_ / "cache";
+  for (const char* name : {"old", "used", "libraries-old"}) {
+    fs::create_directories(cache / name);
+    std::ofstream(cache / name / "program") << "x";
+    fs::last_write_time(cache / name, fs::file_time_type::clock::now() - std::chrono::hours(100));
+  }
+  touch((cache / "used" / "program").string());
+  forget_old_programs(cache.string(), std::chrono::hours(99));
+  EXPECT_FALSE(fs::exists(cache / "old"));
+  EXPECT_FALSE(fs::exists(cache / "libraries-old"));
+  EXPECT_TRUE(fs::exists(cache / "used" / "program"));
+  forget_old_programs((folder_ / "none").string(), std::chrono::hours(1));
+}
+
 TEST_F(ImageTest, AProgramThatWasRebuiltWhileItRanKeepsItsName) {
   wire::Module module;
   module.set_real_path("/home/someone/simulate (deleted)");

@@ -57,6 +57,20 @@ TEST(Driver, SubmitsAndAwaitsAndGetsTheValue) {
   EXPECT_EQ(driver.get(), 3);
 }
 
+TEST(Driver, TheGraceIsWhatTheProgramAsksFor) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  auto driver = in_thread([] {
+    const Session session(kCluster, {.grace = std::chrono::minutes(2)});
+    return 0;
+  });
+  worker.accept();
+  EXPECT_EQ(worker.hello().grace_ms(), 120'000U);
+  worker.welcome();
+  worker.end();
+  EXPECT_EQ(driver.get(), 0);
+}
+
 TEST(Driver, WhatIsSubmittedGoesOutThoughNobodyAsksForIt) {
   const FakeCluster cluster;
   FakeWorker worker("one");
