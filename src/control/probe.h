@@ -16,13 +16,15 @@ struct ProbeName {
 };
 
 #ifdef MORROW_PROBES
+struct Probe;
 /// All probes of the program, hit or not, in a list.
+inline constinit Probe* first_probe = nullptr;
+
 struct Probe {
-  explicit Probe(const char* probe_name) : name(probe_name), next(first) { first = this; }
+  explicit Probe(const char* probe_name) : name(probe_name), next(first_probe) { first_probe = this; }
   const char* name;
   std::uint64_t hits = 0;
   Probe* next;
-  static inline constinit Probe* first = nullptr;
 };
 
 template <ProbeName Name>

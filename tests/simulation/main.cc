@@ -30,7 +30,7 @@ void print_probes() {
   std::string never;
   std::size_t all = 0;
   std::size_t hit = 0;
-  for (const control::Probe* probe = control::Probe::first; probe != nullptr; probe = probe->next) {
+  for (const control::Probe* probe = control::first_probe; probe != nullptr; probe = probe->next) {
     ++all;
     hit += probe->hits != 0;
     if (probe->hits == 0) never += std::string("  never: ") + probe->name + "\n";
