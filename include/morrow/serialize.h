@@ -35,13 +35,13 @@ namespace detail {
 
 /// Reads one value, whether or not it has a default constructor.
 template <class T>
-T decode_from(InArchive& archive) {
+T decode_from(ValueReader& reader) {
   if constexpr (Raw<T>) {
-    return archive.take_raw<T>();
+    return reader.take_raw<T>();
   } else {
     T value{};
     try {
-      archive(value);
+      reader.read(value);
     } catch (const cereal::Exception& error) {
       throw DecodeError(error.what());
     }
@@ -52,9 +52,9 @@ T decode_from(InArchive& archive) {
 /// Reads the one value that `bytes` hold. \throws DecodeError
 template <class T>
 T decode(ByteView bytes) {
-  InArchive archive(bytes);
-  T value = decode_from<T>(archive);
-  if (archive.left() != 0) throw DecodeError("a serialized value has bytes left over");
+  ValueReader reader(bytes);
+  T value = decode_from<T>(reader);
+  if (reader.left() != 0) throw DecodeError("a serialized value has bytes left over");
   return value;
 }
 
@@ -65,8 +65,8 @@ template <class T>
 std::vector<std::byte> serialize_value(const T& value) {
   std::vector<std::byte> bytes;
   if constexpr (detail::check_sendable<T>()) {
-    detail::OutArchive archive(bytes);
-    archive(value);
+    detail::ValueWriter writer(bytes);
+    writer.write(value);
   }
   return bytes;
 }

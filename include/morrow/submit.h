@@ -49,7 +49,7 @@ inline bool holds_code_address(const std::byte* pointer_to_member) {
 
 /// Appends one argument as the type that the executor decodes, or notes it as a dependency.
 template <class Rule, class A>
-void pack_argument(OutArchive& out, std::vector<FutureId>& dependencies, A&& argument) {
+void pack_argument(ValueWriter& out, std::vector<FutureId>& dependencies, A&& argument) {
   if constexpr (AnyFuture<A>) {
     if (!argument.valid())
       throw std::invalid_argument("submit: an argument is an empty Future: assign to it what submit returned");
@@ -57,10 +57,10 @@ void pack_argument(OutArchive& out, std::vector<FutureId>& dependencies, A&& arg
   if constexpr (Rule::dependency) {
     dependencies.push_back(argument.id());
   } else if constexpr (std::is_same_v<std::remove_cvref_t<A>, typename Rule::Stored>) {
-    out(argument);
+    out.write(argument);
   } else {
     const auto converted = static_cast<typename Rule::Stored>(std::forward<A>(argument));
-    out(converted);
+    out.write(converted);
   }
 }
 
@@ -84,7 +84,7 @@ auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& opt
         if (holds_code_address(closure)) call.code_pointers = std::span(&code_pointer, 1);
       }
     }
-    OutArchive out(call.arguments);
+    ValueWriter out(call.arguments);
     std::vector<FutureId> dependencies;
     (pack_argument<Rules>(out, dependencies, std::forward<A>(arguments)), ...);
     call.invoker = &Typed::run;
@@ -118,10 +118,7 @@ auto submit_call(const Options& options, std::source_location where, F&& functio
 }
 
 /// What a call without options is submitted with.
-inline const Options& default_options() {
-  static const Options options;
-  return options;
-}
+const Options& default_options();
 
 }  // namespace detail
 

@@ -242,7 +242,7 @@ TEST(Serialize, BytesLeftOverAreADecodeError) {
 
 TEST(Serialize, AFalseSizeAllocatesNothing) {
   std::vector<std::byte> bytes;
-  morrow::detail::OutArchive(bytes).put_size(std::uint64_t{1} << 60);
+  morrow::detail::ValueWriter(bytes).put_size(std::uint64_t{1} << 60);
   bytes.resize(bytes.size() + 64);
   EXPECT_THROW(deserialize_value<std::vector<int>>(bytes), morrow::DecodeError);
   EXPECT_THROW(deserialize_value<std::vector<std::string>>(bytes), morrow::DecodeError);

@@ -87,8 +87,8 @@ void FakeWorker::end(std::uint64_t failed, const std::string& first) {
 
 std::string encoded(int value) {
   detail::Bytes bytes;
-  detail::OutArchive out(bytes);
-  out(value);
+  detail::ValueWriter out(bytes);
+  out.write(value);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <complex>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +19,8 @@
 #include <morrow/error.h>
 #include <morrow/pointer_free.h>
 
-/// The archives that values travel in: bytes one after another in contiguous memory. Types that are plain bytes are
-/// copied, plain aggregates are taken apart by Boost.PFR, and the rest is what cereal makes of it.
+/// How values travel: bytes one after another in contiguous memory. Types that are plain bytes are copied, plain
+/// aggregates are taken apart by Boost.PFR, and the rest is what cereal makes of it.
 namespace morrow::detail {
 
 /// Copied as bytes.
@@ -60,8 +59,14 @@ template <class T>
 struct RawMayHoldFuture : std::bool_constant<std::is_class_v<T> && sizeof(T) >= sizeof(FutureId)> {};
 template <class T, std::size_t N>
 struct RawMayHoldFuture<std::array<T, N>> : RawMayHoldFuture<T> {};
+/// std::complex, whose header would cost each program a tenth of a second to compile.
 template <class T>
-struct RawMayHoldFuture<std::complex<T>> : std::false_type {};
+requires requires(const T& number) {
+  requires sizeof(T) == 2 * sizeof(typename T::value_type);
+  { number.real() } -> std::same_as<typename T::value_type>;
+  { number.imag() } -> std::same_as<typename T::value_type>;
+}
+struct RawMayHoldFuture<T> : std::false_type {};
 
 class OutArchive;
 class InArchive;
@@ -71,35 +76,44 @@ template <class T>
 concept CerealKnows = cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 0 ||
                       cereal::traits::detail::count_input_serializers<T, InArchive>::value != 0;
 
-/// Writes values behind each other into `bytes`.
-class OutArchive : public cereal::OutputArchive<OutArchive> {
+/// An object of a type that only those know who need it: what does not is not compiled for it.
+class Lazy {
  public:
-  explicit OutArchive(Bytes& bytes) : OutputArchive(this), bytes_(bytes) {}
+  Lazy() = default;
+  Lazy(const Lazy&) = delete;
+  Lazy& operator=(const Lazy&) = delete;
+  ~Lazy() {
+    if (object_ != nullptr) destroy_(object_);
+  }
+  template <class T, class Argument>
+  T& get(Argument& argument) {
+    if (object_ == nullptr) {
+      object_ = new T(argument);
+      destroy_ = [](void* object) { delete static_cast<T*>(object); };
+    }
+    return *static_cast<T*>(object_);
+  }
 
-  template <class... Values>
-  OutArchive& operator()(Values&&... values) {
-    (write(values), ...);
-    return *this;
-  }
+ private:
+  void* object_ = nullptr;
+  void (*destroy_)(void*) = nullptr;
+};
+
+/// Writes values behind each other into `bytes`.
+class ValueWriter {
+ public:
+  explicit ValueWriter(Bytes& bytes) : bytes_(bytes) {}
+
   template <class T>
-  OutArchive& operator&(T&& value) {
-    return (*this)(value);
-  }
-  template <class T>
-  OutArchive& operator<<(T&& value) {
-    return (*this)(value);
-  }
+  void write(const T& value);
 
   void put(const void* data, std::size_t size) {
-    if (size == 0) return;
-    const std::size_t at = bytes_.size();
-    bytes_.resize(at + size);
-    std::memcpy(bytes_.data() + at, data, size);
+    if (size != 0) append(bytes_, data, size);
   }
 
   void put_size(std::uint64_t size) {
-    for (; size >= 0x80; size >>= 7) bytes_.push_back(static_cast<std::byte>(size | 0x80));
-    bytes_.push_back(static_cast<std::byte>(size));
+    for (; size >= 0x80; size >>= 7) put_byte(static_cast<std::uint8_t>(size | 0x80));
+    put_byte(static_cast<std::uint8_t>(size));
   }
 
   /// The futures that were written as such.
@@ -108,8 +122,7 @@ class OutArchive : public cereal::OutputArchive<OutArchive> {
   bool may_hold_futures() const { return may_hold_futures_ || !futures_.empty(); }
 
  private:
-  template <class T>
-  void write(const T& value);
+  void put_byte(std::uint8_t byte) { append(bytes_, &byte, 1); }
   template <class T>
   void write_raw(const T* values, std::size_t count);
   template <class T>
@@ -118,26 +131,16 @@ class OutArchive : public cereal::OutputArchive<OutArchive> {
   Bytes& bytes_;
   std::vector<FutureId> futures_;
   bool may_hold_futures_ = false;
+  Lazy archive_;  // one for all, so that shared pointers are known again
 };
 
-/// Reads what OutArchive wrote. Every read checks the bounds. \throws DecodeError
-class InArchive : public cereal::InputArchive<InArchive> {
+/// Reads what ValueWriter wrote. Every read checks the bounds. \throws DecodeError
+class ValueReader {
  public:
-  explicit InArchive(ByteView bytes) : InputArchive(this), bytes_(bytes) {}
+  explicit ValueReader(ByteView bytes) : bytes_(bytes) {}
 
-  template <class... Values>
-  InArchive& operator()(Values&&... values) {
-    (read(values), ...);
-    return *this;
-  }
   template <class T>
-  InArchive& operator&(T&& value) {
-    return (*this)(value);
-  }
-  template <class T>
-  InArchive& operator>>(T&& value) {
-    return (*this)(value);
-  }
+  void read(T&& value);
 
   void take(void* data, std::size_t size) {
     if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
@@ -175,13 +178,75 @@ class InArchive : public cereal::InputArchive<InArchive> {
 
  private:
   template <class T>
-  void read(T&& value);
-  template <class T>
   void read_sequence(T& sequence);
   template <class T>
   void read_ordered(T& container);
 
   ByteView bytes_;
+  Lazy archive_;
+};
+
+/// What cereal and users' functions for it are given to write to. Made only for types that need it: it has tables for
+/// shared pointers, which cost time to make and much more to compile.
+class OutArchive : public cereal::OutputArchive<OutArchive> {
+ public:
+  explicit OutArchive(ValueWriter& writer) : OutputArchive(this), writer_(writer) {}
+
+  template <class... Values>
+  OutArchive& operator()(Values&&... values) {
+    (writer_.write(values), ...);
+    return *this;
+  }
+  template <class T>
+  OutArchive& operator&(T&& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  OutArchive& operator<<(T&& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  void by_cereal(const T& value) {
+    OutputArchive::operator()(value);
+  }
+  void put(const void* data, std::size_t size) { writer_.put(data, size); }
+  void put_size(std::uint64_t size) { writer_.put_size(size); }
+
+ private:
+  ValueWriter& writer_;
+};
+
+/// The same to read from. \throws DecodeError
+class InArchive : public cereal::InputArchive<InArchive> {
+ public:
+  explicit InArchive(ValueReader& reader) : InputArchive(this), reader_(reader) {}
+
+  template <class... Values>
+  InArchive& operator()(Values&&... values) {
+    (reader_.read(values), ...);
+    return *this;
+  }
+  template <class T>
+  InArchive& operator&(T&& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  InArchive& operator>>(T&& value) {
+    return (*this)(value);
+  }
+  template <class T>
+  void by_cereal(T&& value) {
+    InputArchive::operator()(std::forward<T>(value));
+  }
+  void take(void* data, std::size_t size) { reader_.take(data, size); }
+  std::uint64_t take_size() { return reader_.take_size(); }
+  template <Raw T>
+  T take_raw() {
+    return reader_.template take_raw<T>();
+  }
+
+ private:
+  ValueReader& reader_;
 };
 
 // What cereal calls for the leaves of its own types.

@@ -15,7 +15,7 @@
 namespace morrow::detail {
 
 template <class T>
-void OutArchive::write(const T& value) {
+void ValueWriter::write(const T& value) {
   if constexpr (AnyFuture<T>) {
     futures_.push_back(value.id());
     put(&futures_.back(), sizeof(FutureId));
@@ -24,14 +24,14 @@ void OutArchive::write(const T& value) {
   } else if constexpr (SequenceTraits<T>::value || OrderedMulti<T>) {
     write_sequence(value);
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
-    OutputArchive::operator()(value);
+    archive_.get<OutArchive>(*this).by_cereal(value);
   } else if constexpr (check_sendable<T>()) {
     for_each_field(value, [this](const auto& field) { this->write(field); });
   }
 }
 
 template <class T>
-void OutArchive::write_raw(const T* values, std::size_t count) {
+void ValueWriter::write_raw(const T* values, std::size_t count) {
   if constexpr (RawMayHoldFuture<T>::value) may_hold_futures_ = may_hold_futures_ || count != 0;
   const std::size_t start = bytes_.size();
   put(values, count * sizeof(T));
@@ -46,20 +46,23 @@ void OutArchive::write_raw(const T* values, std::size_t count) {
 }
 
 template <class T>
-void OutArchive::write_sequence(const T& sequence) {
+void ValueWriter::write_sequence(const T& sequence) {
   using Element = typename T::value_type;
   put_size(sequence.size());
   if constexpr (IsVector<T>::value && Raw<Element>) {
     write_raw(sequence.data(), sequence.size());
   } else if constexpr (requires { typename T::mapped_type; }) {
-    for (const auto& [key, value] : sequence) (*this)(key, value);
+    for (const auto& [key, value] : sequence) {
+      write(key);
+      write(value);
+    }
   } else {
     for (const auto& element : sequence) write(element);
   }
 }
 
 template <class T>
-void InArchive::read(T&& value) {
+void ValueReader::read(T&& value) {
   using Type = std::remove_cvref_t<T>;
   if constexpr (AnyFuture<Type>) {
     FutureId id;
@@ -75,14 +78,14 @@ void InArchive::read(T&& value) {
   } else if constexpr (OrderedMulti<Type>) {
     read_ordered(value);
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
-    InputArchive::operator()(std::forward<T>(value));
+    archive_.get<InArchive>(*this).by_cereal(std::forward<T>(value));
   } else if constexpr (check_sendable<Type>()) {
     for_each_field(value, [this](auto& field) { this->read(field); });
   }
 }
 
 template <class T>
-void InArchive::read_sequence(T& sequence) {
+void ValueReader::read_sequence(T& sequence) {
   using Element = typename T::value_type;
   const std::size_t size = take_size();
   sequence.clear();
@@ -103,7 +106,7 @@ void InArchive::read_sequence(T& sequence) {
 }
 
 template <class T>
-void InArchive::read_ordered(T& container) {
+void ValueReader::read_ordered(T& container) {
   container.clear();
   for (std::uint64_t left = take_size(); left > 0; --left) {
     if constexpr (requires { typename T::mapped_type; }) {

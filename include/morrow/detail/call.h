@@ -76,20 +76,20 @@ struct CallOf {
     if (invocation.closure.size() != closure_size()) throw DecodeError("the callable of a task has the wrong size");
     if constexpr (closure_size() != 0) std::memcpy(storage, invocation.closure.data(), closure_size());
     F& function = *std::launder(reinterpret_cast<F*>(storage));
-    InArchive archive(invocation.arguments);
+    ValueReader reader(invocation.arguments);
     std::size_t next = 0;
-    call(function, archive, invocation.dependencies, next, result, std::index_sequence_for<Rules...>{});
+    call(function, reader, invocation.dependencies, next, result, std::index_sequence_for<Rules...>{});
   }
 
   static constexpr std::size_t closure_size() { return std::is_empty_v<F> ? 0 : sizeof(F); }
 
  private:
   template <class Rule>
-  static typename Rule::Parameter unpack(InArchive& archive, std::span<const ByteView> dependencies,
+  static typename Rule::Parameter unpack(ValueReader& reader, std::span<const ByteView> dependencies,
                                          std::size_t& next) {
     using Stored = typename Rule::Stored;
     if constexpr (!Rule::dependency) {
-      return decode_from<Stored>(archive);
+      return decode_from<Stored>(reader);
     } else {
       if (next >= dependencies.size()) throw DecodeError("a task got fewer dependencies than it was submitted with");
       const ByteView bytes = dependencies[next++];
@@ -101,10 +101,10 @@ struct CallOf {
   }
 
   template <std::size_t... I>
-  static void call(F& function, InArchive& archive, [[maybe_unused]] std::span<const ByteView> dependencies,
+  static void call(F& function, ValueReader& reader, [[maybe_unused]] std::span<const ByteView> dependencies,
                    [[maybe_unused]] std::size_t& next, Result& result, std::index_sequence<I...>) {
-    Pack<typename Rules::Parameter...> values{{unpack<Rules>(archive, dependencies, next)}...};
-    if (archive.left() != 0) throw DecodeError("the arguments of a task have bytes left over");
+    Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
+    if (reader.left() != 0) throw DecodeError("the arguments of a task have bytes left over");
     static_cast<void>(values);
     const auto invoke = [&]() -> decltype(auto) {
       return std::invoke(function, static_cast<typename Rules::Passed>(at<I>(values))...);
@@ -115,8 +115,8 @@ struct CallOf {
       result.may_hold_futures = false;
     } else {
       const R value = invoke();
-      OutArchive out(result.bytes);
-      out(value);
+      ValueWriter out(result.bytes);
+      out.write(value);
       result.may_hold_futures = out.may_hold_futures();
     }
   }

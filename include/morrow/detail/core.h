@@ -28,6 +28,8 @@ struct FutureId {
 using Bytes = std::vector<std::byte>;
 using ByteView = std::span<const std::byte>;
 
+void append(Bytes& bytes, const void* data, std::size_t size);
+
 /// The serialized value of a finished future. `bytes` is aligned to 16 and lives as long as `owner`.
 struct Value {
   ByteView bytes;
