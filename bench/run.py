@@ -10,8 +10,9 @@ import json
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 import measures
 
@@ -26,45 +27,53 @@ class Figure:
     label: str
     unit: str
     less_is_better: bool
-    floor: bool = False  # the floor has it too
-    peers: str = ""
+    floor: Callable | None = None  # of what the floor made, its value for this figure
+    peers: dict = field(default_factory=dict)  # the same figure of others, as design.md has it
+
+
+def at(key):
+    """The floor's own value under `key`."""
+    return lambda found: found.get(key)
 
 
 SYNC, ASYNC = "tasks_sync", "tasks_async"
+ASYNC_100, ASYNC_1000, ASYNC_10000 = (f"async/{window} items_per_second" for window in (100, 1000, 10000))
 FIGURES = [
-    Figure(SYNC, "sync p50_us", "submit and get, median", "µs", True, True, "HPX 153, Ray C++ 950"),
-    Figure(SYNC, "sync p99_us", "submit and get, p99", "µs", True, True, "HPX 473, Ray C++ 1,520"),
-    Figure(SYNC, "sync p999_us", "submit and get, p99.9", "µs", True, True),
-    Figure(ASYNC, "async/100 items_per_second", "100 in flight", "/s", False, True),
-    Figure(ASYNC, "async/1000 items_per_second", "1,000 in flight", "/s", False, True, "HPX 57,000, Ray C++ 1,980"),
-    Figure(ASYNC, "async/10000 items_per_second", "10,000 in flight", "/s", False, True, "HPX 88,000, Ray C++ 1,640"),
-    Figure("nested", "nested items_per_second", "nested: fib(16), 3,193 futures", "/s", False),
-    Figure("args", "arguments real_time", "one task with 10,000 futures as arguments", "ms", True, False,
-           "Ray Python 5,700"),
+    Figure(SYNC, "sync p50_us", "submit and get, median", "µs", True, at("sync p50_us"), {"HPX": 153, "Ray C++": 950}),
+    Figure(SYNC, "sync p99_us", "submit and get, p99", "µs", True, at("sync p99_us"), {"HPX": 473, "Ray C++": 1520}),
+    Figure(SYNC, "sync p999_us", "submit and get, p99.9", "µs", True, at("sync p999_us")),
+    Figure(ASYNC, ASYNC_100, "100 in flight", "/s", False, at(ASYNC_100)),
+    Figure(ASYNC, ASYNC_1000, "1,000 in flight", "/s", False, at(ASYNC_1000), {"HPX": 57_000, "Ray C++": 1_980}),
+    Figure(ASYNC, ASYNC_10000, "10,000 in flight", "/s", False, at(ASYNC_10000), {"HPX": 88_000, "Ray C++": 1_640}),
+    Figure("nested", "nested items_per_second", "nested: fib(16), 3,193 futures", "/s", False, at(ASYNC_100)),
+    Figure("args", "arguments real_time", "one task with 10,000 futures as arguments", "ms", True,
+           None, {"Ray Python": 5_700}),
     Figure("args", "returned real_time", "3,000 futures returned by one task", "ms", True),
     Figure("args", "get_all real_time", "10,000 values in one get_all", "ms", True),
-    Figure("many_clients", "many_clients", "4 drivers, 1,000 in flight each", "/s", False, False, "Ray Python 1,940"),
-    Figure("million", "queue_rate", "1,000,000 queued with no worker to run them", "/s", False),
-    Figure("million", "million", "… then run", "/s", False, False, "Ray Python 2,100 (of 100,000)"),
+    Figure("many_clients", "many_clients", "4 drivers, 1,000 in flight each", "/s", False, at(ASYNC_1000),
+           {"Ray Python": 1_940}),
+    Figure("million", "queue_rate", "1,000,000 queued with no worker to run them", "/s", False, at(ASYNC_10000)),
+    Figure("million", "million", "… then run", "/s", False, at(ASYNC_10000), {"Ray Python, 100,000": 2_100}),
     Figure("million", "store_bytes", "store for each that waits", "B", True),
     Figure("million", "worker_memory", "worker's memory for each", "B", True),
     Figure("million", "driver_memory", "driver's memory for each", "B", True),
-    Figure("start", "start", "from main to the first value", "ms", True, False, "Ray C++ 5,400"),
-    Figure("compile", "compile_seconds", "compile the quick start", "s", True, False, "Ray C++ 5.4, HPX 10"),
-    Figure("compile", "compile_memory", "… memory of the compiler", "B", True, False, "HPX 750 MB"),
+    Figure("start", "start", "from main to the first value", "ms", True, None, {"Ray C++": 5_400}),
+    Figure("compile", "compile_seconds", "compile the quick start", "s", True, None, {"Ray C++": 5.4, "HPX": 10}),
+    Figure("compile", "compile_memory", "… memory of the compiler", "B", True, None, {"HPX": 750e6}),
 ]
 NAMES = ["floor"] + list(dict.fromkeys(figure.name for figure in FIGURES))
 IN_TURNS = {SYNC: "sync", ASYNC: "async", "nested": "nested", "args": "arguments|returned|get_all"}
 
 
-def in_turns(programs, names):
-    """{label of the program: {key: median over the turns}} of what Google Benchmark measures."""
-    pattern = "|".join(IN_TURNS[name] for name in names if name in IN_TURNS)
-    if not pattern:
-        return {label: {} for label in programs}
+def in_turns(programs):
+    """{label of the program: {key: median over the turns}} of what Google Benchmark measures; each program with the
+    names of what it is to measure."""
     seen = {label: {} for label in programs}
     for turn in range(TURNS):
-        for label, program in programs.items():
+        for label, (program, names) in programs.items():
+            pattern = "|".join(IN_TURNS[name] for name in names if name in IN_TURNS)
+            if not pattern:
+                continue
             measures.progress(f"turn {turn + 1} of {TURNS}: {label}")
             for benchmark, found in measures.google_benchmark(program, pattern).items():
                 for measure in ("p50_us", "p99_us", "p999_us", "items_per_second", "real_time"):
@@ -86,26 +95,40 @@ def single(build, names):
 
 
 def measure(build, names):
-    programs = {"floor": build / "bench" / "bench_floor"}
-    if names != ["floor"]:
-        programs["morrow"] = build / "bench" / "bench_tasks"
-    found = in_turns(programs, [SYNC, ASYNC] if names == ["floor"] else names)
+    only_floor = names == ["floor"]
+    needs = [SYNC] if SYNC in names or only_floor else []
+    if only_floor or any(figure.floor and figure.name in names and figure.name != SYNC for figure in FIGURES):
+        needs.append(ASYNC)
+    programs = {"floor": (build / "bench" / "bench_floor", needs)}
+    if not only_floor:
+        programs["morrow"] = (build / "bench" / "bench_tasks", names)
+    found = in_turns(programs)
     found.setdefault("morrow", {}).update(single(build, names))
     rows = []
     for figure in FIGURES:
-        floor = found["floor"].get(figure.key) if figure.floor else None
+        if not (only_floor and figure.name in (SYNC, ASYNC)) and figure.name not in names:
+            continue
+        floor = figure.floor(found["floor"]) if figure.floor else None
         morrow = found["morrow"].get(figure.key)
         if floor is None and morrow is None:
             continue
         ratio = None if floor is None or morrow is None else morrow / floor
+        peers = [{"peer": peer, "value": value,
+                  "times_better": None if morrow is None else value / morrow if figure.less_is_better else morrow / value}
+                 for peer, value in figure.peers.items()]
         rows.append({"name": figure.name, "figure": figure.label, "unit": figure.unit, "floor": floor,
-                     "morrow": morrow, "ratio": ratio, "peers": figure.peers})
+                     "morrow": morrow, "ratio": ratio, "peers": peers})
     return rows
+
+
+def shown_peers(row):
+    return "; ".join(f"{one['peer']} {shown(one['value'], row['unit'])}" +
+                     ("" if one["times_better"] is None else f": {one['times_better']:,.1f}x") for one in row["peers"])
 
 
 def against(build, other, names):
     """Both builds in turns; each row with the loss of this one, as a part of the other."""
-    found = in_turns({"this": build / "bench" / "bench_tasks", "other": other / "bench" / "bench_tasks"}, names)
+    found = in_turns({"this": (build / "bench" / "bench_tasks", names), "other": (other / "bench" / "bench_tasks", names)})
     for label, folder in (("other", other), ("this", build)):
         measures.progress(f"{label}: {folder}")
         found[label].update(single(folder, names))
@@ -156,9 +179,9 @@ def main():
             [row["figure"], shown(row["other"], row["unit"]), shown(row["morrow"], row["unit"]),
              f"{abs(row['loss']):.0%} {'worse' if row['loss'] > 0 else 'better'}"] for row in rows])
     else:
-        print_table(["", "floor", "Morrow", "ratio", "peers, in another run"], [
+        print_table(["", "floor", "Morrow", "ratio", "peers, in another run: Morrow is so many times better"], [
             [row["figure"], shown(row["floor"], row["unit"]), shown(row["morrow"], row["unit"]),
-             "-" if row["ratio"] is None else f"{row['ratio']:.2f}", row["peers"]] for row in rows])
+             "-" if row["ratio"] is None else f"{row['ratio']:.2f}", shown_peers(row)] for row in rows])
     worse = [row["figure"] for row in rows if row.get("loss", 0) > WORSE]
     if worse:
         sys.exit(f"bench: worse by more than a tenth: {'; '.join(worse)}")
