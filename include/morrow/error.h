@@ -36,6 +36,20 @@ class TooLargeError : public Error {
   using Error::Error;
 };
 
+/// A large value found no room: the worker's object memory is in use and its disk is full, or the value is larger than
+/// all of it. The sentence says how much was asked for, held and free. Thrown where the value is made, and by whoever
+/// asks for the value of a task that failed of it.
+class ObjectMemoryError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// No worker that is alive has the value any more: it was large, so it lay with workers and not in the store.
+class ObjectLostError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The program could not be started on a worker, or is not the one that submitted.
 class ProgramError : public Error {
  public:

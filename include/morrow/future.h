@@ -31,7 +31,7 @@ class Future {
   /// \throws RemoteError when the task failed; CancelledError, ReleasedError and the others of error.h
   T get() const {
     const detail::Value value = detail::get(checked_id());
-    if constexpr (!std::is_void_v<T>) return detail::decode<T>(value.bytes);
+    if constexpr (!std::is_void_v<T>) return detail::decode<T>(value);
   }
 
   /// As `get`, for at most `timeout`: nothing when the value is not there by then (false for a Future<void>).
@@ -40,11 +40,14 @@ class Future {
     if constexpr (std::is_void_v<T>)
       return value.has_value();
     else
-      return value ? std::optional<T>(detail::decode<T>(value->bytes)) : std::nullopt;
+      return value ? std::optional<T>(detail::decode<T>(*value)) : std::nullopt;
   }
 
   /// Whether it is finished: `get` would not wait.
   bool ready() const { return detail::ready(checked_id()); }
+
+  /// How many bytes its value takes, as it is stored; waits until it is there. \throws as `get` does
+  std::uint64_t size() const { return detail::size_of(checked_id()); }
 
   /// Frees the value once those who wait for it have it; later asks throw ReleasedError.
   void release() const { detail::release(checked_id()); }

@@ -1,12 +1,16 @@
 #pragma once
 
 /// All of Morrow. The headers can be included one by one too.
+#include <morrow/array.h>
+#include <morrow/arrow.h>
+#include <morrow/buffer.h>
 #include <morrow/error.h>
 #include <morrow/executor.h>
 #include <morrow/future.h>
 #include <morrow/literals.h>
 #include <morrow/options.h>
 #include <morrow/pointer_free.h>
+#include <morrow/put.h>
 #include <morrow/scope.h>
 #include <morrow/serialize.h>
 #include <morrow/session.h>

@@ -51,11 +51,17 @@ T decode_from(ValueReader& reader) {
 
 /// Reads the one value that `bytes` hold. \throws DecodeError
 template <class T>
-T decode(ByteView bytes) {
-  ValueReader reader(bytes);
+T decode(ByteView bytes, std::shared_ptr<const void> owner = nullptr) {
+  ValueReader reader(bytes, std::move(owner));
   T value = decode_from<T>(reader);
   if (reader.left() != 0) throw DecodeError("a serialized value has bytes left over");
   return value;
+}
+
+/// The same; what is read may keep the memory of `value` and refer to it.
+template <class T>
+T decode(const Value& value) {
+  return decode<T>(value.bytes, value.owner);
 }
 
 }  // namespace detail

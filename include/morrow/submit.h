@@ -60,7 +60,7 @@ void pack_argument(ValueWriter& out, std::vector<FutureId>& dependencies, A&& ar
     out.write(argument);
   } else {
     const auto converted = static_cast<typename Rule::Stored>(std::forward<A>(argument));
-    out.write(converted);
+    out.write_copy(converted);
   }
 }
 

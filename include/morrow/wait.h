@@ -79,7 +79,7 @@ auto get_all(const R& futures) {
   if constexpr (!std::is_void_v<T>) {
     std::vector<T> results;
     results.reserve(values.size());
-    for (const detail::Value& value : values) results.push_back(detail::decode<T>(value.bytes));
+    for (const detail::Value& value : values) results.push_back(detail::decode<T>(value));
     return results;
   }
 }

@@ -8,5 +8,6 @@ namespace morrow::cli {
 /// sense.
 void add_worker(CLI::App& app, int& exit_status);
 void add_status(CLI::App& app, int& exit_status);
+void add_objects(CLI::App& app, int& exit_status);
 
 }  // namespace morrow::cli

@@ -25,11 +25,13 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   morrow::cli::add_worker(app, exit_status);
   morrow::cli::add_status(app, exit_status);
+  morrow::cli::add_objects(app, exit_status);
   for (CLI::App* command : app.get_subcommands({}))
     command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   try {
     app.parse(argc, argv);
-    if (app.get_subcommands().empty()) return complain("say what to do: worker or status; see --help", kWrongUse);
+    if (app.get_subcommands().empty())
+      return complain("say what to do: worker, status or objects; see --help", kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return complain((std::string(error.what()) + "; see --help").c_str(), kWrongUse);

@@ -14,7 +14,7 @@ namespace {
 
 struct Given {
   worker::WorkerOptions options;
-  std::string cpus, memory, gpus;
+  std::string cpus, memory, gpus, object_memory;
   std::vector<std::string> resources;
   int port = -1;
 };
@@ -37,6 +37,7 @@ void check(Given& given) {
   if (!given.gpus.empty()) options.total.gpu_milli = parse_milli("--gpus", given.gpus);
   if (options.total.gpu_milli % 1000 != 0)
     throw std::invalid_argument("--gpus must be a whole number: the GPUs this machine has");
+  if (!given.object_memory.empty()) options.object_memory = parse_bytes(given.object_memory);
   for (const std::string& text : given.resources) {
     const auto [name, amount] = parse_resource(text);
     if (!options.total.named_milli.emplace(name, amount).second)
@@ -57,6 +58,10 @@ void add_worker(CLI::App& app, int& exit_status) {
   command->add_option("--cpus", given->cpus, "CPUs that tasks may use (default: what this process may use)");
   command->add_option("--memory", given->memory,
                       "Memory that tasks may use, like 4GiB (default: 80 % of the machine's)");
+  command->add_option("--object-memory", given->object_memory,
+                      "Shared memory for large values, like 8GiB (default: 30 % of the machine's)");
+  command->add_option("--spill-dir", options.spill_folder,
+                      "Where large values go when that is full (default: in the state folder)");
   command->add_option("--gpus", given->gpus, "GPUs that tasks may use (default: 0)");
   command
       ->add_option("--resource", given->resources,

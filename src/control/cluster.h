@@ -56,6 +56,11 @@ std::string socket_of_session(store::Store& store, SessionId session);
 /// Marks the session as having no driver (its connection to `epoch` broke): it is then listed among the orphans.
 void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment);
 
+// ---- objects ----
+
+/// The living workers that hold the value of `id`.
+std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id);
+
 // ---- claims from the index: the contended lane ----
 
 struct ClaimRequest {

@@ -35,6 +35,7 @@ void merge(RoundResult& total, RoundResult&& part) {
     std::move(part.results.begin(), part.results.end(), std::back_inserter(total.results));
   }
   total.checks.insert(total.checks.end(), part.checks.begin(), part.checks.end());
+  total.freed.insert(total.freed.end(), part.freed.begin(), part.freed.end());
   total.endings.insert(total.endings.end(), part.endings.begin(), part.endings.end());
   total.indexed |= part.indexed;
   total.fanouts |= part.fanouts;

@@ -73,6 +73,10 @@ class Walk {
   /// Deals with one key; false when it needs another step.
   bool pass(const std::string& key, const std::string& value) {
     const FutureId id = keys::future_of(key);
+    if (keys::suffix_of(key) == keys::kHolder) {
+      t_.tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(value, 0));
+      return true;
+    }
     if (keys::suffix_of(key) == keys::kState) {
       const auto seen = parse_record<record::State>(value);
       if (is_final(seen) && seen.fanout() == 0) return true;

@@ -72,6 +72,7 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
   if (entry.status() == Status::kClaimed) drop_claim(id, entry, adopt && outcome.ok());
   state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
   put_outcome(outcome, *state.mutable_outcome());
+  if (outcome.object) add_holder(id, outcome.object.number);
   if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
       around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
     probe<"an end was left to a fan-out">();

@@ -64,14 +64,17 @@ bool Transition::create_final(FutureId id, const Outcome& outcome) {
   if (tx.get(key, store::Read::kConflict)) return false;
   final_.set_status(static_cast<std::uint32_t>(final_status(outcome)));
   final_.mutable_outcome()->clear_root();
+  final_.mutable_outcome()->clear_object();
   put_outcome(outcome, *final_.mutable_outcome());
   final_.SerializeToString(&bytes_);
   tx.set(key, bytes_);
   ++records;
+  if (outcome.object) add_holder(id, outcome.object.number);
   return true;
 }
 
 void Transition::erase(FutureId id, Entry& entry) {
+  if (entry.state.outcome().has_object()) free_object(id);
   clear_spec(id, entry);
   tx.clear(keys::state(id));
   entry.exists = false;

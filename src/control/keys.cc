@@ -126,6 +126,13 @@ std::string waiter(FutureId id, Epoch epoch) {
   return key;
 }
 
+std::string holder(FutureId id, Epoch epoch) {
+  std::string key = future_suffix(id, kHolder);
+  put(key, epoch);
+  return key;
+}
+
+store::Range holders(FutureId id) { return below(future_suffix(id, kHolder)); }
 store::Range edges(FutureId id) { return below(future_suffix(id, kEdge)); }
 store::Range needs(FutureId id) { return below(future_suffix(id, kNeed)); }
 
@@ -199,6 +206,12 @@ std::string inbox_ended(Epoch epoch, FutureId id) {
 std::string inbox_cancelled(Epoch epoch, Claim claim) {
   std::string key = suffixed('m', epoch, kInboxCancelled);
   put(key, claim);
+  return key;
+}
+
+std::string inbox_freed(Epoch epoch, std::uint64_t object) {
+  std::string key = suffixed('m', epoch, kInboxFreed);
+  put(key, object);
   return key;
 }
 

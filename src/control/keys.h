@@ -16,6 +16,7 @@ inline constexpr std::size_t kFuturePrefixBytes = 18;
 
 /// What follows a future's prefix. State, edges, needs and waiters are neighbours, so that one scan reads what takes
 /// part in its end.
+inline constexpr char kHolder = 'H';
 inline constexpr char kSpecification = 'P';
 inline constexpr char kState = 'S';
 inline constexpr char kEdge = 'e';
@@ -23,6 +24,7 @@ inline constexpr char kNeed = 'n';
 inline constexpr char kWaiter = 'w';
 
 inline constexpr char kInboxEnded = 'd';
+inline constexpr char kInboxFreed = 'f';
 inline constexpr char kInboxMoved = 'v';
 inline constexpr char kInboxCancelled = 'x';
 
@@ -39,6 +41,8 @@ std::string state(FutureId id);
 std::string edge(FutureId dependency, FutureId dependent);
 std::string need(FutureId dependent, FutureId dependency);
 std::string waiter(FutureId id, Epoch epoch);
+std::string holder(FutureId id, Epoch epoch);
+store::Range holders(FutureId id);
 store::Range edges(FutureId id);
 store::Range needs(FutureId id);
 /// State, edges, needs and waiters; from `suffix` on when it is given.
@@ -73,6 +77,7 @@ std::string fanout(Epoch epoch, FutureId id);
 store::Range fanouts(Epoch epoch);
 std::string inbox_ended(Epoch epoch, FutureId id);
 std::string inbox_cancelled(Epoch epoch, Claim claim);
+std::string inbox_freed(Epoch epoch, std::uint64_t object);
 std::string inbox_moved(Epoch epoch, SessionId session, std::uint64_t attachment);
 store::Range inbox(Epoch epoch);
 

@@ -103,7 +103,9 @@ OpResult apply(Transition& t, const op::Drain& op) {
     ++taken;
     bytes += value.size();
     constexpr std::size_t kKind = 9;
-    if (key[kKind] == keys::kInboxMoved) {
+    if (key[kKind] == keys::kInboxFreed) {
+      drained.freed.push_back(keys::read_u64(key, kKind + 1));
+    } else if (key[kKind] == keys::kInboxMoved) {
       drained.moved.emplace_back(keys::read_u64(key, kKind + 1), keys::read_u64(key, kKind + 9));
     } else {
       const auto item = parse_record<record::InboxItem>(value);

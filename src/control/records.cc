@@ -18,6 +18,12 @@ void put_outcome(const Outcome& outcome, record::Outcome& out) {
   out.set_failure(static_cast<std::uint32_t>(outcome.failure));
   out.set_bytes(outcome.bytes);
   if (outcome.root != FutureId{}) put_id(outcome.root, *out.mutable_root());
+  if (outcome.object) {
+    record::Object& object = *out.mutable_object();
+    object.set_number(outcome.object.number);
+    object.set_size(outcome.object.size);
+    object.set_maker(outcome.object.maker);
+  }
 }
 
 OutcomePtr read_outcome(const record::Outcome& outcome) {
@@ -25,6 +31,8 @@ OutcomePtr read_outcome(const record::Outcome& outcome) {
   read->failure = static_cast<FailureKind>(outcome.failure());
   read->bytes = outcome.bytes();
   if (outcome.has_root()) read->root = read_id(outcome.root());
+  if (outcome.has_object())
+    read->object = {outcome.object().number(), outcome.object().size(), outcome.object().maker()};
   return read;
 }
 

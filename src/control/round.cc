@@ -10,6 +10,7 @@ RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<
                         std::uint64_t attempt) {
   RoundResult result;
   Transition t(transaction, epoch);
+  t.reports_freed = true;
   const std::vector<std::string> own{keys::epoch(epoch), keys::round(epoch)};
   transaction.prefetch(own, {});
   if (!planted(Fault::kRevivedCreation) && !t.alive(epoch)) {
@@ -41,6 +42,7 @@ RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<
   t.flush();
   result.checks = std::move(t.checks);
   result.endings = std::move(t.endings);
+  result.freed = std::move(t.freed);
   result.indexed = t.indexed;
   result.fanouts = t.fanouts;
   result.records = t.records;

@@ -133,6 +133,17 @@ struct Check {
   Claim claim = 0;
 };
 
+/// This worker has a copy of the value of `id`, which is the object `number`. kAbsent: nobody needs it (any more).
+struct Hold {
+  FutureId id;
+  std::uint64_t number = 0;
+};
+
+/// This worker has no copy of it any more.
+struct LetGo {
+  FutureId id;
+};
+
 /// Takes what was posted to this worker's inbox, at most `limit` items.
 struct Drain {
   std::uint32_t limit = 1000;
@@ -145,8 +156,9 @@ struct Publish {
 
 }  // namespace op
 
-using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release,
-                        op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Drain, op::Publish>;
+using Op =
+    std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release, op::Cancel,
+                 op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Hold, op::LetGo, op::Drain, op::Publish>;
 
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
@@ -175,6 +187,7 @@ struct OpResult {
   struct Drained {
     std::vector<Ended> ended;
     std::vector<std::pair<FutureId, Claim>> cancelled;
+    std::vector<std::uint64_t> freed;                        ///< objects here that nobody needs any more
     std::vector<std::pair<SessionId, std::uint64_t>> moved;  ///< with the attachment that they had here
     bool more = false;
   };
@@ -189,10 +202,11 @@ struct Round {
 struct RoundResult {
   bool fenced =
       false;  ///< this worker's epoch has ended: nothing more was committed, and nothing ever will be; no result counts
-  std::vector<OpResult> results;  ///< one for each operation
-  std::vector<FutureId> checks;   ///< futures whose dependency ended in this round: Check them in a later one
-  std::vector<ScopeId> endings;   ///< scopes that began to close: EndingStep works them off
-  bool indexed = false;           ///< work was left in the index: others may be idle
+  std::vector<OpResult> results;     ///< one for each operation
+  std::vector<FutureId> checks;      ///< futures whose dependency ended in this round: Check them in a later one
+  std::vector<std::uint64_t> freed;  ///< objects of this worker that nobody needs any more
+  std::vector<ScopeId> endings;      ///< scopes that began to close: EndingStep works them off
+  bool indexed = false;              ///< work was left in the index: others may be idle
   bool fanouts = false;  ///< a future with very many waiters, dependents or dependencies ended: fanout_step serves them
   std::uint32_t records = 0;  ///< future records (state or specification) written: for tests and counters
   std::uint32_t commits = 0;  ///< transactions that were needed (more than one when a conflict split the round)

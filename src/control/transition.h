@@ -69,6 +69,8 @@ class Transition {
   // What happened, for RoundResult.
   std::vector<FutureId> checks;
   std::vector<ScopeId> endings;
+  std::vector<std::uint64_t> freed;  ///< objects of this worker
+  bool reports_freed = false;        ///< else they are posted to its inbox, as to those of others
   bool indexed = false;
   bool fanouts = false;
   std::uint32_t records = 0;
@@ -112,6 +114,14 @@ class Transition {
   void reap(FutureId id);
   /// One chunk of a fan-out. True when more is left.
   bool fan_out(FutureId id);
+
+  // ---- objects (objects.cc) ----
+  /// This worker has the value of `id`.
+  void add_holder(FutureId id, std::uint64_t object);
+  /// Tells a worker that nobody needs an object any more.
+  void tell_freed(Epoch holder, std::uint64_t object);
+  /// Tells all that hold the value of `id`.
+  void free_object(FutureId id);
 
   // ---- dependencies (dependencies.cc) ----
   /// The failure that a future gets from a dependency that failed or is gone; nothing when that is unfinished or
@@ -171,6 +181,8 @@ OpResult apply(Transition& t, const op::OpenScope& op);
 OpResult apply(Transition& t, const op::EndScope& op);
 OpResult apply(Transition& t, const op::EndSession& op);
 OpResult apply(Transition& t, const op::Check& op);
+OpResult apply(Transition& t, const op::Hold& op);
+OpResult apply(Transition& t, const op::LetGo& op);
 OpResult apply(Transition& t, const op::Drain& op);
 OpResult apply(Transition& t, const op::Publish& op);
 

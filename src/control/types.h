@@ -73,13 +73,24 @@ enum class FailureKind : std::uint8_t {
   kProgram,        ///< the program could not be started as an executor, or is not the one that submitted
   kTooLarge,       ///< the value is larger than a record may be
   kStackOverflow,
+  kNoRoom,  ///< the value found no room in the worker's object memory
+  kLost,    ///< no worker that is alive has the value any more
+};
+
+/// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
+struct ObjectRef {
+  std::uint64_t number = 0;  ///< random; 0: none
+  std::uint64_t size = 0;    ///< bytes
+  Epoch maker = 0;           ///< the worker that had it first
+  explicit operator bool() const { return number != 0; }
 };
 
 /// How a future ended.
 struct Outcome {
   FailureKind failure = FailureKind::kNone;
-  std::string bytes;  ///< the value, or the failure as the runtime encodes it (opaque here)
-  FutureId root;      ///< of a kDependency failure: the future that failed first
+  std::string bytes;      ///< the value, or the failure as the runtime encodes it (opaque here)
+  FutureId root;          ///< of a kDependency failure: the future that failed first
+  ObjectRef object = {};  ///< the value, when it is not in `bytes`
   bool ok() const { return failure == FailureKind::kNone; }
 };
 using OutcomePtr = std::shared_ptr<const Outcome>;

@@ -34,6 +34,7 @@ Deadline deadline_after(std::chrono::nanoseconds timeout) {
 struct Client::Answer {
   bool here = false;
   bool pending = false;
+  std::uint64_t size = 0;
   FailureKind failure = FailureKind::kNone;
   Value value;
   std::string failure_bytes;
@@ -125,7 +126,8 @@ void Client::change(wire::FrameType type, Message& message, bool soon) {
 
 FutureId Client::submit(const detail::Call& call, const Options& options, std::source_location where) {
   thread_local wire::Submit message;
-  fill_submit(message, call, options, where, program_key_);
+  const FutureId arguments = put_arguments(call);
+  fill_submit(message, call, options, where, program_key_, arguments);
   Lock lock(link_.mutex());
   check();
   make_room(lock);
@@ -135,6 +137,14 @@ FutureId Client::submit(const detail::Call& call, const Options& options, std::s
   message.set_claim(asked.claim);
   message.set_number(++last_number_);
   post(lock, wire::SUBMIT, message, true);
+  if (arguments != FutureId{}) {
+    // Held by the task from here on, and freed with its end.
+    wire::Release release;
+    write_id(*release.mutable_id(), arguments);
+    release.set_claim(asked.claim);
+    release.set_number(++last_number_);
+    post(lock, wire::RELEASE, release, true);
+  }
   return id;
 }
 
@@ -202,6 +212,7 @@ bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
   check();
   awaiting.claim = asker().claim;
   awaiting.waiting.hosts = awaiting.blocks && awaiting.claim != 0;
+  send_let_go();
   const Asked asked(*this, awaiting);
   for (std::size_t part = 0; part < awaiting.parts(); ++part) link_.send(wire::AWAIT, awaiting.message(part));
   link_.write();
@@ -242,6 +253,14 @@ std::vector<Value> Client::get_all(std::span<const FutureId> ids) {
   return values;
 }
 
+std::uint64_t Client::size_of(FutureId id) {
+  Awaiting awaiting{.ids = {&id, 1}, .blocks = true, .need = 1};
+  await(awaiting, std::nullopt);
+  const Answer& answer = awaiting.answers.front();
+  if (answer.failure != FailureKind::kNone) fail(id, answer);
+  return answer.size;
+}
+
 bool Client::ready(FutureId id) {
   Awaiting awaiting{.ids = {&id, 1}, .poll = true, .need = 1};
   await(awaiting, std::nullopt);
@@ -278,10 +297,16 @@ void Client::on_frame(wire::FrameType type, std::string_view payload) {
   } else if (type == wire::ACK) {
     wire::parse(ack_, payload);
     acknowledge(ack_.number());
+  } else if (type == wire::RESERVED) {
+    wire::Reserved message;
+    wire::parse(message, payload);
+    reserved(message);
   }
 }
 
 void Client::answer(const wire::Ready& ready) {
+  Value object;  // if nobody takes it, it is let go
+  if (ready.object() != 0 && memory_) object = memory_->read(ready.object(), ready.offset(), ready.size());
   const auto found = asked_.find(ready.token());
   if (found == asked_.end()) return;  // taken back meanwhile
   Awaiting& awaiting = *found->second.awaiting;
@@ -290,12 +315,13 @@ void Client::answer(const wire::Ready& ready) {
   Answer& answer = awaiting.answers[index];
   answer.here = true;
   answer.pending = ready.pending();
+  answer.size = ready.size();
   answer.failure = static_cast<FailureKind>(ready.failure());
   if (answer.failure != FailureKind::kNone) {
     answer.failure_bytes = ready.bytes();
     answer.root = read_id(ready.root());
   } else if (awaiting.values && !answer.pending) {
-    answer.value = make_value(ready.bytes());
+    answer.value = ready.object() != 0 ? std::move(object) : make_value(ready.bytes());
   }
   ++awaiting.count;
   if (awaiting.done()) awaiting.waiting.changed.notify_one();
@@ -306,6 +332,7 @@ std::string Client::ask_again() const {
   for (const auto& [token, part] : asked_) {
     wire::append_frame(frames, wire::AWAIT, part.awaiting->message(part.first / kMaxIdsInAwait));
   }
+  append_reserving(frames);
   if (!flushing_.empty()) {
     wire::Flush message;
     message.set_number(last_number_);
@@ -332,6 +359,10 @@ Client& client() {
     throw SessionError("there is no open morrow::Session; make one in the first line of main");
   }
   return *found;
+}
+
+bool has_client() {
+  return !forked.load(std::memory_order_relaxed) && the_client.load(std::memory_order_acquire) != nullptr;
 }
 
 void set_client(Client* new_client) {

@@ -13,6 +13,7 @@
 #include <morrow/detail/failure.h>
 
 #include "runtime/link.h"
+#include "runtime/object_memory.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::runtime {
@@ -33,6 +34,11 @@ class Client : protected Link::Handler {
   void flush();
   std::uint64_t open_scope();
   void end_scope(std::uint64_t scope);
+
+  /// Room in the object memory; none when there is no such memory. \throws ObjectMemoryError
+  std::optional<detail::Room> reserve(std::size_t size);
+  detail::FutureId put(detail::Result&& result, const char* type_name);
+  std::uint64_t size_of(detail::FutureId id);
 
  protected:
   /// The execution, or the driver, that the calling thread asks for.
@@ -56,6 +62,10 @@ class Client : protected Link::Handler {
   virtual void after_wait() {}
 
   void on_frame(wire::FrameType type, std::string_view payload) override;
+  /// The object memory of the worker that is spoken with from here on.
+  void set_memory(wire::Fd descriptor, std::function<void()> stir);
+  /// Tells the worker what is not looked at any more.
+  bool send_let_go();
   void acknowledge(std::uint64_t number);
   /// Asks again for all that is waited for, as frames.
   std::string ask_again() const;
@@ -64,6 +74,7 @@ class Client : protected Link::Handler {
   Link link_;
   std::uint64_t last_number_ = 0;
   std::uint64_t acknowledged_ = 0;
+  std::shared_ptr<ObjectMemory> memory_;  // null: none
 
  private:
   struct Answer;
@@ -77,12 +88,17 @@ class Client : protected Link::Handler {
   void answer(const wire::Ready& ready);
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
   bool await(Awaiting& awaiting, const Deadline& deadline);
+  struct Reserving;
+  void reserved(const wire::Reserved& reserved);
+  void append_reserving(std::string& frames) const;
+  detail::FutureId put_arguments(const detail::Call& call);
   template <class Message>
   void change(wire::FrameType type, Message& message, bool soon);
 
   std::uint64_t last_token_ = 0;
   std::unordered_map<std::uint64_t, Part> asked_;
   std::vector<Waiting*> flushing_;
+  std::unordered_map<std::uint64_t, Reserving*> reserving_;
   wire::Ready ready_;
   wire::Ack ack_;
 };
@@ -90,6 +106,7 @@ class Client : protected Link::Handler {
 /// The client of this process. \throws SessionError when there is none, or when this process was forked from the one
 /// that has it
 Client& client();
+bool has_client();
 void set_client(Client* client);
 /// Whether this process was forked from the one that set the client.
 bool forked_from_client();

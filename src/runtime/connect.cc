@@ -44,11 +44,12 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
   wire::append_frame(out, wire::HELLO, hello);
   wire::append_frame(out, wire::PROGRAM, program);
   std::size_t sent = 0;
-  Connection connection{std::move(socket), {}, {}};
+  Connection connection{std::move(socket), {}, {}, {}};
   const int fd = connection.socket.get();
   for (;;) {
     // Whatever the socket holds is read first: a worker that refuses may close without reading all of ours.
-    const ssize_t got = recv(fd, connection.frames.room(kReadBytes), kReadBytes, MSG_DONTWAIT);
+    const ssize_t got =
+        wire::receive_some(fd, connection.frames.room(kReadBytes), kReadBytes, connection.object_memory);
     if (got == 0 || (got < 0 && !would_block())) return std::nullopt;
     if (got > 0) {
       connection.frames.filled(static_cast<std::size_t>(got));

@@ -12,6 +12,7 @@ struct Connection {
   wire::Fd socket;
   wire::FrameReader frames;  ///< what it said after that
   wire::Welcome welcome;
+  wire::Fd object_memory;  ///< of the worker, where it gives it
 };
 
 /// Says HELLO and PROGRAM on a fresh connection, counted in `hello`, and waits for the WELCOME; one with an error is an

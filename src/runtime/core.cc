@@ -19,6 +19,35 @@ std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds timeout) {
 
 std::vector<Value> get_all(std::span<const FutureId> ids) { return runtime::client().get_all(ids); }
 
+FutureId put(Result&& result, const char* type_name) { return runtime::client().put(std::move(result), type_name); }
+std::uint64_t size_of(FutureId id) { return runtime::client().size_of(id); }
+
+Room make_room(std::size_t size) {
+  if (size > kInlineBytes && runtime::has_client()) {
+    if (auto room = runtime::client().reserve(size)) return *std::move(room);
+  }
+  return heap_room(size);
+}
+
+void seal(const Room& room) { runtime::seal_room(room); }
+
+void store(const Packed& packed, Result& result) {
+  const Room room = make_room(packed.size());
+  if (room.object == 0) {
+    result.bytes.resize(packed.size());
+    return packed.copy_to(result.bytes.data());
+  }
+  packed.copy_to(room.bytes.data());
+  store(room, result);
+}
+
+bool store(const Room& room, Result& result) {
+  if (!runtime::take_to_publish(room)) return false;
+  runtime::seal_room(room);
+  result.room = room;
+  return true;
+}
+
 bool ready(FutureId id) { return runtime::client().ready(id); }
 
 std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count,

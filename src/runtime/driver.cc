@@ -69,6 +69,7 @@ Driver::Driver(std::string cluster, const SessionOptions& options, wire::Program
   hello_.set_program(program_.key());
   hello_.set_log_to_driver(options.log_to_driver);
   hello_.set_pid(getpid());
+  hello_.set_maps_objects(true);
   const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(options.grace.value());
   hello_.set_grace_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(grace.count(), 0)));
 }
@@ -82,6 +83,7 @@ Driver::~Driver() {
   }
   if (thread_.joinable()) thread_.join();
   const Lock lock(link_.mutex());
+  if (memory_) memory_->disconnect();
   link_.close();  // before the private worker is waited for, which ends by it
 }
 
@@ -137,6 +139,11 @@ void Driver::welcome(Connection connection) {
     return link_.wake_all();
   }
   acknowledged(applied);
+  // Before the first frame that speaks of it is read.
+  set_memory(std::move(connection.object_memory), [this] {
+    // Whoever holds the mutex tells the worker soon.
+    if (const Lock lock(link_.mutex(), std::try_to_lock); lock) stir();
+  });
   std::string out;
   std::string_view frames = std::string_view(kept_frames_).substr(kept_begin_);
   for (const Kept& kept : kept_) {

@@ -54,6 +54,7 @@ void Driver::on_reader_left() {
 void Driver::on_stuck() { stir(); }
 
 void Driver::rest(Lock& lock) {
+  if (send_let_go()) link_.write();
   const auto now = Clock::now();
   if (activity_ != seen_activity_) {
     seen_activity_ = activity_;

@@ -56,6 +56,7 @@ Executor::Executor(ExecutorSetup setup)
       words_(setup.claim_words.get()),
       held_(words_) {
   const Lock lock(link_.mutex());
+  set_memory(std::move(setup.object_memory), [] {});
   link_.attach(std::move(setup.stream), {}, {});
 }
 
@@ -82,9 +83,21 @@ Executor::TaskPtr Executor::next(std::deque<TaskPtr>& queue) {
 
 void Executor::run_guest(Lock& lock) { run_task(lock, next(guests_), true); }
 
+/// Its dependencies that lie in the object memory; let go when the task is over and nobody kept them.
+std::vector<detail::Value> Executor::objects_of(const wire::Task& task) {
+  std::vector<detail::Value> objects;
+  for (const wire::ObjectPlace& place : task.objects()) {
+    if (!memory_ || place.index() >= static_cast<std::uint32_t>(task.dependencies_size())) continue;
+    objects.resize(static_cast<std::size_t>(task.dependencies_size()));
+    objects[place.index()] = memory_->read(place.object(), place.offset(), place.size());
+  }
+  return objects;
+}
+
 void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
   last_was_brief_ = task->brief();
   if (!last_was_brief_) send_held();
+  const auto objects = objects_of(*task);
   if (words_.take(task->slot(), task->generation())) {
     const auto running = std::make_shared<Running>();
     running->claim = task->claim();
@@ -101,7 +114,7 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
                            "(--executors), or nest less deep");
     } else {
       EndsProcess ends;
-      result = run_function(*task);
+      result = run_function(*task, objects);
       ends.armed = false;
     }
     const auto ran = Clock::now() - start;
@@ -124,12 +137,22 @@ void Executor::report(Lock& lock, const wire::Task& task, TaskResult result, Run
   done_.set_generation(task.generation());
   done_.set_claim(task.claim());
   done_.set_failure(static_cast<std::uint32_t>(result.failure));
-  if (result.failure == detail::FailureKind::kNone) {
+  done_.clear_object();
+  done_.clear_size();
+  done_.clear_keeps();
+  if (result.failure == detail::FailureKind::kNone && result.room.object != 0) {
+    done_.clear_bytes();
+    const Published published = publish(result.room, memory_);
+    done_.set_object(published.object);
+    done_.set_size(published.size);
+    done_.set_keeps(published.keeps);
+  } else if (result.failure == detail::FailureKind::kNone) {
     done_.set_bytes(result.value.data(), result.value.size());
   } else {
     done_.set_bytes(std::move(result.failure_bytes));
   }
   done_.set_may_hold_futures(result.may_hold_futures);
+  send_let_go();
   const bool has_output = has_unread_output();
   done_.set_has_output(has_output);
   if (!has_output && may_hold()) {

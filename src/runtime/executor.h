@@ -20,6 +20,7 @@ struct ExecutorSetup {
   wire::Fd output;
   wire::Fd errors;
   wire::Fd claim_words;
+  wire::Fd object_memory;
   std::string program_key;
 };
 
@@ -57,6 +58,7 @@ class Executor : public Client {
   void run_guest(Lock& lock) override;
 
   Running* current();
+  std::vector<detail::Value> objects_of(const wire::Task& task);
   TaskPtr next(std::deque<TaskPtr>& queue);
   void run_task(Lock& lock, TaskPtr task, bool nested);
   void report(Lock& lock, const wire::Task& task, TaskResult result, Running& running);

@@ -51,6 +51,10 @@ std::string happening(const Failure& failure, FailureKind kind) {
       return failure.message.empty() ? "the program could not be started on the worker" : failure.message;
     case FailureKind::kTooLarge:
       return failure.message.empty() ? "the value is larger than a value may be" : failure.message;
+    case FailureKind::kNoRoom:
+      return failure.message.empty() ? "the value found no room in the worker's object memory" : failure.message;
+    case FailureKind::kLost:
+      return failure.message.empty() ? "no worker that is alive has the value any more" : failure.message;
     case FailureKind::kNone:
     case FailureKind::kException:
     case FailureKind::kDependency:
@@ -176,6 +180,10 @@ void detail::throw_failure(const Failure& failure) {
       throw ProgramError(sentence(failure));
     case FailureKind::kTooLarge:
       throw TooLargeError(sentence(failure));
+    case FailureKind::kNoRoom:
+      throw ObjectMemoryError(sentence(failure));
+    case FailureKind::kLost:
+      throw ObjectLostError(sentence(failure));
     case FailureKind::kCrash:
       throw_remote<TaskCrashed>(failure);
     case FailureKind::kStackOverflow:

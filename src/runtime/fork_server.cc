@@ -39,7 +39,7 @@ namespace {
 constexpr const char* kVariable = "MORROW_EXECUTOR";
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
-constexpr std::size_t kForkDescriptors = 4;
+constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
 
 std::size_t count_threads() {
   DIR* const folder = opendir("/proc/self/task");
@@ -73,6 +73,8 @@ struct ForkRequest {
   setup.output = std::move(request.descriptors[1]);
   setup.errors = std::move(request.descriptors[2]);
   setup.claim_words = std::move(request.descriptors[3]);
+  if (request.descriptors.size() > kForkDescriptors)
+    setup.object_memory = std::move(request.descriptors[kForkDescriptors]);
   setup.program_key = program_key;
   setpgid(0, 0);
   flush_streams();
@@ -191,7 +193,7 @@ class ForkServer {
     read_packet(bytes, wire::FORK, request.message);
     wire::Forked answer;
     answer.set_executor(request.message.executor());
-    if (request.descriptors.size() != kForkDescriptors) {
+    if (request.descriptors.size() < kForkDescriptors || request.descriptors.size() > kForkDescriptors + 1) {
       answer.set_error("a fork needs four descriptors");
       send(wire::FORKED, answer);
     } else if (request.message.in_place()) {

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
 #include <morrow/detail/core.h>
 #include <morrow/submit.h>
 
@@ -12,6 +16,38 @@ void append(Bytes& bytes, const void* data, std::size_t size) {
 const Options& default_options() {
   static const Options options;
   return options;
+}
+
+void Packed::copy_to(std::byte* to) const {
+  std::size_t from = 0;
+  const auto copy = [&to](const std::byte* data, std::size_t size) {
+    if (size != 0) std::memcpy(to, data, size);
+    to += size;
+  };
+  for (const Piece& piece : pieces) {
+    copy(bytes.data() + from, piece.at - from);
+    from = piece.at;
+    copy(piece.view.data(), piece.view.size());
+  }
+  copy(bytes.data() + from, bytes.size() - from);
+}
+
+Room heap_room(std::size_t size) {
+  struct alignas(kAlignment) Block {
+    std::byte bytes[kAlignment];
+  };
+  auto blocks = std::make_shared_for_overwrite<Block[]>(std::max<std::size_t>((size + kAlignment - 1) / kAlignment, 1));
+  return {{blocks[0].bytes, size}, std::move(blocks), 0};
+}
+
+Value ValueReader::take_block(std::size_t size) {
+  if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
+  const ByteView view = bytes_.first(size);
+  bytes_ = bytes_.subspan(size);
+  if (owner_ != nullptr && reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0) return {view, owner_};
+  const Room room = heap_room(size);
+  if (size != 0) std::memcpy(room.bytes.data(), view.data(), size);
+  return {room.bytes, room.owner};
 }
 
 }  // namespace morrow::detail

@@ -24,6 +24,8 @@ std::string marked_as_resent(wire::FrameType type, std::string_view frame) {
   switch (type) {
     case wire::SUBMIT:
       return marked<wire::Submit>(type, frame);
+    case wire::PUT:
+      return marked<wire::Put>(type, frame);
     case wire::RELEASE:
       return marked<wire::Release>(type, frame);
     case wire::CANCEL:

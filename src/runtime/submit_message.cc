@@ -72,12 +72,14 @@ std::uint64_t function_key(const std::string& program_key, CodeRef code) {
 }  // namespace
 
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key) {
-  const std::size_t bytes = call.closure.size() + call.arguments.size();
+                 const std::string& program_key, detail::FutureId arguments) {
+  const bool inline_arguments = arguments == detail::FutureId{};
+  const std::size_t bytes = call.closure.size() + (inline_arguments ? call.arguments.size() : 0);
   if (bytes > kMaxArgumentBytes) {
     throw TooLargeError(
         "the arguments and captures of this submit are " + std::to_string(bytes) +
-        " bytes; more than 256 kB can't be passed yet: pass less, split it, or pass the name of a file");
+        " bytes; captures can have at most 256 kB, and arguments too where there is no object memory: pass what is "
+        "larger as an argument");
   }
   message.Clear();
   fill_requirements(*message.mutable_requirements(), options);
@@ -99,6 +101,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     message.set_name(options.name);
   }
   for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
+  if (!inline_arguments) write_id(*message.add_dependencies(), arguments);
 
   thread_local wire::Payload payload;
   payload.Clear();
@@ -119,7 +122,11 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     key_code.offset ^= target.offset;  // plain functions of one type share their invoker
     std::memset(payload.mutable_closure()->data() + at, 0, sizeof(address));
   }
-  payload.set_arguments(call.arguments.data(), call.arguments.size());
+  payload.set_arguments_last(!inline_arguments);
+  if (inline_arguments) {
+    payload.mutable_arguments()->resize(call.arguments.size());
+    call.arguments.copy_to(reinterpret_cast<std::byte*>(payload.mutable_arguments()->data()));
+  }
   payload.set_function_name(call.function_name);
   std::string& place = *payload.mutable_where();
   place = base_name(where.file_name());

@@ -145,7 +145,7 @@ StackBounds find_stack() {
 
 }  // namespace
 
-TaskResult run_function(const wire::Task& task) {
+TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects) {
   const SparePayload spare;
   wire::Payload& payload = *spare;
   if (!payload.ParseFromString(task.payload())) {
@@ -168,10 +168,19 @@ TaskResult run_function(const wire::Task& task) {
   std::size_t bytes = closure.size() + payload.arguments().size();
   for (const std::string& dependency : task.dependencies()) bytes += dependency.size();
   Inputs inputs(bytes, static_cast<std::size_t>(task.dependencies_size()) + 3);
-  std::vector<detail::ByteView> dependencies;
+  std::vector<detail::Value> dependencies;
   dependencies.reserve(static_cast<std::size_t>(task.dependencies_size()));
-  for (const std::string& dependency : task.dependencies()) dependencies.push_back(inputs.add(dependency));
-  data.invocation = {inputs.add(closure), inputs.add(payload.arguments()), dependencies};
+  for (int i = 0; i < task.dependencies_size(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    const bool object = index < objects.size() && objects[index].owner != nullptr;
+    dependencies.push_back(object ? objects[index] : detail::Value{inputs.add(task.dependencies(i)), nullptr});
+  }
+  detail::Value arguments{inputs.add(payload.arguments()), nullptr};
+  if (payload.arguments_last() && !dependencies.empty()) {
+    arguments = std::move(dependencies.back());
+    dependencies.pop_back();
+  }
+  data.invocation = {inputs.add(closure), std::move(arguments), dependencies};
 
   CapturedException captured;
   if (!run_capturing(call, &data, captured)) {
@@ -181,16 +190,18 @@ TaskResult run_function(const wire::Task& task) {
     failure.message = std::move(captured.message);
     failure.frames.assign(captured.frames.begin(), captured.frames.end());
     captured.exception = nullptr;
+    if (failure.type == "morrow::ObjectMemoryError") failure.kind = detail::FailureKind::kNoRoom;
     return failed(std::move(failure), task, &payload);
   }
   if (data.result.bytes.size() > kMaxValueBytes) {
     return failed(detail::FailureKind::kTooLarge,
                   "the result is " + std::to_string(data.result.bytes.size()) +
-                      " bytes; values over 64 kB can't be returned yet: return less, or write it to a file",
+                      " bytes; larger ones than 64 kB need object memory, which this worker has not",
                   task, &payload);
   }
   TaskResult result;
   result.value = std::move(data.result.bytes);
+  result.room = std::move(data.result.room);
   result.may_hold_futures = data.result.may_hold_futures;
   return result;
 }

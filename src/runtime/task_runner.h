@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
@@ -15,12 +16,14 @@ namespace morrow::runtime {
 struct TaskResult {
   detail::FailureKind failure = detail::FailureKind::kNone;
   detail::Bytes value;        ///< when it did not fail
+  detail::Room room;          ///< the same, of a large one
   std::string failure_bytes;  ///< else: a wire::Failure
   bool may_hold_futures = false;
 };
 
-/// Calls the function of the task in this thread. Whatever it throws ends in the result.
-TaskResult run_function(const wire::Task& task);
+/// Calls the function of the task in this thread. Whatever it throws ends in the result. `objects` are the dependencies
+/// that do not stand in the task, by their index; empty when all do.
+TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects);
 
 /// A task that could not be run.
 TaskResult failed_task(const wire::Task& task, detail::FailureKind kind, std::string message);

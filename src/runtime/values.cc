@@ -6,20 +6,11 @@
 
 namespace morrow::runtime {
 
-namespace {
-
-struct alignas(16) Block {
-  std::byte bytes[16];
-};
-
-}  // namespace
-
 detail::Value make_value(std::string_view bytes) {
   if (bytes.empty()) return {};
-  auto blocks = std::make_shared_for_overwrite<Block[]>((bytes.size() + sizeof(Block) - 1) / sizeof(Block));
-  std::byte* at = blocks[0].bytes;
-  std::memcpy(at, bytes.data(), bytes.size());
-  return {detail::ByteView(at, bytes.size()), std::move(blocks)};
+  const detail::Room room = detail::heap_room(bytes.size());
+  std::memcpy(room.bytes.data(), bytes.data(), bytes.size());
+  return {room.bytes, room.owner};
 }
 
 detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {

@@ -14,8 +14,10 @@ namespace morrow::runtime {
 inline constexpr std::size_t kMaxValueBytes = 64 << 10;
 /// Of the arguments and captures of a submit: room for the handles of 16,000 futures.
 inline constexpr std::size_t kMaxArgumentBytes = 256 << 10;
+/// Arguments of more bytes than that go by the object memory, if there is one.
+inline constexpr std::size_t kLargeArgumentBytes = 32 << 10;
 
-/// A copy of `bytes` in memory aligned to 16.
+/// A copy of `bytes` in memory aligned to detail::kAlignment.
 detail::Value make_value(std::string_view bytes);
 
 /// `kind` is that of the future itself; `bytes` are a wire::Failure, which for a failed dependency tells of the first

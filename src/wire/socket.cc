@@ -38,6 +38,32 @@ bool bind_to(int fd, const sockaddr_un& address) {
   fail(errno, std::string("cannot make the socket ") + address.sun_path);
 }
 
+struct Control {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> bytes{};
+};
+
+void attach(msghdr& message, Control& control, std::span<const int> descriptors) {
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+}
+
+void detach(msghdr& message, std::vector<Fd>& descriptors) {
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int descriptor = -1;
+      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+      descriptors.emplace_back(descriptor);
+    }
+  }
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -102,22 +128,41 @@ std::pair<Fd, Fd> socket_pair(bool packets) {
   return pair;
 }
 
-void send_packet(int fd, std::string_view bytes, std::span<const int> descriptors) {
-  if (descriptors.size() > kMaxDescriptors) throw std::invalid_argument("too many descriptors for one packet");
+ssize_t send_some(int fd, std::string_view bytes, int descriptor) {
   iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
+  Control control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  if (descriptor >= 0) attach(message, control, {&descriptor, 1});
+  return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t receive_some(int fd, char* room, std::size_t size, Fd& descriptor) {
+  iovec part{room, size};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
+  const ssize_t received = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (received >= 0) {
+    std::vector<Fd> came;
+    detach(message, came);
+    if (!came.empty()) descriptor = std::move(came.front());
   }
+  return received;
+}
+
+void send_packet(int fd, std::string_view bytes, std::span<const int> descriptors) {
+  if (descriptors.size() > kMaxDescriptors) throw std::invalid_argument("too many descriptors for one packet");
+  iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) attach(message, control, descriptors);
   while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno, "cannot send a packet");
@@ -136,27 +181,19 @@ bool receive_packet(int fd, std::string& bytes, std::vector<Fd>& descriptors) {
   }
   bytes.resize(static_cast<std::size_t>(size));
   iovec part{bytes.data(), bytes.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> control{};
+  Control control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
   ssize_t received = 0;
   while ((received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) < 0) {
     if (errno == EINTR) continue;
     if (errno == ECONNRESET) return false;
     fail(errno, "cannot receive a packet");
   }
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int descriptor = -1;
-      std::memcpy(&descriptor, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      descriptors.emplace_back(descriptor);
-    }
-  }
+  detach(message, descriptors);
   bytes.resize(static_cast<std::size_t>(received));
   return received > 0;
 }

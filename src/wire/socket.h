@@ -46,6 +46,11 @@ Peer peer_of(int fd);
 /// A connected pair of streams, or of SOCK_SEQPACKET when `packets`.
 std::pair<Fd, Fd> socket_pair(bool packets);
 
+/// Writes what goes into a stream without waiting, with a descriptor unless it is -1: what `send` returns.
+ssize_t send_some(int fd, std::string_view bytes, int descriptor);
+/// Reads what there is in a stream without waiting, and a descriptor that comes along: what `recv` returns.
+ssize_t receive_some(int fd, char* room, std::size_t size, Fd& descriptor);
+
 /// Sends one packet with descriptors (SOCK_SEQPACKET). \throws std::system_error
 void send_packet(int fd, std::string_view bytes, std::span<const int> descriptors = {});
 

@@ -152,6 +152,16 @@ struct WakeIdle {
   std::uint32_t limit = 1;
 };
 
+/// Objects here that nobody needs: free their memory once nobody looks at them.
+struct FreeObjects {
+  std::vector<std::uint64_t> objects;
+};
+
+/// A task of the backlog needs these: have them here by the time it starts, if there is room.
+struct Prefetch {
+  std::vector<std::pair<control::FutureId, control::ObjectRef>> objects;
+};
+
 /// Scopes that began to close: work them off.
 struct EndScopes {
   std::vector<control::ScopeId> scopes;
@@ -162,10 +172,10 @@ struct Fenced {};
 
 }  // namespace action
 
-using Action =
-    std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke, action::KillExecutor,
-                 action::RetireProgram, action::Ready, action::Ack, action::Welcome, action::Refuse,
-                 action::SessionEnded, action::Notice, action::CommitRound, action::ClaimWork,
-                 action::FindReadyDependencies, action::SetIdle, action::WakeIdle, action::EndScopes, action::Fenced>;
+using Action = std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke,
+                            action::KillExecutor, action::RetireProgram, action::Ready, action::Ack, action::Welcome,
+                            action::Refuse, action::SessionEnded, action::Notice, action::CommitRound,
+                            action::ClaimWork, action::FindReadyDependencies, action::SetIdle, action::WakeIdle,
+                            action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
 
 }  // namespace morrow::worker

@@ -47,6 +47,8 @@ class Brain {
     bool resent = false;
   };
   void submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec);
+  /// A value that is there already.
+  void put(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec, control::OutcomePtr outcome);
   void release(Time now, const Asker& asker, control::FutureId id);
   void cancel(Time now, const Asker& asker, control::FutureId id);
   void open_scope(Time now, const Asker& asker, control::ScopeId scope, control::ScopeId parent);
@@ -84,6 +86,12 @@ class Brain {
   };
   void task_done(Time now, ExecutorId executor, Done done);
   void revoked(ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back);
+
+  // ---- objects ----
+  /// This worker has got a copy of the value of `id`; FreeObjects follows at once when nobody needs it any more.
+  void object_copied(Time now, control::FutureId id, std::uint64_t object);
+  /// Its copy is damaged or gone.
+  void object_dropped(Time now, control::FutureId id);
 
   // ---- the store ----
   void round_done(Time now, control::RoundResult result);

@@ -97,6 +97,25 @@ void Brain::Impl::submit(Time now, const Asker& asker, control::FutureId id, con
   if (ahead) enter_backlog(now, task, asker.claim != 0);
 }
 
+void Brain::Impl::put(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec,
+                      control::OutcomePtr outcome) {
+  auto task = std::make_shared<Task>();
+  task->run.id = id;
+  task->run.spec = spec;
+  task->run.claim = draw();
+  task->arrived = now;
+  task->place = Task::Place::kEnded;
+  task->outcome = std::move(outcome);
+  task->may_hold_futures = true;
+  op::Submit submit;
+  if (!origin_of(asker, submit.origin)) return free_unpublished(*task, nullptr);
+  submit.id = id;
+  submit.spec = std::move(spec);
+  tasks_[id] = task;
+  task->submit = push(now, std::move(submit), task, false, asker.who, asker.number);
+  gather_.make_ended(now, task->submit);
+}
+
 void Brain::Impl::flush(Time now, const Waiter& who) {
   (void)now;
   (void)who;
@@ -114,6 +133,11 @@ void Brain::end_session(Time now, ClientId client, std::uint64_t number) { impl_
 
 void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec) {
   impl_->submit(now, asker, id, std::move(spec));
+}
+
+void Brain::put(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec,
+                control::OutcomePtr outcome) {
+  impl_->put(now, asker, id, std::move(spec), std::move(outcome));
 }
 
 void Brain::release(Time now, const Asker& asker, control::FutureId id) {

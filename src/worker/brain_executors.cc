@@ -42,7 +42,7 @@ void Brain::Impl::became_idle(Time now, Executor& executor) {
 
 void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
   const auto found = executors_.find(id);
-  if (found == executors_.end()) return;
+  if (found == executors_.end()) return;  // the shell frees what its process left
   Executor& executor = found->second;
   const auto claimed = claims_.find(done.claim);
   const TaskPtr task = claimed == claims_.end() ? nullptr : claimed->second;
@@ -75,7 +75,11 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
     executor.frames.pop_back();
     if (executor.frames.empty()) became_idle(now, executor);
   }
-  if (task && task->place == Place::kHanded) finish(now, task, std::move(done.outcome), done.may_hold_futures);
+  if (task && task->place == Place::kHanded) {
+    finish(now, task, std::move(done.outcome), done.may_hold_futures);
+  } else if (done.outcome->object) {
+    act(action::FreeObjects{{done.outcome->object.number}});
+  }
 }
 
 void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t generation, bool taken_back) {

@@ -136,6 +136,7 @@ class Brain::Impl {
   void client_gone(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);
   void submit(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec);
+  void put(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec, control::OutcomePtr outcome);
   template <class O>
   void change(Time now, const Asker& asker, O op, bool due);
   bool origin_of(const Asker& asker, control::Origin& origin);
@@ -182,6 +183,7 @@ class Brain::Impl {
   // brain_schedule.cc: what runs where
   void schedule(Time now);
   Lane& lane_of(const control::Spec& spec);
+  void prefetch(const Task& task);
   void enter_backlog(Time now, const TaskPtr& task, bool front);
   bool try_start(Time now, const TaskPtr& task);
   bool try_nested(Time now, const TaskPtr& task);
@@ -214,6 +216,7 @@ class Brain::Impl {
   void interrupted(Time now, const TaskPtr& task);
   void kill(Executor& executor, control::OutcomePtr outcome);
   void note_start(Time now, Executor& executor, const TaskPtr& task);
+  void free_unpublished(const Task& task, const control::Outcome* published);
   void release_frame(Executor& executor, Frame& frame);
   Frame* frame_of(const Waiter& who, control::Claim claim, Executor** executor);
   void reap_idle(Time now);

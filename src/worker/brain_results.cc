@@ -39,6 +39,8 @@ void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& chan
   const control::FutureId id = task->run.id;
   resuming_.erase(id);
   const auto how = change.how;
+  // What of a value goes nowhere: of a put that came too late, say.
+  if (how == op::Submit::How::kEnded) free_unpublished(*task, result.outcome.get());
   const bool indexed = result.verdict == Verdict::kDone && how == op::Submit::How::kIndex;
   switch (indexed ? Verdict::kReady : result.verdict) {
     case Verdict::kDone:
@@ -82,6 +84,7 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change
   const TaskPtr& task = item.task;
   const control::FutureId id = task->run.id;
   resuming_.erase(id);
+  free_unpublished(*task, result.outcome.get());
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
       if (const auto* end = std::get_if<op::End>(&change)) task->run.claim = end->next_claim;
@@ -175,6 +178,19 @@ void Brain::Impl::check_done(Time now, const op::Check& change, const control::O
   }
 }
 
+/// Frees the object of a task's value, unless that is what was published.
+void Brain::Impl::free_unpublished(const Task& task, const control::Outcome* published) {
+  if (!task.outcome || !task.outcome->object) return;
+  const std::uint64_t number = task.outcome->object.number;
+  if (published == nullptr || published->object.number != number) act(action::FreeObjects{{number}});
+}
+
+void Brain::object_copied(Time now, control::FutureId id, std::uint64_t object) {
+  impl_->push(now, op::Hold{id, object}, nullptr, true);
+}
+
+void Brain::object_dropped(Time now, control::FutureId id) { impl_->push(now, op::LetGo{id}, nullptr, true); }
+
 void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
   const control::OpResult::Drained& drained = *result.drained;
   for (const auto& ended : drained.ended) {
@@ -187,6 +203,7 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
     }
   }
   for (const auto& [id, claim] : drained.cancelled) cancel_local(now, id, claim);
+  if (!drained.freed.empty()) act(action::FreeObjects{drained.freed});
   for (const auto& [id, attachment] : drained.moved) {
     const auto session = sessions_.find(id);
     if (session == sessions_.end() || session->second.attachment != attachment) continue;

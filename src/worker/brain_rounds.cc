@@ -178,6 +178,8 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
       check_done(now, *check_op, got);
     } else if (std::holds_alternative<op::Drain>(change)) {
       drain_done(now, got);
+    } else if (const auto* hold = std::get_if<op::Hold>(&change)) {
+      if (got.verdict == Verdict::kAbsent) act(action::FreeObjects{{hold->number}});
     } else if (const auto* cancel = std::get_if<op::Cancel>(&change)) {
       const auto task = tasks_.find(cancel->id);
       const bool here = got.outcome && got.outcome->failure == FailureKind::kCancelled && task != tasks_.end();
@@ -204,6 +206,7 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
   }
   for (const auto& [who, number] : acks) act(action::Ack{who, number});
   for (const control::FutureId id : result.checks) check(now, id);
+  if (!result.freed.empty()) act(action::FreeObjects{std::move(result.freed)});
   if (!result.endings.empty()) act(action::EndScopes{std::move(result.endings)});
   if (result.indexed) {
     index_maybe_ = true;

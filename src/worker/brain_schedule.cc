@@ -13,6 +13,12 @@ namespace {
 constexpr std::size_t kHandAtOnce = 16;
 constexpr std::size_t kMaxQueued = wire::ClaimWords::kSlots - 24;  // so that a slot is never met twice
 
+/// It may stand still at its start until its values are here: nothing is queued with it.
+bool needs_objects(const Task& task) {
+  return std::any_of(task.run.dependencies.begin(), task.run.dependencies.end(),
+                     [](const auto& value) { return static_cast<bool>(value->object); });
+}
+
 }  // namespace
 
 // ---- what tasks take, as far as is known ----
@@ -51,12 +57,23 @@ Lane& Brain::Impl::lane_of(const control::Spec& spec) {
   return lane;
 }
 
+/// Large dependencies come while the task waits for its turn.
+void Brain::Impl::prefetch(const Task& task) {
+  action::Prefetch prefetch;
+  for (std::size_t i = 0; i < task.run.dependencies.size(); ++i) {
+    if (const control::ObjectRef& object = task.run.dependencies[i]->object)
+      prefetch.objects.emplace_back(task.run.spec->dependencies[i], object);
+  }
+  if (!prefetch.objects.empty()) act(std::move(prefetch));
+}
+
 void Brain::Impl::enter_backlog(Time now, const TaskPtr& task, bool front) {
   (void)now;
   task->place = Place::kBacklog;
   ++backlog_;
   task->counted = estimate(*task->run.spec);
   backlog_time_ += task->counted;
+  prefetch(*task);
   if (task->wanted) wanted_.push_front(task);
   Lane& lane = lane_of(*task->run.spec);
   if (front) {
@@ -300,7 +317,7 @@ void Brain::Impl::hand_ahead(Time now) {
 bool Brain::Impl::hand_one(Time now, Executor* executor, Lane& lane, Time& ahead) {
   if (executor->queued.size() >= kMaxQueued) return false;
   const TaskPtr task = head(lane);
-  if (!task || task->wanted) return false;
+  if (!task || task->wanted || needs_objects(*task)) return false;
   // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits
   // behind it.
   const auto known = estimates_.find(task->run.spec->function_key);

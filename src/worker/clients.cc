@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -31,6 +32,8 @@ struct Clients::Client {
   wire::FrameReader reader;
   std::string out;
   std::size_t written = 0;
+  int descriptor = -1;  ///< goes with the byte at `descriptor_at`
+  std::size_t descriptor_at = 0;
   std::uint32_t pauses = 0;
   bool gone = false;
   bool closing = false;  ///< gone when `out` is written
@@ -171,9 +174,13 @@ void Clients::stop_reading() { reading_ = false; }
 
 // ---- writing ----
 
-void Clients::send(ClientId id, wire::FrameType type, const google::protobuf::MessageLite& message) {
+void Clients::send(ClientId id, wire::FrameType type, const google::protobuf::MessageLite& message, int descriptor) {
   const ClientPtr client = find(id);
   if (!client) return;
+  if (descriptor >= 0) {
+    client->descriptor = descriptor;
+    client->descriptor_at = client->out.size();
+  }
   wire::append_frame(client->out, type, message);
   if (!client->choked && client->out.size() - client->written > kMaxUnsent) {
     client->choked = true;
@@ -198,10 +205,14 @@ void Clients::flush() {
 
 void Clients::write(const ClientPtr& client) {
   while (client->written < client->out.size()) {
-    const ssize_t put = ::send(client->socket.native_handle(), client->out.data() + client->written,
-                               client->out.size() - client->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const bool before = client->descriptor >= 0 && client->written < client->descriptor_at;
+    const std::size_t end = before ? client->descriptor_at : client->out.size();
+    const std::string_view bytes(client->out.data() + client->written, end - client->written);
+    const int descriptor = before ? -1 : client->descriptor;
+    const ssize_t put = wire::send_some(client->socket.native_handle(), bytes, descriptor);
     if (put >= 0) {
       client->written += static_cast<std::size_t>(put);
+      if (descriptor >= 0) client->descriptor = -1;
       continue;
     }
     if (errno == EINTR) continue;
@@ -215,6 +226,7 @@ void Clients::write(const ClientPtr& client) {
   if (client->written < client->out.size()) {
     if (client->written > kKeepBytes) {
       client->out.erase(0, client->written);
+      client->descriptor_at -= std::min(client->descriptor_at, client->written);
       client->written = 0;
     }
     client->waits_write = true;

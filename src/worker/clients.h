@@ -45,7 +45,8 @@ class Clients {
   ClientId adopt(wire::Fd socket, pid_t pid);
 
   /// Queues a frame; unknown clients are ignored.
-  void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
+  /// With `descriptor`, that one goes along with the frame.
+  void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message, int descriptor = -1);
   void flush();
   /// Bytes that the client did not take yet.
   std::size_t unsent(ClientId client) const;

@@ -127,12 +127,9 @@ void ExecutorLink::listen() {
 void ExecutorLink::on_readable() {
   std::size_t got = pool_.buffer.size();
   bool open = true;
-  bool any = false;
   for (int i = 0; i < kReadsAtOnce && open && got == pool_.buffer.size(); ++i) {
     open = read_frames(got);
-    any = any || got > 0;
   }
-  if (any && state_ == State::kRunning) pool_.events.executor_frames_end(id_);
   if (state_ != State::kRunning || !reason_.empty()) return;
   open ? listen() : on_stream_end();
 }
@@ -246,9 +243,8 @@ void ExecutorLink::finish(ExecutorExit exit) {
 
 void ExecutorLink::read_rest() {
   std::size_t got = 1;
-  bool any = false;
-  for (int i = 0; i < kReadsAtEnd && got > 0 && reason_.empty() && read_frames(got); ++i) any = any || got > 0;
-  if (any) pool_.events.executor_frames_end(id_);
+  for (int i = 0; i < kReadsAtEnd && got > 0 && reason_.empty() && read_frames(got); ++i) {
+  }
 }
 
 std::string ExecutorLink::crash_record() const {

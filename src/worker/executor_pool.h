@@ -33,7 +33,6 @@ class ExecutorEvents {
   virtual void executor_ready(ExecutorId executor) = 0;  ///< its process runs; tasks sent before are taken up
   virtual void executor_exited(ExecutorId executor, const ExecutorExit& exit) = 0;  ///< the last word about it
   virtual void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) = 0;
-  virtual void executor_frames_end(ExecutorId executor) = 0;  ///< all frames that had arrived were given
   virtual void executor_output(ExecutorId executor, bool to_stderr,
                                std::string_view text) = 0;  ///< as it was read, not cut into lines
   /// The program can't be run here; its executors get no other word. The sentence says why.
@@ -45,6 +44,7 @@ using StoreJob = std::function<void(std::function<void(store::Store&)> job, std:
 
 struct PoolOptions {
   std::string cache_folder;                 ///< images are materialized here
+  int object_memory = -1;                   ///< descriptor that executors get too; -1: none
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
   /// What the first process of a program prints itself, before it is an executor: for the worker's log. As it was read,

@@ -52,7 +52,8 @@ void ProgramProcess::start(const wire::Program& program) {
 
 void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_place) {
   const auto ends = link->open();
-  const std::array<int, 4> descriptors{ends[0].get(), ends[1].get(), ends[2].get(), ends[3].get()};
+  const std::array<int, 5> all{ends[0].get(), ends[1].get(), ends[2].get(), ends[3].get(), pool_.options.object_memory};
+  const auto descriptors = std::span(all).first(all.back() < 0 ? 4 : 5);
   std::string bytes;
   wire::append_frame(bytes, wire::FORK, link->fork_message(in_place));
   in_place_ = in_place;

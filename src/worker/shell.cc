@@ -57,6 +57,17 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
             return store;
           }()),
       brain_(Brain::Setup{epoch_, options_.info, draw(), options_.knobs}),
+      objects_(
+          io, options_.objects,
+          {
+              [this](control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
+                     std::function<void(bool, std::string)> done) {
+                fetch_object(future, object, into, std::move(done));
+              },
+              [this](control::FutureId future, std::uint64_t object) { brain_.object_copied(now(), future, object); },
+              [this](control::FutureId future) { brain_.object_dropped(now(), future); },
+              [this](const std::string& sentence) { logs_.warn(sentence); },
+          }),
       pool_(
           io,
           [this](std::function<void(store::Store&)> job, std::function<void()> done) {
@@ -66,6 +77,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           [this] {
             PoolOptions pool;
             pool.cache_folder = options_.cache_folder;
+            pool.object_memory = objects_.memory_fd();
             pool.program_output = [this](const std::string& program, std::string_view text) {
               program_output(program, text);
             };

@@ -23,6 +23,7 @@
 #include "worker/log_relay.h"
 #include "worker/logs.h"
 #include "worker/maintenance.h"
+#include "worker/objects.h"
 #include "worker/store_thread.h"
 
 namespace morrow::worker {
@@ -33,6 +34,7 @@ struct ShellOptions {
   std::string cache_folder;  ///< images are materialized here
   control::WorkerInfo info;  ///< the epoch is drawn by the shell
   Knobs knobs;
+  ObjectOptions objects;
   std::uint64_t lease_ms = 5'000;
   bool private_worker = false;  ///< one client, no cluster: ends when it goes
   bool inline_store = false;    ///< commits on the main thread, for measurements
@@ -68,13 +70,16 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     control::Claim claim = 0;
     std::uint32_t attempt = 0;
     control::SpecPtr spec;
+    control::FutureId id;
   };
+  struct Starting;
   struct Executor {
     ExecutorId number = 0;   ///< the brain's
     ExecutorId process = 0;  ///< the pool's
     std::string program;
     bool started = false;
-    std::deque<Given> given;  ///< the oldest first
+    std::deque<Given> given;                         ///< the oldest first
+    std::deque<std::shared_ptr<Starting>> starting;  ///< of these: not sent yet, for want of values
     LineCutter out;
     LineCutter err;
   };
@@ -89,6 +94,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     bool relay = false;  ///< another worker
     bool welcome = false;
     bool log = true;
+    bool maps_objects = false;  ///< it has the object memory in its address space
     control::SessionId session = 0;
     std::uint64_t attachment = 0;
     std::string program;
@@ -132,6 +138,8 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void carry_out(action::FindReadyDependencies& find);
   void carry_out(action::SetIdle& idle);
   void carry_out(action::WakeIdle& wake);
+  void carry_out(action::FreeObjects& freed);
+  void carry_out(action::Prefetch& prefetch);
   void carry_out(action::EndScopes& scopes);
   void carry_out(action::Fenced& fenced);
 
@@ -139,7 +147,6 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void executor_ready(ExecutorId process) override;
   void executor_exited(ExecutorId process, const ExecutorExit& exit) override;
   void executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) override;
-  void executor_frames_end(ExecutorId process) override;
   void executor_output(ExecutorId process, bool to_stderr, std::string_view text) override;
   void program_failed(const std::string& program, const std::string& sentence) override;
   void program_output(const std::string& program, std::string_view text);
@@ -149,6 +156,22 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   Executor* by_process(ExecutorId process);
   Executor* by_number(ExecutorId number);
   static const Given* given(const Executor& executor, control::Claim claim);
+
+  // shell_objects.cc
+  static ProcessId process_of(const Waiter& who);
+  bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
+  void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
+           control::SessionId session);
+  void let_go_when_dead(ProcessId process, pid_t pid);
+  bool maps_objects(const Waiter& who) const;
+  void answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem);
+  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
+  void start_ready(ExecutorId number);
+  void start(const Executor& executor, const action::Dispatch& dispatch,
+             const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
+  void fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
+                    std::function<void(bool absent, std::string problem)> done);
+  void objects(ClientId client);
 
   // shell_changes.cc: what drivers and executors may both ask
   bool change_frame(const Waiter& who, const Driver* driver, const Executor* executor, wire::FrameType type,
@@ -178,6 +201,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
   StoreThread store_;
   Brain brain_;
+  Objects objects_;
   ExecutorPool pool_;
   Clients clients_;
   LogRelay relay_;

@@ -21,42 +21,8 @@ void Shell::carry_out(action::StartExecutor& start) {
   executors_[start.executor] = std::move(executor);
 }
 
-void Shell::carry_out(action::Dispatch& dispatch) {
-  Executor* executor = by_number(dispatch.executor);
-  if (executor == nullptr) return;  // it exited in this very turn: the brain is told by that
-  const control::Runnable& run = dispatch.task;
-  executor->given.push_back(Given{dispatch.slot, dispatch.generation, run.claim, run.tries + 1, run.spec});
-  task_.set_slot(dispatch.slot);
-  task_.set_generation(dispatch.generation);
-  task_.set_claim(run.claim);
-  set_id(task_.mutable_id(), run.id);
-  task_.set_attempt(run.tries + 1);
-  task_.set_name(run.spec->name);
-  task_.set_nested(dispatch.nested);
-  task_.set_brief(dispatch.brief);
-  task_.set_payload(run.spec->payload);
-  task_.set_session(run.spec->session);
-  task_.clear_dependencies();
-  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
-  // The word first: the executor looks at it as soon as the frame is there.
-  pool_.offer(executor->process, dispatch.slot, dispatch.generation);
-  pool_.send(executor->process, wire::TASK, task_);
-}
-
 void Shell::carry_out(action::CollectResults& collect) {
   if (const Executor* executor = by_number(collect.executor)) pool_.collect_results(executor->process);
-}
-
-void Shell::carry_out(action::Revoke& revoke) {
-  Executor* executor = by_number(revoke.executor);
-  const bool back = executor != nullptr && pool_.revoke(executor->process, revoke.slot, revoke.generation);
-  if (back) {
-    std::erase_if(executor->given, [&](const Given& given) {
-      return given.slot == revoke.slot && given.generation == revoke.generation;
-    });
-  }
-  brain_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
-  decide_again_ |= back;  // it may run elsewhere at once
 }
 
 void Shell::carry_out(action::KillExecutor& kill) {
@@ -69,28 +35,6 @@ void Shell::carry_out(action::RetireProgram& retire) {
 }
 
 // ---- answers ----
-
-void Shell::carry_out(action::Ready& ready) {
-  ready_.Clear();
-  ready_.set_token(ready.token);
-  ready_.set_index(ready.index);
-  ready_.set_pending(ready.pending);
-  if (!ready.pending && ready.outcome) {
-    const control::Outcome& outcome = *ready.outcome;
-    ready_.set_failure(static_cast<std::uint32_t>(outcome.failure));
-    if (!outcome.ok()) {
-      ready_.set_bytes(failure_bytes(outcome, options_.info.name));
-      if (outcome.failure == control::FailureKind::kDependency) set_id(ready_.mutable_root(), outcome.root);
-    } else if (ready.with_value) {
-      ready_.set_bytes(outcome.bytes);
-    }
-  }
-  if (ready.to.client != 0) {
-    clients_.send(ready.to.client, wire::READY, ready_);
-  } else if (const Executor* executor = by_number(ready.to.executor)) {
-    pool_.send(executor->process, wire::READY, ready_);
-  }
-}
 
 void Shell::carry_out(action::Ack& ack) {
   ack_.set_number(ack.number);
@@ -115,7 +59,8 @@ void Shell::carry_out(action::Welcome& welcome) {
   message.set_worker(options_.info.name);
   message.set_attachment(welcome.attachment);
   message.set_applied(welcome.applied);
-  clients_.send(welcome.client, wire::WELCOME, message);
+  message.set_with_memory(driver.maps_objects);
+  clients_.send(welcome.client, wire::WELCOME, message, driver.maps_objects ? objects_.memory_fd() : -1);
   send_need(driver);
 }
 

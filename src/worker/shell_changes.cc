@@ -37,6 +37,19 @@ bool Shell::change_frame(const Waiter& who, const Driver* driver, const Executor
       }
       return true;
     }
+    case wire::PUT: {
+      wire::Put message;
+      wire::parse(message, payload);
+      const Brain::Asker asker = asker_of(who, message);
+      if (driver != nullptr) {
+        put(who, asker, message, driver->program, driver->session);
+      } else if (const Given* task = given(*executor, asker.claim)) {
+        put(who, asker, message, executor->program, task->spec->session);
+      } else {
+        objects_.unpin(process_of(who), message.object());
+      }
+      return true;
+    }
     case wire::AWAIT: {
       wire::parse(await_, payload);
       Brain::AwaitRequest request;
@@ -86,7 +99,7 @@ bool Shell::change_frame(const Waiter& who, const Driver* driver, const Executor
       brain_.flush(now(), who);
       return true;
     default:
-      return false;
+      return object_frame(who, type, payload);
   }
 }
 

@@ -46,6 +46,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
     return relayed(payload);
   }
   if (type == wire::STATUS) return status(client);
+  if (type == wire::OBJECTS) return objects(client);
   if (driver.command || driver.ending != 0) {
     // After END_SESSION only its repetition makes sense, and that changes nothing.
     if (driver.command) throw wire::ProtocolError("a command may only ask for the status");
@@ -70,6 +71,7 @@ void Shell::client_gone(ClientId client, const std::string& why) {
   if (found == drivers_.end()) return;
   const Driver driver = std::move(found->second);
   drivers_.erase(found);
+  if (driver.maps_objects) let_go_when_dead(process_of({client, 0}), static_cast<pid_t>(driver.pid));
   if (driver.ending != 0) --ending_drivers_;
   if (!why.empty()) logs_.warn("closed the connection of process " + std::to_string(driver.pid) + ": " + why);
   brain_.client_gone(now(), client);
@@ -129,6 +131,7 @@ void Shell::hello(Driver& driver, std::string_view payload) {
   driver.session = hello.session();
   driver.program = hello.program();
   driver.log = hello.log_to_driver();
+  driver.maps_objects = hello.maps_objects();
   if (const auto other = sessions_.find(driver.session); other != sessions_.end() && other->second != driver.id) {
     clients_.close(other->second);  // the same driver came back before its old connection was seen to end
   }

@@ -46,6 +46,7 @@ void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
   told.crash = crash_outcome(exit, running != nullptr ? running->spec.get() : nullptr,
                              running != nullptr ? running->attempt : 0, options_.info.name);
   const ExecutorId number = executor->number;
+  objects_.gone(number);
   processes_.erase(process);
   executors_.erase(number);
   brain_.executor_exited(now(), number, told);
@@ -72,8 +73,6 @@ void Shell::executor_frame(ExecutorId process, wire::FrameType type, std::string
                             ", which only others may send");
 }
 
-void Shell::executor_frames_end(ExecutorId) {}
-
 void Shell::task_done(Executor& executor, std::string_view payload) {
   wire::parse(task_done_, payload);
   const control::Claim claim = task_done_.claim();
@@ -86,14 +85,20 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
     pool_.send(executor.process, wire::DRAINED, drained);
   }
   const Given* task = given(executor, claim);
-  if (task == nullptr) return;
+  const std::uint64_t object = task_done_.object();
+  if (task == nullptr) return objects_.unpin(executor.number, object);
   auto outcome = std::make_shared<control::Outcome>();
   const std::uint32_t kind = task_done_.failure();
-  if (kind > static_cast<std::uint32_t>(control::FailureKind::kStackOverflow)) {
+  if (kind > static_cast<std::uint32_t>(control::FailureKind::kNoRoom)) {
     throw wire::ProtocolError("a task's process sent an unknown kind of failure");
   }
   outcome->failure = static_cast<control::FailureKind>(kind);
   outcome->bytes = std::move(*task_done_.mutable_bytes());
+  if (object != 0) {
+    if (!objects_.seal(executor.number, object, task_done_.size(), task->id, task_done_.keeps()))
+      throw wire::ProtocolError("a task's process named an object that is not its own to write");
+    outcome->object = {object, task_done_.size(), epoch_};
+  }
   if (!outcome->ok()) outcome->bytes = located(outcome->bytes, options_.info.name, task->attempt);
   Brain::Done done;
   done.slot = task->slot;

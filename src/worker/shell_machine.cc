@@ -65,6 +65,8 @@ std::uint64_t machine_memory_bytes() {
   return bytes;
 }
 
+std::uint64_t machine_object_bytes() { return machine_memory_bytes() / 8 * 3; }  // of the whole, of which that is 80 %
+
 std::string machine_name() {
   std::array<char, 65> name{};
   gethostname(name.data(), name.size() - 1);

@@ -110,6 +110,7 @@ ShellOptions shell_options(const WorkerOptions& options) {
   shell.info.total = options.total;
   if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
   if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
+  shell.objects.memory = options.object_memory != 0 ? options.object_memory : machine_object_bytes();
   return shell;
 }
 
@@ -158,6 +159,8 @@ int run_private(const WorkerOptions& options) {
   shell.store_url = options.store_url.empty() ? "lmdb:" + options.private_folder + "/store" : options.store_url;
   shell.cache_folder = options.private_folder + "/images";
   shell.info.name = options.name.empty() ? shell.info.host : options.name;
+  shell.objects.owner = shell.info.name;
+  shell.objects.spill_folder = options.private_folder + "/objects";
   boost::asio::io_context io(1);
   Shell worker(io, std::move(shell), logs);
   const Signals signals(io, worker, "");
@@ -171,6 +174,8 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   shell.cache_folder = state + "/images";
   forget_old_programs(shell.cache_folder, kKeepPrograms);
   shell.info.name = door.name;
+  shell.objects.owner = door.name;
+  shell.objects.spill_folder = options.spill_folder.empty() ? state + "/objects" : options.spill_folder;
   shell.info.socket = door.path;
   boost::asio::io_context io(1);
   std::optional<HttpServer> http;

@@ -15,6 +15,8 @@ struct WorkerOptions {
   std::string address = "127.0.0.1";  ///< of the HTTP port; loopback only
   std::optional<std::uint16_t> port;  ///< none: no HTTP
   control::Resources total;           ///< what tasks may take here; zero cpus or memory: what the machine has
+  std::uint64_t object_memory = 0;    ///< bytes of shared memory for large values; 0: 30 % of the machine's
+  std::string spill_folder;           ///< empty: in the cluster's state folder
   std::string store_url;              ///< empty: LMDB in the cluster's state folder
   std::uint32_t executor_cap = 256;
   std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is buried

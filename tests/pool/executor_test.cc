@@ -37,8 +37,6 @@ TEST_F(ExecutorTest, TakesUpTasksThatWereSentBeforeItRan) {
   for (int i = 0; i < 100; ++i) task(executor, "echo", std::to_string(i));
   ASSERT_TRUE(run_until([&] { return heard_[executor].done.size() == 100; }));
   for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(heard_[executor].done[i].bytes(), std::to_string(i));
-  EXPECT_GE(heard_[executor].frames_ends, 1u);
-  EXPECT_LE(heard_[executor].frames_ends, 100u);
 }
 
 TEST_F(ExecutorTest, CarriesFramesLargerThanEverySocketBufferBothWays) {

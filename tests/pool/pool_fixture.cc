@@ -77,8 +77,6 @@ void PoolTest::executor_frame(ExecutorId executor, wire::FrameType type, std::st
   wire::parse(heard.done.emplace_back(), payload);
 }
 
-void PoolTest::executor_frames_end(ExecutorId executor) { ++heard_[executor].frames_ends; }
-
 void PoolTest::executor_output(ExecutorId executor, bool to_stderr, std::string_view text) {
   auto& heard = heard_[executor];
   if (heard.exit) ++heard.after_exit;

@@ -27,7 +27,6 @@ struct Heard {
   bool ready = false;
   std::optional<ExecutorExit> exit;
   std::vector<wire::TaskDone> done;
-  std::size_t frames_ends = 0;
   std::string output;
   std::string errors;
   std::size_t after_exit = 0;  ///< words after the last word
@@ -42,7 +41,6 @@ class PoolTest : public testing::Test, public ExecutorEvents {
   void executor_ready(ExecutorId executor) override;
   void executor_exited(ExecutorId executor, const ExecutorExit& exit) override;
   void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) override;
-  void executor_frames_end(ExecutorId executor) override;
   void executor_output(ExecutorId executor, bool to_stderr, std::string_view text) override;
   void program_failed(const std::string& program, const std::string& sentence) override;
 

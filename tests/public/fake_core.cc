@@ -68,7 +68,7 @@ std::string demangled(const std::type_info& type) {
 }
 
 void run(Task task) {
-  std::vector<ByteView> values;
+  std::vector<Value> values;
   Failure failure{
       .kind = FailureKind::kException, .worker = "fake", .attempt = 1, .task = "task", .where = "here.cc:1"};
   Result result;
@@ -81,9 +81,9 @@ void run(Task task) {
         entry_of(task.id) = {.finished = true, .bytes = nullptr, .failure = failure};
         return;
       }
-      values.emplace_back(*entry.bytes);
+      values.push_back({*entry.bytes, entry.bytes});
     }
-    task.invoker({.closure = task.closure, .arguments = task.arguments, .dependencies = values}, result);
+    task.invoker({.closure = task.closure, .arguments = {task.arguments, nullptr}, .dependencies = values}, result);
     state.may_hold_futures = result.may_hold_futures;
     entry_of(task.id) = {.finished = true, .bytes = std::make_shared<Bytes>(std::move(result.bytes)), .failure = {}};
     return;
@@ -120,10 +120,32 @@ namespace morrow::detail {
 using fake::entry_of;
 using fake::state;
 
+namespace {
+
+Bytes flat(const Packed& packed) {
+  Bytes bytes(packed.size());
+  packed.copy_to(bytes.data());
+  return bytes;
+}
+
+}  // namespace
+
+Room make_room(std::size_t size) { return heap_room(size); }
+void seal(const Room&) {}
+void store(const Packed& packed, Result& result) { result.bytes = flat(packed); }
+bool store(const Room&, Result&) { return false; }
+
+FutureId put(Result&& result, const char*) {
+  const FutureId id{1, state.next_sequence++};
+  state.entries[fake::key(id)] = {
+      .finished = true, .bytes = std::make_shared<Bytes>(std::move(result.bytes)), .failure = {}};
+  return id;
+}
+
 FutureId submit(Call&& call, const Options& options, std::source_location where) {
   const std::uint64_t scope = state.open_scopes.empty() ? 1 : state.open_scopes.back();
   const FutureId id{scope, state.next_sequence++};
-  fake::Task task{id, call.invoker, Bytes(call.closure.begin(), call.closure.end()), std::move(call.arguments),
+  fake::Task task{id, call.invoker, Bytes(call.closure.begin(), call.closure.end()), flat(call.arguments),
                   std::vector<FutureId>(call.dependencies.begin(), call.dependencies.end())};
   state.last = {.options = options,
                 .where = where,
@@ -158,6 +180,8 @@ std::vector<Value> get_all(std::span<const FutureId> ids) {
   for (const FutureId id : ids) values.push_back(get(id));
   return values;
 }
+
+std::uint64_t size_of(FutureId id) { return get(id).bytes.size(); }
 
 bool ready(FutureId id) { return entry_of(id).finished; }
 

@@ -31,7 +31,8 @@ void give_back(Result& result, const std::string& text) {
 }
 
 void echo(const Invocation& invocation, Result& result) {
-  give_back(result, {reinterpret_cast<const char*>(invocation.arguments.data()), invocation.arguments.size()});
+  give_back(result,
+            {reinterpret_cast<const char*>(invocation.arguments.bytes.data()), invocation.arguments.bytes.size()});
 }
 void throws(const Invocation&, Result&) { throw std::out_of_range("row 7"); }
 void exits(const Invocation&, Result&) {

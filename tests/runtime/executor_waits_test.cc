@@ -26,7 +26,8 @@ std::string text_of(const Value& value) {
 }
 
 void echo(const Invocation& invocation, Result& result) {
-  give_back(result, {reinterpret_cast<const char*>(invocation.arguments.data()), invocation.arguments.size()});
+  give_back(result,
+            {reinterpret_cast<const char*>(invocation.arguments.bytes.data()), invocation.arguments.bytes.size()});
 }
 
 FutureId submit_echo() {

@@ -120,6 +120,8 @@ class VirtualWorker {
   void carry_out(worker::action::FindReadyDependencies& find);
   void carry_out(worker::action::SetIdle& idle);
   void carry_out(worker::action::WakeIdle& wake);
+  void carry_out(worker::action::FreeObjects&) {}
+  void carry_out(worker::action::Prefetch&) {}
   void carry_out(worker::action::EndScopes& scopes) { upkeep_->end_scopes(scopes.scopes); }
   void carry_out(worker::action::Fenced& fenced);
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <deque>
 #include <list>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -70,6 +71,15 @@ struct RawMayHoldFuture<T> : std::false_type {};
 
 class OutArchive;
 class InArchive;
+class ValueWriter;
+class ValueReader;
+
+/// Types of Morrow that know how to travel.
+template <class T>
+concept SelfPacked = requires(const T& value, T& target, ValueWriter& writer, ValueReader& reader) {
+  value.pack(writer);
+  target.unpack(reader);
+};
 
 /// Users gave T functions for cereal, or cereal brings them.
 template <class T>
@@ -103,6 +113,30 @@ class Lazy {
 class ValueWriter {
  public:
   explicit ValueWriter(Bytes& bytes) : bytes_(bytes) {}
+  /// Large pieces of the values are only referred to: `packed` must be used before they are gone.
+  explicit ValueWriter(Packed& packed) : bytes_(packed.bytes), packed_(&packed) {}
+
+  /// For values that are gone sooner.
+  template <class T>
+  void write_copy(const T& value) {
+    Packed* const packed = std::exchange(packed_, nullptr);
+    write(value);
+    packed_ = packed;
+  }
+
+  /// Fills up with zeros to a multiple of `alignment` from the start.
+  void align(std::size_t alignment) {
+    static constexpr std::byte kZeros[kAlignment]{};
+    if (const std::size_t over = size() % alignment; over != 0) put(kZeros, alignment - over);
+  }
+
+  /// As `put`, for pieces of any size that live as long as the value.
+  void put_large(const void* data, std::size_t size) {
+    if (packed_ == nullptr || size < kReferredBytes) return put(data, size);
+    packed_->pieces.push_back({bytes_.size(), {static_cast<const std::byte*>(data), size}});
+    packed_->referenced += size;
+  }
+  void note_futures() { may_hold_futures_ = true; }
 
   template <class T>
   void write(const T& value);
@@ -122,6 +156,9 @@ class ValueWriter {
   bool may_hold_futures() const { return may_hold_futures_ || !futures_.empty(); }
 
  private:
+  static constexpr std::size_t kReferredBytes = 32 << 10;
+
+  std::size_t size() const { return bytes_.size() + (packed_ == nullptr ? 0 : packed_->referenced); }
   void put_byte(std::uint8_t byte) { append(bytes_, &byte, 1); }
   template <class T>
   void write_raw(const T* values, std::size_t count);
@@ -129,6 +166,7 @@ class ValueWriter {
   void write_sequence(const T& sequence);
 
   Bytes& bytes_;
+  Packed* packed_ = nullptr;  // null: everything is copied
   std::vector<FutureId> futures_;
   bool may_hold_futures_ = false;
   Lazy archive_;  // one for all, so that shared pointers are known again
@@ -137,7 +175,17 @@ class ValueWriter {
 /// Reads what ValueWriter wrote. Every read checks the bounds. \throws DecodeError
 class ValueReader {
  public:
-  explicit ValueReader(ByteView bytes) : bytes_(bytes) {}
+  /// `owner` keeps the bytes: what is read may refer to them for as long as it likes.
+  explicit ValueReader(ByteView bytes, std::shared_ptr<const void> owner = nullptr)
+      : bytes_(bytes), size_(bytes.size()), owner_(std::move(owner)) {}
+
+  void align(std::size_t alignment) {
+    const std::size_t over = (size_ - bytes_.size()) % alignment;
+    if (over != 0) skip(alignment - over);
+  }
+
+  /// The next bytes, aligned to kAlignment: as they lie there, or a copy when that is not possible.
+  Value take_block(std::size_t size);
 
   template <class T>
   void read(T&& value);
@@ -175,14 +223,21 @@ class ValueReader {
   }
 
   std::size_t left() const { return bytes_.size(); }
+  ByteView rest() const { return bytes_; }
 
  private:
+  void skip(std::size_t size) {
+    if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
+    bytes_ = bytes_.subspan(size);
+  }
   template <class T>
   void read_sequence(T& sequence);
   template <class T>
   void read_ordered(T& container);
 
   ByteView bytes_;
+  std::size_t size_;  // of all
+  std::shared_ptr<const void> owner_;
   Lazy archive_;
 };
 

@@ -19,12 +19,20 @@ void ValueWriter::write(const T& value) {
   if constexpr (AnyFuture<T>) {
     futures_.push_back(value.id());
     put(&futures_.back(), sizeof(FutureId));
+  } else if constexpr (SelfPacked<T>) {
+    value.pack(*this);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    put_size(value.size());
+    put_large(value.data(), value.size());
   } else if constexpr (Raw<T>) {
     write_raw(std::addressof(value), 1);
   } else if constexpr (SequenceTraits<T>::value || OrderedMulti<T>) {
     write_sequence(value);
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
+    // Functions of users may write what lives for a moment only.
+    Packed* const packed = std::exchange(packed_, nullptr);
     archive_.get<OutArchive>(*this).by_cereal(value);
+    packed_ = packed;
   } else if constexpr (check_sendable<T>()) {
     for_each_field(value, [this](const auto& field) { this->write(field); });
   }
@@ -33,9 +41,11 @@ void ValueWriter::write(const T& value) {
 template <class T>
 void ValueWriter::write_raw(const T* values, std::size_t count) {
   if constexpr (RawMayHoldFuture<T>::value) may_hold_futures_ = may_hold_futures_ || count != 0;
-  const std::size_t start = bytes_.size();
-  put(values, count * sizeof(T));
-  if constexpr (!std::has_unique_object_representations_v<T> && !Scalar<T>) {
+  if constexpr (std::has_unique_object_representations_v<T> || Scalar<T>) {
+    put_large(values, count * sizeof(T));
+  } else {
+    const std::size_t start = bytes_.size();
+    put(values, count * sizeof(T));
     for (std::size_t at = start; at < bytes_.size(); at += sizeof(T)) {
       alignas(T) std::byte copy[sizeof(T)];
       std::memcpy(copy, bytes_.data() + at, sizeof(T));
@@ -68,6 +78,8 @@ void ValueReader::read(T&& value) {
     FutureId id;
     take(&id, sizeof id);
     value = Type(id);
+  } else if constexpr (SelfPacked<Type>) {
+    value.unpack(*this);
   } else if constexpr (Raw<Type>) {
     if constexpr (std::is_same_v<Type, bool>)
       value = take_raw<Type>();

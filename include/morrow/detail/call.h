@@ -63,6 +63,20 @@ struct ArgumentRule {
       void_dependency || std::is_convertible_v<std::conditional_t<dependency, Stored, A>, Parameter>;
 };
 
+/// Puts a value where results go: with at most one copy of what is large.
+template <class T>
+void pack_result(const T& value, Result& result) {
+  if constexpr (SelfPacked<T>) {
+    result.may_hold_futures = value.may_hold_futures();
+    if (value.room().object != 0 && store(value.room(), result)) return;
+  }
+  Packed packed;
+  ValueWriter out(packed);
+  out.write(value);
+  result.may_hold_futures = out.may_hold_futures();
+  store(packed, result);
+}
+
 /// The whole call of F with arguments A.
 template <class F, class... Rules>
 struct CallOf {
@@ -76,7 +90,7 @@ struct CallOf {
     if (invocation.closure.size() != closure_size()) throw DecodeError("the callable of a task has the wrong size");
     if constexpr (closure_size() != 0) std::memcpy(storage, invocation.closure.data(), closure_size());
     F& function = *std::launder(reinterpret_cast<F*>(storage));
-    ValueReader reader(invocation.arguments);
+    ValueReader reader(invocation.arguments.bytes, invocation.arguments.owner);
     std::size_t next = 0;
     call(function, reader, invocation.dependencies, next, result, std::index_sequence_for<Rules...>{});
   }
@@ -85,23 +99,22 @@ struct CallOf {
 
  private:
   template <class Rule>
-  static typename Rule::Parameter unpack(ValueReader& reader, std::span<const ByteView> dependencies,
-                                         std::size_t& next) {
+  static typename Rule::Parameter unpack(ValueReader& reader, std::span<const Value> dependencies, std::size_t& next) {
     using Stored = typename Rule::Stored;
     if constexpr (!Rule::dependency) {
       return decode_from<Stored>(reader);
     } else {
       if (next >= dependencies.size()) throw DecodeError("a task got fewer dependencies than it was submitted with");
-      const ByteView bytes = dependencies[next++];
+      const Value& value = dependencies[next++];
       if constexpr (std::is_same_v<Stored, typename Rule::Parameter>)
-        return decode<Stored>(bytes);
+        return decode<Stored>(value);
       else
-        return static_cast<typename Rule::Parameter>(decode<Stored>(bytes));
+        return static_cast<typename Rule::Parameter>(decode<Stored>(value));
     }
   }
 
   template <std::size_t... I>
-  static void call(F& function, ValueReader& reader, [[maybe_unused]] std::span<const ByteView> dependencies,
+  static void call(F& function, ValueReader& reader, [[maybe_unused]] std::span<const Value> dependencies,
                    [[maybe_unused]] std::size_t& next, Result& result, std::index_sequence<I...>) {
     Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
     if (reader.left() != 0) throw DecodeError("the arguments of a task have bytes left over");
@@ -115,9 +128,7 @@ struct CallOf {
       result.may_hold_futures = false;
     } else {
       const R value = invoke();
-      ValueWriter out(result.bytes);
-      out.write(value);
-      result.may_hold_futures = out.may_hold_futures();
+      pack_result(value, result);
     }
   }
 };

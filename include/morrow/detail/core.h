@@ -30,22 +30,56 @@ using ByteView = std::span<const std::byte>;
 
 void append(Bytes& bytes, const void* data, std::size_t size);
 
-/// The serialized value of a finished future. `bytes` is aligned to 16 and lives as long as `owner`.
+/// Values of more bytes than this lie in the object memory of workers; smaller ones in the store.
+inline constexpr std::size_t kInlineBytes = 8 << 10;
+
+/// Large values begin at such addresses, so that every type and vector instruction can be used on them in place.
+inline constexpr std::size_t kAlignment = 64;
+
+/// The serialized value of a finished future. `bytes` is aligned to `kAlignment` and lives as long as `owner`.
 struct Value {
   ByteView bytes;
   std::shared_ptr<const void> owner;
 };
 
+/// Memory for one value that is being made: in the object memory, where it can be published with no copy, or else in
+/// this process.
+struct Room {
+  std::span<std::byte> bytes;  ///< aligned to kAlignment
+  std::shared_ptr<const void> owner;
+  std::uint64_t object = 0;  ///< 0: memory of this process
+};
+
+/// \throws ObjectMemoryError
+Room make_room(std::size_t size);
+/// What is written is final: from here on a write faults. Nothing happens to memory of this process.
+void seal(const Room& room);
+
+/// A serialized value: bytes, and pieces of the value itself that would be too much to copy twice.
+struct Packed {
+  struct Piece {
+    std::size_t at;  ///< it comes before bytes[at]
+    ByteView view;   ///< lives as long as the value
+  };
+  Bytes bytes;
+  std::vector<Piece> pieces;
+  std::size_t referenced = 0;  ///< bytes of all pieces
+
+  std::size_t size() const { return bytes.size() + referenced; }
+  void copy_to(std::byte* to) const;
+};
+
 /// What the invoker of a task gets: all views live until it returns.
 struct Invocation {
-  ByteView closure;                        ///< the bytes of the callable
-  ByteView arguments;                      ///< the serialized arguments that are not dependencies, one after another
-  std::span<const ByteView> dependencies;  ///< the serialized values of the dependencies, in the order of the arguments
+  ByteView closure;                     ///< the bytes of the callable
+  Value arguments;                      ///< the serialized arguments that are not dependencies, one after another
+  std::span<const Value> dependencies;  ///< the serialized values of the dependencies, in the order of the arguments
 };
 
 /// What a task gives back.
 struct Result {
-  Bytes bytes;  ///< the serialized value; empty for void
+  Bytes bytes;  ///< the serialized value, when it is small; empty for void
+  Room room;    ///< of a large one
   /// False only when the value provably holds no future (numbers, strings, containers of them): then what the task
   /// submitted and did not hand out is freed with it. A type copied as bytes that could hide a Future counts as one
   /// that may.
@@ -63,11 +97,25 @@ struct Call {
   /// Offsets into `closure` of function pointers that are the function itself: relocated on arrival (module and offset
   /// travel). A pointer into a library of the system is refused with a sentence.
   std::span<const std::size_t> code_pointers;
-  Bytes arguments;
+  Packed arguments;
   std::span<const FutureId> dependencies;
   std::span<const FutureId> handles;  ///< futures that `arguments` or the closure carry, where known; may be empty
   const char* function_name = "";     ///< for people: status, logs, errors; static storage
 };
+
+/// Where a value goes: small ones into `bytes`, large ones into the object memory. Where there is none, all are small.
+void store(const Packed& packed, Result& result);
+/// The same for a value that was made in `room` and is to be published as it is; false when it was published before.
+bool store(const Room& room, Result& result);
+
+/// A future that has this value already.
+FutureId put(Result&& result, const char* type_name);
+
+/// Memory of this process, aligned to kAlignment.
+Room heap_room(std::size_t size);
+
+/// The bytes of a finished future's value. Waits for it.
+std::uint64_t size_of(FutureId id);
 
 /// Queues the call; returns at once unless the bound on unacknowledged submits is reached.
 /// \throws SessionError, std::invalid_argument (options out of range)

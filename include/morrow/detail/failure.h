@@ -22,6 +22,8 @@ enum class FailureKind : std::uint8_t {
   kProgram = 8,
   kTooLarge = 9,
   kStackOverflow = 10,
+  kNoRoom = 11,
+  kLost = 12,
 };
 
 /// All that is known of a failure.

@@ -9,6 +9,13 @@ class Future;
 template <class T>
 class Submitted;
 
+template <class T>
+class Array;
+template <class T>
+class MutableArray;
+class Buffer;
+class MutableBuffer;
+
 namespace detail {
 
 template <class T>
@@ -31,7 +38,7 @@ concept AnyFuture = FutureTraits<std::remove_cvref_t<T>>::is_future;
 template <class T>
 using FutureValue = typename FutureTraits<std::remove_cvref_t<T>>::value;
 
-/// Submitted<T> as the Future<T> it is; other types as they are.
+/// Submitted<T> as the Future<T> it is, and the like; other types as they are.
 template <class T>
 struct PlainFuture {
   using type = T;
@@ -39,6 +46,15 @@ struct PlainFuture {
 template <class T>
 struct PlainFuture<Submitted<T>> {
   using type = Future<T>;
+};
+/// What is still being made is sent as what it becomes.
+template <class T>
+struct PlainFuture<MutableArray<T>> {
+  using type = Array<T>;
+};
+template <>
+struct PlainFuture<MutableBuffer> {
+  using type = Buffer;
 };
 
 }  // namespace detail

@@ -96,7 +96,7 @@ constexpr auto inspect() {
   using T = std::remove_cv_t<Given>;
   if constexpr (IsPointerLike<T>::value) {
     return Verdict<Problem::kPointer, T>{};
-  } else if constexpr (std::is_void_v<T> || AnyFuture<T> || (std::is_same_v<T, Seen> || ...)) {
+  } else if constexpr (std::is_void_v<T> || AnyFuture<T> || SelfPacked<T> || (std::is_same_v<T, Seen> || ...)) {
     return Fine{};
   } else if constexpr (std::is_array_v<T>) {
     return inspect<std::remove_all_extents_t<T>, Seen...>();

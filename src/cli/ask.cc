@@ -1,0 +1,68 @@
+#include "cli/ask.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+
+#include "wire/frame.h"
+#include "wire/socket.h"
+
+namespace morrow::cli {
+
+namespace {
+
+constexpr int kPatienceSeconds = 10;
+
+bool send_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return true;
+}
+
+}  // namespace
+
+bool ask_worker(const std::string& path, const std::string& cluster, wire::FrameType type,
+                const google::protobuf::MessageLite& request, wire::FrameType reply_type,
+                google::protobuf::MessageLite& reply) {
+  const wire::Fd socket = wire::connect_unix(path);
+  if (!socket) return false;
+  const timeval patience{kPatienceSeconds, 0};
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  wire::Hello hello;
+  hello.set_version(wire::kProtocolVersion);
+  hello.set_kind(wire::Hello::COMMAND);
+  hello.set_cluster(cluster);
+  hello.set_pid(getpid());
+  std::string out;
+  wire::append_frame(out, wire::HELLO, hello);
+  wire::append_frame(out, type, request);
+  if (!send_all(socket.get(), out)) return false;
+  wire::FrameReader reader;
+  for (;;) {
+    while (const auto frame = reader.next()) {
+      if (frame->type == wire::WELCOME) {
+        wire::Welcome welcome;
+        wire::parse(welcome, frame->payload);
+        if (!welcome.error().empty()) throw std::runtime_error(welcome.error());
+      } else if (frame->type == reply_type) {
+        wire::parse(reply, frame->payload);
+        return true;
+      }
+    }
+    constexpr std::size_t kRoom = 64 << 10;
+    const ssize_t got = recv(socket.get(), reader.room(kRoom), kRoom, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    reader.filled(static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace morrow::cli

@@ -1,0 +1,105 @@
+#include <algorithm>
+#include <array>
+#include <cinttypes>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "wire/paths.h"
+
+namespace morrow::cli {
+
+namespace {
+
+std::string id_text(const wire::FutureId& id) {
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%016" PRIx64 "/%" PRIu64, id.scope(), id.sequence());
+  return text.data();
+}
+
+std::string place_text(const wire::ObjectInfo& object) {
+  if (object.in_memory()) return object.on_disk() ? "memory and disk" : "memory";
+  return object.on_disk() ? "disk" : "on its way";
+}
+
+std::string age_text(std::uint64_t ms) {
+  constexpr std::uint64_t kSecond = 1000;
+  if (ms < 60 * kSecond) return std::to_string(ms / kSecond) + " s";
+  if (ms < 3600 * kSecond) return std::to_string(ms / (60 * kSecond)) + " min";
+  return std::to_string(ms / (3600 * kSecond)) + " h";
+}
+
+void print_json(const std::vector<wire::ObjectsReply>& replies) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (const wire::ObjectsReply& reply : replies) {
+    for (const wire::ObjectInfo& object : reply.objects()) {
+      out.push_back({{"future", id_text(object.future())},
+                     {"bytes", object.size()},
+                     {"worker", object.worker()},
+                     {"in_memory", object.in_memory()},
+                     {"on_disk", object.on_disk()},
+                     {"age_ms", object.age_ms()},
+                     {"readers", object.readers()}});
+    }
+  }
+  std::printf("%s\n", out.dump(2).c_str());
+}
+
+void print(const std::vector<wire::ObjectsReply>& replies) {
+  std::vector<std::vector<std::string>> rows{{"FUTURE", "SIZE", "WORKER", "WHERE", "AGE", "READERS"}};
+  std::uint64_t memory = 0;
+  std::uint64_t used = 0;
+  std::uint64_t spilled = 0;
+  for (const wire::ObjectsReply& reply : replies) {
+    memory += reply.memory();
+    used += reply.used();
+    spilled += reply.spilled();
+    std::vector<wire::ObjectInfo> objects(reply.objects().begin(), reply.objects().end());
+    std::sort(objects.begin(), objects.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    for (const wire::ObjectInfo& object : objects) {
+      rows.push_back({id_text(object.future()), byte_text(object.size()), object.worker(), place_text(object),
+                      age_text(object.age_ms()), std::to_string(object.readers())});
+    }
+  }
+  print_table(rows);
+  std::printf("\nobject memory: %s of %s in use, %s on disk\n", byte_text(used).c_str(), byte_text(memory).c_str(),
+              byte_text(spilled).c_str());
+}
+
+int show_objects(const std::string& cluster, bool json) {
+  wire::check_name("cluster", cluster);
+  std::vector<wire::ObjectsReply> replies;
+  for (const std::string& path : wire::worker_sockets(cluster)) {
+    auto reply = ask(path, cluster, wire::OBJECTS, wire::Status(), wire::OBJECTS_REPLY, wire::ObjectsReply());
+    if (reply) replies.push_back(std::move(*reply));
+  }
+  if (replies.empty()) {
+    std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
+                 cluster.c_str(), cluster.c_str());
+    return 1;
+  }
+  json ? print_json(replies) : print(replies);
+  return 0;
+}
+
+}  // namespace
+
+void add_objects(CLI::App& app, int& exit_status) {
+  struct Given {
+    std::string cluster;
+    bool json = false;
+  };
+  auto given = std::make_shared<Given>();
+  CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
+  command->add_option("CLUSTER", given->cluster, "Name of the cluster")->required();
+  command->add_flag("--json", given->json, "For programs");
+  command->callback([given, &exit_status] { exit_status = show_objects(given->cluster, given->json); });
+}
+
+}  // namespace morrow::cli

@@ -1,0 +1,86 @@
+#include "data/arena.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace morrow::data {
+
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kStep = 64ULL << 20;
+
+[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+std::size_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
+
+}  // namespace
+
+Arena::Arena(std::uint64_t capacity) : capacity_(whole_pages(capacity)) {
+  fd_ = memfd_create("morrow-objects", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd_ < 0) fail("can't make shared memory for objects");
+  if (ftruncate(fd_, static_cast<off_t>(capacity_)) != 0 || fcntl(fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+    close(fd_);
+    fail("can't size the shared memory for objects");
+  }
+}
+
+Arena::~Arena() { close(fd_); }
+
+void Arena::back(std::uint64_t end) {
+  end = std::min(end, capacity_);
+  while (backed_ < end) {
+    const std::uint64_t begin = backed_;
+    const std::uint64_t size = std::min(kStep, end - begin);
+    if (fallocate(fd_, 0, static_cast<off_t>(begin), static_cast<off_t>(size)) != 0) {
+      if (errno == EINTR) continue;
+      throw OutOfMemory("the machine has no memory left for objects (" + std::generic_category().message(errno) +
+                        "); give the worker a smaller --object-memory");
+    }
+    backed_ = begin + size;
+  }
+}
+
+ArenaView::ArenaView(int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) fail("can't look at the object memory");
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  void* const base = mmap(nullptr, size_, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (base == MAP_FAILED) fail("can't map the object memory");
+  base_ = static_cast<std::byte*>(base);
+  madvise(base_, size_, MADV_DONTFORK);
+}
+
+ArenaView::~ArenaView() { munmap(base_, size_); }
+
+std::span<const std::byte> ArenaView::bytes(Extent extent) const {
+  if (extent.offset > size_ || extent.size > size_ - extent.offset)
+    throw std::out_of_range("an object lies outside of the object memory");
+  return {base_ + extent.offset, extent.size};
+}
+
+ArenaView::Writable ArenaView::write(Extent extent) {
+  static_cast<void>(bytes(extent));
+  return {base_ + extent.offset, extent.size};
+}
+
+ArenaView::Writable::Writable(std::byte* data, std::uint64_t size) : data_(data), size_(size) {
+  if (mprotect(data_, whole_pages(size_), PROT_READ | PROT_WRITE) != 0) fail("can't write into the object memory");
+}
+
+ArenaView::Writable::Writable(Writable&& other) noexcept
+    : data_(other.data_), size_(other.size_), open_(std::exchange(other.open_, false)) {}
+
+void ArenaView::Writable::seal() {
+  if (std::exchange(open_, false)) mprotect(data_, whole_pages(size_), PROT_READ);
+}
+
+}  // namespace morrow::data

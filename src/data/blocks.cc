@@ -1,0 +1,98 @@
+#include "data/blocks.h"
+
+#include <lz4.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "data/checksum.h"
+
+namespace morrow::data {
+
+namespace {
+
+constexpr int kSkipAfterFailure = 16;
+
+struct Header {
+  std::uint32_t raw = 0;
+  std::uint32_t stored = 0;
+  std::uint64_t checksum = 0;
+};
+static_assert(sizeof(Header) == kBlockHeaderBytes);  // as it stands in files, on little-endian machines
+
+Header header_of(std::span<const std::byte> block) {
+  Header header;
+  std::memcpy(&header, block.data(), sizeof header);
+  if (header.raw == 0 || header.raw > kBlockBytes || header.stored == 0 || header.stored > header.raw)
+    throw Damaged("a block has an impossible size");
+  return header;
+}
+
+}  // namespace
+
+void BlockWriter::encode(std::span<const std::byte> raw, std::vector<std::byte>& out) {
+  const std::size_t start = out.size();
+  const std::size_t most = raw.size() - raw.size() / 8;
+  Header header{static_cast<std::uint32_t>(raw.size()), 0, checksum(raw)};
+  out.resize(start + sizeof header + raw.size());
+  std::byte* const stored = out.data() + start + sizeof header;
+  int size = 0;
+  if (skip_ > 0) {
+    --skip_;
+  } else {
+    size = LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(stored),
+                                static_cast<int>(raw.size()), static_cast<int>(most));
+    if (size <= 0) skip_ = kSkipAfterFailure;
+  }
+  if (size <= 0) {
+    std::memcpy(stored, raw.data(), raw.size());
+    size = static_cast<int>(raw.size());
+  }
+  header.stored = static_cast<std::uint32_t>(size);
+  std::memcpy(out.data() + start, &header, sizeof header);
+  out.resize(start + sizeof header + header.stored);
+}
+
+void BlockReader::feed(std::span<const std::byte> piece) {
+  while (!piece.empty()) {
+    const std::size_t have = pending_.size();
+    std::size_t want = kBlockHeaderBytes;
+    if (have >= want) want += header_of(pending_).stored;
+    if (have == 0 && piece.size() >= kBlockHeaderBytes) {
+      // A whole block in the piece is read where it stands.
+      const std::size_t whole = kBlockHeaderBytes + header_of(piece).stored;
+      if (piece.size() >= whole) {
+        decode(piece.first(whole));
+        piece = piece.subspan(whole);
+        continue;
+      }
+      want = whole;
+    }
+    const std::size_t part = std::min(want - have, piece.size());
+    pending_.insert(pending_.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(part));
+    piece = piece.subspan(part);
+    if (pending_.size() < kBlockHeaderBytes || pending_.size() < kBlockHeaderBytes + header_of(pending_).stored)
+      continue;
+    decode(pending_);
+    pending_.clear();
+  }
+}
+
+void BlockReader::decode(std::span<const std::byte> block) {
+  const Header header = header_of(block);
+  if (header.raw > target_.size()) throw Damaged("there are more bytes than the object has");
+  const auto stored = block.subspan(kBlockHeaderBytes);
+  const auto raw = target_.first(header.raw);
+  if (header.stored == header.raw) {
+    std::memcpy(raw.data(), stored.data(), raw.size());
+  } else if (LZ4_decompress_safe(reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(raw.data()),
+                                 static_cast<int>(stored.size()),
+                                 static_cast<int>(raw.size())) != static_cast<int>(raw.size())) {
+    throw Damaged("a block can't be decompressed");
+  }
+  if (checksum(raw) != header.checksum) throw Damaged("a block has a wrong checksum");
+  target_ = target_.subspan(header.raw);
+}
+
+}  // namespace morrow::data

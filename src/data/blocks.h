@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+namespace morrow::data {
+
+/// Bytes are not what was written.
+class Damaged : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// How objects stand in files and travel: blocks, each of at most 1 MiB of raw bytes.
+///
+///     raw size u32 | stored size u32 | XXH3 of the raw bytes u64 | stored bytes
+///
+/// Numbers are little-endian. The stored bytes are LZ4's when that saves an eighth, else the raw ones (the sizes are
+/// equal then).
+inline constexpr std::size_t kBlockBytes = 1 << 20;
+inline constexpr std::size_t kBlockHeaderBytes = 16;
+
+/// Makes blocks. After one that did not compress, it does not try for the next 16. Not thread-safe.
+class BlockWriter {
+ public:
+  /// Appends one block of `raw`, at most kBlockBytes of them.
+  void encode(std::span<const std::byte> raw, std::vector<std::byte>& out);
+
+ private:
+  int skip_ = 0;
+};
+
+/// Reads blocks from a stream that comes in pieces of any size. Holds at most one block. Not thread-safe.
+class BlockReader {
+ public:
+  /// `target` is filled from its begin to its end.
+  explicit BlockReader(std::span<std::byte> target) : target_(target) {}
+  /// \throws Damaged
+  void feed(std::span<const std::byte> piece);
+  /// All of the target is filled.
+  bool done() const { return target_.empty() && pending_.empty(); }
+
+ private:
+  void decode(std::span<const std::byte> block);
+
+  std::span<std::byte> target_;
+  std::vector<std::byte> pending_;
+};
+
+}  // namespace morrow::data

@@ -1,0 +1,9 @@
+#include "data/checksum.h"
+
+#include <xxhash.h>
+
+namespace morrow::data {
+
+std::uint64_t checksum(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+}  // namespace morrow::data

@@ -1,0 +1,172 @@
+#include "data/spill.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+namespace morrow::data {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFolderPrefix = "morrow-spill-";
+constexpr std::array<char, 8> kMagic{'M', 'O', 'R', 'R', 'O', 'W', 'O', 'B'};
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kWriteBytes = 4 * kBlockBytes;
+
+struct FileHeader {
+  std::array<char, 8> magic = kMagic;
+  std::uint32_t version = kVersion;
+  std::uint32_t reserved = 0;
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;
+};
+static_assert(sizeof(FileHeader) == 32);
+
+[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+
+class File {
+ public:
+  File(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  ~File() {
+    if (fd_ >= 0) close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// Takes the lock of a worker's folder; -1 while somebody has it.
+int lock_folder(const std::string& folder) {
+  const int fd = open((folder + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+void remove_left_behind(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (!entry.path().filename().string().starts_with(kFolderPrefix) || !fs::is_directory(entry.symlink_status(error)))
+      continue;
+    const int lock = lock_folder(entry.path().string());
+    if (lock < 0) continue;
+    fs::remove_all(entry.path(), error);
+    close(lock);
+  }
+}
+
+std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
+
+}  // namespace
+
+SpillFolder::SpillFolder(const std::string& folder, const std::string& owner) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw std::system_error(error, "can't make the folder for spilled objects " + folder);
+  // Another worker that starts must not take our folder for one that was left, before we have locked it.
+  const File neighbours(folder, O_RDONLY | O_DIRECTORY);
+  if (neighbours.get() < 0 || flock(neighbours.get(), LOCK_EX) != 0) fail("can't lock " + folder);
+  remove_left_behind(folder);
+  path_ = folder + "/" + std::string(kFolderPrefix) + owner + "-XXXXXX";
+  if (mkdtemp(path_.data()) == nullptr) fail("can't make a folder for spilled objects in " + folder);
+  lock_ = lock_folder(path_);
+  if (lock_ < 0) fail("can't lock the folder for spilled objects " + path_);
+}
+
+SpillFolder::~SpillFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+  close(lock_);
+}
+
+std::string SpillFolder::file(std::uint64_t number) const { return path_ + "/" + std::to_string(number) + ".object"; }
+
+std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte> bytes) {
+  const std::string path = file(number);
+  const auto full = [&] {
+    struct statvfs disk {};
+    const std::uint64_t left = statvfs(path_.c_str(), &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+    unlink(path.c_str());
+    return DiskFull("the disk is full: " + megabytes(bytes.size()) + " were to be written to " + path_ + ", where " +
+                    megabytes(left) + " are free; make room there or give the worker another --spill-dir");
+  };
+  const auto is_full = [](int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; };
+  const File out(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (out.get() < 0) {
+    if (is_full(errno)) throw full();
+    fail("can't write " + path);
+  }
+  std::vector<std::byte> buffer(sizeof(FileHeader));
+  const FileHeader header{.number = number, .size = bytes.size()};
+  std::memcpy(buffer.data(), &header, sizeof header);
+  std::uint64_t total = 0;
+  const auto flush = [&] {
+    for (std::size_t at = 0; at < buffer.size();) {
+      const ssize_t put = ::write(out.get(), buffer.data() + at, buffer.size() - at);
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0 && is_full(errno)) throw full();
+      if (put < 0) {
+        const int error = errno;
+        unlink(path.c_str());
+        throw std::system_error(error, std::generic_category(), "can't write " + path);
+      }
+      at += static_cast<std::size_t>(put);
+    }
+    total += buffer.size();
+    buffer.clear();
+  };
+  BlockWriter blocks;
+  for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
+    blocks.encode(bytes.subspan(at, std::min(kBlockBytes, bytes.size() - at)), buffer);
+    if (buffer.size() >= kWriteBytes) flush();
+  }
+  flush();
+  return total;
+}
+
+void SpillFolder::read(std::uint64_t number, std::span<std::byte> into) const {
+  const std::string path = file(number);
+  const File in(path, O_RDONLY);
+  if (in.get() < 0) fail("can't read " + path);
+  posix_fadvise(in.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  std::vector<std::byte> buffer(kWriteBytes);
+  const auto next = [&](std::size_t most) {
+    for (;;) {
+      const ssize_t got = ::read(in.get(), buffer.data(), most);
+      if (got >= 0) return static_cast<std::size_t>(got);
+      if (errno != EINTR) fail("can't read " + path);
+    }
+  };
+  FileHeader header;
+  if (next(sizeof header) != sizeof header) throw Damaged(path + " is cut short");
+  std::memcpy(&header, buffer.data(), sizeof header);
+  if (header.magic != kMagic || header.version != kVersion || header.number != number || header.size != into.size())
+    throw Damaged(path + " is not the file of this object");
+  BlockReader blocks(into);
+  try {
+    while (const std::size_t got = next(buffer.size())) blocks.feed(std::span(buffer).first(got));
+  } catch (const Damaged& damage) {
+    throw Damaged(path + ": " + damage.what());
+  }
+  if (!blocks.done()) throw Damaged(path + " is cut short");
+}
+
+void SpillFolder::remove(std::uint64_t number) noexcept { unlink(file(number).c_str()); }
+
+}  // namespace morrow::data

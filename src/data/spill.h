@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "data/blocks.h"
+
+namespace morrow::data {
+
+/// The disk has no room. The sentence says how much was to be written where, and how much is free.
+class DiskFull : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Objects on disk: a file each, in a folder of one worker, which is removed with it. A file is
+///
+///     "MORROWOB" | version u32 | 0 u32 | number u64 | size u64 | blocks (see blocks.h)
+///
+/// Distinct objects may be used by several threads at once.
+class SpillFolder {
+ public:
+  /// Makes `folder`/morrow-spill-OWNER-XXXXXX, and removes its neighbours of that kind whose worker is dead. \throws
+  /// std::system_error
+  SpillFolder(const std::string& folder, const std::string& owner);
+  ~SpillFolder();
+  SpillFolder(const SpillFolder&) = delete;
+  SpillFolder& operator=(const SpillFolder&) = delete;
+
+  /// Returns how many bytes the file takes. \throws DiskFull, std::system_error; nothing is left then
+  std::uint64_t write(std::uint64_t number, std::span<const std::byte> bytes);
+  /// \throws Damaged when it is not what was written, std::system_error
+  void read(std::uint64_t number, std::span<std::byte> into) const;
+  /// Nothing happens when there is none.
+  void remove(std::uint64_t number) noexcept;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string file(std::uint64_t number) const;
+
+  std::string path_;
+  int lock_ = -1;
+};
+
+}  // namespace morrow::data

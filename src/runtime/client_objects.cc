@@ -1,0 +1,139 @@
+#include <cstring>
+#include <utility>
+
+#include <morrow/error.h>
+
+#include "runtime/client.h"
+#include "runtime/values.h"
+
+// Values that lie in the worker's object memory.
+namespace morrow::runtime {
+
+using detail::FutureId;
+
+struct Client::Reserving {
+  std::uint64_t size = 0;
+  bool here = false;
+  wire::Reserved answer;
+  std::shared_ptr<ObjectMemory> memory;  // that the answer speaks of
+  Waiting waiting;
+};
+
+void Client::set_memory(wire::Fd descriptor, std::function<void()> stir) {
+  if (memory_) memory_->disconnect();
+  memory_ = descriptor ? std::make_shared<ObjectMemory>(descriptor.get(), std::move(stir)) : nullptr;
+}
+
+bool Client::send_let_go() {
+  if (!memory_) return false;
+  const auto objects = memory_->take_let_go();
+  if (objects.empty()) return false;
+  wire::Unpin message;
+  for (const std::uint64_t object : objects) message.add_objects(object);
+  link_.send(wire::UNPIN, message);
+  return true;
+}
+
+std::optional<detail::Room> Client::reserve(std::size_t size) {
+  Lock lock(link_.mutex());
+  check();
+  if (!memory_) return std::nullopt;
+  send_let_go();
+  Reserving reserving;
+  reserving.size = size;
+  const std::uint64_t token = ++last_token_;
+  reserving_[token] = &reserving;
+  struct Leave {
+    std::unordered_map<std::uint64_t, Reserving*>& all;
+    std::uint64_t token;
+    ~Leave() { all.erase(token); }
+  } leaves{reserving_, token};
+  wire::Reserve message;
+  message.set_token(token);
+  message.set_size(size);
+  link_.send(wire::RESERVE, message);
+  link_.write();
+  before_wait();
+  link_.wait(
+      lock, reserving.waiting, [&reserving] { return reserving.here; }, std::nullopt);
+  after_wait();
+  const wire::Reserved& answer = reserving.answer;
+  if (!answer.error().empty()) throw ObjectMemoryError(answer.error());
+  return reserving.memory->write(answer.object(), answer.offset(), size);
+}
+
+void Client::reserved(const wire::Reserved& reserved) {
+  const auto found = reserving_.find(reserved.token());
+  if (found == reserving_.end()) {
+    if (memory_ && reserved.object() != 0) memory_->let_go(reserved.object());
+    return;
+  }
+  Reserving& reserving = *found->second;
+  reserving.here = true;
+  reserving.answer = reserved;
+  reserving.memory = memory_;
+  reserving.waiting.changed.notify_one();
+}
+
+void Client::append_reserving(std::string& frames) const {
+  for (const auto& [token, reserving] : reserving_) {
+    if (reserving->here) continue;
+    wire::Reserve message;
+    message.set_token(token);
+    message.set_size(reserving->size);
+    wire::append_frame(frames, wire::RESERVE, message);
+  }
+}
+
+FutureId Client::put(detail::Result&& result, const char* type_name) {
+  wire::Put message;
+  message.set_name(type_name);
+  if (result.room.object == 0) {
+    if (result.bytes.size() > kMaxValueBytes)
+      throw TooLargeError("this value is " + std::to_string(result.bytes.size()) +
+                          " bytes, and there is no object memory to put it into");
+    message.set_bytes(result.bytes.data(), result.bytes.size());
+  }
+  Lock lock(link_.mutex());
+  for (;;) {
+    check();
+    make_room(lock);
+    if (result.room.object == 0) break;
+    const Published published = publish(result.room, memory_);
+    if (published.object != 0) {
+      message.set_object(published.object);
+      message.set_size(published.size);
+      message.set_keeps(published.keeps);
+      break;
+    }
+    // The session has moved to another worker since it was written.
+    lock.unlock();
+    const auto room = reserve(result.room.bytes.size());
+    if (!room) throw ObjectMemoryError("the worker that the session moved to has no object memory");
+    std::memcpy(room->bytes.data(), result.room.bytes.data(), room->bytes.size());
+    detail::store(*room, result);
+    lock.lock();
+  }
+  const Asker asked = asker();
+  const FutureId id{asked.scope, ++*asked.sequence};
+  write_id(*message.mutable_id(), id);
+  message.set_claim(asked.claim);
+  message.set_number(++last_number_);
+  post(lock, wire::PUT, message, true);
+  return id;
+}
+
+/// Arguments too large for a message become a value that the task depends on.
+FutureId Client::put_arguments(const detail::Call& call) {
+  if (call.arguments.size() <= kLargeArgumentBytes) return {};
+  {
+    const Lock lock(link_.mutex());
+    if (!memory_) return {};
+  }
+  detail::Result result;
+  detail::store(call.arguments, result);
+  if (result.room.object == 0) return {};
+  return put(std::move(result), "arguments");
+}
+
+}  // namespace morrow::runtime

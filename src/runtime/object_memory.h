@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <morrow/detail/core.h>
+
+#include "data/arena.h"
+
+namespace morrow::runtime {
+
+/// The worker's object memory, in this process's address space. It stays there as long as anything refers to it, also
+/// when its worker is gone. Thread-safe.
+class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
+ public:
+  /// `stir` is called when something is let go, on whatever thread that happens. \throws std::system_error
+  ObjectMemory(int descriptor, std::function<void()> stir);
+
+  /// An object that this process may read; let go with the last copy of the owner.
+  detail::Value read(std::uint64_t object, std::uint64_t offset, std::uint64_t size);
+  /// One that this process may write; given back with the last copy of the owner, unless it was published.
+  detail::Room write(std::uint64_t object, std::uint64_t offset, std::uint64_t size);
+
+  /// What was let go since the last call: to be told to the worker.
+  std::vector<std::uint64_t> take_let_go();
+  void let_go(std::uint64_t object);
+  /// The worker is not spoken with any more: nothing is told.
+  void disconnect();
+
+ private:
+  data::ArenaView view_;
+  std::mutex mutex_;
+  std::vector<std::uint64_t> let_go_;
+  std::function<void()> stir_;
+};
+
+/// Makes what was written final. Nothing for memory of this process.
+void seal_room(const detail::Room& room);
+
+/// Takes the object that was written in `room` to be published; false when it is not one, or was taken before.
+bool take_to_publish(const detail::Room& room);
+
+/// What the worker is told of an object that was taken.
+struct Published {
+  std::uint64_t object = 0;  ///< 0: it is of another worker's memory
+  std::uint64_t size = 0;
+  bool keeps = false;  ///< somebody in this process goes on reading it
+};
+Published publish(const detail::Room& room, const std::shared_ptr<ObjectMemory>& memory);
+
+}  // namespace morrow::runtime

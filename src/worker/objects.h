@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "control/types.h"
+#include "data/arena.h"
+#include "data/extents.h"
+#include "data/spill.h"
+
+namespace morrow::worker {
+
+/// A process that writes or reads objects. An executor's number, or a driver's connection with the highest bit set.
+using ProcessId = std::uint64_t;
+
+struct ObjectOptions {
+  std::uint64_t memory = 0;               ///< bytes of shared memory
+  std::string spill_folder;               ///< where objects go that find no room in memory
+  std::string owner;                      ///< the worker's name, for files
+  std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
+};
+
+/// Where an object lies in the shared memory.
+struct ObjectPlace {
+  std::uint64_t number = 0;
+  data::Extent extent;
+};
+
+/// Why there is no place.
+struct ObjectProblem {
+  control::FailureKind kind = control::FailureKind::kLost;
+  std::string sentence;
+};
+
+/// What people see of an object.
+struct ObjectSeen {
+  std::uint64_t number = 0;
+  control::FutureId future;
+  std::uint64_t size = 0;
+  bool in_memory = false;
+  bool on_disk = false;
+  std::uint64_t age_ms = 0;
+  std::uint32_t readers = 0;
+};
+
+/// The objects of one worker: values too large for a record. They lie in shared memory, where executors and drivers
+/// write and read them in place; what nobody looks at goes to disk when room is needed, the least recently used first,
+/// and comes back when it is wanted. An extent is used again only when its writer and all its readers let it go or are
+/// dead. Main thread only; reading, writing and growing go on in threads of its own.
+class Objects {
+ public:
+  /// Gets a copy of a value from another worker into `into`; `done` is called on the main thread. An empty sentence: it
+  /// is there. `absent`: nobody has it.
+  using Fetch = std::function<void(control::FutureId, const control::ObjectRef&, std::span<std::byte> into,
+                                   std::function<void(bool absent, std::string problem)> done)>;
+  struct Events {
+    Fetch fetch;
+    std::function<void(control::FutureId, std::uint64_t object)> copied;  ///< a copy came here
+    std::function<void(control::FutureId)> dropped;                       ///< the copy here was damaged
+    std::function<void(const std::string&)> log;
+  };
+
+  /// \throws std::runtime_error when there is no such memory or folder
+  Objects(boost::asio::io_context& io, ObjectOptions options, Events events);
+  ~Objects();
+
+  int memory_fd() const { return arena_.fd(); }
+
+  using Then = std::function<void(const ObjectPlace*, const ObjectProblem*)>;
+  /// Room for `who` to write an object of up to `size` bytes.
+  void reserve(ProcessId who, std::uint64_t size, Then then);
+  /// `who` has written the first `size` bytes; from here on it is immutable. With `keeps` it is pinned for `who`, that
+  /// goes on reading it. False: it is not its to write.
+  bool seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps);
+  /// `then` gets the place of the object, pinned for `who` until `unpin` or `gone`. Nothing is called for a process
+  /// that went meanwhile.
+  void want(ProcessId who, control::FutureId future, const control::ObjectRef& object, Then then);
+  /// Has it here soon if there is room, for nobody in particular.
+  void prefetch(control::FutureId future, const control::ObjectRef& object);
+  /// Takes back one pin, or a reservation.
+  void unpin(ProcessId who, std::uint64_t number);
+  /// The process is dead: nothing is written or read by it any more.
+  void gone(ProcessId who);
+  /// Nobody needs it any more.
+  void free(std::uint64_t number);
+
+  /// For another worker: its bytes, which stay until `pin` is let go (on any thread), and their checksum. Null: not
+  /// here.
+  struct Lent {
+    std::span<const std::byte> bytes;
+    std::uint64_t checksum = 0;
+    std::shared_ptr<const void> pin;
+  };
+  void lend(std::uint64_t number, std::function<void(std::optional<Lent>)> then);
+
+  std::vector<ObjectSeen> list() const;
+  struct Usage {
+    std::uint64_t memory = 0, used = 0, spilled = 0;
+    std::size_t objects = 0;
+  };
+  Usage usage() const;
+
+ private:
+  struct Object;
+  struct Asking;
+  struct Process {
+    std::unordered_map<std::uint64_t, std::uint32_t> pins;
+    std::unordered_set<std::uint64_t> writes;
+  };
+  using Room = std::function<void(std::optional<data::Extent>, ObjectProblem)>;
+  struct Waiting {
+    std::uint64_t size = 0;
+    std::uint64_t deadline = 0;
+    Room then;
+  };
+
+  Object* find(std::uint64_t number);
+  void have(Object& object, const control::ObjectRef& reference);
+  void arrived(std::uint64_t number);
+  void failed(std::uint64_t number, const ObjectProblem& problem);
+  void restore(Object& object);
+  void fetch(Object& object, const control::ObjectRef& reference);
+  void pin(ProcessId who, Object& object);
+  void unpinned(Object& object);
+  void touch(Object& object);
+  void remove(Object& object);
+  void give_back(Object& object);
+
+  void want_room(std::uint64_t size, Room then);
+  void serve();
+  bool make_room(std::uint64_t size, bool may_spill);
+  void spill(Object& object);
+  void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
+  void grow(std::uint64_t end);
+  ObjectProblem no_room(std::uint64_t size, const std::string& why) const;
+  void watch_waiting();
+  template <class Job, class Done>
+  void run(Job job, Done done);
+
+  boost::asio::io_context& io_;
+  const ObjectOptions options_;
+  const Events events_;
+  data::Arena arena_;
+  data::ArenaView view_;
+  data::Extents extents_;
+  data::SpillFolder spill_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Object>> objects_;
+  std::unordered_map<ProcessId, Process> processes_;
+  std::list<std::uint64_t> idle_;  ///< in memory and looked at by nobody; the least recently used first
+  std::deque<Waiting> waiting_;    ///< for room, first come first served
+  std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
+  std::uint64_t grows_to_ = 0;
+  std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
+  std::uint64_t spilled_bytes_ = 0;  ///< on disk
+  std::string disk_problem_;         ///< of the last try
+  std::mt19937_64 random_{std::random_device{}()};
+  boost::asio::steady_timer timer_;
+  bool timing_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  boost::asio::thread_pool threads_;
+};
+
+}  // namespace morrow::worker

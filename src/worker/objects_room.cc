@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "data/checksum.h"
+#include "worker/objects_impl.h"
+
+// Where objects find room: free extents first, then what can go to disk.
+namespace morrow::worker {
+
+using control::FailureKind;
+using State = ObjectState;
+
+namespace {
+
+constexpr std::uint64_t kGrowAhead = 64ULL << 20;    // fresh pages cost much: some are made before they are asked for
+constexpr std::uint64_t kSpillAhead = 256ULL << 20;  // on their way to disk at once
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+std::string amount(std::uint64_t bytes) {
+  constexpr std::uint64_t kMebi = 1 << 20;
+  return bytes < 10 * kMebi ? fmt::format("{} kB", bytes / 1000) : fmt::format("{} MB", bytes / 1'000'000);
+}
+
+}  // namespace
+
+ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const {
+  return {FailureKind::kNoRoom,
+          fmt::format("no room for a value of {}: of the {} of object memory of worker {}, {} are held and {} free{}",
+                      amount(size), amount(extents_.capacity()), options_.owner, amount(extents_.used()),
+                      amount(extents_.capacity() - extents_.used()), why)};
+}
+
+void Objects::want_room(std::uint64_t size, Room then) {
+  if (size > extents_.capacity()) {
+    return then(std::nullopt, no_room(size, "; start the worker with a larger --object-memory, or split the value"));
+  }
+  waiting_.push_back({std::max<std::uint64_t>(size, 1), monotonic_ms() + options_.room_within_ms, std::move(then)});
+  serve();
+}
+
+/// Gives room to those who wait for it, in their order.
+void Objects::serve() {
+  while (!waiting_.empty()) {
+    Waiting& first = waiting_.front();
+    const auto extent = extents_.allocate(first.size);
+    if (!extent) {
+      if (make_room(first.size, disk_problem_.empty())) continue;
+      if (spilling_ != 0) return;  // more comes free by itself
+      if (disk_problem_.empty() && monotonic_ms() < first.deadline) return watch_waiting();
+      const Waiting given_up = std::move(first);
+      waiting_.pop_front();
+      given_up.then(std::nullopt,
+                    no_room(given_up.size, disk_problem_.empty()
+                                               ? "; all of it is in use by tasks and drivers: free some, or start the "
+                                                 "worker with a larger --object-memory"
+                                               : "; " + disk_problem_));
+      disk_problem_.clear();
+      continue;
+    }
+    Waiting served = std::move(first);
+    waiting_.pop_front();
+    const std::uint64_t end = extent->offset + extent->size;
+    if (end <= arena_.backed()) {
+      served.then(*extent, {});
+    } else {
+      growing_.emplace_back(*extent, std::move(served));
+      if (grows_to_ == 0) grow(std::min(extents_.capacity(), end + kGrowAhead));
+    }
+  }
+}
+
+/// Makes the memory up to `end` exist.
+void Objects::grow(std::uint64_t end) {
+  grows_to_ = end;
+  run(
+      [this, end]() -> std::string {
+        try {
+          arena_.back(end);
+          return {};
+        } catch (const std::exception& error) {
+          return error.what();
+        }
+      },
+      [this](const std::string& trouble) {
+        grows_to_ = 0;
+        auto growing = std::exchange(growing_, {});
+        std::uint64_t missing = 0;
+        for (auto& [extent, waits] : growing) {
+          const std::uint64_t extent_end = extent.offset + extent.size;
+          if (extent_end <= arena_.backed()) {
+            waits.then(extent, {});
+          } else if (trouble.empty()) {
+            missing = std::max(missing, extent_end);
+            growing_.emplace_back(extent, std::move(waits));
+          } else {
+            extents_.free(extent);
+            waits.then(std::nullopt, no_room(waits.size, "; " + trouble));
+          }
+        }
+        if (missing != 0 && grows_to_ == 0) grow(std::min(extents_.capacity(), missing + kGrowAhead));
+        serve();
+      });
+}
+
+/// Frees memory of what is on disk already, or begins to write some there. True: something came free at once.
+bool Objects::make_room(std::uint64_t size, bool may_spill) {
+  for (auto next = idle_.begin(); next != idle_.end();) {
+    Object& object = *find(*next++);
+    if (object.spilling) continue;
+    if (object.stored) {
+      idle_.erase(*std::exchange(object.idle, std::nullopt));
+      give_back(object);
+      object.state = State::kOnDisk;
+      return true;
+    }
+    if (!may_spill) continue;
+    const std::uint64_t coming = extents_.capacity() - extents_.used() + spilling_;
+    if (spilling_ != 0 && (coming >= size || spilling_ >= kSpillAhead)) return false;
+    spill(object);
+  }
+  return false;
+}
+
+void Objects::spill(Object& object) {
+  object.spilling = true;
+  spilling_ += object.size;
+  struct Spilled {
+    std::uint64_t checksum = 0;
+    std::uint64_t stored = 0;
+    std::string trouble;
+  };
+  run(
+      [this, number = object.number, extent = data::Extent{object.extent.offset, object.size}] {
+        Spilled result;
+        try {
+          const auto bytes = view_.bytes(extent);
+          result.checksum = data::checksum(bytes);
+          result.stored = spill_.write(number, bytes);
+        } catch (const std::exception& error) {
+          result.trouble = error.what();
+        }
+        return result;
+      },
+      [this, number = object.number](const Spilled& result) {
+        spilled(number, result.checksum, result.stored, result.trouble);
+      });
+}
+
+void Objects::spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored,
+                      const std::string& disk_problem) {
+  Object* object = find(number);
+  object->spilling = false;
+  spilling_ -= object->size;
+  if (disk_problem.empty()) {
+    object->stored = true;
+    object->disk = stored;
+    object->checksum = checksum;
+    spilled_bytes_ += stored;
+    disk_problem_.clear();
+  } else {
+    disk_problem_ = disk_problem;
+    events_.log("an object could not be written to disk: " + disk_problem);
+  }
+  if (object->freed && object->pins == 0) remove(*object);
+  serve();
+}
+
+/// Somebody waits for room that is in use: looks again now and then, so that nobody waits for ever.
+void Objects::watch_waiting() {
+  if (std::exchange(timing_, true)) return;
+  timer_.expires_after(kLookAgain);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    timing_ = false;
+    if (!error) serve();
+  });
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,132 @@
+#include "data/spill.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <vector>
+
+#include "tests/store/temporary_directory.h"
+
+namespace morrow::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::byte>;
+
+Bytes random_bytes(std::size_t size) {
+  std::mt19937 generator(1);
+  Bytes bytes(size);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(generator());
+  return bytes;
+}
+
+std::size_t entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+class Spill : public testing::Test {
+ protected:
+  store::TemporaryDirectory directory_;
+  std::string folder_ = directory_.path() + "/spill";
+};
+
+TEST_F(Spill, WhatWasWrittenComesBack) {
+  SpillFolder spill(folder_, "w1");
+  for (const std::size_t size : {std::size_t{1}, std::size_t{10'000}, kBlockBytes, 5 * kBlockBytes + 17}) {
+    const Bytes bytes = random_bytes(size);
+    EXPECT_GT(spill.write(size, bytes), size);
+    Bytes back(size);
+    spill.read(size, back);
+    EXPECT_EQ(back, bytes);
+    spill.remove(size);
+    EXPECT_THROW(spill.read(size, back), std::system_error);
+  }
+}
+
+TEST_F(Spill, ADamagedFileIsFound) {
+  SpillFolder spill(folder_, "w1");
+  const Bytes bytes = random_bytes(3'000'000);
+  spill.write(7, bytes);
+  const std::string path = spill.path() + "/7.object";
+  const auto size = fs::file_size(path);
+  std::mt19937_64 generator(3);
+  Bytes back(bytes.size());
+  for (int i = 0; i < 100; ++i) {
+    const auto at = static_cast<std::streamoff>(generator() % size);
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const char was = static_cast<char>(file.get());
+    file.seekp(at);
+    file.put(static_cast<char>(was ^ (1 << generator() % 8)));
+    file.close();
+    // Four bytes of the header mean nothing.
+    if (at < 12 || at >= 16) {
+      EXPECT_THROW(spill.read(7, back), Damaged) << at;
+    }
+    std::fstream again(path, std::ios::in | std::ios::out | std::ios::binary);
+    again.seekp(at);
+    again.put(was);
+  }
+  spill.read(7, back);
+  EXPECT_EQ(back, bytes);
+  fs::resize_file(path, size - 1);
+  EXPECT_THROW(spill.read(7, back), Damaged);
+}
+
+TEST_F(Spill, AFullDiskIsSaidAndLeavesNothing) {
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    int status = 1;
+    {
+      SpillFolder spill(folder_, "w1");
+      spill.write(1, random_bytes(100'000));
+      const rlimit small{1 << 20, 1 << 20};
+      setrlimit(RLIMIT_FSIZE, &small);
+      try {
+        spill.write(2, random_bytes(20'000'000));
+      } catch (const DiskFull& error) {
+        const bool says = std::strstr(error.what(), "20 MB") != nullptr;
+        status = says && !fs::exists(spill.path() + "/2.object") && fs::exists(spill.path() + "/1.object") ? 0 : 2;
+      }
+    }
+    _exit(status);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(Spill, NothingStaysOfAWorkerThatEnds) {
+  { SpillFolder(folder_, "w1").write(1, random_bytes(10)); }
+  EXPECT_EQ(entries(folder_), 0U);
+}
+
+TEST_F(Spill, WhatADeadWorkerLeftIsRemovedAndNothingElse) {
+  fs::create_directories(folder_ + "/mine");
+  fs::create_directories(folder_ + "/morrow-spill-dead-abcdef");
+  std::ofstream(folder_ + "/morrow-spill-dead-abcdef/1.object") << "left";
+  fs::create_directory_symlink(folder_ + "/mine", folder_ + "/morrow-spill-link-abcdef");
+  const SpillFolder living(folder_, "w1");
+  {
+    const SpillFolder spill(folder_, "w2");
+    EXPECT_TRUE(fs::exists(living.path()));
+    EXPECT_FALSE(fs::exists(folder_ + "/morrow-spill-dead-abcdef"));
+    EXPECT_TRUE(fs::exists(folder_ + "/mine"));
+    EXPECT_EQ(entries(folder_), 4U) << "two workers, mine, and the link";
+  }
+  EXPECT_TRUE(fs::exists(living.path()));
+}
+
+}  // namespace
+}  // namespace morrow::data

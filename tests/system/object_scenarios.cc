@@ -1,0 +1,252 @@
+// Jobs with large values, named by the first argument: what the tests of objects run as drivers.
+#include <morrow/morrow.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <unistd.h>
+
+using namespace morrow::literals;
+
+namespace {
+
+using morrow::Array;
+using morrow::Buffer;
+using morrow::Future;
+
+Array<double> numbers(std::size_t n) {
+  auto made = Array<double>::make(n);
+  std::iota(made.begin(), made.end(), 0.0);
+  return made;
+}
+
+double sum(const Array<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+struct Table {
+  std::string name;
+  std::vector<double> column;
+  std::map<std::string, std::vector<int>> rows;
+  Array<float> weights;
+};
+
+Table make_table(int n) {
+  Table table{"table", std::vector<double>(static_cast<std::size_t>(n), 0.5), {}, {}};
+  for (int i = 0; i < 100; ++i) table.rows["row " + std::to_string(i)].assign(static_cast<std::size_t>(n / 100), i);
+  auto weights = Array<float>::make({10, static_cast<std::size_t>(n / 10)});
+  std::fill(weights.begin(), weights.end(), 2.0F);
+  table.weights = std::move(weights);
+  return table;
+}
+
+double weigh(const Table& table, int factor) {
+  return factor * (std::accumulate(table.column.begin(), table.column.end(), 0.0) +
+                   static_cast<double>(table.rows.at("row 7").size()) + table.weights(9, 3));
+}
+
+void wait_for_file(const std::string& path) {
+  while (!std::ifstream(path)) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+std::map<std::string, std::function<void(char**)>> scenarios() {
+  std::map<std::string, std::function<void(char**)>> all;
+
+  all["kinds"] = [](char**) {
+    const auto made = morrow::submit(numbers, std::size_t{1'000'000});
+    const Array<double> array = made.get();
+    std::cout << array.size() << " " << array[999'999] << " " << sum(array) << " " << made.size() << "\n";
+    std::cout << morrow::submit(sum, made).get() << "\n";
+    const auto table = morrow::submit(make_table, 100'000);
+    std::cout << morrow::submit(weigh, table, 2).get() << " " << weigh(table.get(), 3) << "\n";
+    std::vector<int> numbers_here(500'000);
+    std::iota(numbers_here.begin(), numbers_here.end(), 0);
+    const auto count = [](const std::vector<int>& v, const std::string& text) { return v.back() + text.size(); };
+    std::cout << morrow::submit(count, numbers_here, std::string(100'000, 'x')).get() << "\n";
+    const auto put = morrow::put(numbers_here);
+    std::cout << morrow::submit(count, put, "abc").get() << " " << (put.get() == numbers_here) << "\n";
+    const auto inside = morrow::submit([put] {
+      const auto more = morrow::put(std::string(1'000'000, 'y'));
+      return std::pair(more, put.get().size());
+    });
+    const auto [more, size] = inside.get();
+    std::cout << more.get().size() << " " << size << "\n";
+    const auto small = morrow::put(Buffer("small"));
+    std::cout << small.get().text() << " " << morrow::put(Array<int>()).get().size() << "\n";
+  };
+
+  all["in_place"] = [](char**) {
+    const auto made = morrow::submit(numbers, std::size_t{1'000'000});
+    const Array<double> first = made.get();
+    const Array<double> second = made.get();
+    std::cout << (first.data() == second.data() ? "one place" : "two places") << "\n";
+    // A pointer kept from before it was published must not change it for others.
+    const auto scribbles = morrow::submit({.max_retries = 0}, [] {
+      auto made_here = Array<double>::make(100'000);
+      double* const kept = made_here.data();
+      made_here[0] = 1;
+      const auto published = morrow::put(std::move(made_here));
+      kept[0] = 2;
+      return published;
+    });
+    try {
+      scribbles.get();
+    } catch (const morrow::TaskCrashed& error) {
+      std::cout << "signal " << error.signal() << "\n";
+    }
+    auto mine = Array<int>::make(100'000);
+    mine[5] = 5;
+    const Array<int> kept = std::move(mine);
+    const auto published = morrow::put(kept);
+    published.release();
+    morrow::flush();
+    for (int i = 0; i < 20; ++i) morrow::put(std::vector<int>(100'000, 9)).release();
+    std::cout << kept[5] << "\n";
+  };
+
+  // Several times more than the memory holds: it goes to disk and comes back.
+  all["spill"] = [](char** arguments) {
+    const int count = std::atoi(arguments[0]);
+    const auto size = static_cast<std::size_t>(std::atoi(arguments[1]));
+    std::vector<Future<std::vector<double>>> all_of_them;
+    for (int i = 0; i < count; ++i) {
+      all_of_them.push_back(morrow::submit(
+          [](int seed, std::size_t n) {
+            std::vector<double> values(n);
+            for (std::size_t k = 0; k < n; ++k) values[k] = seed * 1e6 + static_cast<double>(k);
+            return values;
+          },
+          i, size));
+    }
+    double wrong = 0;
+    for (int i = 0; i < count; ++i) {
+      const auto values = all_of_them[static_cast<std::size_t>(i)].get();
+      for (std::size_t k = 0; k < size; ++k) wrong += values[k] != i * 1e6 + static_cast<double>(k);
+    }
+    const auto total =
+        morrow::submit([](const std::vector<double>& a, const std::vector<double>& b) { return a[1] + b[1]; },
+                       all_of_them[0], all_of_them[1]);
+    std::cout << "wrong " << wrong << " total " << total.get() << "\n";
+  };
+
+  all["no_room"] = [](char** arguments) {
+    const auto size = static_cast<std::size_t>(std::atoll(arguments[0]));
+    const auto large = [](std::size_t n) { return std::vector<char>(n, 'a').size() > 1 ? std::string(n, 'b') : ""; };
+    try {
+      std::cout << morrow::submit({.max_retries = 0}, large, size).get().size() << "\n";
+    } catch (const morrow::ObjectMemoryError& error) {
+      std::cout << "task: " << error.what() << "\n";
+    }
+    try {
+      morrow::put(std::string(size, 'c'));
+      std::cout << "put\n";
+    } catch (const morrow::ObjectMemoryError& error) {
+      std::cout << "put: " << error.what() << "\n";
+    }
+    std::cout << morrow::submit(large, std::size_t{1'000'000}).get().size() << "\n";
+  };
+
+  // Fills the memory with what it holds on to.
+  all["hold"] = [](char** arguments) {
+    std::vector<Array<double>> held;
+    for (int i = 0; i < std::atoi(arguments[0]); ++i)
+      held.push_back(morrow::submit(numbers, std::size_t{1'000'000}).get());
+    std::cout << "holding" << std::endl;
+    wait_for_file(arguments[1]);
+    for (const auto& array : held) {
+      if (array[999'999] != 999'999) std::cout << "changed\n";
+    }
+  };
+
+  all["free"] = [](char** arguments) {
+    {
+      const morrow::Scope scope;
+      for (int i = 0; i < 5; ++i) morrow::submit(numbers, std::size_t{100'000}).get();
+      std::cout << "in scope" << std::endl;
+      wait_for_file(arguments[0]);
+    }
+    morrow::flush();
+    std::cout << "after scope" << std::endl;
+    wait_for_file(arguments[1]);
+  };
+
+  all["writer_dies"] = [](char**) {
+    const auto dies = morrow::submit({.max_retries = 0}, [] {
+      auto made = Array<double>::make(1'000'000);
+      made[0] = 1;
+      raise(SIGKILL);
+      return Array<double>(std::move(made));
+    });
+    try {
+      dies.get();
+    } catch (const morrow::TaskCrashed&) {
+      std::cout << "crashed\n";
+    }
+  };
+
+  all["put_and_wait"] = [](char** arguments) {
+    const auto put = morrow::put(std::vector<double>(1'000'000, 1.0));
+    morrow::flush();
+    std::cout << "put" << std::endl;
+    wait_for_file(arguments[0]);
+    try {
+      std::cout << put.get().size() << "\n";
+    } catch (const morrow::ObjectLostError& error) {
+      std::cout << "lost: " << error.what() << "\n";
+    }
+  };
+
+  // Chains of large values over all workers.
+  all["pass_around"] = [](char** arguments) {
+    const int rounds = std::atoi(arguments[0]);
+    std::vector<Future<Array<double>>> now;
+    for (int i = 0; i < 8; ++i) now.push_back(morrow::submit(numbers, std::size_t{200'000}));
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<Future<Array<double>>> next;
+      for (std::size_t i = 0; i < now.size(); ++i) {
+        next.push_back(morrow::submit(
+            [](const Array<double>& a, const Array<double>& b) {
+              auto made = Array<double>::make(a.size());
+              for (std::size_t k = 0; k < a.size(); ++k) made[k] = (a[k] + b[k]) / 2;
+              return made;
+            },
+            now[i], now[(i + 1) % now.size()]));
+      }
+      now = next;
+    }
+    double total = 0;
+    for (const auto& future : now) total += sum(future.get());
+    std::cout << std::fixed << total << "\n";
+  };
+
+  return all;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  morrow::Session session;
+  std::cout.precision(15);
+  const auto all = scenarios();
+  const auto found = argc > 1 ? all.find(argv[1]) : all.end();
+  if (found == all.end()) {
+    std::cerr << "usage: object_scenarios NAME [ARGUMENTS]\n";
+    return 2;
+  }
+  try {
+    found->second(argv + 2);
+  } catch (const std::exception& error) {
+    std::cout << "uncaught: " << error.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
