@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <stdexcept>
 
 #include "wire/frame.h"
+#include "wire/join_url.h"
+#include "wire/paths.h"
+#include "wire/remote_session.h"
 #include "wire/socket.h"
 
 namespace morrow::cli {
@@ -28,10 +32,28 @@ bool send_all(int fd, std::string_view bytes) {
 
 }  // namespace
 
+std::vector<std::string> places_to_ask(const std::string& cluster) {
+  if (wire::is_join_url(cluster)) return {cluster};
+  wire::check_name("cluster", cluster);
+  return wire::worker_sockets(cluster);
+}
+
+std::string name_of(const std::string& cluster) {
+  return wire::is_join_url(cluster) ? wire::parse_join_url(cluster).cluster : cluster;
+}
+
 bool ask_worker(const std::string& path, const std::string& cluster, wire::FrameType type,
                 const google::protobuf::MessageLite& request, wire::FrameType reply_type,
                 google::protobuf::MessageLite& reply) {
-  const wire::Fd socket = wire::connect_unix(path);
+  wire::RemoteSession remote;
+  wire::Fd socket;  // closed before `remote` waits for its thread
+  if (wire::is_join_url(path)) {
+    const wire::JoinUrl url = wire::parse_join_url(path);
+    socket =
+        remote.connect({url.host, url.port, url.token, url.ca_fingerprint}, std::chrono::seconds(kPatienceSeconds));
+  } else {
+    socket = wire::connect_unix(path);
+  }
   if (!socket) return false;
   const timeval patience{kPatienceSeconds, 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -39,7 +61,7 @@ bool ask_worker(const std::string& path, const std::string& cluster, wire::Frame
   wire::Hello hello;
   hello.set_version(wire::kProtocolVersion);
   hello.set_kind(wire::Hello::COMMAND);
-  hello.set_cluster(cluster);
+  hello.set_cluster(name_of(cluster));
   hello.set_pid(getpid());
   std::string out;
   wire::append_frame(out, wire::HELLO, hello);

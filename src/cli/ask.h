@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <google/protobuf/message_lite.h>
 
@@ -9,8 +10,14 @@
 
 namespace morrow::cli {
 
-/// Sends one request to the worker behind a socket, and reads its answer into `reply`. False when it went away or gave
-/// none in time. \throws std::runtime_error when it refuses, with its sentence
+/// The workers that can be asked about a cluster: the sockets of those on this machine, or the URL itself. \throws
+/// std::invalid_argument for what is neither a name nor a URL
+std::vector<std::string> places_to_ask(const std::string& cluster);
+/// The name of the cluster, without the rest of a URL.
+std::string name_of(const std::string& cluster);
+
+/// Sends one request to the worker behind a socket or a URL, and reads its answer into `reply`. False when it went away
+/// or gave none in time. \throws std::runtime_error when it refuses, with its sentence
 bool ask_worker(const std::string& path, const std::string& cluster, wire::FrameType type,
                 const google::protobuf::MessageLite& request, wire::FrameType reply_type,
                 google::protobuf::MessageLite& reply);

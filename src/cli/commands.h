@@ -8,6 +8,7 @@ namespace morrow::cli {
 /// sense.
 void add_worker(CLI::App& app, int& exit_status);
 void add_status(CLI::App& app, int& exit_status);
+void add_token(CLI::App& app, int& exit_status);
 void add_objects(CLI::App& app, int& exit_status);
 
 }  // namespace morrow::cli

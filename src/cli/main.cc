@@ -1,10 +1,14 @@
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <morrow/version.h>
 
 #include "cli/commands.h"
+#include "wire/join_url.h"
 
 namespace {
 
@@ -13,6 +17,17 @@ constexpr int kWrongUse = 2;
 int complain(const char* sentence, int status) {
   std::fprintf(stderr, "morrow: %s\n", sentence);
   return status;
+}
+
+/// The arguments, the last first, as the parser takes them. A token among them is not left for `ps` to show.
+std::vector<std::string> take_arguments(int argc, char** argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    arguments.emplace_back(argv[i]);
+    if (morrow::wire::without_token(arguments.back()) != arguments.back())
+      std::memset(argv[i], '*', arguments.back().size());
+  }
+  return arguments;
 }
 
 }  // namespace
@@ -26,12 +41,13 @@ int main(int argc, char** argv) {
   morrow::cli::add_worker(app, exit_status);
   morrow::cli::add_status(app, exit_status);
   morrow::cli::add_objects(app, exit_status);
+  morrow::cli::add_token(app, exit_status);
   for (CLI::App* command : app.get_subcommands({}))
     command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   try {
-    app.parse(argc, argv);
+    app.parse(take_arguments(argc, argv));
     if (app.get_subcommands().empty())
-      return complain("say what to do: worker, status or objects; see --help", kWrongUse);
+      return complain("say what to do: worker, status, objects or token; see --help", kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return complain((std::string(error.what()) + "; see --help").c_str(), kWrongUse);

@@ -11,7 +11,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
-#include "wire/paths.h"
 
 namespace morrow::cli {
 
@@ -73,15 +72,14 @@ void print(const std::vector<wire::ObjectsReply>& replies) {
 }
 
 int show_objects(const std::string& cluster, bool json) {
-  wire::check_name("cluster", cluster);
   std::vector<wire::ObjectsReply> replies;
-  for (const std::string& path : wire::worker_sockets(cluster)) {
+  for (const std::string& path : places_to_ask(cluster)) {
     auto reply = ask(path, cluster, wire::OBJECTS, wire::Status(), wire::OBJECTS_REPLY, wire::ObjectsReply());
     if (reply) replies.push_back(std::move(*reply));
   }
   if (replies.empty()) {
     std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-                 cluster.c_str(), cluster.c_str());
+                 name_of(cluster).c_str(), name_of(cluster).c_str());
     return 1;
   }
   json ? print_json(replies) : print(replies);
@@ -97,7 +95,9 @@ void add_objects(CLI::App& app, int& exit_status) {
   };
   auto given = std::make_shared<Given>();
   CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
-  command->add_option("CLUSTER", given->cluster, "Name of the cluster")->required();
+  command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
+      ->envname("MORROW_CLUSTER")
+      ->required();
   command->add_flag("--json", given->json, "For programs");
   command->callback([given, &exit_status] { exit_status = show_objects(given->cluster, given->json); });
 }

@@ -9,7 +9,6 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
-#include "wire/paths.h"
 
 namespace morrow::cli {
 
@@ -60,15 +59,14 @@ void print(const std::string& cluster, const wire::StatusReply& reply) {
 }
 
 int show_status(const std::string& cluster, bool json) {
-  wire::check_name("cluster", cluster);
-  for (const std::string& path : wire::worker_sockets(cluster)) {
+  for (const std::string& path : places_to_ask(cluster)) {
     const auto reply = ask(path, cluster, wire::STATUS, wire::Status(), wire::STATUS_REPLY, wire::StatusReply());
     if (!reply) continue;
-    json ? print_json(cluster, *reply) : print(cluster, *reply);
+    json ? print_json(name_of(cluster), *reply) : print(name_of(cluster), *reply);
     return 0;
   }
   std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-               cluster.c_str(), cluster.c_str());
+               name_of(cluster).c_str(), name_of(cluster).c_str());
   return 1;
 }
 
@@ -81,7 +79,9 @@ void add_status(CLI::App& app, int& exit_status) {
   };
   auto given = std::make_shared<Given>();
   CLI::App* command = app.add_subcommand("status", "Show a cluster's workers, what they have in use, and its futures");
-  command->add_option("CLUSTER", given->cluster, "Name of the cluster")->required();
+  command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
+      ->envname("MORROW_CLUSTER")
+      ->required();
   command->add_flag("--json", given->json, "For programs");
   command->callback([given, &exit_status] { exit_status = show_status(given->cluster, given->json); });
 }

@@ -5,7 +5,7 @@
 #include "cli/amounts.h"
 #include "cli/commands.h"
 #include "wire/paths.h"
-#include "worker/shell_http.h"
+#include "worker/port.h"
 #include "worker/worker_main.h"
 
 namespace morrow::cli {
@@ -29,7 +29,6 @@ void check(Given& given) {
     throw std::invalid_argument("--private needs --private-fd");
   }
   if (!options.name.empty()) wire::check_name("worker", options.name);
-  worker::check_loopback(options.address);
   if (given.port >= 0) options.port = static_cast<std::uint16_t>(given.port);
   if (!given.cpus.empty()) options.total.cpu_milli = parse_milli("--cpus", given.cpus);
   if (!given.cpus.empty() && options.total.cpu_milli == 0) throw std::invalid_argument("--cpus must be above 0");
@@ -70,11 +69,12 @@ void add_worker(CLI::App& app, int& exit_status) {
   command->add_option("--store", options.store_url,
                       "Where the cluster's truth is kept, like lmdb:FOLDER (default: in the state folder)");
   command->add_option("--address", options.address,
-                      "Address to listen on; only this machine's own (127.0.0.1) for now");
-  command->add_option("--port", given->port, "Port of the HTTP server (default: none; 0: any free one)")
-      ->check(CLI::Range(0, 65535));
+                      "Address that drivers and workers on other hosts reach (default: 127.0.0.1, this machine only)");
+  command->add_option("--port", given->port, "Its port (default: any free one)")->check(CLI::Range(0, 65535));
   command->add_option("--executors", options.executor_cap, "The most processes that run tasks at once (default: 256)")
       ->check(CLI::Range(1, 100000));
+  command->add_flag("--insecure", options.insecure,
+                    "Do not encrypt what is said on the port, for a network where everybody is trusted");
   command->add_flag("--quiet", options.quiet, "Say only what went wrong");
   // For programs that start their own worker, for tests and for measurements: not shown.
   command->add_option("--private", options.private_folder)->group("");

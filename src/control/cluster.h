@@ -56,6 +56,17 @@ std::string socket_of_session(store::Store& store, SessionId session);
 /// Marks the session as having no driver (its connection to `epoch` broke): it is then listed among the orphans.
 void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment);
 
+// ---- other hosts ----
+
+/// What lets drivers and workers on other hosts in: one for the whole cluster.
+struct Secrets {
+  std::string token;
+  std::string authority_key;          ///< PEM
+  std::string authority_certificate;  ///< PEM
+};
+/// Those of the cluster; `fresh` becomes them when there are none yet.
+Secrets cluster_secrets(store::Store& store, const Secrets& fresh);
+
 // ---- objects ----
 
 /// The living workers that hold the value of `id`.

@@ -259,6 +259,7 @@ std::string idle(Epoch epoch) { return numbered('d', epoch); }
 store::Range idles() { return below("d"); }
 std::string grave(Epoch epoch) { return numbered('g', epoch); }
 store::Range graves() { return below("g"); }
+std::string secrets() { return "y"; }
 std::string schema() { return "v"; }
 
 std::string content_header(char family, std::string_view hash) { return content(family, hash) + 'h'; }

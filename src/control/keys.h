@@ -107,6 +107,7 @@ store::Range idles();
 std::string grave(Epoch epoch);
 store::Range graves();
 std::string schema();
+std::string secrets();
 
 // ---- programs and images: `family` is kProgram or kBlob ----
 inline constexpr char kProgram = 'p';

@@ -23,6 +23,24 @@ void join(store::Store& store, const WorkerInfo& info) {
   });
 }
 
+Secrets cluster_secrets(store::Store& store, const Secrets& fresh) {
+  Secrets secrets;
+  store.transact([&](store::Transaction& transaction) {
+    if (const auto value = transaction.get(keys::secrets(), store::Read::kConflict)) {
+      const auto record = parse_record<record::Secrets>(*value);
+      secrets = {record.token(), record.authority_key(), record.authority_certificate()};
+      return;
+    }
+    record::Secrets record;
+    record.set_token(fresh.token);
+    record.set_authority_key(fresh.authority_key);
+    record.set_authority_certificate(fresh.authority_certificate);
+    transaction.set(keys::secrets(), serialize(record));
+    secrets = fresh;
+  });
+  return secrets;
+}
+
 std::vector<WorkerSeen> workers(store::Store& store) {
   const auto transaction = store.begin_read();
   std::map<Epoch, WorkerSeen> seen;

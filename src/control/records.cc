@@ -125,5 +125,6 @@ template record::InboxItem parse_record(std::string_view);
 template record::Fanout parse_record(std::string_view);
 template record::Ending parse_record(std::string_view);
 template record::Blob parse_record(std::string_view);
+template record::Secrets parse_record(std::string_view);
 
 }  // namespace morrow::control

@@ -1,4 +1,4 @@
-#include "runtime/client.h"
+#include "runtime/client_impl.h"
 
 #include <algorithm>
 #include <atomic>
@@ -21,8 +21,6 @@ using detail::Value;
 
 namespace {
 
-constexpr std::size_t kMaxIdsInAwait = 100'000;  // a frame has an end
-
 Deadline deadline_after(std::chrono::nanoseconds timeout) {
   const auto now = Clock::now();
   const auto longest = Clock::time_point::max() - now;
@@ -30,57 +28,6 @@ Deadline deadline_after(std::chrono::nanoseconds timeout) {
 }
 
 }  // namespace
-
-struct Client::Answer {
-  bool here = false;
-  bool pending = false;
-  std::uint64_t size = 0;
-  FailureKind failure = FailureKind::kNone;
-  Value value;
-  std::string failure_bytes;
-  FutureId root;
-};
-
-// What one call waits for.
-struct Client::Awaiting {
-  std::span<const FutureId> ids;
-  bool values = false;
-  bool blocks = false;
-  bool poll = false;
-  bool in_order = false;  // done when all are there, or the first failure in their order is known
-  std::size_t need = 0;
-  std::uint64_t claim = 0;
-  std::uint64_t first_token = 0;
-  std::vector<Answer> answers = {};
-  std::size_t count = 0;
-  std::size_t good = 0;  // the first so many are there and did not fail
-  Waiting waiting = {};
-
-  bool done() {
-    if (!in_order) return count >= need;
-    while (good < answers.size() && answers[good].here && answers[good].failure == FailureKind::kNone) ++good;
-    return good == answers.size() || answers[good].here;
-  }
-
-  std::size_t parts() const { return (ids.size() + kMaxIdsInAwait - 1) / kMaxIdsInAwait; }
-
-  wire::Await message(std::size_t part) const {
-    wire::Await message;
-    message.set_token(first_token + part);
-    const auto some = ids.subspan(part * kMaxIdsInAwait, std::min(kMaxIdsInAwait, ids.size() - part * kMaxIdsInAwait));
-    message.mutable_ids()->Reserve(2 * static_cast<int>(some.size()));
-    for (const FutureId id : some) {
-      message.add_ids(id.scope);
-      message.add_ids(id.sequence);
-    }
-    message.set_claim(claim);
-    message.set_values(values);
-    message.set_blocks(blocks);
-    message.set_poll(poll);
-    if (need < ids.size()) message.set_need(static_cast<std::uint32_t>(std::min(need, some.size())));
-    return message;
-  }
-};
 
 // Stands for the tokens of one call, and takes the question back when it ends unanswered.
 class Client::Asked {
@@ -221,8 +168,11 @@ bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
     explicit Wait(Client& waiting_client) : client(waiting_client) { client.before_wait(); }
     ~Wait() { client.after_wait(); }
   } waits(*this);
-  return link_.wait(
+  const bool done = link_.wait(
       lock, awaiting.waiting, [&awaiting] { return awaiting.done(); }, deadline);
+  lock.unlock();
+  bring(awaiting);
+  return done;
 }
 
 Value Client::get(FutureId id) {
@@ -321,7 +271,13 @@ void Client::answer(const wire::Ready& ready) {
     answer.failure_bytes = ready.bytes();
     answer.root = read_id(ready.root());
   } else if (awaiting.values && !answer.pending) {
-    answer.value = ready.object() != 0 ? std::move(object) : make_value(ready.bytes());
+    if (ready.object() == 0) {
+      answer.value = make_value(ready.bytes());
+    } else if (memory_) {
+      answer.value = std::move(object);
+    } else {
+      answer.object = ready.object();
+    }
   }
   ++awaiting.count;
   if (awaiting.done()) awaiting.waiting.changed.notify_one();

@@ -61,6 +61,12 @@ class Client : protected Link::Handler {
   virtual void before_wait() {}
   virtual void after_wait() {}
 
+  /// Where there is no object memory: whether large values travel over the network instead, and how. \throws
+  /// wire::NetworkError
+  virtual bool takes_objects() const { return false; }
+  virtual detail::Value fetch_object(std::uint64_t, std::uint64_t) { return {}; }
+  virtual std::uint64_t put_object(detail::ByteView) { return 0; }
+
   void on_frame(wire::FrameType type, std::string_view payload) override;
   /// The object memory of the worker that is spoken with from here on.
   void set_memory(wire::Fd descriptor, std::function<void()> stir);
@@ -90,6 +96,7 @@ class Client : protected Link::Handler {
   bool await(Awaiting& awaiting, const Deadline& deadline);
   struct Reserving;
   void reserved(const wire::Reserved& reserved);
+  void bring(Awaiting& awaiting);
   void append_reserving(std::string& frames) const;
   detail::FutureId put_arguments(const detail::Call& call);
   template <class Message>

@@ -3,8 +3,9 @@
 
 #include <morrow/error.h>
 
-#include "runtime/client.h"
+#include "runtime/client_impl.h"
 #include "runtime/values.h"
+#include "wire/net_stream.h"
 
 // Values that lie in the worker's object memory.
 namespace morrow::runtime {
@@ -85,14 +86,40 @@ void Client::append_reserving(std::string& frames) const {
   }
 }
 
+/// The values that did not come with their answers.
+void Client::bring(Awaiting& awaiting) {
+  for (Answer& answer : awaiting.answers) {
+    if (answer.object == 0) continue;
+    try {
+      answer.value = fetch_object(answer.object, answer.size);
+      wire::Unpin message;
+      message.add_objects(answer.object);
+      const Lock lock(link_.mutex());
+      link_.send(wire::UNPIN, message);
+    } catch (const wire::NetworkError& error) {
+      throw ObjectLostError(std::string("a value could not be fetched: ") + error.what());
+    }
+  }
+}
+
 FutureId Client::put(detail::Result&& result, const char* type_name) {
   wire::Put message;
   message.set_name(type_name);
   if (result.room.object == 0) {
-    if (result.bytes.size() > kMaxValueBytes)
+    const bool large = result.bytes.size() > detail::kInlineBytes && takes_objects();
+    if (large) {
+      try {
+        message.set_object(put_object(result.bytes));
+      } catch (const wire::NetworkError& error) {
+        throw SessionError(std::string("a value could not be put: ") + error.what());
+      }
+      message.set_size(result.bytes.size());
+    } else if (result.bytes.size() > kMaxValueBytes) {
       throw TooLargeError("this value is " + std::to_string(result.bytes.size()) +
                           " bytes, and there is no object memory to put it into");
-    message.set_bytes(result.bytes.data(), result.bytes.size());
+    } else {
+      message.set_bytes(result.bytes.data(), result.bytes.size());
+    }
   }
   Lock lock(link_.mutex());
   for (;;) {
@@ -128,11 +155,11 @@ FutureId Client::put_arguments(const detail::Call& call) {
   if (call.arguments.size() <= kLargeArgumentBytes) return {};
   {
     const Lock lock(link_.mutex());
-    if (!memory_) return {};
+    if (!memory_ && !takes_objects()) return {};
   }
   detail::Result result;
   detail::store(call.arguments, result);
-  if (result.room.object == 0) return {};
+  if (result.room.object == 0 && !takes_objects()) return {};
   return put(std::move(result), "arguments");
 }
 

@@ -26,23 +26,32 @@ constexpr std::size_t kMaxObserved = 1'000;
 constexpr std::chrono::seconds kEndPatience{10};
 constexpr std::chrono::seconds kSayWaitingAfter{1};
 constexpr std::chrono::milliseconds kLookAgain{50};
+constexpr std::chrono::seconds kGreetPatience{5};
 
 void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
 
 }  // namespace
 
-std::unique_ptr<Driver> Driver::open(const std::string& cluster, const SessionOptions& options) {
+std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOptions& options) {
   std::unique_ptr<PrivateWorker> worker;
+  std::unique_ptr<Remote> remote;
+  std::string cluster = where;
   if (cluster.empty()) {
     worker = std::make_unique<PrivateWorker>(options);  // it starts while we hash our files
   } else {
     try {
+      if (wire::is_join_url(where)) {
+        const wire::JoinUrl url = wire::parse_join_url(where);
+        cluster = url.cluster;
+        remote = std::make_unique<Remote>(url);
+      }
       wire::check_name("cluster", cluster);
     } catch (const std::invalid_argument& error) {
       throw SessionError(error.what());
     }
   }
-  std::unique_ptr<Driver> driver(new Driver(cluster, options, make_program(options.fork_server), std::move(worker)));
+  std::unique_ptr<Driver> driver(
+      new Driver(cluster, options, make_program(options.fork_server), std::move(worker), std::move(remote)));
   auto connection = driver->greet_first(options);
   if (!connection->welcome.error().empty()) throw SessionError(connection->welcome.error());
   {
@@ -55,12 +64,13 @@ std::unique_ptr<Driver> Driver::open(const std::string& cluster, const SessionOp
 }
 
 Driver::Driver(std::string cluster, const SessionOptions& options, wire::Program program,
-               std::unique_ptr<PrivateWorker> worker)
+               std::unique_ptr<PrivateWorker> worker, std::unique_ptr<Remote> remote)
     : Client(program.key()),
       cluster_(std::move(cluster)),
       session_(random_id()),
       program_(std::move(program)),
-      worker_(std::move(worker)) {
+      worker_(std::move(worker)),
+      remote_(std::move(remote)) {
   background_.background = true;
   hello_.set_version(wire::kProtocolVersion);
   hello_.set_kind(wire::Hello::DRIVER);
@@ -69,7 +79,7 @@ Driver::Driver(std::string cluster, const SessionOptions& options, wire::Program
   hello_.set_program(program_.key());
   hello_.set_log_to_driver(options.log_to_driver);
   hello_.set_pid(getpid());
-  hello_.set_maps_objects(true);
+  hello_.set_maps_objects(remote_ == nullptr);
   const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(options.grace.value());
   hello_.set_grace_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(grace.count(), 0)));
 }
@@ -112,17 +122,19 @@ std::optional<Connection> Driver::greet_first(const SessionOptions& options) {
   for (;;) {
     std::optional<Connection> connection;
     try {
-      connection = connect_local(hello_, program_, std::max(deadline, Clock::now() + kLookAgain));
+      connection = connect(std::max(deadline, Clock::now() + kLookAgain));
     } catch (const std::runtime_error& error) {
       throw SessionError(error.what());
     }
     if (connection) return connection;
     const auto now = Clock::now();
+    if (now >= deadline && remote_)
+      throw SessionError("the cluster " + cluster_ + " can't be reached: " + remote_->why());
     if (now >= deadline) {
       throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +
                          cluster_);
     }
-    if (!said && now - start >= kSayWaitingAfter) {
+    if (!said && !remote_ && now - start >= kSayWaitingAfter) {
       said = true;
       say("waiting for a worker of cluster " + cluster_ + " on this machine; start one with: morrow worker " +
           cluster_);
@@ -130,6 +142,19 @@ std::optional<Connection> Driver::greet_first(const SessionOptions& options) {
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookAgain, deadline - now));
   }
 }
+
+std::optional<Connection> Driver::connect(Clock::time_point deadline) {
+  if (!remote_) return connect_local(hello_, program_, deadline);
+  auto socket = remote_->connect(deadline);
+  if (!socket) return std::nullopt;
+  auto connection = greet(std::move(*socket), hello_, program_, std::max(deadline, Clock::now() + kGreetPatience));
+  if (connection) remote_->learn(connection->welcome);
+  return connection;
+}
+
+detail::Value Driver::fetch_object(std::uint64_t object, std::uint64_t size) { return remote_->fetch(object, size); }
+
+std::uint64_t Driver::put_object(detail::ByteView bytes) { return remote_->put(session_, bytes); }
 
 void Driver::welcome(Connection connection) {
   const std::uint64_t applied = connection.welcome.applied();

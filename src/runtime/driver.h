@@ -12,6 +12,7 @@
 #include "runtime/connect.h"
 #include "runtime/private_worker.h"
 #include "runtime/program.h"
+#include "runtime/remote.h"
 
 namespace morrow::runtime {
 
@@ -37,7 +38,7 @@ class Driver : public Client {
   enum class Mode { kAwake, kSleeps, kReads };
 
   Driver(std::string cluster, const SessionOptions& options, wire::Program program,
-         std::unique_ptr<PrivateWorker> worker);
+         std::unique_ptr<PrivateWorker> worker, std::unique_ptr<Remote> remote);
 
   Asker asker() override;
   void post(Lock& lock, wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override;
@@ -51,6 +52,11 @@ class Driver : public Client {
   void on_stuck() override;
   bool expects_soon() const override { return true; }
 
+  bool takes_objects() const override { return remote_ != nullptr; }
+  detail::Value fetch_object(std::uint64_t object, std::uint64_t size) override;
+  std::uint64_t put_object(detail::ByteView bytes) override;
+
+  std::optional<Connection> connect(Clock::time_point deadline);
   std::optional<Connection> greet_first(const SessionOptions& options);
   void welcome(Connection connection);
   void acknowledged(std::uint64_t number);
@@ -68,6 +74,7 @@ class Driver : public Client {
   wire::Program program_;
   wire::Hello hello_;
   std::unique_ptr<PrivateWorker> worker_;
+  std::unique_ptr<Remote> remote_;  // of a cluster that is joined by its port
   std::string worker_name_;
 
   std::uint64_t sequence_ = 0;

@@ -83,7 +83,11 @@ void Driver::reconnect(Lock& lock) {
     std::optional<Connection> connection;
     lock.unlock();
     try {
-      connection = connect_local(hello_, program_, Clock::now() + kRefusedFor);
+      connection = connect(Clock::now() + kRefusedFor);
+    } catch (const SessionError& error) {
+      lock.lock();
+      fatal_ = error.what();
+      return link_.wake_all();
     } catch (const std::exception&) {  // the folder of the sockets is gone, say: it may come back
     }
     lock.lock();

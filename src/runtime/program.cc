@@ -1,4 +1,5 @@
 #include "runtime/program.h"
+#include "wire/join_url.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -142,8 +143,8 @@ wire::Program make_program(bool fork_server) {
   } catch (const std::exception& error) {
     throw SessionError(std::string("this program can't be sent to workers: ") + error.what());
   }
-  for (std::string& argument : arguments()) program.add_arguments(std::move(argument));
-  for (std::string& line : environment()) program.add_environment(std::move(line));
+  for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument));
+  for (std::string& line : environment()) program.add_environment(wire::without_token(line));
   program.set_folder(working_folder());
   program.set_fork_server(fork_server);
   program.set_key(key_of(program));

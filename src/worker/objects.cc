@@ -329,6 +329,26 @@ void Objects::lend(std::uint64_t number, std::function<void(std::optional<Lent>)
        });
 }
 
+void Objects::receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then) {
+  reserve(kWire, size, [this, then = std::move(then)](const ObjectPlace* place, const ObjectProblem* problem) {
+    if (place == nullptr) return then(std::nullopt, problem->sentence);
+    then(Incoming{place->number, std::make_shared<data::ArenaView::Writable>(view_.write(place->extent))}, "");
+  });
+}
+
+bool Objects::hand_over(std::uint64_t number, ProcessId who) {
+  Object* object = find(number);
+  if (object == nullptr || processes_[kWire].writes.erase(number) == 0) return false;
+  if (who == 0) {
+    remove(*object);
+    serve();
+    return false;
+  }
+  object->writer = who;
+  processes_[who].writes.insert(number);
+  return true;
+}
+
 std::vector<ObjectSeen> Objects::list() const {
   std::vector<ObjectSeen> all;
   const std::uint64_t now = monotonic_ms();

@@ -108,6 +108,15 @@ class Objects {
   };
   void lend(std::uint64_t number, std::function<void(std::optional<Lent>)> then);
 
+  /// Room that this process itself fills, for a driver on another host.
+  struct Incoming {
+    std::uint64_t number = 0;
+    std::shared_ptr<data::ArenaView::Writable> writable;
+  };
+  void receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then);
+  /// It is filled: from here on it is as if `who` had reserved and written it. False: `who` is gone, and so is this.
+  bool hand_over(std::uint64_t number, ProcessId who);
+
   std::vector<ObjectSeen> list() const;
   struct Usage {
     std::uint64_t memory = 0, used = 0, spilled = 0;

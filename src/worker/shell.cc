@@ -47,6 +47,10 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
             open.log = [this](std::string_view sentence) { logs_.warn(std::string(sentence)); };
             auto store = store::open_store(options_.store_url, std::move(open));
             control::join(*store, options_.info);
+            if (!options_.private_worker) {
+              const wire::Certificate authority = wire::make_authority(options_.cluster);
+              secrets_ = control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate});
+            }
             committer_ = std::make_shared<control::Committer>(*store, epoch_);
             return store;
           },
@@ -87,7 +91,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
       relay_(io, store_, {options_.cluster, options_.info.name}),
       maintenance_(io, store_, epoch_, options_.lease_ms,
                    {
-                       [this](const auto& workers) { brain_.workers_seen(now(), workers); },
+                       [this](const auto& workers) { workers_seen(workers); },
                        [this](const auto& checks) { brain_.checks_found(now(), checks); },
                        [this](control::SessionId session, std::uint64_t attachment) {
                          brain_.session_abandoned(now(), session, attachment);
@@ -103,6 +107,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
     finish(End::kBroken);
   });
   watch_signal();
+  if (options_.port) open_port();
 }
 
 Shell::~Shell() = default;
@@ -134,6 +139,8 @@ Shell::End Shell::run() {
   maintenance_.start();
   while (!end_) turn();
   maintenance_.stop();
+  port_.reset();
+  fetcher_.reset();
   clients_.flush();
   store_.stop();
   return *end_;

@@ -20,10 +20,12 @@
 #include "worker/brain.h"
 #include "worker/clients.h"
 #include "worker/executor_pool.h"
+#include "worker/fetcher.h"
 #include "worker/log_relay.h"
 #include "worker/logs.h"
 #include "worker/maintenance.h"
 #include "worker/objects.h"
+#include "worker/port.h"
 #include "worker/store_thread.h"
 
 namespace morrow::worker {
@@ -36,6 +38,8 @@ struct ShellOptions {
   Knobs knobs;
   ObjectOptions objects;
   std::uint64_t lease_ms = 5'000;
+  wire::Fd port;                ///< listens for the port; none: a private worker has none
+  bool encrypt = false;         ///< what is said on the port
   bool private_worker = false;  ///< one client, no cluster: ends when it goes
   bool inline_store = false;    ///< commits on the main thread, for measurements
 };
@@ -73,6 +77,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     control::FutureId id;
   };
   struct Starting;
+  struct Fetching;
   struct Executor {
     ExecutorId number = 0;   ///< the brain's
     ExecutorId process = 0;  ///< the pool's
@@ -163,7 +168,6 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
            control::SessionId session);
   void let_go_when_dead(ProcessId process, pid_t pid);
-  bool maps_objects(const Waiter& who) const;
   void answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem);
   void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
   void start_ready(ExecutorId number);
@@ -171,7 +175,16 @@ class Shell final : public ExecutorEvents, public ClientEvents {
              const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
   void fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
                     std::function<void(bool absent, std::string problem)> done);
+  void fetch_from(std::shared_ptr<Fetching> fetching);
+  void fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence);
+  std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;
   void objects(ClientId client);
+
+  // shell_port.cc
+  void workers_seen(const std::vector<control::WorkerSeen>& workers);
+  void open_port();
+  std::string metrics() const;
+  void token(ClientId client, std::string_view payload);
 
   // shell_changes.cc: what drivers and executors may both ask
   bool change_frame(const Waiter& who, const Driver* driver, const Executor* executor, wire::FrameType type,
@@ -199,6 +212,8 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   Logs& logs_;
   control::Epoch epoch_;
   std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
+  control::Secrets secrets_;
+  std::vector<std::string> addresses_;  ///< of other workers, HOST:PORT
   StoreThread store_;
   Brain brain_;
   Objects objects_;
@@ -226,6 +241,10 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   std::uint64_t rounds_ = 0;
   bool decide_again_ = false;
   wire::Spin spin_;
+
+  // The last to be made, the first to go: they have threads that call us.
+  std::unique_ptr<Fetcher> fetcher_;
+  std::unique_ptr<Port> port_;
 
   // Messages that are used again and again, so that their memory is.
   wire::Submit submit_;

@@ -59,6 +59,7 @@ void Shell::carry_out(action::Welcome& welcome) {
   message.set_worker(options_.info.name);
   message.set_attachment(welcome.attachment);
   message.set_applied(welcome.applied);
+  if (!driver.maps_objects) message.mutable_addresses()->Add(addresses_.begin(), addresses_.end());
   message.set_with_memory(driver.maps_objects);
   clients_.send(welcome.client, wire::WELCOME, message, driver.maps_objects ? objects_.memory_fd() : -1);
   send_need(driver);

@@ -47,9 +47,10 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
   }
   if (type == wire::STATUS) return status(client);
   if (type == wire::OBJECTS) return objects(client);
+  if (type == wire::TOKEN) return token(client, payload);
   if (driver.command || driver.ending != 0) {
     // After END_SESSION only its repetition makes sense, and that changes nothing.
-    if (driver.command) throw wire::ProtocolError("a command may only ask for the status");
+    if (driver.command) throw wire::ProtocolError("a command may only ask for what people want to see");
     return;
   }
   if (change_frame(Waiter{client, 0}, &driver, nullptr, type, payload)) return;
@@ -71,7 +72,11 @@ void Shell::client_gone(ClientId client, const std::string& why) {
   if (found == drivers_.end()) return;
   const Driver driver = std::move(found->second);
   drivers_.erase(found);
-  if (driver.maps_objects) let_go_when_dead(process_of({client, 0}), static_cast<pid_t>(driver.pid));
+  if (driver.maps_objects) {
+    let_go_when_dead(process_of({client, 0}), static_cast<pid_t>(driver.pid));
+  } else {
+    objects_.gone(process_of({client, 0}));
+  }
   if (driver.ending != 0) --ending_drivers_;
   if (!why.empty()) logs_.warn("closed the connection of process " + std::to_string(driver.pid) + ": " + why);
   brain_.client_gone(now(), client);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "control/cluster.h"
 #include "worker/failures.h"
@@ -18,6 +20,10 @@ namespace morrow::worker {
 namespace {
 
 constexpr ProcessId kClientBit = 1ULL << 63;
+constexpr int kFetchTries = 3;
+constexpr int kFetchAgainMs = 20;
+
+using Lane = StoreThread::Lane;
 
 }  // namespace
 
@@ -101,18 +107,12 @@ void Shell::let_go_when_dead(ProcessId process, pid_t pid) {
 // ---- values to who awaits them ----
 
 void Shell::carry_out(action::Ready& ready) {
-  const bool object = !ready.pending && ready.with_value && ready.outcome && ready.outcome->ok() &&
-                      ready.outcome->object && maps_objects(ready.to);
+  const bool object =
+      !ready.pending && ready.with_value && ready.outcome && ready.outcome->ok() && ready.outcome->object;
   if (!object) return answer(ready, nullptr, nullptr);
   objects_.want(
       process_of(ready.to), ready.id, ready.outcome->object,
       [this, ready](const ObjectPlace* place, const ObjectProblem* problem) { answer(ready, place, problem); });
-}
-
-bool Shell::maps_objects(const Waiter& who) const {
-  if (who.client == 0) return true;
-  const auto driver = drivers_.find(who.client);
-  return driver != drivers_.end() && driver->second.maps_objects;
 }
 
 void Shell::answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem) {
@@ -268,12 +268,55 @@ void Shell::carry_out(action::Prefetch& prefetch) {
   for (const auto& [future, object] : prefetch.objects) objects_.prefetch(future, object);
 }
 
+/// An object on its way here from another worker.
+struct Shell::Fetching {
+  control::FutureId future;
+  std::uint64_t number = 0;
+  std::span<std::byte> into;
+  std::function<void(bool absent, std::string problem)> done;
+  std::vector<control::WorkerInfo> holders;
+  bool known = false;  ///< the future has the object, as far as the store says
+  int tries = 0;
+};
+
 void Shell::fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
                          std::function<void(bool absent, std::string problem)> done) {
-  static_cast<void>(into);
-  static_cast<void>(future);
-  static_cast<void>(object);
-  done(false, "no worker that is alive has it any more");
+  if (!fetcher_) return done(false, "no worker that is alive has it any more");
+  auto fetching = std::make_shared<Fetching>();
+  *fetching = {future, object.number, into, std::move(done), {}, false, 0};
+  fetch_from(std::move(fetching));
+}
+
+/// Asks the store who has it, and one of those for it. Who is busy giving it to others says so: a moment later those
+/// have it too, and so a value that many want spreads as a tree.
+void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
+  store_.post(
+      Lane::kClaim,
+      [fetching](store::Store& store) { fetching->holders = control::object_holders(store, fetching->future); },
+      [this, fetching] {
+        std::vector<wire::Endpoint> holders;
+        for (const control::WorkerInfo& holder : fetching->holders) {
+          if (holder.epoch == epoch_) continue;
+          if (auto endpoint = endpoint_of(holder.address)) holders.push_back(std::move(*endpoint));
+        }
+        if (!fetcher_ || holders.empty()) return fetching->done(false, "no worker that is alive has it any more");
+        const auto ended = [this, fetching](Fetcher::End end, const std::string& sentence) {
+          boost::asio::post(io_, [this, fetching, end, sentence] { fetched(fetching, end, sentence); });
+        };
+        fetcher_->fetch(std::move(holders), fetching->number, fetching->into, ended);
+      });
+}
+
+void Shell::fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence) {
+  if (end == Fetcher::End::kWhole) return fetching->done(false, "");
+  const bool again = end == Fetcher::End::kBusy || ++fetching->tries < kFetchTries;
+  if (!again || stopping_) return fetching->done(end == Fetcher::End::kAbsent, sentence);
+  // Not all at once, and not for nothing: by then others may have it.
+  auto timer = std::make_shared<boost::asio::steady_timer>(io_);
+  timer->expires_after(std::chrono::milliseconds(kFetchAgainMs + fetching->number % kFetchAgainMs));
+  timer->async_wait([this, fetching, timer](const boost::system::error_code& error) {
+    if (!error) fetch_from(fetching);
+  });
 }
 
 // ---- for people ----

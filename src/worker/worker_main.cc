@@ -19,9 +19,9 @@
 #include "wire/paths.h"
 #include "wire/socket.h"
 #include "worker/logs.h"
+#include "worker/port.h"
 #include "worker/program_files.h"
 #include "worker/shell.h"
-#include "worker/shell_http.h"
 #include "worker/shell_machine.h"
 
 namespace morrow::worker {
@@ -178,13 +178,18 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   shell.objects.spill_folder = options.spill_folder.empty() ? state + "/objects" : options.spill_folder;
   shell.info.socket = door.path;
   boost::asio::io_context io(1);
-  std::optional<HttpServer> http;
-  if (options.port) {
-    http.emplace(io, options.address, *options.port);
-    shell.info.address = http->address();
+  shell.port = wire::listen_tcp(options.address, options.port);
+  shell.encrypt = !options.insecure && !is_loopback(options.address);
+  const std::string listens = wire::local_address(shell.port.get());
+  const std::string host = reachable_address(options.address);
+  shell.info.address = std::string(shell.encrypt ? "https://" : "http://") +
+                       (host == options.address ? listens : host + listens.substr(listens.rfind(':')));
+  if (options.insecure && !is_loopback(options.address)) {
+    logs.warn("what is said on " + shell.info.address +
+              ", the cluster's token too, can be read by everybody on its network: --insecure");
   }
   const std::string total = shell.info.total.text();
-  const std::string reached = shell.info.address.empty() ? "" : "; http://" + shell.info.address;
+  const std::string reached = "; " + shell.info.address;
   Shell worker(io, std::move(shell), logs);
   const Signals signals(io, worker, door.path);
   // A copy, so that the door stays open when this worker was fenced and joins again.

@@ -1,0 +1,85 @@
+#include "runtime/remote.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <morrow/error.h>
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kTransferPatience{60};
+constexpr std::size_t kMaxSentence = 4096;
+
+}  // namespace
+
+Remote::Remote(const wire::JoinUrl& url) : endpoints_{{url.host, url.port, url.token, url.ca_fingerprint}} {}
+
+std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
+  std::vector<wire::Endpoint> endpoints;
+  {
+    const std::lock_guard lock(mutex_);
+    endpoints = endpoints_;
+  }
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) break;
+    try {
+      wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kPatience));
+      const std::lock_guard lock(mutex_);
+      std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
+      return socket;
+    } catch (const wire::WrongToken& error) {
+      throw SessionError(error.what());
+    } catch (const wire::NetworkError& error) {
+      why_ = error.what();
+    }
+  }
+  return std::nullopt;
+}
+
+void Remote::learn(const wire::Welcome& welcome) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& address : welcome.addresses()) {
+    wire::Endpoint endpoint = endpoints_.front();
+    try {
+      wire::parse_address(address, endpoint.host, endpoint.port);
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+    const bool known = std::any_of(endpoints_.begin(), endpoints_.end(), [&](const wire::Endpoint& one) {
+      return one.host == endpoint.host && one.port == endpoint.port;
+    });
+    if (!known) endpoints_.push_back(endpoint);
+  }
+}
+
+wire::Endpoint Remote::current() {
+  const std::lock_guard lock(mutex_);
+  return endpoints_.front();
+}
+
+detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
+  const wire::Endpoint endpoint = current();
+  wire::HttpConnection connection(endpoint, kTransferPatience);
+  const auto response = connection.get("/object/" + std::to_string(object), {{"morrow-part", "0"}});
+  wire::expect_status(response, 200, endpoint);
+  if (response.length != size) throw wire::NetworkError("a value came with another size than it has");
+  const detail::Room room = detail::heap_room(size);
+  connection.read_body(room.bytes);
+  return {room.bytes, room.owner};
+}
+
+std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> bytes) {
+  const wire::Endpoint endpoint = current();
+  wire::HttpConnection connection(endpoint, kTransferPatience);
+  const auto response = connection.put("/object", session, bytes);
+  const std::string text = connection.read_text(response, kMaxSentence);
+  if (response.status == 507) throw ObjectMemoryError(text);
+  wire::expect_status(response, 201, endpoint);
+  return std::stoull(text);
+}
+
+}  // namespace morrow::runtime

@@ -1,0 +1,154 @@
+#include "wire/http.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/status.hpp>
+
+namespace morrow::wire {
+
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::uint32_t kMaxHead = 16 << 10;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return out;
+}
+
+/// Feeds the parser until it has the whole head; what comes behind that is given back to the stream. False at an end
+/// before the first byte.
+template <class Parser>
+bool read_head(NetStream& stream, Parser& parser) {
+  parser.header_limit(kMaxHead);
+  parser.body_limit(boost::none);  // who reads a body looks at its length first
+  parser.eager(false);
+  std::string bytes;
+  while (!parser.is_header_done()) {
+    std::array<std::byte, 4096> room{};
+    const std::size_t got = stream.read(room);
+    if (got == 0) {
+      if (bytes.empty()) return false;
+      throw NetworkError("the other side closed the connection in the middle");
+    }
+    bytes.append(reinterpret_cast<const char*>(room.data()), got);
+    boost::system::error_code error;
+    const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
+    if (error && error != http::error::need_more)
+      throw NetworkError("the other side does not speak HTTP: " + error.message());
+    if (used != 0) bytes.erase(0, used);
+    if (bytes.size() > kMaxHead) throw NetworkError("the head of a message is too long");
+  }
+  stream.unread(bytes);
+  return true;
+}
+
+template <class Message>
+HttpHeaders headers_of(const Message& message) {
+  HttpHeaders headers;
+  for (const auto& field : message) headers[lower(std::string_view(field.name_string()))] = std::string(field.value());
+  return headers;
+}
+
+std::string head(const std::string& first, const HttpHeaders& headers) {
+  std::string text = first + "\r\n";
+  for (const auto& [name, value] : headers) text.append(name).append(": ").append(value).append("\r\n");
+  return text + "\r\n";
+}
+
+std::string host_text(const Endpoint& endpoint) {
+  const bool v6 = endpoint.host.find(':') != std::string::npos;
+  return (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
+}  // namespace
+
+std::optional<HttpRequest> read_request(NetStream& stream) {
+  http::request_parser<http::empty_body> parser;
+  if (!read_head(stream, parser)) return std::nullopt;
+  const auto& message = parser.get();
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  request.headers = headers_of(message);
+  request.keep_alive = message.keep_alive();
+  return request;
+}
+
+HttpResponse read_response(NetStream& stream) {
+  http::response_parser<http::empty_body> parser;
+  if (!read_head(stream, parser)) throw NetworkError("the other side closed the connection without an answer");
+  HttpResponse response;
+  response.status = static_cast<int>(parser.get().result_int());
+  response.headers = headers_of(parser.get());
+  if (const auto length = parser.content_length()) response.length = *length;
+  return response;
+}
+
+std::string response_head(int status, const HttpHeaders& headers, std::uint64_t length) {
+  const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
+  HttpHeaders all = headers;
+  if (status != 101) all["content-length"] = std::to_string(length);
+  return head("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason), all);
+}
+
+std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers) {
+  return head(method + " " + target + " HTTP/1.1", headers);
+}
+
+std::optional<ByteRange> parse_range(const std::string& text, std::uint64_t size) {
+  constexpr std::string_view kUnit = "bytes=";
+  if (!text.starts_with(kUnit)) return std::nullopt;
+  const char* const end = text.data() + text.size();
+  std::uint64_t first = 0;
+  std::uint64_t last = size - 1;
+  auto [at, error] = std::from_chars(text.data() + kUnit.size(), end, first);
+  if (error != std::errc() || at == end || *at != '-') return std::nullopt;
+  if (++at != end) {
+    const auto [stop, wrong] = std::from_chars(at, end, last);
+    if (wrong != std::errc() || stop != end) return std::nullopt;
+  }
+  if (first > last || first >= size) return std::nullopt;
+  return ByteRange{first, std::min(last, size - 1) - first + 1};
+}
+
+HttpConnection::HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience)
+    : endpoint_(endpoint),
+      stream_(NetStream::connect(endpoint.host, endpoint.port, endpoint.ca_fingerprint, patience)) {}
+
+HttpResponse HttpConnection::get(const std::string& target, HttpHeaders headers) {
+  headers["host"] = host_text(endpoint_);
+  headers["authorization"] = "Bearer " + endpoint_.token;
+  stream_.write(request_head("GET", target, headers));
+  return read_response(stream_);
+}
+
+std::string HttpConnection::read_text(const HttpResponse& response, std::size_t most) {
+  if (response.length > most) throw NetworkError("an answer is longer than it may be");
+  std::string text(response.length, '\0');
+  stream_.read_all(std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+HttpResponse HttpConnection::put(const std::string& target, std::uint64_t session, std::span<const std::byte> body) {
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(session));
+  const HttpHeaders headers{{"host", host_text(endpoint_)},
+                            {"authorization", "Bearer " + endpoint_.token},
+                            {"morrow-session", hex.data()},
+                            {"content-length", std::to_string(body.size())}};
+  stream_.write(request_head("PUT", target, headers));
+  stream_.write(body);
+  return read_response(stream_);
+}
+
+}  // namespace morrow::wire

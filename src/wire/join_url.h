@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace morrow::wire {
+
+/// How to reach a cluster from another host: `morrow://TOKEN@HOST:PORT/CLUSTER?ca=FINGERPRINT`. Without `ca` the
+/// connection is not encrypted.
+struct JoinUrl {
+  std::string token;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string cluster;
+  std::string ca_fingerprint;
+
+  std::string text() const;
+};
+
+bool is_join_url(const std::string& text);
+/// \throws std::invalid_argument with one sentence, which never has the token in it
+JoinUrl parse_join_url(const std::string& text);
+
+/// "HOST:PORT", "[::1]:PORT". \throws std::invalid_argument
+void parse_address(const std::string& text, std::string& host, std::uint16_t& port);
+
+/// The text with every token of a join URL in it replaced by stars.
+std::string without_token(const std::string& text);
+
+}  // namespace morrow::wire

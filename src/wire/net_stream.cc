@@ -1,0 +1,280 @@
+#include "wire/net_stream.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace morrow::wire {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kListenQueue = 128;
+constexpr int kUnansweredMs = 30'000;  // a peer that is gone without a word
+
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+std::string tls_text() {
+  const unsigned long error = ERR_get_error();
+  ERR_clear_error();
+  const char* const reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+  return reason == nullptr ? "the connection was closed" : reason;
+}
+
+void tune(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnansweredMs, sizeof kUnansweredMs);
+}
+
+bool wait_for(int fd, short events, Clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return false;
+    pollfd polled{fd, events, 0};
+    const int count = poll(&polled, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000)));
+    if (count > 0) return true;
+    if (count < 0 && errno != EINTR) return false;
+  }
+}
+
+struct Addresses {
+  addrinfo* first = nullptr;
+  ~Addresses() {
+    if (first != nullptr) freeaddrinfo(first);
+  }
+};
+
+}  // namespace
+
+struct NetStream::Impl {
+  Fd socket;
+  SSL* ssl = nullptr;
+  std::string unread;
+  std::size_t unread_at = 0;
+  bool stalled = false;  ///< an earlier call said "again": its bytes must come again
+
+  ~Impl() {
+    if (ssl == nullptr) return;
+    SSL_shutdown(ssl);
+    SSL_free(ssl);
+  }
+};
+
+NetStream::NetStream(Fd socket) : impl_(std::make_unique<Impl>()) {
+  tune(socket.get());
+  impl_->socket = std::move(socket);
+}
+
+NetStream::NetStream(Fd socket, const TlsServer& tls) : NetStream(std::move(socket)) {
+  impl_->ssl = SSL_new(tls.context());
+  SSL_set_fd(impl_->ssl, impl_->socket.get());
+  if (SSL_accept(impl_->ssl) != 1) throw NetworkError("a client did not speak TLS as it should: " + tls_text());
+}
+
+NetStream::~NetStream() = default;
+NetStream::NetStream(NetStream&&) noexcept = default;
+NetStream& NetStream::operator=(NetStream&&) noexcept = default;
+
+NetStream NetStream::connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
+                             std::chrono::milliseconds patience) {
+  const std::string where = host + ":" + std::to_string(port);
+  const auto deadline = Clock::now() + patience;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  Addresses found;
+  if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
+    throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
+  std::string why = "it has no address";
+  for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) {
+    Fd socket(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) continue;
+    int error = ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) {
+      socklen_t size = sizeof error;
+      if (!wait_for(socket.get(), POLLOUT, deadline)) {
+        error = ETIMEDOUT;
+      } else {
+        getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+      }
+    }
+    if (error != 0) {
+      why = error_text(error);
+      continue;
+    }
+    fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
+    NetStream stream(std::move(socket));
+    stream.set_patience(patience);
+    if (ca_fingerprint.empty()) return stream;
+    stream.impl_->ssl = SSL_new(client_context());
+    SSL_set_fd(stream.impl_->ssl, stream.impl_->socket.get());
+    if (SSL_connect(stream.impl_->ssl) != 1)
+      throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
+    if (const std::string wrong = check_authority(stream.impl_->ssl, ca_fingerprint); !wrong.empty())
+      throw NetworkError("the worker at " + where + " is not of this cluster: " + wrong);
+    return stream;
+  }
+  throw NetworkError("can't connect to " + where + ": " + why);
+}
+
+void NetStream::set_patience(std::chrono::milliseconds patience) {
+  const timeval time{patience.count() / 1000, patience.count() % 1000 * 1000};
+  setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  setsockopt(fd(), SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+std::size_t NetStream::read(std::span<std::byte> room) {
+  for (;;) {
+    bool again = false;
+    const std::size_t got = read_some(room, again);
+    if (!again) return got;
+    throw NetworkError("the other side said nothing for too long");
+  }
+}
+
+void NetStream::read_all(std::span<std::byte> room) {
+  while (!room.empty()) {
+    const std::size_t got = read(room);
+    if (got == 0) throw NetworkError("the other side closed the connection in the middle");
+    room = room.subspan(got);
+  }
+}
+
+void NetStream::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    bool again = false;
+    const std::size_t put = write_some(bytes, again);
+    if (again) throw NetworkError("the other side read nothing for too long");
+    bytes = bytes.subspan(put);
+  }
+}
+
+void NetStream::unread(std::string_view bytes) {
+  impl_->unread.assign(bytes);
+  impl_->unread_at = 0;
+}
+
+int NetStream::fd() const { return impl_->socket.get(); }
+
+bool NetStream::has_buffered() const {
+  return impl_->unread_at < impl_->unread.size() || (impl_->ssl != nullptr && SSL_pending(impl_->ssl) > 0);
+}
+
+void NetStream::set_nonblocking() {
+  fcntl(fd(), F_SETFL, fcntl(fd(), F_GETFL) | O_NONBLOCK);
+  if (impl_->ssl != nullptr)
+    SSL_set_mode(impl_->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+std::size_t NetStream::read_some(std::span<std::byte> room, bool& again) {
+  again = false;
+  if (impl_->unread_at < impl_->unread.size()) {
+    const std::size_t part = std::min(room.size(), impl_->unread.size() - impl_->unread_at);
+    std::memcpy(room.data(), impl_->unread.data() + impl_->unread_at, part);
+    impl_->unread_at += part;
+    return part;
+  }
+  for (;;) {
+    if (impl_->ssl == nullptr) {
+      const ssize_t got = recv(fd(), room.data(), room.size(), 0);
+      if (got >= 0) return static_cast<std::size_t>(got);
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        again = true;
+        return 0;
+      }
+      throw NetworkError("the connection broke: " + error_text(errno));
+    }
+    ERR_clear_error();
+    std::size_t got = 0;
+    if (SSL_read_ex(impl_->ssl, room.data(), room.size(), &got) == 1) return got;
+    switch (SSL_get_error(impl_->ssl, 0)) {
+      case SSL_ERROR_ZERO_RETURN:
+        return 0;
+      case SSL_ERROR_WANT_READ:
+      case SSL_ERROR_WANT_WRITE:
+        if (errno == EINTR) continue;
+        again = true;
+        return 0;
+      default:
+        throw NetworkError("the connection broke: " + tls_text());
+    }
+  }
+}
+
+std::size_t NetStream::write_some(std::span<const std::byte> bytes, bool& again) {
+  again = false;
+  for (;;) {
+    if (impl_->ssl == nullptr) {
+      const ssize_t put = send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (put >= 0) return static_cast<std::size_t>(put);
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        again = true;
+        return 0;
+      }
+      throw NetworkError("the connection broke: " + error_text(errno));
+    }
+    ERR_clear_error();
+    std::size_t put = 0;
+    if (SSL_write_ex(impl_->ssl, bytes.data(), bytes.size(), &put) == 1) return put;
+    switch (SSL_get_error(impl_->ssl, 0)) {
+      case SSL_ERROR_WANT_READ:
+      case SSL_ERROR_WANT_WRITE:
+        if (errno == EINTR) continue;
+        again = true;
+        return 0;
+      default:
+        throw NetworkError("the connection broke: " + tls_text());
+    }
+  }
+}
+
+Fd listen_tcp(const std::string& address, std::uint16_t port) {
+  const std::string where = address + ":" + std::to_string(port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  Addresses found;
+  if (const int error = getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
+    throw std::runtime_error("can't listen on " + where + ": " + gai_strerror(error));
+  Fd socket(::socket(found.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!socket || bind(socket.get(), found.first->ai_addr, found.first->ai_addrlen) != 0 ||
+      listen(socket.get(), kListenQueue) != 0) {
+    throw std::runtime_error("can't listen on " + where + ": " + error_text(errno) + "; choose another --port");
+  }
+  return socket;
+}
+
+std::string local_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      getnameinfo(reinterpret_cast<sockaddr*>(&address), size, host.data(), host.size(), port.data(), port.size(),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+    return {};
+  const std::string name = host.data();
+  return (name.find(':') == std::string::npos ? name : "[" + name + "]") + ":" + port.data();
+}
+
+}  // namespace morrow::wire

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/socket.h"
+#include "wire/tls.h"
+
+namespace morrow::wire {
+
+/// The other side can't be reached, went away or is not who it should be: one sentence.
+class NetworkError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A TCP connection, encrypted or not. Calls block; one thread reads and writes.
+class NetStream {
+ public:
+  /// Plain.
+  explicit NetStream(Fd socket);
+  /// As the server of an encrypted one. \throws NetworkError
+  NetStream(Fd socket, const TlsServer& tls);
+  ~NetStream();
+  NetStream(NetStream&&) noexcept;
+  NetStream& operator=(NetStream&&) noexcept;
+
+  /// Connects; with a fingerprint encrypted, to a server whose certificate is of that authority. \throws NetworkError
+  static NetStream connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
+                           std::chrono::milliseconds patience);
+
+  /// How long a read or write may stand still. 0: for ever.
+  void set_patience(std::chrono::milliseconds patience);
+
+  /// At least one byte; 0 at the end. \throws NetworkError
+  std::size_t read(std::span<std::byte> room);
+  /// All of `room`. \throws NetworkError, at an early end too
+  void read_all(std::span<std::byte> room);
+  /// \throws NetworkError
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+
+  /// Bytes that were read too early: the next read gives them again.
+  void unread(std::string_view bytes);
+
+  int fd() const;
+  /// Whether a read would not block although the socket has nothing.
+  bool has_buffered() const;
+  /// Reads and writes do not block from here on: they give 0 and set `again` instead. For Pump.
+  void set_nonblocking();
+  std::size_t read_some(std::span<std::byte> room, bool& again);
+  std::size_t write_some(std::span<const std::byte> bytes, bool& again);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// A listening socket. \throws std::runtime_error with one sentence
+Fd listen_tcp(const std::string& address, std::uint16_t port);
+/// "127.0.0.1:50001", "[::1]:50001": where a listening socket listens.
+std::string local_address(int fd);
+
+}  // namespace morrow::wire

@@ -1,0 +1,39 @@
+#include "wire/remote_session.h"
+
+#include <memory>
+#include <utility>
+
+#include "wire/pump.h"
+
+namespace morrow::wire {
+
+void expect_status(const HttpResponse& response, int status, const Endpoint& endpoint) {
+  if (response.status == status) return;
+  if (response.status == 401)
+    throw WrongToken("the token is not that of the cluster; get a new line by: morrow token CLUSTER");
+  throw NetworkError("what listens at " + endpoint.host + ":" + std::to_string(endpoint.port) +
+                     " answered with status " + std::to_string(response.status) + ": is it a worker of this release?");
+}
+
+Fd RemoteSession::connect(const Endpoint& endpoint, std::chrono::milliseconds patience) {
+  close();
+  HttpConnection connection(endpoint, patience);
+  expect_status(connection.get("/session", {{"connection", "Upgrade"}, {"upgrade", "morrow-session"}}), 101, endpoint);
+  auto [here, there] = socket_pair(false);
+  stop_ = false;
+  const auto stream = std::make_shared<NetStream>(connection.take());
+  thread_ = std::thread([this, stream, fd = there.release()] {
+    try {
+      pump(*stream, Fd(fd), stop_);
+    } catch (const std::exception&) {  // the end of the local socket tells
+    }
+  });
+  return std::move(here);
+}
+
+void RemoteSession::close() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace morrow::wire

@@ -1,0 +1,141 @@
+#include "worker/fetcher.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <exception>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "data/checksum.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kThreads = 4;
+constexpr std::chrono::seconds kPatience{20};
+constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
+constexpr std::size_t kReadBytes = 4 << 20;
+
+std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
+
+std::uint64_t checksum_of(const wire::HttpResponse& response) {
+  std::uint64_t checksum = 0;
+  if (const auto found = response.headers.find("morrow-checksum"); found != response.headers.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), checksum, 16);
+  }
+  return checksum;
+}
+
+void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
+  while (!into.empty()) {
+    if (stop) throw wire::NetworkError("this worker stops");
+    const auto part = into.first(std::min(kReadBytes, into.size()));
+    connection.read_body(part);
+    into = into.subspan(part.size());
+  }
+}
+
+/// The second half, by a connection of its own.
+class SecondHalf {
+ public:
+  SecondHalf(const wire::Endpoint& holder, std::uint64_t number, std::size_t begin, std::span<std::byte> into,
+             const std::atomic<bool>& stop) {
+    thread_ = std::thread([this, holder, number, begin, into, &stop] {
+      try {
+        wire::HttpConnection connection(holder, kPatience);
+        const auto response = connection.get(target_of(number),
+                                             {{"range", "bytes=" + std::to_string(begin) + "-"}, {"morrow-part", "2"}});
+        if (response.status != 206 || response.length != into.size())
+          throw wire::NetworkError("the other worker gave another part than was asked for");
+        read_parts(connection, into, stop);
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+    });
+  }
+  ~SecondHalf() {
+    if (thread_.joinable()) thread_.join();
+  }
+  SecondHalf(const SecondHalf&) = delete;
+  SecondHalf& operator=(const SecondHalf&) = delete;
+  void wait() {
+    thread_.join();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::thread thread_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+Fetcher::Fetcher() : threads_(kThreads) {}
+
+Fetcher::~Fetcher() {
+  stop_ = true;
+  threads_.join();
+}
+
+void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done) {
+  boost::asio::post(threads_, [this, holders = std::move(holders), number, into, done = std::move(done)]() mutable {
+    std::shuffle(holders.begin(), holders.end(), std::mt19937(std::random_device{}()));
+    End end = End::kAbsent;
+    std::string sentence = "no worker that is alive has it any more";
+    for (const wire::Endpoint& holder : holders) {
+      std::string why;
+      End got = End::kFailed;
+      try {
+        got = fetch_from(holder, number, into, why);
+      } catch (const std::exception& error) {
+        why = error.what();
+      }
+      if (got == End::kWhole) return done(got, "");
+      if (got == End::kBusy) {
+        end = got;
+      } else if (end == End::kAbsent && got == End::kFailed) {
+        end = got;
+        sentence = "it could not be fetched from the worker at " + holder.host + ":" + std::to_string(holder.port) +
+                   ": " + why;
+      }
+    }
+    done(end, sentence);
+  });
+}
+
+Fetcher::End Fetcher::fetch_from(const wire::Endpoint& holder, std::uint64_t number, std::span<std::byte> into,
+                                 std::string& sentence) {
+  wire::HttpConnection connection(holder, kPatience);
+  const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
+  const bool whole = first == into.size();
+  wire::HttpHeaders headers;
+  if (!whole) headers["range"] = "bytes=0-" + std::to_string(first - 1);
+  const auto response = connection.get(target_of(number), headers);
+  if (response.status == 503) return End::kBusy;
+  if (response.status == 404) return End::kAbsent;
+  if (response.status != (whole ? 200 : 206) || response.length != first) {
+    sentence = "it answered with status " + std::to_string(response.status) + " and " +
+               std::to_string(response.length) + " bytes";
+    return End::kFailed;
+  }
+  if (whole) {
+    read_parts(connection, into, stop_);
+  } else {
+    SecondHalf second(holder, number, first, into.subspan(first), stop_);
+    read_parts(connection, into.first(first), stop_);
+    second.wait();
+  }
+  if (data::checksum(into) != checksum_of(response)) {
+    sentence = "what came has a wrong checksum";
+    return End::kFailed;
+  }
+  return End::kWhole;
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include "wire/http.h"
+
+namespace morrow::worker {
+
+/// Gets objects from other workers, straight into memory. Thread-safe.
+class Fetcher {
+ public:
+  enum class End {
+    kWhole,   ///< it is there, and its checksum is right
+    kBusy,    ///< others get it now: ask again a moment later, when they have it
+    kAbsent,  ///< none of them has it
+    kFailed,  ///< the sentence says why
+  };
+  using Done = std::function<void(End end, std::string sentence)>;
+
+  Fetcher();
+  /// Gives up what is under way.
+  ~Fetcher();
+  Fetcher(const Fetcher&) = delete;
+  Fetcher& operator=(const Fetcher&) = delete;
+
+  /// From one of these workers, in a random order; large ones in several ranges at once. `done` is called on a thread
+  /// of this.
+  void fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done);
+
+ private:
+  End fetch_from(const wire::Endpoint& holder, std::uint64_t number, std::span<std::byte> into, std::string& sentence);
+
+  std::atomic<bool> stop_ = false;
+  boost::asio::thread_pool threads_;
+};
+
+}  // namespace morrow::worker
