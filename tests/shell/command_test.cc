@@ -40,7 +40,6 @@ INSTANTIATE_TEST_SUITE_P(Command, WrongUse,
                                            Wrong{{"worker", "c", "--gpus", "0.5"}, "whole number"},
                                            Wrong{{"worker", "c", "--resource", "license"}, "NAME=AMOUNT"},
                                            Wrong{{"worker", "c", "--resource", "l=1", "--resource", "l=2"}, "twice"},
-                                           Wrong{{"worker", "c", "--address", "0.0.0.0"}, "not encrypted"},
                                            Wrong{{"worker", "c", "--port", "70000"}, "port"},
                                            Wrong{{"worker", "c", "--name", ".x"}, "cannot be the name of a worker"},
                                            Wrong{{"status"}, "CLUSTER"}, Wrong{{"status", "c", "--yaml"}, "yaml"}));
@@ -164,7 +163,7 @@ TEST(Worker, AWrongFrameClosesJustThatClient) {
   EXPECT_EQ(status.wait(), 0);
 }
 
-TEST(Worker, HealthIsAnsweredOnItsPort) {
+TEST(Worker, ItsPortAnswersThoseWithTheTokenOnly) {
   const Home home;
   Command worker({"worker", "http", "--port", "0"});
   ASSERT_TRUE(worker.says("; http://127.0.0.1:")) << worker.error_text();
@@ -172,14 +171,16 @@ TEST(Worker, HealthIsAnsweredOnItsPort) {
   const std::string& text = worker.error_text();
   const auto at = text.find("http://127.0.0.1:") + 17;
   const auto port = static_cast<std::uint16_t>(std::stoi(text.substr(at)));
-  const auto ask = [port](const std::string& target) {
+  const auto ask = [port](const std::string& target, const std::string& token) {
     const wire::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const std::string request = "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const std::string authorization = token.empty() ? "" : "Authorization: Bearer " + token + "\r\n";
+    const std::string request =
+        "GET " + target + " HTTP/1.1\r\nHost: x\r\n" + authorization + "Connection: close\r\n\r\n";
     EXPECT_EQ(write(socket.get(), request.data(), request.size()), static_cast<ssize_t>(request.size()));
     std::string reply;
     char part[512];
@@ -187,10 +188,25 @@ TEST(Worker, HealthIsAnsweredOnItsPort) {
       reply.append(part, static_cast<std::size_t>(got));
     return reply;
   };
-  const std::string health = ask("/health");
+  Command tells({"token", "http"});
+  ASSERT_EQ(tells.wait(), 0) << tells.error_text();
+  const std::string line = tells.output();
+  ASSERT_EQ(line.rfind("morrow://", 0), 0U) << line;
+  const std::string token = line.substr(9, line.find('@') - 9);
+  for (const char* target : {"/health", "/metrics", "/object/1", "/session", "/other"}) {
+    EXPECT_EQ(ask(target, "").rfind("HTTP/1.1 401", 0), 0U) << target;
+    EXPECT_EQ(ask(target, token.substr(1)).rfind("HTTP/1.1 401", 0), 0U) << target;
+    EXPECT_EQ(ask(target, token + "0").rfind("HTTP/1.1 401", 0), 0U) << target;
+  }
+  EXPECT_EQ(text.find(token), std::string::npos);
+  const std::string health = ask("/health", token);
   EXPECT_EQ(health.rfind("HTTP/1.1 200", 0), 0U) << health;
   EXPECT_NE(health.find("ok"), std::string::npos);
-  EXPECT_EQ(ask("/other").rfind("HTTP/1.1 404", 0), 0U);
+  EXPECT_NE(ask("/metrics", token).find("morrow_objects 0\n"), std::string::npos);
+  EXPECT_EQ(ask("/object/1", token).rfind("HTTP/1.1 404", 0), 0U);
+  EXPECT_EQ(ask("/object/x", token).rfind("HTTP/1.1 404", 0), 0U);
+  EXPECT_EQ(ask("/session", token).rfind("HTTP/1.1 426", 0), 0U);
+  EXPECT_EQ(ask("/other", token).rfind("HTTP/1.1 404", 0), 0U);
 }
 
 TEST(Worker, AStoreThatCantBeOpenedIsOneSentence) {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/paths.h"
-#include "worker/shell_http.h"
+#include "worker/port.h"
 
 namespace morrow::worker {
 namespace {
@@ -14,13 +14,16 @@ TEST(Machine, HasSomethingToGiveAndANameThatFits) {
   EXPECT_NO_THROW(wire::check_name("worker", machine_name()));
 }
 
-TEST(Address, OnlyLoopbackIsTakenWhileNothingIsEncrypted) {
-  EXPECT_NO_THROW(check_loopback("127.0.0.1"));
-  EXPECT_NO_THROW(check_loopback("::1"));
-  EXPECT_NO_THROW(check_loopback("localhost"));
-  EXPECT_THROW(check_loopback("0.0.0.0"), std::invalid_argument);
-  EXPECT_THROW(check_loopback("10.1.2.3"), std::invalid_argument);
-  EXPECT_THROW(check_loopback("example"), std::invalid_argument);
+TEST(Address, OnlyLoopbackIsTakenForLoopback) {
+  EXPECT_TRUE(is_loopback("127.0.0.1"));
+  EXPECT_TRUE(is_loopback("127.8.9.10"));
+  EXPECT_TRUE(is_loopback("::1"));
+  EXPECT_TRUE(is_loopback("localhost"));
+  EXPECT_FALSE(is_loopback("0.0.0.0"));
+  EXPECT_FALSE(is_loopback("::"));
+  EXPECT_FALSE(is_loopback("10.1.2.3"));
+  EXPECT_FALSE(is_loopback("example"));
+  EXPECT_FALSE(is_loopback("::ffff:10.1.2.3"));
 }
 
 }  // namespace

@@ -89,11 +89,11 @@ TEST_F(Jobs, WhatNobodyCanRunIsSaidToTheDriverAndByStatus) {
   EXPECT_EQ(result.status, 0);
 }
 
-TEST_F(Jobs, AValueOverTheLimitIsRefusedWithOneSentence) {
+TEST_F(Jobs, CapturesOverTheLimitAreRefusedWithOneSentenceThatSaysWhatToDo) {
   const Result result = run({"too_large"});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2) << result.out;
-  EXPECT_TRUE(has(result.out, "64 kB"));
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
+  EXPECT_TRUE(has(result.out, "put")) << result.out;
 }
 
 TEST_F(Jobs, ADriverThatOnlySubmitsStaysSmall) {

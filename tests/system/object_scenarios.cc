@@ -205,6 +205,22 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     }
   };
 
+  all["damage"] = [](char** arguments) {
+    const auto first = morrow::submit(numbers, std::size_t{1'000'000});
+    first.ready();
+    // Everything goes to disk, for what comes after it.
+    std::vector<Future<Array<double>>> more;
+    for (int i = 0; i < 20; ++i) more.push_back(morrow::submit(numbers, std::size_t{1'000'000}));
+    morrow::wait(more, more.size());
+    std::cout << "spilled" << std::endl;
+    wait_for_file(arguments[1]);
+    try {
+      std::cout << sum(first.get()) << "\n";
+    } catch (const morrow::ObjectLostError& error) {
+      std::cout << "lost: " << error.what() << "\n";
+    }
+  };
+
   // Chains of large values over all workers.
   all["pass_around"] = [](char** arguments) {
     const int rounds = std::atoi(arguments[0]);

@@ -169,5 +169,48 @@ TEST_F(ObjectJobs, NothingStaysOnDiskWhenTheLastWorkerStops) {
   EXPECT_EQ(spill_folders(), 0U);
 }
 
+TEST_F(ObjectJobs, LargeValuesGoToWhereTheyAreNeeded) {
+  const auto one = worker({"--object-memory", "64MB", "--name", "one"});
+  const auto two = worker({"--object-memory", "64MB", "--name", "two"});
+  const Result result = run({"pass_around", "20"});
+  EXPECT_EQ(result.out, "159999200000.000000000000000\n") << result.err;
+}
+
+TEST_F(ObjectJobs, WhatWasPutIsLostWithItsLastHolderAndTheErrorSaysSo) {
+  auto one = worker({"--name", "one"});
+  auto driver = start({"put_and_wait", file("go")});
+  ASSERT_TRUE(driver->wait_for_text("put"));
+  const auto two = worker({"--name", "two"});
+  one->signal(SIGKILL);
+  one->wait();
+  ASSERT_TRUE(cluster_.wait_for_status("sessions: 1"));
+  touch(file("go"));
+  EXPECT_TRUE(has(driver->wait().out, "lost: ")) << driver->err();
+}
+
+TEST_F(ObjectJobs, AFlippedBitOnDiskIsFoundAndSaid) {
+  const auto one = worker();
+  auto driver = start({"damage", spill_, file("go")});
+  ASSERT_TRUE(driver->wait_for_text("spilled"));
+  for (const auto& entry : fs::recursive_directory_iterator(spill_)) {
+    if (entry.path().extension() != ".object") continue;
+    std::fstream object(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    object.seekp(5000);
+    object.put('!');
+  }
+  touch(file("go"));
+  EXPECT_TRUE(has(driver->wait().out, "lost: ")) << driver->err();
+  EXPECT_TRUE(one->wait_for_text("wrong checksum")) << one->err();
+}
+
+TEST_F(ObjectJobs, ASortOfSeveralTimesTheMemoryIsInOrder) {
+  const auto one = worker({"--object-memory", "40MB", "--name", "one"});
+  const auto two = worker({"--object-memory", "40MB", "--name", "two"});
+  const Result result = cluster_.run({bin() + "/sort", "--records", "1500000", "--parts", "40"});
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_TRUE(has(result.out, "1500000 records of 100 bytes"));
+  EXPECT_TRUE(has(result.out, "in order, the same as the input"));
+}
+
 }  // namespace
 }  // namespace morrow::test

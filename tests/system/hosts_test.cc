@@ -1,0 +1,139 @@
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "tests/system/support.h"
+
+namespace morrow::test {
+namespace {
+
+testing::AssertionResult has(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
+}
+
+bool shell(const std::string& command) { return std::system((command + " 2>/dev/null").c_str()) == 0; }
+
+/// Two hosts: network namespaces with a cable between them. Gone with the object.
+class Hosts {
+ public:
+  Hosts() {
+    made_ = shell("ip netns add " + a()) && shell("ip netns add " + b()) &&
+            shell("ip link add " + end("a") + " type veth peer name " + end("b"));
+    for (const auto& [name, cable, address] : {std::tuple(a(), end("a"), "10.79.0.1"), {b(), end("b"), "10.79.0.2"}}) {
+      const std::string inside = "ip netns exec " + name + " ip ";
+      made_ = made_ && shell("ip link set " + cable + " netns " + name) &&
+              shell(inside + "addr add " + address + "/24 dev " + cable) && shell(inside + "link set " + cable + " up") &&
+              shell(inside + "link set lo up");
+    }
+  }
+  ~Hosts() {
+    shell("ip netns del " + a());
+    shell("ip netns del " + b());
+  }
+  Hosts(const Hosts&) = delete;
+  Hosts& operator=(const Hosts&) = delete;
+  bool made() const { return made_; }
+  static std::string a() { return "morrow-a-" + std::to_string(getpid()); }
+  static std::string b() { return "morrow-b-" + std::to_string(getpid()); }
+  /// The command on one of them.
+  static std::vector<std::string> on(const std::string& host, std::vector<std::string> command) {
+    command.insert(command.begin(), {"ip", "netns", "exec", host});
+    return command;
+  }
+
+ private:
+  static std::string end(const std::string& which) { return "mw" + which + std::to_string(getpid()); }
+  bool made_ = false;
+};
+
+class TwoHosts : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!hosts_.made()) GTEST_SKIP() << "network namespaces can only be made as root, with iproute2";
+    one_ = worker(Hosts::a(), "one", "10.79.0.1");
+    two_ = worker(Hosts::b(), "two", "10.79.0.2");
+    line_ = cluster_.run({bin() + "/morrow", "token", cluster_.name(), "--address", address_}).out;
+    ASSERT_FALSE(line_.empty());
+    line_.pop_back();
+  }
+  void TearDown() override {
+    for (Process* process : {one_.get(), two_.get()}) {
+      if (process == nullptr) continue;
+      for (const pid_t pid : descendants(process->pid())) kill(pid, SIGTERM);
+      process->signal(SIGTERM);
+      process->wait();
+    }
+  }
+  std::unique_ptr<Process> worker(const std::string& host, const std::string& name, const std::string& address) {
+    auto started = std::make_unique<Process>(
+        Hosts::on(host, {bin() + "/morrow", "worker", cluster_.name(), "--name", name, "--cpus", "2", "--object-memory",
+                         "60MB", "--address", address, "--port", "7070"}),
+        cluster_.environment());
+    EXPECT_TRUE(started->wait_for_text("is ready")) << started->err();
+    EXPECT_TRUE(has(started->err() + started->out(), "https://" + address + ":7070"));
+    return started;
+  }
+  /// A driver on the second host that knows nothing but the line.
+  Result driver(const std::vector<std::string>& command, const std::string& line) {
+    Environment environment = cluster_.environment();
+    environment["MORROW_CLUSTER"] = line;
+    environment["XDG_RUNTIME_DIR"] = cluster_.folder() + "/elsewhere";
+    shell("mkdir -p -m 700 " + cluster_.folder() + "/elsewhere");
+    Process process(Hosts::on(Hosts::b(), command), environment);
+    return process.wait();
+  }
+  Hosts hosts_;
+  Cluster cluster_;
+  std::string address_ = "10.79.0.1:7070";
+  std::unique_ptr<Process> one_;
+  std::unique_ptr<Process> two_;
+  std::string line_;
+};
+
+TEST_F(TwoHosts, ADriverJoinsByTheLineAlone) {
+  const Result result = driver({bin() + "/../test-programs/object_scenarios", "kinds"}, line_);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(has(result.out, "499999500000\n102004 153006\n599999\n500002 1\n1000000 500000\nsmall 0\n"));
+  EXPECT_TRUE(has(driver({bin() + "/morrow", "status"}, line_).out, "cluster test"));
+}
+
+TEST_F(TwoHosts, WithoutTheTokenOrToAnotherAuthorityNothingIsSaid) {
+  const auto status = [this](const std::string& line) { return driver({bin() + "/morrow", "status"}, line).err; };
+  std::string wrong_token = line_;
+  wrong_token[12] = wrong_token[12] == 'a' ? 'b' : 'a';
+  EXPECT_TRUE(has(status(wrong_token), "the token is not that of the cluster"));
+  std::string wrong_authority = line_;
+  wrong_authority.back() = wrong_authority.back() == '0' ? '1' : '0';
+  EXPECT_TRUE(has(status(wrong_authority), "another authority"));
+}
+
+TEST_F(TwoHosts, ASortOverBothIsInOrder) {
+  const Result result = driver({bin() + "/sort", "--records", "1000000", "--parts", "30"}, line_);
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+  EXPECT_TRUE(has(result.out, "in order, the same as the input"));
+}
+
+TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {
+  const Result result = driver({bin() + "/morrow", "status"}, line_);
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string token = line_.substr(9, line_.find('@') - 9);
+  ASSERT_EQ(driver({bin() + "/../test-programs/object_scenarios", "in_place"}, line_).status, 0);
+  EXPECT_FALSE(shell("grep -rqF -e " + token + " " + cluster_.folder() + "/home/test/logs")) << "in a log";
+  EXPECT_FALSE(shell("cat /proc/[0-9]*/cmdline | grep -aqF -e " + token)) << "in a command line";
+  EXPECT_EQ(one_->err().find(token), std::string::npos);
+  for (const pid_t pid : descendants(one_->pid())) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/environ");
+    std::stringstream environment;
+    environment << file.rdbuf();
+    EXPECT_EQ(environment.str().find(token), std::string::npos) << "in the environment of process " << pid;
+  }
+}
+
+}  // namespace
+}  // namespace morrow::test
