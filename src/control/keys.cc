@@ -66,6 +66,10 @@ std::string shape_prefix(std::string_view shape) {
   return key;
 }
 
+[[noreturn]] void fail_damaged() {
+  throw store::StoreError("A key in the store is damaged; restore the store from a copy or start a new cluster.");
+}
+
 }  // namespace
 
 std::string u64(std::uint64_t value) {
@@ -177,8 +181,10 @@ store::Range index_shard(std::string_view shape, std::uint8_t shard) {
 }
 
 IndexEntry read_index(std::string_view key) {
+  if (key.size() < 3) fail_damaged();
   const std::size_t length =
       static_cast<std::size_t>(static_cast<unsigned char>(key[1])) << 8 | static_cast<unsigned char>(key[2]);
+  if (key.size() != 3 + length + 1 + 8 + 16) fail_damaged();
   return {std::string(key.substr(3, length)), static_cast<std::uint8_t>(key[3 + length]), read_id(key, 3 + length + 9)};
 }
 
@@ -283,7 +289,10 @@ store::Range content_users(char family, std::string_view hash) { return below(co
 store::Range all_content(char family) { return below(std::string(1, family)); }
 
 std::pair<std::string, char> read_content(std::string_view key) {
+  if (key.size() < 2) fail_damaged();
   const std::size_t length = static_cast<unsigned char>(key[1]);
+  if (key.size() <= 2 + length || std::string_view("chmu").find(key[2 + length]) == std::string_view::npos)
+    fail_damaged();
   return {std::string(key.substr(2, length)), key[2 + length]};
 }
 

@@ -65,6 +65,7 @@ std::string index_entry(std::string_view shape, std::uint8_t shard, std::uint64_
 store::Range index();
 store::Range index_shape(std::string_view shape);
 store::Range index_shard(std::string_view shape, std::uint8_t shard);
+/// \throws store::StoreError when it is none
 IndexEntry read_index(std::string_view key);
 std::uint8_t shard_of(Epoch epoch);
 
@@ -119,7 +120,7 @@ std::string content_mark(char family, std::string_view hash);
 std::string content_user(char family, std::string_view hash, SessionId user);
 store::Range content_users(char family, std::string_view hash);
 store::Range all_content(char family);
-/// The hash and the kind byte of a key of the family.
+/// The hash and the kind byte of a key of the family. \throws store::StoreError when it is none
 std::pair<std::string, char> read_content(std::string_view key);
 /// What a session uses, so that its end lets it go.
 std::string use(SessionId session, char family, std::string_view hash);

@@ -1,10 +1,40 @@
 #include "control/records.h"
 
+#include <stdexcept>
 #include <string>
 
 #include "store/store.h"
 
 namespace morrow::control {
+
+namespace {
+
+[[noreturn]] void fail_damaged() {
+  throw store::StoreError("A record in the store is damaged; restore the store from a copy or start a new cluster.");
+}
+
+bool is_known(const record::Outcome& outcome) {
+  return outcome.failure() <= static_cast<std::uint32_t>(FailureKind::kStackOverflow);
+}
+
+// Numbers that are used as enumerations.
+template <typename Record>
+bool is_known(const Record&) {
+  return true;
+}
+bool is_known(const record::State& state) {
+  return state.status() >= static_cast<std::uint32_t>(Status::kBuilding) &&
+         state.status() <= static_cast<std::uint32_t>(Status::kCancelled) && is_known(state.outcome());
+}
+bool is_known(const record::InboxItem& item) { return is_known(item.outcome()); }
+
+Resources read_resources(std::string_view bytes) try {
+  return Resources::decode(bytes);
+} catch (const std::invalid_argument&) {
+  fail_damaged();
+}
+
+}  // namespace
 
 void put_id(FutureId id, record::Id& out) {
   out.set_scope(id.scope);
@@ -55,7 +85,7 @@ std::string encode_spec(const Spec& spec) {
 SpecPtr decode_spec(std::string_view bytes) {
   auto in = parse_record<record::Specification>(bytes);
   auto spec = std::make_shared<Spec>();
-  spec->requirements = Resources::decode(in.requirements());
+  spec->requirements = read_resources(in.requirements());
   spec->dependencies.reserve(static_cast<std::size_t>(in.dependencies_size()));
   for (const record::Id& id : in.dependencies()) spec->dependencies.push_back(read_id(id));
   spec->max_retries = in.max_retries();
@@ -93,8 +123,8 @@ WorkerInfo decode_worker(Epoch epoch, std::string_view bytes) {
   info.pid = in.pid();
   info.socket = in.socket();
   info.address = in.address();
-  info.total = Resources::decode(in.total());
-  info.used = Resources::decode(in.used());
+  info.total = read_resources(in.total());
+  info.used = read_resources(in.used());
   info.executors = in.executors();
   info.draining = in.draining();
   return info;
@@ -103,14 +133,13 @@ WorkerInfo decode_worker(Epoch epoch, std::string_view bytes) {
 template <typename Record>
 Record parse_record(std::string_view bytes) {
   Record record;
-  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    throw store::StoreError("A record in the store is damaged; restore the store from a copy or start a new cluster.");
-  }
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) fail_damaged();
   if (record.version() > kRecordVersion) {
     throw store::StoreError("A record in the store is of version " + std::to_string(record.version()) +
                             "; this program knows up to version " + std::to_string(kRecordVersion) +
                             ". Update Morrow here.");
   }
+  if (!is_known(record)) fail_damaged();
   return record;
 }
 

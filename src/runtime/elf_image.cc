@@ -50,7 +50,7 @@ std::vector<ElfW(Phdr)> headers_of(std::string_view file) {
   std::memcpy(&head, file.data(), sizeof(head));
   if (std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(ElfW(Phdr))) return {};
   const std::size_t size = head.e_phnum * sizeof(ElfW(Phdr));
-  if (head.e_phoff > file.size() || size > file.size() - head.e_phoff) return {};
+  if (head.e_phnum == 0 || head.e_phoff > file.size() || size > file.size() - head.e_phoff) return {};
   std::vector<ElfW(Phdr)> headers(head.e_phnum);
   std::memcpy(static_cast<void*>(headers.data()), file.data() + head.e_phoff, size);
   std::erase_if(headers, [&](const ElfW(Phdr) & header) {

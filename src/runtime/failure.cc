@@ -1,5 +1,6 @@
 #include <morrow/detail/failure.h>
 
+#include <csignal>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -24,6 +25,7 @@ using detail::FailureKind;
 
 /// "SIGSEGV (Segmentation fault)".
 std::string signal_text(int signal) {
+  if (signal <= 0 || signal >= NSIG) return "signal " + std::to_string(signal);  // the C library looks one too far
   const char* name = ::sigabbrev_np(signal);
   const char* description = ::sigdescr_np(signal);
   std::string text = name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "wire/socket.h"
@@ -20,6 +22,7 @@ namespace morrow::worker {
 
 namespace {
 
+constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kMaxNotes = 1u << 20;
 constexpr std::size_t kMaxHeaders = 4'096;
 constexpr std::string_view kDeleted = " (deleted)";  // as /proc names the file of a program that was rebuilt meanwhile
@@ -45,6 +48,13 @@ std::optional<std::string> build_id_in(std::string_view notes, std::size_t align
     notes.remove_prefix(std::min(aligned(end, alignment), notes.size()));
   }
   return std::nullopt;
+}
+
+// The last part of a path; empty when it is not fit to be a file's name.
+std::string last_part(const std::string& path) {
+  std::string name = path.substr(path.find_last_of('/') + 1);
+  if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
+  return name == "." || name == ".." || name.find('\0') != std::string::npos ? "" : name;
 }
 
 }  // namespace
@@ -86,6 +96,13 @@ std::string sha256_of(int file) {
   return digest;
 }
 
+bool is_whole(const wire::Program& program) {
+  return program.modules_size() > 0 && !program.modules(0).system() &&
+         std::all_of(program.modules().begin(), program.modules().end(), [](const wire::Module& module) {
+           return module.system() || module.sha256().size() == kHashBytes;
+         });
+}
+
 bool is_same_file(const wire::Module& module, const std::string& path) {
   const wire::Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat facts {};
@@ -103,10 +120,14 @@ std::string cached_path(const std::string& cache_folder, const wire::Module& mod
 }
 
 std::string file_name_of(const wire::Module& module) {
-  const std::string& path = module.name().empty() ? module.real_path() : module.name();
-  std::string name = path.substr(path.find_last_of('/') + 1);
-  if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
-  return name.empty() || name == "." || name == ".." || name.find('\0') != std::string::npos ? "program" : name;
+  std::string name = last_part(module.name().empty() ? module.real_path() : module.name());
+  return name.empty() ? "program" : name;
+}
+
+std::vector<std::string> link_names(const wire::Module& module) {
+  std::vector<std::string> names{file_name_of(module)};
+  if (std::string name = last_part(module.real_path()); !name.empty()) names.push_back(std::move(name));
+  return names;
 }
 
 void touch(const std::string& path) {

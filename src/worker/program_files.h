@@ -4,11 +4,16 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "wire/messages.pb.h"
 
 /// The files of a program as they lie on this machine.
 namespace morrow::worker {
+
+/// Whether the record of a program has what is needed to start it: an executable, and for each file that is not of the
+/// system its SHA-256, which names its copy.
+bool is_whole(const wire::Program& program);
 
 /// Whether the file at `path` is the very one that the driver loaded as `module`: same device, inode, size and build id
 /// (without a build id: same content). Reads the file.
@@ -25,6 +30,10 @@ std::string cached_path(const std::string& cache_folder, const wire::Module& mod
 
 /// The last part of the module's path, fit to be a file's name here.
 std::string file_name_of(const wire::Module& module);
+
+/// The names that a copied library may be asked for by, of the path it was loaded by and of its file; each is fit to be
+/// a file's name.
+std::vector<std::string> link_names(const wire::Module& module);
 
 /// Marks the copy as used now.
 void touch(const std::string& path);

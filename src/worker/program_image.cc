@@ -119,7 +119,7 @@ void ProgramImage::read_record() {
                        &ProgramImage::read_record);
         }
         wire::Program program;
-        if (!program.ParseFromString(*fetched.record) || program.modules_size() == 0) {
+        if (!program.ParseFromString(*fetched.record) || !is_whole(program)) {
           return fail("its record in the store can't be read; start the driver again with this version of Morrow");
         }
         program_ = std::move(program);
@@ -153,7 +153,9 @@ void ProgramImage::find_files() {
     const bool wanted = i == 0 ? executable_.empty() : copied_libraries_ && !module.system();
     if (wanted && !is_cached(cached_path(pool_.options.cache_folder, module), module.size())) missing_.push_back(i);
   }
-  for (int i = 0; i < program_.modules_size(); ++i) touch(cached_path(pool_.options.cache_folder, program_.modules(i)));
+  for (const auto& module : program_.modules()) {
+    if (!module.system()) touch(cached_path(pool_.options.cache_folder, module));
+  }
   touch(library_folder() + "/");
   if (executable_.empty()) executable_ = cached_path(pool_.options.cache_folder, program_.modules(0));
   fetch_next();
@@ -216,9 +218,7 @@ void ProgramImage::link_libraries() const {
   for (int i = 1; i < program_.modules_size(); ++i) {
     const auto& module = program_.modules(i);
     if (module.system()) continue;
-    const std::string real_name = module.real_path().substr(module.real_path().find_last_of('/') + 1);
-    for (const std::string& name : {file_name_of(module), real_name}) {
-      if (name.empty()) continue;
+    for (const std::string& name : link_names(module)) {
       const std::filesystem::path link = library_folder() + "/" + name;
       const auto target = std::filesystem::absolute(cached_path(pool_.options.cache_folder, module));
       std::error_code error;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include "control/records.h"
+
 namespace morrow::control {
 namespace {
 
@@ -53,6 +55,37 @@ TEST(KeysTest, OrdinaryKeysAreShort) {
   one_cpu.cpu_milli = 1000;
   EXPECT_LE(keys::index_entry(one_cpu.encode(), 1, 1, {1, 1}).size(), 32U);
   EXPECT_LE(keys::state({1, 1}).size(), 32U);
+}
+
+TEST(KeysTest, DamagedKeysAreRefused) {
+  const std::string entry = keys::index_entry("shape", 1, 2, {3, 4});
+  const std::string part = keys::content_part(keys::kBlob, "hash", 7);
+  for (std::size_t size = 0; size < entry.size(); ++size) {
+    EXPECT_THROW(keys::read_index(entry.substr(0, size)), store::StoreError) << size;
+  }
+  for (std::size_t size = 0; size <= 2 + 4; ++size) {
+    EXPECT_THROW(keys::read_content(part.substr(0, size)), store::StoreError) << size;
+  }
+  EXPECT_THROW(keys::read_content(std::string("b\1hz", 4)), store::StoreError);
+}
+
+TEST(RecordsTest, StatesAndFailuresThatNobodyKnowsAreDamage) {
+  record::State state;
+  state.set_status(static_cast<std::uint32_t>(Status::kFailed));
+  EXPECT_NO_THROW(parse_record<record::State>(serialize(state)));
+  state.mutable_outcome()->set_failure(256);  // cut to a byte, it would be none
+  EXPECT_THROW(parse_record<record::State>(serialize(state)), store::StoreError);
+  state.clear_outcome();
+  for (const std::uint32_t status : {0U, 8U, 257U}) {
+    state.set_status(status);
+    EXPECT_THROW(parse_record<record::State>(serialize(state)), store::StoreError) << status;
+  }
+}
+
+TEST(RecordsTest, AmountsThatMakeNoSenseAreDamage) {
+  record::Specification spec;
+  spec.set_requirements("z");
+  EXPECT_THROW(decode_spec(serialize(spec)), store::StoreError);
 }
 
 TEST(ResourcesTest, TheEncodingGivesTheSameBack) {

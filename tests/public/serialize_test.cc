@@ -253,6 +253,30 @@ TEST(Serialize, AFalseSizeAllocatesNothing) {
   EXPECT_THROW((deserialize_value<std::unordered_map<int, int>>(bytes)), morrow::DecodeError);
 }
 
+struct Chain {
+  std::unique_ptr<Chain> next;
+};
+
+TEST(Serialize, BytesNestedTooDeeplyAreADecodeError) {
+  const std::vector<std::byte> levels(1'000'000, std::byte{1});
+  EXPECT_THROW(deserialize_value<Chain>(levels), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<std::vector<Tree>>(levels), morrow::DecodeError);
+}
+
+TEST(Serialize, AThousandLevelsAreNotTooDeep) {
+  Chain chain;
+  for (int i = 0; i < 1'000; ++i) chain = Chain{std::make_unique<Chain>(std::move(chain))};
+  EXPECT_NO_THROW(deserialize_value<Chain>(serialize_value(chain)));
+}
+
+TEST(Serialize, ASharedPointerToAnObjectOfAnotherTypeIsADecodeError) {
+  using Pair = std::tuple<std::shared_ptr<std::int64_t>, std::shared_ptr<std::string>>;
+  auto bytes = serialize_value(Pair(std::make_shared<std::int64_t>(1), nullptr));
+  const std::uint32_t first = 1;  // what cereal calls the number
+  std::memcpy(bytes.data() + bytes.size() - sizeof first, &first, sizeof first);
+  EXPECT_THROW(deserialize_value<Pair>(bytes), morrow::DecodeError);
+}
+
 template <class T>
 void mutations_only_throw_decode_errors() {
   EXPECT_TRUE(rc::check("mutated bytes", [] {

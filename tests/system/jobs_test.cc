@@ -93,7 +93,7 @@ TEST_F(Jobs, CapturesOverTheLimitAreRefusedWithOneSentenceThatSaysWhatToDo) {
   const Result result = run({"too_large"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
-  EXPECT_TRUE(has(result.out, "put")) << result.out;
+  EXPECT_TRUE(has(result.out, "as an argument")) << result.out;
 }
 
 TEST_F(Jobs, ADriverThatOnlySubmitsStaysSmall) {

@@ -285,7 +285,10 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
   all["too_large"] = [](char**) {
     try {
-      morrow::submit([s = std::string(300'000, 'x')] { return s.size(); }).get();
+      struct Large {
+        char bytes[300'000];
+      };
+      morrow::submit([large = Large{}] { return large.bytes[1]; }).get();
     } catch (const morrow::TooLargeError& error) {
       std::cout << error.what() << "\n";
     }

@@ -4,12 +4,15 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <list>
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -85,6 +88,13 @@ concept SelfPacked = requires(const T& value, T& target, ValueWriter& writer, Va
 template <class T>
 concept CerealKnows = cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 0 ||
                       cereal::traits::detail::count_input_serializers<T, InArchive>::value != 0;
+
+/// What cereal reads a shared pointer through.
+template <class T>
+concept SharedWrapper = requires(T& wrapper) {
+  { wrapper.ptr.use_count() } -> std::same_as<long>;
+  *wrapper.ptr;
+};
 
 /// An object of a type that only those know who need it: what does not is not compiled for it.
 class Lazy {
@@ -235,9 +245,18 @@ class ValueReader {
   template <class T>
   void read_ordered(T& container);
 
+  // A byte can be a level of something nested, so bytes can ask for more stack than there is.
+  void check_depth() const {
+    if (std::abs(place() - start_) > kMaxStackBytes)
+      throw DecodeError("a serialized value is nested too deeply to be read: send it flat, for example as a vector");
+  }
+  static std::ptrdiff_t place() { return reinterpret_cast<std::ptrdiff_t>(__builtin_frame_address(0)); }
+  static constexpr std::ptrdiff_t kMaxStackBytes = 4 << 20;
+
   ByteView bytes_;
   std::size_t size_;  // of all
   std::shared_ptr<const void> owner_;
+  std::ptrdiff_t start_ = place();
   Lazy archive_;
 };
 
@@ -291,8 +310,22 @@ class InArchive : public cereal::InputArchive<InArchive> {
   }
   template <class T>
   void by_cereal(T&& value) {
+    if constexpr (SharedWrapper<std::remove_cvref_t<T>>) wanted_ = &typeid(*value.ptr);
     InputArchive::operator()(std::forward<T>(value));
   }
+
+  // In place of cereal's, which give an object out as whatever type the bytes ask for.
+  void registerSharedPointer(std::uint32_t id, const std::shared_ptr<void>& object) {  // NOLINT: cereal's name
+    types_[id & ~cereal::detail::msb_32bit] = wanted_;
+    InputArchive::registerSharedPointer(id, object);
+  }
+  std::shared_ptr<void> getSharedPointer(std::uint32_t id) {  // NOLINT: cereal's name
+    const auto type = types_.find(id);
+    if (id != 0 && (type == types_.end() || *type->second != *wanted_))
+      throw DecodeError("a serialized shared pointer names no object of its type");
+    return InputArchive::getSharedPointer(id);
+  }
+
   void take(void* data, std::size_t size) { reader_.take(data, size); }
   std::uint64_t take_size() { return reader_.take_size(); }
   template <Raw T>
@@ -302,6 +335,8 @@ class InArchive : public cereal::InputArchive<InArchive> {
 
  private:
   ValueReader& reader_;
+  const std::type_info* wanted_ = nullptr;  // by the shared pointer that is being read
+  std::unordered_map<std::uint32_t, const std::type_info*> types_;
 };
 
 // What cereal calls for the leaves of its own types.

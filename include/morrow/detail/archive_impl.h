@@ -86,12 +86,16 @@ void ValueReader::read(T&& value) {
     else
       take(const_cast<void*>(static_cast<const volatile void*>(&value)), sizeof value);
   } else if constexpr (SequenceTraits<Type>::value) {
+    check_depth();
     read_sequence(value);
   } else if constexpr (OrderedMulti<Type>) {
+    check_depth();
     read_ordered(value);
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
+    check_depth();
     archive_.get<InArchive>(*this).by_cereal(std::forward<T>(value));
   } else if constexpr (check_sendable<Type>()) {
+    check_depth();
     for_each_field(value, [this](auto& field) { this->read(field); });
   }
 }

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "tests/fuzz/quiet.h"
+#include "wire/frame.h"
+#include "wire/messages.pb.h"
+
+namespace morrow::fuzz {
+
+/// An empty message of the type that frames of `type` carry; null for a type that carries none.
+inline std::unique_ptr<google::protobuf::MessageLite> message_of(wire::FrameType type) {
+  switch (type) {
+#define MORROW_MESSAGE(TYPE, MESSAGE) \
+  case wire::TYPE:                    \
+    return std::make_unique<wire::MESSAGE>();
+    MORROW_MESSAGE(HELLO, Hello)
+    MORROW_MESSAGE(SUBMIT, Submit)
+    MORROW_MESSAGE(AWAIT, Await)
+    MORROW_MESSAGE(UNAWAIT, Unawait)
+    MORROW_MESSAGE(RELEASE, Release)
+    MORROW_MESSAGE(CANCEL, Cancel)
+    MORROW_MESSAGE(OPEN_SCOPE, OpenScope)
+    MORROW_MESSAGE(END_SCOPE, EndScope)
+    MORROW_MESSAGE(END_SESSION, EndSession)
+    MORROW_MESSAGE(FLUSH, Flush)
+    MORROW_MESSAGE(PROGRAM, Program)
+    MORROW_MESSAGE(BLOB_CHUNK, BlobChunk)
+    MORROW_MESSAGE(STATUS, Status)
+    MORROW_MESSAGE(TASK_DONE, TaskDone)
+    MORROW_MESSAGE(WELCOME, Welcome)
+    MORROW_MESSAGE(ACK, Ack)
+    MORROW_MESSAGE(READY, Ready)
+    MORROW_MESSAGE(NEED, Need)
+    MORROW_MESSAGE(LOG, Log)
+    MORROW_MESSAGE(NOTICE, Notice)
+    MORROW_MESSAGE(SESSION_ENDED, SessionEnded)
+    MORROW_MESSAGE(STATUS_REPLY, StatusReply)
+    MORROW_MESSAGE(TASK, Task)
+    MORROW_MESSAGE(DRAINED, Drained)
+    MORROW_MESSAGE(FORK, Fork)
+    MORROW_MESSAGE(FORKED, Forked)
+    MORROW_MESSAGE(EXITED, Exited)
+    MORROW_MESSAGE(PROGRAM_READY, ProgramReady)
+#undef MORROW_MESSAGE
+    default:
+      return nullptr;
+  }
+}
+
+/// What a receiver does with a frame: parses its message, which it can write again.
+inline void read_message(const wire::FrameReader::View& frame) {
+  silence_protobuf();
+  const auto message = message_of(frame.type);
+  if (message == nullptr) __builtin_trap();  // a new frame type: add it above
+  wire::parse(*message, frame.payload);
+  std::string again;
+  wire::append_frame(again, frame.type, *message);
+}
+
+}  // namespace morrow::fuzz
