@@ -1,5 +1,5 @@
-// Sorts records of 100 bytes (a key of 10, a payload of 90), as sort benchmarks make them: more of them than fit into the
-// workers' memory, by all workers of the cluster.
+// Sorts records of 100 bytes (a key of 10, a payload of 90), as sort benchmarks make them: more of them than fit into
+// the workers' memory, by all workers of the cluster.
 //
 //   sort [--records N] [--parts N]
 //
@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
   std::printf("%llu records of %zu bytes, checksum %016llx: %s, %s (%.1f s, %.0f MB/s)\n",
               static_cast<unsigned long long>(records_out), kRecordBytes, static_cast<unsigned long long>(sum_out),
               ordered ? "in order" : "NOT IN ORDER",
-              records_in == records_out && sum_in == sum_out ? "the same as the input" : "NOT THE SAME AS THE INPUT", seconds,
-              static_cast<double>(records * kRecordBytes) / seconds / 1e6);
+              records_in == records_out && sum_in == sum_out ? "the same as the input" : "NOT THE SAME AS THE INPUT",
+              seconds, static_cast<double>(records * kRecordBytes) / seconds / 1e6);
   return ordered && records_in == records_out && sum_in == sum_out ? 0 : 1;
 }

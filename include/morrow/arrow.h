@@ -49,6 +49,8 @@ namespace morrow {
 
 /// A table of columns in Arrow's format, or any other Arrow array: immutable, shared by all copies, and read where it
 /// lies by every process of the machine. To and from every Arrow implementation by the C Data Interface. Thread-safe.
+/// The sizes of all buffers are checked where it is read; the values in them (offsets of strings and lists, indices
+/// into dictionaries) are those that its maker wrote: who doesn't trust the maker lets the Arrow library validate it.
 ///
 ///     morrow::ArrowBatch batch = morrow::ArrowBatch::from_arrow(&array, &schema);  // exported by your Arrow library
 ///     auto future = morrow::put(batch);

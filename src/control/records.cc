@@ -14,7 +14,7 @@ namespace {
 }
 
 bool is_known(const record::Outcome& outcome) {
-  return outcome.failure() <= static_cast<std::uint32_t>(FailureKind::kStackOverflow);
+  return outcome.failure() <= static_cast<std::uint32_t>(kLastFailureKind);
 }
 
 // Numbers that are used as enumerations.

@@ -76,6 +76,7 @@ enum class FailureKind : std::uint8_t {
   kNoRoom,  ///< the value found no room in the worker's object memory
   kLost,    ///< no worker that is alive has the value any more
 };
+inline constexpr FailureKind kLastFailureKind = FailureKind::kLost;
 
 /// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
 struct ObjectRef {

@@ -57,6 +57,24 @@ std::string_view metadata_of(const char* metadata) {
   return {metadata, at};
 }
 
+/// Who imports a schema walks through its metadata by the lengths in it. \throws DecodeError
+void check_metadata(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const auto number = [&bytes] {
+    std::int32_t value = 0;
+    if (bytes.size() < sizeof value) throw DecodeError("the metadata of an Arrow schema is cut short");
+    std::memcpy(&value, bytes.data(), sizeof value);
+    bytes.remove_prefix(sizeof value);
+    if (value < 0) throw DecodeError("the metadata of an Arrow schema has a negative length");
+    return static_cast<std::size_t>(value);
+  };
+  for (std::size_t left = 2 * number(); left > 0; --left) {
+    const std::size_t size = number();
+    if (size > bytes.size()) throw DecodeError("the metadata of an Arrow schema is cut short");
+    bytes.remove_prefix(size);
+  }
+}
+
 // ---- writing ----
 
 struct Copy {
@@ -184,6 +202,7 @@ class Reader {
     owned->format = text();
     owned->name = text();
     owned->metadata = text();
+    check_metadata(owned->metadata);
     out = {};
     out.flags = static_cast<std::int64_t>(number());
     const std::size_t children = count();
@@ -250,6 +269,7 @@ class Reader {
 
  private:
   static constexpr std::int64_t kMostRows = std::int64_t{1} << 56;
+  static constexpr std::size_t kNodeBytes = 6 * sizeof(std::uint64_t);  ///< that a schema takes at least
 
   /// Releases the children that are made when a later one throws.
   template <class Struct>
@@ -269,8 +289,12 @@ class Reader {
       throw DecodeError("a buffer of an Arrow batch lies outside of it");
     const void* const data = none ? nullptr : buffers_.data() + offset;
     const void* const before = owned.buffers.empty() ? nullptr : owned.buffers.back();
-    if (!none && runtime::buffer_bytes(layout, rows, before) > size)
-      throw DecodeError("a buffer of an Arrow batch is too short");
+    try {
+      if (!none && runtime::buffer_bytes(layout, rows, before) > size)
+        throw DecodeError("a buffer of an Arrow batch is too short");
+    } catch (const std::invalid_argument& error) {
+      throw DecodeError(error.what());
+    }
     owned.buffers.push_back(data);
   }
 
@@ -283,7 +307,7 @@ class Reader {
   }
   std::size_t count() {
     const std::uint64_t value = number();
-    if (value > description_.size()) throw DecodeError("an Arrow schema claims more children than it has");
+    if (value > description_.size() / kNodeBytes) throw DecodeError("an Arrow schema claims more children than it has");
     return static_cast<std::size_t>(value);
   }
   std::string text() {

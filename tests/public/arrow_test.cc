@@ -100,7 +100,9 @@ std::vector<std::byte> bytes_of(const std::vector<T>& values) {
   return bytes;
 }
 
-std::vector<std::byte> text_bytes(const std::string& text) { return bytes_of(std::vector<char>(text.begin(), text.end())); }
+std::vector<std::byte> text_bytes(const std::string& text) {
+  return bytes_of(std::vector<char>(text.begin(), text.end()));
+}
 
 Column fixed(const std::string& format, std::size_t width, std::int64_t length = 20) {
   Column column{.format = format, .name = "of " + format, .length = length, .nulls = 3};
@@ -182,11 +184,22 @@ Column strings(const std::string& format, bool large) {
 }
 
 TEST(Arrow, EveryPrimitiveTypeGoesThereAndBack) {
-  const std::vector<std::pair<std::string, std::size_t>> formats{
-      {"c", 1},   {"C", 1},   {"s", 2},   {"S", 2},   {"i", 4},        {"I", 4},   {"l", 8},       {"L", 8},
-      {"e", 2},   {"f", 4},   {"g", 8},   {"w:7", 7}, {"d:19,10", 16}, {"tdD", 4}, {"tdm", 8},     {"tts", 4},
-      {"ttm", 4}, {"ttu", 8}, {"ttn", 8}, {"tss:", 8}, {"tsm:UTC", 8}, {"tsu:Europe/Berlin", 8}, {"tsn:", 8},
-      {"tDs", 8}, {"tDm", 8}, {"tDu", 8}, {"tDn", 8}, {"tiM", 4},      {"tiD", 8}, {"tin", 16},    {"d:60,2,256", 32}};
+  const std::vector<std::pair<std::string, std::size_t>> formats{{"c", 1},          {"C", 1},
+                                                                 {"s", 2},          {"S", 2},
+                                                                 {"i", 4},          {"I", 4},
+                                                                 {"l", 8},          {"L", 8},
+                                                                 {"e", 2},          {"f", 4},
+                                                                 {"g", 8},          {"w:7", 7},
+                                                                 {"d:19,10", 16},   {"tdD", 4},
+                                                                 {"tdm", 8},        {"tts", 4},
+                                                                 {"ttm", 4},        {"ttu", 8},
+                                                                 {"ttn", 8},        {"tss:", 8},
+                                                                 {"tsm:UTC", 8},    {"tsu:Europe/Berlin", 8},
+                                                                 {"tsn:", 8},       {"tDs", 8},
+                                                                 {"tDm", 8},        {"tDu", 8},
+                                                                 {"tDn", 8},        {"tiM", 4},
+                                                                 {"tiD", 8},        {"tin", 16},
+                                                                 {"d:60,2,256", 32}};
   for (const auto& [format, width] : formats) expect_round_trip(fixed(format, width));
   Column bits{.format = "b", .name = "bits", .length = 20, .nulls = 0, .has_buffer_zero = false};
   bits.buffers = {{}, std::vector<std::byte>(3, std::byte{0xa5})};
