@@ -45,7 +45,10 @@ void parse_address(const std::string& text, std::string& host, std::uint16_t& po
   const char* const begin = text.data() + colon + 1;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(begin, end, port);
-  if (host.empty() || error != std::errc() || stop != end || port == 0)
+  const bool strange = !std::all_of(host.begin(), host.end(), [v6](char letter) {
+    return is_token_letter(letter) || letter == '.' || (v6 && (letter == ':' || letter == '%'));
+  });
+  if (host.empty() || strange || error != std::errc() || stop != end || port == 0)
     throw std::invalid_argument("an address is HOST:PORT, with a port from 1 to 65535");
 }
 

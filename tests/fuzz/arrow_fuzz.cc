@@ -55,7 +55,7 @@ std::string strings() {
 
 /// Bytes of a buffer that an importer reads for sure.
 void look(const ArrowArray& array, const ArrowSchema& schema) {
-  std::size_t sum = std::strlen(schema.format) + std::strlen(schema.name);
+  std::size_t sum = std::strlen(schema.format) + (schema.name == nullptr ? 0 : std::strlen(schema.name));
   const std::size_t rows = static_cast<std::size_t>(array.length + array.offset);
   for (std::int64_t i = 0; i < array.n_buffers; ++i) {
     const auto* const bytes = static_cast<const unsigned char*>(array.buffers[i]);

@@ -67,7 +67,7 @@ void url(const std::string& text) {
   require(!found.token.empty() && found.port != 0);
   const wire::JoinUrl again = wire::parse_join_url(found.text());
   require(again.token == found.token && again.host == found.host && again.cluster == found.cluster);
-  require(wire::without_token(text).find(found.token) == std::string::npos || found.token.size() < 16);
+  require(wire::without_token(text).find("//" + found.token + "@") == std::string::npos);
 }
 
 }  // namespace

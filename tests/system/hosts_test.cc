@@ -133,9 +133,10 @@ TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {
   // As an argument, too: it is there for a moment only.
   ASSERT_EQ(driver({bin() + "/morrow", "status", line_}, "").status, 0);
   for (const auto& entry : std::filesystem::recursive_directory_iterator(cluster_.folder() + "/home/test/logs")) {
-    if (entry.is_regular_file()) EXPECT_EQ(text_of(entry.path()).find(token), std::string::npos) << entry.path();
+    if (!entry.is_regular_file()) continue;
+    EXPECT_EQ(text_of(entry.path()).find(token), std::string::npos) << entry.path();
   }
-  for (const Process* worker : {one_.get(), two_.get()}) {
+  for (Process* worker : {one_.get(), two_.get()}) {
     EXPECT_EQ(worker->err().find(token), std::string::npos);
     for (const pid_t pid : descendants(worker->pid())) {
       const std::string folder = "/proc/" + std::to_string(pid);
