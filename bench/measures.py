@@ -36,6 +36,7 @@ class Cluster:
     """A cluster of its own, in a folder of its own, for the time of a `with`."""
 
     def __init__(self, build):
+        self.build = build
         self.morrow = build / "bin" / "morrow"
         self.workers = []
 
@@ -46,9 +47,9 @@ class Cluster:
                                 MORROW_HOME=str(self.folder / "home"), MORROW_CLUSTER="bench")
         return self
 
-    def start(self, *options):
+    def start(self, *options, prefix=()):
         log = open(self.folder / f"worker-{len(self.workers)}.log", "w+")
-        worker = subprocess.Popen([str(self.morrow), "worker", "bench", *options], stdout=log, stderr=log,
+        worker = subprocess.Popen([*prefix, str(self.morrow), "worker", "bench", *options], stdout=log, stderr=log,
                                   env=self.environment)
         self.workers.append(worker)
         for _ in range(300):

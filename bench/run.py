@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Callable
 
 import measures
+import objects
 
 TURNS = 3
 WORSE = 0.10  # against another revision: found when a figure lost more than that
@@ -29,6 +30,7 @@ class Figure:
     less_is_better: bool
     floor: Callable | None = None  # of what the floor made, its value for this figure
     peers: dict = field(default_factory=dict)  # the same figure of others, as design.md has it
+    of: str = ""  # the key of its floor, when that is measured beside it
 
 
 def at(key):
@@ -61,6 +63,24 @@ FIGURES = [
     Figure("compile", "compile_seconds", "compile the quick start", "s", True, None, {"Ray C++": 5.4, "HPX": 10}),
     Figure("compile", "compile_memory", "… memory of the compiler", "B", True, None, {"HPX": 750e6}),
 ]
+OBJECTS = "objects"
+FIGURES += [Figure(OBJECTS, f"put_{kind} {size}", f"put {size} as {label}", "GB/s", False, of=f"copy {size}")
+            for size in objects.SIZES
+            for kind, label in (("array", "Array"), ("buffer", "Buffer"), ("vector", "std::vector"))]
+FIGURES += [Figure(OBJECTS, f"get_vector {size}", f"get {size} as std::vector", "GB/s", False, of=f"copy {size}")
+            for size in objects.SIZES]
+FIGURES += [Figure(OBJECTS, f"get_array {size}", f"get {size} as Array, no copy", "µs", True) for size in objects.SIZES]
+FIGURES += [
+    Figure(OBJECTS, "get_again 2GB", "… of one that the process looks at, 2GB", "µs", True),
+    Figure(OBJECTS, "small_puts", "put 1 kB, one after another", "/s", False),
+    Figure(OBJECTS, "get_all", "10,000 objects of 16 kB in one get_all", "ms", True),
+    Figure(OBJECTS, "arguments", "10,000 objects of 16 kB as arguments of a task", "ms", True),
+    Figure(OBJECTS, "transfer plain", "worker to worker, 1 GiB", "GB/s", False, of="stream plain"),
+    Figure(OBJECTS, "transfer tls", "worker to worker, 1 GiB, TLS", "GB/s", False, of="stream tls"),
+    Figure(OBJECTS, "all_copies", "1 GiB to four workers (floor: to one)", "s", True, of="one_copy"),
+    Figure(OBJECTS, "spill", "put with a full memory: to disk", "GB/s", False, of="file_write"),
+    Figure(OBJECTS, "restore", "get from disk", "GB/s", False, of="file_read"),
+]
 NAMES = ["floor"] + list(dict.fromkeys(figure.name for figure in FIGURES))
 IN_TURNS = {SYNC: "sync", ASYNC: "async", "nested": "nested", "args": "arguments|returned|get_all"}
 
@@ -87,7 +107,8 @@ def single(build, names):
     """{key: value} of what is measured once."""
     found = {}
     for name, function in (("many_clients", measures.many_clients), ("million", measures.million),
-                           ("start", measures.start), ("compile", measures.compile_quickstart)):
+                           ("start", measures.start), ("compile", measures.compile_quickstart),
+                           (OBJECTS, objects.objects)):
         if name in names:
             measures.progress(name)
             found.update(function(build))
@@ -108,7 +129,7 @@ def measure(build, names):
     for figure in FIGURES:
         if not (only_floor and figure.name in (SYNC, ASYNC)) and figure.name not in names:
             continue
-        floor = figure.floor(found["floor"]) if figure.floor else None
+        floor = figure.floor(found["floor"]) if figure.floor else found["morrow"].get(figure.of)
         morrow = found["morrow"].get(figure.key)
         if floor is None and morrow is None:
             continue

@@ -55,12 +55,13 @@ Buffer generate(std::uint64_t first, std::size_t records) {
   auto made = Buffer::make(records * kRecordBytes);
   for (std::size_t i = 0; i < records; ++i) {
     std::byte* const at = made.data() + i * kRecordBytes;
-    const std::uint64_t high = mix(first + i);
+    const std::uint64_t number = first + i;
+    const std::uint64_t high = mix(number);
     const std::uint64_t low = mix(high);
     std::memcpy(at, &high, 8);
     std::memcpy(at + 8, &low, 2);
     char payload[kRecordBytes - kKeyBytes + 1];
-    std::snprintf(payload, sizeof payload, "  %032llX  %-54s", static_cast<unsigned long long>(first + i), "payload");
+    std::snprintf(payload, sizeof payload, "  %032llX  %-54s", static_cast<unsigned long long>(number), "payload");
     std::memcpy(at + kKeyBytes, payload, kRecordBytes - kKeyBytes);
   }
   return made;
@@ -133,7 +134,7 @@ Buffer merge(const std::vector<Future<Buffer>>& futures) {
   const auto later = [](const Head& a, const Head& b) { return compare(a.at, b.at) > 0; };
   std::priority_queue<Head, std::vector<Head>, decltype(later)> heads(later);
   for (const Buffer& piece : pieces) {
-    if (piece.size() != 0) heads.push({piece.begin(), piece.end()});
+    if (!piece.empty()) heads.push({piece.begin(), piece.end()});
   }
   for (std::byte* to = merged.data(); !heads.empty(); to += kRecordBytes) {
     Head head = heads.top();
@@ -184,8 +185,10 @@ int main(int argc, char** argv) {
   }
   watch("generate", inputs);
   std::vector<Future<Summary>> before;
+  before.reserve(parts);
   for (const auto& input : inputs) before.push_back(morrow::submit(summarize, input));
   std::vector<Future<std::vector<Future<Buffer>>>> cuts;
+  cuts.reserve(parts);
   for (const auto& input : inputs) cuts.push_back(morrow::submit(cut, input, parts));
   watch("cut", cuts);
 
@@ -202,6 +205,7 @@ int main(int argc, char** argv) {
     for (const auto& piece : range) piece.release();
   }
   std::vector<Future<Summary>> after;
+  after.reserve(parts);
   for (const auto& output : outputs) after.push_back(morrow::submit(summarize, output));
   watch("check", after);
 

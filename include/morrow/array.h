@@ -126,7 +126,11 @@ class Array {
     detail::seal(room_);
   }
   /// A copy of these elements.
-  explicit Array(std::span<const T> elements) : Array(copied(elements)) {}
+  explicit Array(std::span<const T> elements) : header_({elements.size()}, sizeof(T)), size_(elements.size()) {
+    const std::array<detail::ByteView, 2> pieces{std::as_bytes(std::span(&header_, 1)), std::as_bytes(elements)};
+    room_ = detail::make_copy(pieces);
+    data_ = reinterpret_cast<const T*>(room_.bytes.data() + sizeof(header_));
+  }
 
   /// Room for `size` elements, all zero or whatever was there before: write them all. \throws ObjectMemoryError
   static MutableArray<T> make(std::size_t size) { return MutableArray<T>(detail::ArrayHeader({size}, sizeof(T))); }
@@ -179,13 +183,6 @@ class Array {
     data_ = reinterpret_cast<const T*>(block.bytes.data());
     size_ = bytes / sizeof(T);
     room_ = {{}, std::move(block.owner), 0};
-  }
-
- protected:
-  static MutableArray<T> copied(std::span<const T> elements) {
-    MutableArray<T> made = make(elements.size());
-    if (!elements.empty()) std::memcpy(static_cast<void*>(made.data()), elements.data(), elements.size_bytes());
-    return made;
   }
 
  private:

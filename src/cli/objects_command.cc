@@ -55,10 +55,12 @@ void print(const std::vector<wire::ObjectsReply>& replies) {
   std::uint64_t memory = 0;
   std::uint64_t used = 0;
   std::uint64_t spilled = 0;
+  std::uint64_t more = 0;
   for (const wire::ObjectsReply& reply : replies) {
     memory += reply.memory();
     used += reply.used();
     spilled += reply.spilled();
+    more += reply.more();
     std::vector<wire::ObjectInfo> objects(reply.objects().begin(), reply.objects().end());
     std::sort(objects.begin(), objects.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
     for (const wire::ObjectInfo& object : objects) {
@@ -67,15 +69,25 @@ void print(const std::vector<wire::ObjectsReply>& replies) {
     }
   }
   print_table(rows);
+  if (more != 0) std::printf("… and %" PRIu64 " smaller ones\n", more);
   std::printf("\nobject memory: %s of %s in use, %s on disk\n", byte_text(used).c_str(), byte_text(memory).c_str(),
               byte_text(spilled).c_str());
 }
 
 int show_objects(const std::string& cluster, bool json) {
   std::vector<wire::ObjectsReply> replies;
+  const auto add = [&replies](const wire::ObjectsReply& reply) {
+    const bool known = std::any_of(replies.begin(), replies.end(),
+                                   [&](const wire::ObjectsReply& one) { return one.worker() == reply.worker(); });
+    if (!known) replies.push_back(reply);
+  };
   for (const std::string& path : places_to_ask(cluster)) {
-    auto reply = ask(path, cluster, wire::OBJECTS, wire::Status(), wire::OBJECTS_REPLY, wire::ObjectsReply());
-    if (reply) replies.push_back(std::move(*reply));
+    wire::ObjectsRequest request;
+    request.set_everywhere(replies.empty());
+    auto reply = ask(path, cluster, wire::OBJECTS, request, wire::OBJECTS_REPLY, wire::ObjectsReply());
+    if (!reply) continue;
+    add(*reply);
+    for (const wire::ObjectsReply& other : reply->others()) add(other);
   }
   if (replies.empty()) {
     std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",

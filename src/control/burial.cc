@@ -37,7 +37,7 @@ void return_claim(Transition& t, Epoch epoch, FutureId id, bool died) {
     }
   }
   t.drop_claim(id, entry, false);
-  t.enter_index(id, entry);
+  t.enter_index(id, entry, {});
   t.save(id, entry);
 }
 

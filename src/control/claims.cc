@@ -4,6 +4,7 @@
 #include "control/cluster.h"
 #include "control/faults.h"
 #include "control/probe.h"
+#include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -23,6 +24,20 @@ std::vector<std::string> shapes(store::Transaction& tx, std::size_t limit) {
     rest.begin = keys::index_shape(found.back()).end;
   }
   return found;
+}
+
+/// Something of the shape that `self` may take now.
+bool has_work(store::Transaction& tx, std::string_view shape, Epoch self, std::uint64_t now) {
+  const auto may_take = [&](const store::KeyValue& item) {
+    const keys::IndexEntry entry = keys::read_index(item.key);
+    return entry.shard == keys::shard_of(self) || !keys::is_kept(entry, now);
+  };
+  for (const std::size_t limit : {std::size_t{1}, kHead}) {
+    const auto entries = tx.scan(keys::index_shape(shape), store::Read::kSnapshot, limit);
+    if (std::any_of(entries.begin(), entries.end(), may_take)) return true;
+    if (entries.size() < limit) return false;
+  }
+  return !tx.scan(keys::index_shard(shape, keys::shard_of(self)), store::Read::kSnapshot, 1).empty();
 }
 
 std::uint64_t mix(std::uint64_t x) {
@@ -51,10 +66,7 @@ class Taking {
     const std::size_t ahead = taken_ + request_.ahead;
     for (const std::string& shape : ahead_) take_shape(shape, Resources::decode(shape), ahead, true);
     for (const std::string& shape : all) {
-      if (Resources::decode(shape).fits_in(free_) &&
-          !t_.tx.scan(keys::index_shape(shape), store::Read::kSnapshot, 1).empty()) {
-        result_.more = true;
-      }
+      if (Resources::decode(shape).fits_in(free_) && has_work(t_.tx, shape, t_.self, now_)) result_.more = true;
     }
     return std::move(result_);
   }
@@ -71,7 +83,7 @@ class Taking {
 
   bool take(FutureId id, Entry& entry) {
     t_.leave_index(entry);
-    OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_]);
+    OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_], true);
     if (result.verdict != Verdict::kClaimed) return false;  // a dependency went away with its scope: it failed instead
     ++next_claim_;
     result_.taken.push_back(std::move(result.runnable));
@@ -98,7 +110,9 @@ class Taking {
   template <typename Wanted>
   bool take_from(const store::Range& range, const Wanted& wanted, const Resources& need, bool at_random) {
     auto head = t_.tx.scan(range, store::Read::kSnapshot, kHead);
-    std::erase_if(head, [&](const auto& item) { return tried_.contains(item.key); });
+    std::erase_if(head, [&](const auto& item) {
+      return tried_.contains(item.key) || (at_random && keys::is_kept(keys::read_index(item.key), now_));
+    });
     const bool any = !head.empty();
     while (!head.empty() && wanted()) {
       random_ = mix(random_ + 1);
@@ -123,6 +137,7 @@ class Taking {
   const ClaimRequest& request_;
   const Resources& total_;
   std::uint64_t random_;
+  const std::uint64_t now_ = sources::microseconds();
   Resources free_;
   ClaimResult result_;
   std::unordered_set<std::string> tried_;
@@ -207,7 +222,8 @@ bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free
   // After the registration committed: what was left in the index before did not see this worker idle.
   const auto transaction = store.begin_read();
   for (const std::string& shape : shapes(*transaction, kShapes)) {
-    if (!Resources::decode(shape).fits_in(free)) continue;
+    if (!Resources::decode(shape).fits_in(free) || !has_work(*transaction, shape, epoch, sources::microseconds()))
+      continue;
     probe<"a worker that registered as idle found work">();
     return true;
   }

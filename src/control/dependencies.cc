@@ -66,7 +66,7 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
   return runnable;
 }
 
-OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim) {
+OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken) {
   std::optional<Outcome> failure;
   std::optional<Runnable> runnable;
   if (claim != 0 || entry.state.dependencies() != 0) runnable = assemble(id, entry, spec, failure);
@@ -76,8 +76,9 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
     finish(id, entry, around(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
   }
-  if (claim == 0) {
-    enter_index(id, entry);
+  const Home home = runnable && !taken ? home_of(*runnable) : Home();
+  if (claim == 0 || home.worker != 0) {
+    enter_index(id, entry, home);
     save(id, entry);
     return verdict(Verdict::kReady);
   }

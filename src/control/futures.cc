@@ -110,13 +110,20 @@ void Transition::clear_spec(FutureId id, Entry& entry) {
   entry.state.set_spec_parts(0);
 }
 
-void Transition::enter_index(FutureId id, Entry& entry) {
+void Transition::enter_index(FutureId id, Entry& entry, const Home& home) {
   // Entries of a shard stand about in the order in which they came.
-  std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(self), sources::microseconds(), id);
+  const std::uint64_t now = sources::microseconds();
+  const std::uint64_t order = home.worker == 0 ? keys::order_at(now) : keys::kept_until(now + home.within);
+  const Epoch shard_owner = home.worker == 0 ? self : home.worker;
+  std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(shard_owner), order, id);
   tx.set(key, "");
   entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
   entry.state.set_index_key(std::move(key));
-  indexed = true;
+  if (home.worker != 0) {
+    touch(home.worker);
+  } else {
+    indexed = true;
+  }
 }
 
 void Transition::leave_index(Entry& entry) {

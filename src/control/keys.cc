@@ -185,7 +185,8 @@ IndexEntry read_index(std::string_view key) {
   const std::size_t length =
       static_cast<std::size_t>(static_cast<unsigned char>(key[1])) << 8 | static_cast<unsigned char>(key[2]);
   if (key.size() != 3 + length + 1 + 8 + 16) fail_damaged();
-  return {std::string(key.substr(3, length)), static_cast<std::uint8_t>(key[3 + length]), read_id(key, 3 + length + 9)};
+  return {std::string(key.substr(3, length)), static_cast<std::uint8_t>(key[3 + length]), read_u64(key, 3 + length + 1),
+          read_id(key, 3 + length + 9)};
 }
 
 std::uint8_t shard_of(Epoch epoch) { return static_cast<std::uint8_t>(epoch); }

@@ -35,7 +35,7 @@ OpResult apply(Transition& t, const op::End& op) {
       if (planted(Fault::kRetriedChildren) && op.next_claim != 0) return t.make_ready(op.id, entry, spec, op.claim);
       probe<"an execution that failed is tried again">();
       t.drop_claim(op.id, entry, false);
-      return t.make_ready(op.id, entry, spec, op.next_claim);
+      return t.make_ready(op.id, entry, spec, op.next_claim, true);
     }
   }
   t.finish(op.id, entry, around, *outcome, op.may_hold_futures);
@@ -47,7 +47,7 @@ OpResult apply(Transition& t, const op::Relinquish& op) {
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
   t.drop_claim(op.id, entry, false);
-  t.enter_index(op.id, entry);
+  t.enter_index(op.id, entry, {});
   t.save(op.id, entry);
   return verdict(Verdict::kReady);
 }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "control/cluster.h"
 #include "control/probe.h"
 #include "control/transition.h"
@@ -24,6 +27,31 @@ void Transition::free_object(FutureId id) {
     tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(object, 0));
     tx.clear(key);
   }
+}
+
+Transition::Home Transition::home_of(const Runnable& runnable) {
+  constexpr std::uint64_t kWorthTheWay = 1 << 20;       // less is here sooner than the other worker wakes up
+  constexpr std::uint64_t kWait = 100'000;              // µs
+  constexpr std::uint64_t kBytesPerMicrosecond = 1000;  // about what a transfer makes
+  std::uint64_t here = 0;
+  std::map<Epoch, std::uint64_t> there;
+  for (std::size_t i = 0; i < runnable.dependencies.size(); ++i) {
+    const ObjectRef& object = runnable.dependencies[i]->object;
+    if (!object) continue;
+    const bool is_here = object.maker == self ||
+                         tx.get(keys::holder(runnable.spec->dependencies[i], self), store::Read::kSnapshot).has_value();
+    (is_here ? here : there[object.maker]) += object.size;
+  }
+  const auto most =
+      std::max_element(there.begin(), there.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == there.end() || most->second < here + kWorthTheWay) return {};
+  // It must be able to run it. Snapshots: should it go meanwhile, others take the future a little later.
+  const auto alive = tx.get(keys::epoch(most->first), store::Read::kSnapshot);
+  const auto info = tx.get(keys::info(most->first), store::Read::kSnapshot);
+  if (!alive || !info || parse_record<record::Epoch>(*alive).dying()) return {};
+  if (!runnable.spec->requirements.fits_in(decode_worker(most->first, *info).total)) return {};
+  probe<"a future went to the worker that has its values">();
+  return {most->first, std::min(kWait + (most->second - here) / kBytesPerMicrosecond, keys::kLongestKept)};
 }
 
 OpResult apply(Transition& t, const op::Hold& op) {

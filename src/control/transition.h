@@ -92,7 +92,12 @@ class Transition {
   SpecPtr spec(FutureId id, const record::State& state);
   void write_spec(FutureId id, Entry& entry, const std::string& bytes);
   void clear_spec(FutureId id, Entry& entry);
-  void enter_index(FutureId id, Entry& entry);
+  /// The worker that has the large values a future needs, and for how long it waits for that one to take it.
+  struct Home {
+    Epoch worker = 0;          ///< 0: anybody may take it at once
+    std::uint64_t within = 0;  ///< microseconds
+  };
+  void enter_index(FutureId id, Entry& entry, const Home& home);
   void leave_index(Entry& entry);
   void hold(FutureId id, Entry& entry, Claim claim);
   /// Ends the claim of a claimed future, and its scope; with `adopt` the future's own scope takes that over.
@@ -122,6 +127,8 @@ class Transition {
   void tell_freed(Epoch holder, std::uint64_t object);
   /// Tells all that hold the value of `id`.
   void free_object(FutureId id);
+  /// Another worker than this one, when much of what the run needs lies there and not here.
+  Home home_of(const Runnable& runnable);
 
   // ---- dependencies (dependencies.cc) ----
   /// The failure that a future gets from a dependency that failed or is gone; nothing when that is unfinished or
@@ -134,8 +141,9 @@ class Transition {
   /// `missing`.
   std::optional<Outcome> link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
                               std::size_t end, std::size_t& missing);
-  /// A future with nothing missing: claimed here with `claim`, or indexed when that is 0. Fails it when it can't run.
-  OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim);
+  /// A future with nothing missing: claimed here with `claim`, or indexed when that is 0, or when its large values lie
+  /// with another worker and it was not `taken` from the index. Fails it when it can't run.
+  OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken = false);
   /// Looks at a future one of whose dependencies ended; takes the posted checks from the list of `list`.
   OpResult check(FutureId id, Claim claim, Epoch list);
 

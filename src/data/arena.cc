@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kStep = 64ULL << 20;
+constexpr int kFirstNumber = 100;  // programs expect to find the lowest ones free
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -57,9 +58,30 @@ ArenaView::ArenaView(int fd) {
   if (base == MAP_FAILED) fail("can't map the object memory");
   base_ = static_cast<std::byte*>(base);
   madvise(base_, size_, MADV_DONTFORK);
+  madvise(base_, size_, MADV_HUGEPAGE);  // where the machine allows them for shared memory
+  fd_ = fcntl(fd, F_DUPFD_CLOEXEC, kFirstNumber);
+  if (fd_ < 0) {
+    munmap(base_, size_);
+    fail("can't keep the object memory");
+  }
 }
 
-ArenaView::~ArenaView() { munmap(base_, size_); }
+ArenaView::~ArenaView() {
+  munmap(base_, size_);
+  if (inside_ != nullptr) munmap(inside_, size_);
+  close(fd_);
+}
+
+std::span<std::byte> ArenaView::inside(Extent extent) {
+  std::call_once(maps_inside_, [this] {
+    void* const base = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd_, 0);
+    if (base == MAP_FAILED) fail("can't map the object memory");
+    madvise(base, size_, MADV_DONTFORK);
+    madvise(base, size_, MADV_HUGEPAGE);
+    inside_ = static_cast<std::byte*>(base);
+  });
+  return {inside_ + (bytes(extent).data() - base_), extent.size};
+}
 
 std::span<const std::byte> ArenaView::bytes(Extent extent) const {
   if (extent.offset > size_ || extent.size > size_ - extent.offset)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 namespace morrow::data {
@@ -22,6 +23,10 @@ class Damaged : public std::runtime_error {
 /// equal then).
 inline constexpr std::size_t kBlockBytes = 1 << 20;
 inline constexpr std::size_t kBlockHeaderBytes = 16;
+
+/// Where values that are Arrow data say so: they are worth compressing on their way, too.
+inline constexpr std::size_t kArrowMarkAt = 16;
+inline constexpr std::string_view kArrowMark = "MORROW ARROW DATA 1";
 
 /// Makes blocks. After one that did not compress, it does not try for the next 16. Not thread-safe.
 class BlockWriter {

@@ -12,11 +12,12 @@
 #include <morrow/detail/archive_impl.h>
 #include <morrow/error.h>
 
+#include "data/blocks.h"
 #include "runtime/arrow_layout.h"
 
 // A batch is one block of memory:
 //
-//     total size u64 | size of the description u64 | 48 bytes of nothing
+//     total size u64 | size of the description u64 | "MORROW ARROW DATA 1", zeros up to 64 bytes
 //     the description: the schema and the array as a tree of nodes, with the offset of each buffer
 //     the buffers, each at a multiple of 64 bytes
 //
@@ -78,7 +79,6 @@ void check_metadata(std::string_view bytes) {
 // ---- writing ----
 
 struct Copy {
-  std::uint64_t offset;
   const void* from;
   std::uint64_t size;
 };
@@ -120,7 +120,7 @@ class Describer {
       number(data == nullptr ? 1 : 0);
       number(end_);
       number(size);
-      if (data != nullptr) copies_.push_back({end_, data, size});
+      if (data != nullptr) copies_.push_back({data, size});
       end_ += aligned(size);
     }
     for (std::int64_t i = 0; i < array.n_children; ++i) this->array(*array.children[i], *schema.children[i]);
@@ -129,17 +129,20 @@ class Describer {
 
   detail::Room make() const {
     const std::uint64_t buffers = aligned(kHeaderBytes + description_.size());
-    const std::array<std::uint64_t, 2> header{buffers + end_, description_.size()};
-    detail::Room room = detail::make_room(header[0]);
-    std::memset(room.bytes.data(), 0, buffers);
-    std::memcpy(room.bytes.data(), header.data(), sizeof header);
-    std::memcpy(room.bytes.data() + kHeaderBytes, description_.data(), description_.size());
+    std::array<std::uint64_t, kHeaderBytes / sizeof(std::uint64_t)> header{buffers + end_, description_.size()};
+    std::memcpy(reinterpret_cast<char*>(header.data()) + data::kArrowMarkAt, data::kArrowMark.data(),
+                data::kArrowMark.size());
+    std::vector<detail::ByteView> pieces{std::as_bytes(std::span(header)), std::as_bytes(std::span(description_))};
+    const auto fill = [&pieces](std::uint64_t bytes) {
+      static constexpr std::array<std::byte, kAlignment> kZeros{};
+      pieces.push_back(std::span(kZeros).first(bytes));
+    };
+    fill(buffers - kHeaderBytes - description_.size());
     for (const Copy& copy : copies_) {
-      std::memcpy(room.bytes.data() + buffers + copy.offset, copy.from, copy.size);
-      const std::uint64_t padding = aligned(copy.size) - copy.size;
-      std::memset(room.bytes.data() + buffers + copy.offset + copy.size, 0, padding);
+      pieces.emplace_back(static_cast<const std::byte*>(copy.from), copy.size);
+      fill(aligned(copy.size) - copy.size);
     }
-    return room;
+    return detail::make_copy(pieces);
   }
 
  private:
@@ -333,7 +336,6 @@ ArrowBatch ArrowBatch::from_arrow(ArrowArray* array, ArrowSchema* schema) {
   ArrowBatch batch;
   batch.room_ = describer.make();
   batch.bytes_ = batch.room_.bytes;
-  detail::seal(batch.room_);
   return batch;
 }
 

@@ -96,6 +96,10 @@ FutureId Client::submit(const detail::Call& call, const Options& options, std::s
 }
 
 void Client::release(FutureId id) {
+  {
+    const Lock lock(link_.mutex());
+    held_.erase(id);
+  }
   wire::Release message;
   write_id(*message.mutable_id(), id);
   change(wire::RELEASE, message, false);
@@ -159,6 +163,7 @@ bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
   check();
   awaiting.claim = asker().claim;
   awaiting.waiting.hosts = awaiting.blocks && awaiting.claim != 0;
+  let_spare_go();
   send_let_go();
   const Asked asked(*this, awaiting);
   for (std::size_t part = 0; part < awaiting.parts(); ++part) link_.send(wire::AWAIT, awaiting.message(part));
@@ -176,6 +181,13 @@ bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
 }
 
 Value Client::get(FutureId id) {
+  {
+    const Lock lock(link_.mutex());
+    check();
+    if (const auto held = held_.find(id); held != held_.end()) {
+      if (auto owner = held->second.owner.lock()) return {held->second.bytes, std::move(owner)};
+    }
+  }
   Awaiting awaiting{.ids = {&id, 1}, .values = true, .blocks = true, .need = 1};
   await(awaiting, std::nullopt);
   Answer& answer = awaiting.answers.front();
@@ -275,6 +287,7 @@ void Client::answer(const wire::Ready& ready) {
       answer.value = make_value(ready.bytes());
     } else if (memory_) {
       answer.value = std::move(object);
+      remember(awaiting.ids[index], answer.value.owner, answer.value.bytes);
     } else {
       answer.object = ready.object();
     }

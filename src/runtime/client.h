@@ -35,8 +35,8 @@ class Client : protected Link::Handler {
   std::uint64_t open_scope();
   void end_scope(std::uint64_t scope);
 
-  /// Room in the object memory; none when there is no such memory. \throws ObjectMemoryError
-  std::optional<detail::Room> reserve(std::size_t size);
+  /// Room in the object memory, see ObjectMemory::write; none when there is no such memory. \throws ObjectMemoryError
+  std::optional<detail::Room> reserve(std::size_t size, bool in_place);
   detail::FutureId put(detail::Result&& result, const char* type_name);
   std::uint64_t size_of(detail::FutureId id);
 
@@ -72,6 +72,8 @@ class Client : protected Link::Handler {
   void set_memory(wire::Fd descriptor, std::function<void()> stir);
   /// Tells the worker what is not looked at any more.
   bool send_let_go();
+  /// Gives back room that nobody asked for yet.
+  void let_spare_go();
   void acknowledge(std::uint64_t number);
   /// Asks again for all that is waited for, as frames.
   std::string ask_again() const;
@@ -95,6 +97,22 @@ class Client : protected Link::Handler {
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
   bool await(Awaiting& awaiting, const Deadline& deadline);
   struct Reserving;
+  struct Spare {
+    std::uint64_t asked = 0;  ///< token of the question that is under way
+    std::uint64_t object = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+  };
+  struct Held {
+    std::weak_ptr<const void> owner;
+    detail::ByteView bytes;
+  };
+  struct HashId {
+    std::size_t operator()(const detail::FutureId& id) const { return id.scope ^ id.sequence * 0x9e3779b97f4a7c15ULL; }
+  };
+  std::optional<detail::Room> take_spare(std::size_t size, bool in_place);
+  void ask_spare(std::size_t size);
+  void remember(detail::FutureId id, const std::shared_ptr<const void>& owner, detail::ByteView bytes);
   void reserved(const wire::Reserved& reserved);
   void bring(Awaiting& awaiting);
   void append_reserving(std::string& frames) const;
@@ -106,6 +124,10 @@ class Client : protected Link::Handler {
   std::unordered_map<std::uint64_t, Part> asked_;
   std::vector<Waiting*> flushing_;
   std::unordered_map<std::uint64_t, Reserving*> reserving_;
+  Spare spare_room_;  ///< room for the next value, so that who writes one after another need not wait
+  Clock::time_point last_reserve_{};
+  std::unordered_map<detail::FutureId, Held, HashId> held_;  ///< large values that this process looks at
+  std::size_t sweep_held_at_ = 64;
   wire::Ready ready_;
   wire::Ack ack_;
 };

@@ -12,6 +12,13 @@ namespace morrow::runtime {
 
 using detail::FutureId;
 
+namespace {
+
+constexpr std::chrono::milliseconds kSoon{5};
+constexpr std::size_t kLargestSpare = 4 << 20;  // for larger ones the question is a small part of the whole
+
+}  // namespace
+
 struct Client::Reserving {
   std::uint64_t size = 0;
   bool here = false;
@@ -21,6 +28,7 @@ struct Client::Reserving {
 };
 
 void Client::set_memory(wire::Fd descriptor, std::function<void()> stir) {
+  spare_room_ = {};
   if (memory_) memory_->disconnect();
   memory_ = descriptor ? std::make_shared<ObjectMemory>(descriptor.get(), std::move(stir)) : nullptr;
 }
@@ -35,11 +43,12 @@ bool Client::send_let_go() {
   return true;
 }
 
-std::optional<detail::Room> Client::reserve(std::size_t size) {
+std::optional<detail::Room> Client::reserve(std::size_t size, bool in_place) {
   Lock lock(link_.mutex());
   check();
   if (!memory_) return std::nullopt;
   send_let_go();
+  if (auto room = take_spare(size, in_place)) return room;
   Reserving reserving;
   reserving.size = size;
   const std::uint64_t token = ++last_token_;
@@ -60,10 +69,56 @@ std::optional<detail::Room> Client::reserve(std::size_t size) {
   after_wait();
   const wire::Reserved& answer = reserving.answer;
   if (!answer.error().empty()) throw ObjectMemoryError(answer.error());
-  return reserving.memory->write(answer.object(), answer.offset(), size);
+  ask_spare(size);
+  return reserving.memory->write(answer.object(), answer.offset(), size, in_place);
+}
+
+std::optional<detail::Room> Client::take_spare(std::size_t size, bool in_place) {
+  if (spare_room_.object == 0) return std::nullopt;
+  if (size > spare_room_.size || size < spare_room_.size / 2) {
+    let_spare_go();
+    return std::nullopt;
+  }
+  const Spare taken = std::exchange(spare_room_, {});
+  ask_spare(size);
+  return memory_->write(taken.object, taken.offset, size, in_place);
+}
+
+/// For who writes values in quick succession: the room for the next one comes while this one is written.
+void Client::ask_spare(std::size_t size) {
+  const auto now = Clock::now();
+  const bool soon = now - std::exchange(last_reserve_, now) < kSoon;
+  if (!soon || size > kLargestSpare || spare_room_.asked != 0 || spare_room_.object != 0) return;
+  spare_room_.asked = ++last_token_;
+  spare_room_.size = size;
+  wire::Reserve message;
+  message.set_token(spare_room_.asked);
+  message.set_size(size);
+  message.set_if_free(true);
+  link_.send(wire::RESERVE, message);
+  link_.write();
+}
+
+void Client::let_spare_go() {
+  if (spare_room_.object != 0 && memory_) memory_->let_go(spare_room_.object);
+  spare_room_ = {};
+}
+
+/// So that a value that this process looks at is found with no question to the worker.
+void Client::remember(FutureId id, const std::shared_ptr<const void>& owner, detail::ByteView bytes) {
+  held_[id] = {owner, bytes};
+  if (held_.size() < sweep_held_at_) return;
+  std::erase_if(held_, [](const auto& entry) { return entry.second.owner.expired(); });
+  sweep_held_at_ = std::max<std::size_t>(64, 2 * held_.size());
 }
 
 void Client::reserved(const wire::Reserved& reserved) {
+  if (reserved.token() == spare_room_.asked && spare_room_.asked != 0) {
+    spare_room_.asked = 0;
+    spare_room_.object = reserved.object();
+    spare_room_.offset = reserved.offset();
+    return;
+  }
   const auto found = reserving_.find(reserved.token());
   if (found == reserving_.end()) {
     if (memory_ && reserved.object() != 0) memory_->let_go(reserved.object());
@@ -135,9 +190,9 @@ FutureId Client::put(detail::Result&& result, const char* type_name) {
     }
     // The session has moved to another worker since it was written.
     lock.unlock();
-    const auto room = reserve(result.room.bytes.size());
+    const auto room = reserve(result.room.bytes.size(), false);
     if (!room) throw ObjectMemoryError("the worker that the session moved to has no object memory");
-    std::memcpy(room->bytes.data(), result.room.bytes.data(), room->bytes.size());
+    std::memcpy(inside_of(*room), result.room.bytes.data(), room->bytes.size());
     detail::store(*room, result);
     lock.lock();
   }
@@ -147,6 +202,7 @@ FutureId Client::put(detail::Result&& result, const char* type_name) {
   message.set_claim(asked.claim);
   message.set_number(++last_number_);
   post(lock, wire::PUT, message, true);
+  if (message.keeps()) remember(id, result.room.owner, result.room.bytes);
   return id;
 }
 

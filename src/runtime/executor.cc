@@ -152,6 +152,7 @@ void Executor::report(Lock& lock, const wire::Task& task, TaskResult result, Run
     done_.set_bytes(std::move(result.failure_bytes));
   }
   done_.set_may_hold_futures(result.may_hold_futures);
+  let_spare_go();
   send_let_go();
   const bool has_output = has_unread_output();
   done_.set_has_output(has_output);

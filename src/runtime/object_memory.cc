@@ -1,5 +1,6 @@
 #include "runtime/object_memory.h"
 
+#include <optional>
 #include <utility>
 
 namespace morrow::runtime {
@@ -9,18 +10,21 @@ namespace {
 /// What keeps an object that is, or was, written here. Only rooms with an object have one.
 struct Writing {
   std::shared_ptr<ObjectMemory> memory;
-  data::ArenaView::Writable extent;
+  std::span<std::byte> inside;
+  std::optional<data::ArenaView::Writable> in_place;
   std::uint64_t object;
   std::uint64_t size;
   std::atomic<bool> published = false;
   bool keeps = true;  ///< the worker holds a reservation, or a pin, for us
 
-  Writing(std::shared_ptr<ObjectMemory> from, data::ArenaView::Writable writable, std::uint64_t number,
-          std::uint64_t bytes)
-      : memory(std::move(from)), extent(std::move(writable)), object(number), size(bytes) {}
+  Writing(std::shared_ptr<ObjectMemory> from, std::uint64_t number, std::uint64_t bytes)
+      : memory(std::move(from)), object(number), size(bytes) {}
   ~Writing() {
-    extent.seal();
+    seal();
     if (keeps) memory->let_go(object);
+  }
+  void seal() {
+    if (in_place) in_place->seal();
   }
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
@@ -40,9 +44,16 @@ detail::Value ObjectMemory::read(std::uint64_t object, std::uint64_t offset, std
                      bytes.data(), [memory = shared_from_this(), object](const void*) { memory->let_go(object); })};
 }
 
-detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std::uint64_t size) {
-  const auto writing = std::make_shared<Writing>(shared_from_this(), view_.write({offset, size}), object, size);
-  return {writing->extent.bytes(), writing, object};
+detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std::uint64_t size, bool in_place) {
+  const auto writing = std::make_shared<Writing>(shared_from_this(), object, size);
+  if (in_place) {
+    writing->in_place.emplace(view_.write({offset, size}));
+    writing->inside = writing->in_place->bytes();
+  } else {
+    writing->inside = view_.inside({offset, size});
+  }
+  const auto bytes = view_.bytes({offset, size});
+  return {{const_cast<std::byte*>(bytes.data()), bytes.size()}, writing, object};
 }
 
 void ObjectMemory::let_go(std::uint64_t object) {
@@ -63,8 +74,12 @@ void ObjectMemory::disconnect() {
   let_go_.clear();
 }
 
+std::byte* inside_of(const detail::Room& room) {
+  return room.object == 0 ? room.bytes.data() : writing_of(room).inside.data();
+}
+
 void seal_room(const detail::Room& room) {
-  if (room.object != 0) writing_of(room).extent.seal();
+  if (room.object != 0) writing_of(room).seal();
 }
 
 bool take_to_publish(const detail::Room& room) {
@@ -74,7 +89,7 @@ bool take_to_publish(const detail::Room& room) {
 Published publish(const detail::Room& room, const std::shared_ptr<ObjectMemory>& memory) {
   Writing& writing = writing_of(room);
   if (writing.memory != memory) return {};
-  writing.extent.seal();
+  writing.seal();
   // With no other copy of the owner nobody reads it here any more.
   const bool keeps = room.owner.use_count() > 1;
   writing.keeps = keeps;

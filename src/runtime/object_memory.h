@@ -22,8 +22,9 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
 
   /// An object that this process may read; let go with the last copy of the owner.
   detail::Value read(std::uint64_t object, std::uint64_t offset, std::uint64_t size);
-  /// One that this process may write; given back with the last copy of the owner, unless it was published.
-  detail::Room write(std::uint64_t object, std::uint64_t offset, std::uint64_t size);
+  /// One that this process may write: `in_place` by everybody through its bytes, until it is sealed; else only by
+  /// `inside_of`. Given back with the last copy of the owner, unless it was published.
+  detail::Room write(std::uint64_t object, std::uint64_t offset, std::uint64_t size, bool in_place);
 
   /// What was let go since the last call: to be told to the worker.
   std::vector<std::uint64_t> take_let_go();
@@ -37,6 +38,9 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
   std::vector<std::uint64_t> let_go_;
   std::function<void()> stir_;
 };
+
+/// Where Morrow itself writes what `room` is to hold.
+std::byte* inside_of(const detail::Room& room);
 
 /// Makes what was written final. Nothing for memory of this process.
 void seal_room(const detail::Room& room);

@@ -5,6 +5,9 @@
 
 #include <morrow/error.h>
 
+#include "data/blocks.h"
+#include "data/checksum.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -15,7 +18,8 @@ constexpr std::size_t kMaxSentence = 4096;
 
 }  // namespace
 
-Remote::Remote(const wire::JoinUrl& url) : endpoints_{{url.host, url.port, url.token, url.ca_fingerprint}} {}
+Remote::Remote(const wire::JoinUrl& url)
+    : endpoints_{{url.host, url.port, url.token, url.ca_fingerprint}}, connections_(kTransferPatience) {}
 
 std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
   std::vector<wire::Endpoint> endpoints;
@@ -63,23 +67,42 @@ wire::Endpoint Remote::current() {
 
 detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
   const wire::Endpoint endpoint = current();
-  wire::HttpConnection connection(endpoint, kTransferPatience);
-  const auto response = connection.get("/object/" + std::to_string(object), {{"morrow-part", "0"}});
-  wire::expect_status(response, 200, endpoint);
-  if (response.length != size) throw wire::NetworkError("a value came with another size than it has");
   const detail::Room room = detail::heap_room(size);
-  connection.read_body(room.bytes);
-  return {room.bytes, room.owner};
+  return connections_.with(endpoint, [&](wire::HttpConnection& connection) {
+    const auto response =
+        connection.get("/object/" + std::to_string(object), {{"morrow-part", "0"}, {"morrow-accept", "blocks"}});
+    wire::expect_status(response, 200, endpoint);
+    if (response.chunked) {
+      data::BlockReader blocks(room.bytes);
+      try {
+        connection.read_chunks([&blocks](std::span<const std::byte> chunk) { blocks.feed(chunk); });
+      } catch (const data::Damaged& damaged) {
+        throw wire::NetworkError(std::string("a value came damaged: ") + damaged.what());
+      }
+      if (!blocks.done()) throw wire::NetworkError("a value came cut short");
+    } else if (response.length == size) {
+      connection.read_body(room.bytes);
+    } else {
+      throw wire::NetworkError("a value came with another size than it has");
+    }
+    const auto checksum = response.headers.find("morrow-checksum");
+    if (checksum == response.headers.end() || checksum->second != wire::hex_of(data::checksum(room.bytes)))
+      throw wire::NetworkError("a value came with a wrong checksum");
+    return detail::Value{room.bytes, room.owner};
+  });
 }
 
 std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> bytes) {
   const wire::Endpoint endpoint = current();
-  wire::HttpConnection connection(endpoint, kTransferPatience);
-  const auto response = connection.put("/object", session, bytes);
-  const std::string text = connection.read_text(response, kMaxSentence);
-  if (response.status == 507) throw ObjectMemoryError(text);
-  wire::expect_status(response, 201, endpoint);
-  return std::stoull(text);
+  const wire::HttpHeaders headers{{"morrow-session", wire::hex_of(session)},
+                                  {"morrow-checksum", wire::hex_of(data::checksum(bytes))}};
+  return connections_.with(endpoint, [&](wire::HttpConnection& connection) {
+    const auto response = connection.put("/object", headers, bytes);
+    const std::string text = connection.read_text(response, kMaxSentence);
+    if (response.status == 507) throw ObjectMemoryError(text);
+    wire::expect_status(response, 201, endpoint);
+    return std::uint64_t{std::stoull(text)};
+  });
 }
 
 }  // namespace morrow::runtime

@@ -7,6 +7,7 @@
 #include <morrow/detail/core.h>
 
 #include "runtime/link.h"
+#include "wire/http_pool.h"
 #include "wire/join_url.h"
 #include "wire/messages.pb.h"
 #include "wire/remote_session.h"
@@ -38,6 +39,7 @@ class Remote {
   std::mutex mutex_;
   std::vector<wire::Endpoint> endpoints_;  ///< the first is that of the session
   wire::RemoteSession session_;
+  wire::HttpPool connections_;
   std::string why_;
 };
 

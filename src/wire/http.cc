@@ -91,14 +91,35 @@ HttpResponse read_response(NetStream& stream) {
   response.status = static_cast<int>(parser.get().result_int());
   response.headers = headers_of(parser.get());
   if (const auto length = parser.content_length()) response.length = *length;
+  response.chunked = parser.chunked();
+  response.keep_alive = parser.get().keep_alive();
   return response;
 }
 
 std::string response_head(int status, const HttpHeaders& headers, std::uint64_t length) {
   const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
   HttpHeaders all = headers;
-  if (status != 101) all["content-length"] = std::to_string(length);
+  if (status >= 200) all["content-length"] = std::to_string(length);
   return head("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason), all);
+}
+
+std::string chunked_head(int status, const HttpHeaders& headers) {
+  const auto reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
+  HttpHeaders all = headers;
+  all["transfer-encoding"] = "chunked";
+  return head("HTTP/1.1 " + std::to_string(status) + " " + std::string(reason), all);
+}
+
+std::string chunk_begin(std::size_t size) {
+  std::array<char, 20> text{};
+  std::snprintf(text.data(), text.size(), "%zx\r\n", size);
+  return text.data();
+}
+
+std::string hex_of(std::uint64_t number) {
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(number));
+  return hex.data();
 }
 
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers) {
@@ -129,26 +150,71 @@ HttpResponse HttpConnection::get(const std::string& target, HttpHeaders headers)
   headers["host"] = host_text(endpoint_);
   headers["authorization"] = "Bearer " + endpoint_.token;
   stream_.write(request_head("GET", target, headers));
-  return read_response(stream_);
+  return answer();
+}
+
+HttpResponse HttpConnection::answer() {
+  keeps_ = false;
+  HttpResponse response = read_response(stream_);
+  left_ = response.chunked ? 1 : response.length;
+  keeps_ = response.keep_alive && response.status != 101;
+  return response;
+}
+
+void HttpConnection::read_body(std::span<std::byte> into) {
+  stream_.read_all(into);
+  left_ -= std::min<std::uint64_t>(left_, into.size());
+}
+
+void HttpConnection::read_chunks(const std::function<void(std::span<const std::byte>)>& take) {
+  const auto byte = [this] {
+    std::byte one{};
+    stream_.read_all({&one, 1});
+    return static_cast<char>(one);
+  };
+  const auto line_end = [&byte] {
+    if (byte() != '\r' || byte() != '\n') throw NetworkError("an answer in chunks is not as it should be");
+  };
+  std::vector<std::byte> chunk;
+  for (;;) {
+    std::string digits;
+    char letter = byte();
+    for (; letter != '\r' && digits.size() < 8; letter = byte()) digits.push_back(letter);
+    std::size_t size = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
+    if (letter != '\r' || byte() != '\n' || error != std::errc() || end != digits.data() + digits.size() ||
+        digits.empty() || size > kMaxChunk)
+      throw NetworkError("an answer in chunks is not as it should be");
+    chunk.resize(size);
+    stream_.read_all(chunk);
+    line_end();
+    if (size == 0) break;
+    take(chunk);
+  }
+  left_ = 0;
 }
 
 std::string HttpConnection::read_text(const HttpResponse& response, std::size_t most) {
   if (response.length > most) throw NetworkError("an answer is longer than it may be");
   std::string text(response.length, '\0');
-  stream_.read_all(std::as_writable_bytes(std::span(text)));
+  read_body(std::as_writable_bytes(std::span(text)));
   return text;
 }
 
-HttpResponse HttpConnection::put(const std::string& target, std::uint64_t session, std::span<const std::byte> body) {
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(session));
-  const HttpHeaders headers{{"host", host_text(endpoint_)},
-                            {"authorization", "Bearer " + endpoint_.token},
-                            {"morrow-session", hex.data()},
-                            {"content-length", std::to_string(body.size())}};
+HttpResponse HttpConnection::put(const std::string& target, HttpHeaders headers, std::span<const std::byte> body) {
+  headers["host"] = host_text(endpoint_);
+  headers["authorization"] = "Bearer " + endpoint_.token;
+  headers["content-length"] = std::to_string(body.size());
+  // Who has no room says so before the body: an answer to one that is not read would be lost with the connection.
+  headers["expect"] = "100-continue";
   stream_.write(request_head("PUT", target, headers));
+  HttpResponse response = answer();
+  if (response.status != 100) {
+    keeps_ = false;
+    return response;
+  }
   stream_.write(body);
-  return read_response(stream_);
+  return answer();
 }
 
 }  // namespace morrow::wire

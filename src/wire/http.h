@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ struct HttpResponse {
   int status = 0;
   HttpHeaders headers;
   std::uint64_t length = 0;  ///< of the body
+  bool chunked = false;      ///< its length is not known
+  bool keep_alive = true;
 };
 
 /// The next request on a connection; nothing when it ended before one. \throws NetworkError for what is no HTTP
@@ -32,7 +35,15 @@ HttpResponse read_response(NetStream& stream);
 
 /// The head of a message, ready to be written.
 std::string response_head(int status, const HttpHeaders& headers, std::uint64_t length);
+/// The head of an answer whose body comes in chunks, and what stands before and behind each; an empty one ends it.
+std::string chunked_head(int status, const HttpHeaders& headers);
+std::string chunk_begin(std::size_t size);
+inline constexpr std::string_view kChunkEnd = "\r\n";
+inline constexpr std::size_t kMaxChunk = 4 << 20;
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers);
+
+/// 16 hexadecimal digits, as headers have numbers.
+std::string hex_of(std::uint64_t number);
 
 /// "bytes=a-b", "bytes=a-" of something of `size` bytes. Nothing when it makes no sense.
 struct ByteRange {
@@ -57,16 +68,26 @@ class HttpConnection {
   /// Sends a request without a body and reads the head of the answer.
   HttpResponse get(const std::string& target, HttpHeaders headers = {});
   /// The body of the answer, which has as many bytes.
-  void read_body(std::span<std::byte> into) { stream_.read_all(into); }
+  void read_body(std::span<std::byte> into);
+  /// The body of an answer that comes in chunks; each is given to `take` as it comes.
+  void read_chunks(const std::function<void(std::span<const std::byte>)>& take);
   std::string read_text(const HttpResponse& response, std::size_t most);
   /// Sends a body and reads the head of the answer.
-  HttpResponse put(const std::string& target, std::uint64_t session, std::span<const std::byte> body);
+  HttpResponse put(const std::string& target, HttpHeaders headers, std::span<const std::byte> body);
   /// After a 101.
   NetStream take() { return std::move(stream_); }
 
+  const Endpoint& endpoint() const { return endpoint_; }
+  /// The last answer was read to its end, and the other side keeps the connection.
+  bool whole() const { return left_ == 0 && keeps_; }
+
  private:
+  HttpResponse answer();
+
   Endpoint endpoint_;
   NetStream stream_;
+  std::uint64_t left_ = 0;  ///< of the body
+  bool keeps_ = false;
 };
 
 }  // namespace morrow::wire

@@ -70,6 +70,10 @@ struct NetStream::Impl {
   std::size_t unread_at = 0;
   bool stalled = false;  ///< an earlier call said "again": its bytes must come again
 
+  void speak_tls() {
+    bio_st* const bio = socket_bio(socket.get());
+    SSL_set_bio(ssl, bio, bio);
+  }
   ~Impl() {
     if (ssl == nullptr) return;
     SSL_shutdown(ssl);
@@ -84,7 +88,7 @@ NetStream::NetStream(Fd socket) : impl_(std::make_unique<Impl>()) {
 
 NetStream::NetStream(Fd socket, const TlsServer& tls) : NetStream(std::move(socket)) {
   impl_->ssl = SSL_new(tls.context());
-  SSL_set_fd(impl_->ssl, impl_->socket.get());
+  impl_->speak_tls();
   if (SSL_accept(impl_->ssl) != 1) throw NetworkError("a client did not speak TLS as it should: " + tls_text());
 }
 
@@ -123,7 +127,7 @@ NetStream NetStream::connect(const std::string& host, std::uint16_t port, const 
     stream.set_patience(patience);
     if (ca_fingerprint.empty()) return stream;
     stream.impl_->ssl = SSL_new(client_context());
-    SSL_set_fd(stream.impl_->ssl, stream.impl_->socket.get());
+    stream.impl_->speak_tls();
     if (SSL_connect(stream.impl_->ssl) != 1)
       throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
     if (const std::string wrong = check_authority(stream.impl_->ssl, ca_fingerprint); !wrong.empty())

@@ -12,7 +12,11 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <sys/socket.h>
+
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <stdexcept>
 
 namespace morrow::wire {
@@ -30,6 +34,9 @@ using Memory = std::unique_ptr<BIO, Frees<BIO, free_bio>>;
 
 constexpr long kValidSeconds = 10L * 365 * 24 * 3600;
 constexpr long kClockDifference = 24L * 3600;
+
+int fd_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
+bool would_come_later() { return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK; }
 
 [[noreturn]] void fail(const char* what) {
   ERR_clear_error();
@@ -170,6 +177,37 @@ std::string check_authority(ssl_st* connection, const std::string& ca_fingerprin
   X509_STORE_CTX_free(check);
   X509_STORE_free(store);
   return fine ? "" : "its certificate is not good: " + why;
+}
+
+bio_st* socket_bio(int socket) {
+  static BIO_METHOD* const method = [] {
+    constexpr int kFirstFree = 128;
+    BIO_METHOD* const made = BIO_meth_new(kFirstFree | BIO_TYPE_SOURCE_SINK, "socket without signals");
+    BIO_meth_set_write_ex(made, [](BIO* bio, const char* bytes, std::size_t size, std::size_t* put) {
+      BIO_clear_retry_flags(bio);
+      const ssize_t done = send(fd_of(bio), bytes, size, MSG_NOSIGNAL);
+      if (done < 0 && would_come_later()) BIO_set_retry_write(bio);
+      *put = done > 0 ? static_cast<std::size_t>(done) : 0;
+      return done > 0 ? 1 : 0;
+    });
+    BIO_meth_set_read_ex(made, [](BIO* bio, char* room, std::size_t size, std::size_t* got) {
+      BIO_clear_retry_flags(bio);
+      const ssize_t done = recv(fd_of(bio), room, size, 0);
+      if (done < 0 && would_come_later()) BIO_set_retry_read(bio);
+      if (done == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+      *got = done > 0 ? static_cast<std::size_t>(done) : 0;
+      return done > 0 ? 1 : 0;
+    });
+    BIO_meth_set_ctrl(made, [](BIO* bio, int what, long, void*) -> long {
+      if (what == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+      return what == BIO_CTRL_FLUSH ? 1 : 0;
+    });
+    return made;
+  }();
+  BIO* const bio = BIO_new(method);
+  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(socket)));
+  BIO_set_init(bio, 1);
+  return bio;
 }
 
 std::string make_token() {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+struct bio_st;
 struct ssl_ctx_st;
 struct ssl_st;
 
@@ -42,6 +43,10 @@ ssl_ctx_st* client_context();
 
 /// Whether the other side's certificate was signed by the authority with this fingerprint: empty, or what is wrong.
 std::string check_authority(ssl_st* connection, const std::string& ca_fingerprint);
+
+/// For SSL_set_bio: reads and writes a socket, which it does not own. OpenSSL's own raises SIGPIPE when the other side
+/// is gone, which ends a program that did not expect it.
+bio_st* socket_bio(int socket);
 
 /// 32 random bytes as text without special characters.
 std::string make_token();

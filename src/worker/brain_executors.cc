@@ -41,18 +41,21 @@ void Brain::Impl::became_idle(Time now, Executor& executor) {
 }
 
 void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
+  const auto drop = [&] {
+    if (done.outcome->object) act(action::FreeObjects{{done.outcome->object.number}});
+  };
   const auto found = executors_.find(id);
-  if (found == executors_.end()) return;  // the shell frees what its process left
+  if (found == executors_.end()) return drop();
   Executor& executor = found->second;
   const auto claimed = claims_.find(done.claim);
   const TaskPtr task = claimed == claims_.end() ? nullptr : claimed->second;
-  if (executor.frames.empty() || executor.killed) return;  // the process is on its way out: its end tells
+  if (executor.frames.empty() || executor.killed) return drop();  // the process is on its way out: its end tells
 
   const bool top = executor.frames.back().task->run.claim == done.claim;
   if (!top) {
     // Out of order can only be what was queued behind a task whose end is lost: not from our executors.
     kill(executor, make_failure(FailureKind::kCrash, "its process spoke out of turn", nullptr, setup_.info.name, 0));
-    return;
+    return drop();
   }
   Frame& frame = executor.frames.back();
   const TaskPtr ended = frame.task;
@@ -77,8 +80,8 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
   }
   if (task && task->place == Place::kHanded) {
     finish(now, task, std::move(done.outcome), done.may_hold_futures);
-  } else if (done.outcome->object) {
-    act(action::FreeObjects{{done.outcome->object.number}});
+  } else {
+    drop();
   }
 }
 

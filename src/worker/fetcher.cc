@@ -10,6 +10,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "data/blocks.h"
 #include "data/checksum.h"
 
 namespace morrow::worker {
@@ -18,8 +19,10 @@ namespace {
 
 constexpr std::size_t kThreads = 4;
 constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kMoment{2};
 constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
 constexpr std::size_t kReadBytes = 4 << 20;
+constexpr std::size_t kMaxSentence = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
 
@@ -44,16 +47,18 @@ void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, con
 /// The second half, by a connection of its own.
 class SecondHalf {
  public:
-  SecondHalf(const wire::Endpoint& holder, std::uint64_t number, std::size_t begin, std::span<std::byte> into,
-             const std::atomic<bool>& stop) {
-    thread_ = std::thread([this, holder, number, begin, into, &stop] {
+  SecondHalf(wire::HttpPool& pool, const wire::Endpoint& holder, std::uint64_t number, std::size_t begin,
+             std::span<std::byte> into, const std::atomic<bool>& stop) {
+    thread_ = std::thread([this, &pool, holder, number, begin, into, &stop] {
       try {
-        wire::HttpConnection connection(holder, kPatience);
-        const auto response = connection.get(target_of(number),
-                                             {{"range", "bytes=" + std::to_string(begin) + "-"}, {"morrow-part", "2"}});
-        if (response.status != 206 || response.length != into.size())
-          throw wire::NetworkError("the other worker gave another part than was asked for");
-        read_parts(connection, into, stop);
+        pool.with(holder, [&](wire::HttpConnection& connection) {
+          const auto response = connection.get(
+              target_of(number), {{"range", "bytes=" + std::to_string(begin) + "-"}, {"morrow-part", "2"}});
+          if (response.status != 206 || response.length != into.size())
+            throw wire::NetworkError("the other worker gave another part than was asked for");
+          read_parts(connection, into, stop);
+          return true;
+        });
       } catch (...) {
         error_ = std::current_exception();
       }
@@ -76,7 +81,7 @@ class SecondHalf {
 
 }  // namespace
 
-Fetcher::Fetcher() : threads_(kThreads) {}
+Fetcher::Fetcher() : connections_(kPatience), threads_(kThreads) {}
 
 Fetcher::~Fetcher() {
   stop_ = true;
@@ -92,7 +97,8 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
       std::string why;
       End got = End::kFailed;
       try {
-        got = fetch_from(holder, number, into, why);
+        got = connections_.with(
+            holder, [&](wire::HttpConnection& connection) { return fetch_from(connection, number, into, why); });
       } catch (const std::exception& error) {
         why = error.what();
       }
@@ -109,16 +115,44 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
   });
 }
 
-Fetcher::End Fetcher::fetch_from(const wire::Endpoint& holder, std::uint64_t number, std::span<std::byte> into,
+void Fetcher::ask_all(std::vector<wire::Endpoint> workers, std::string target, std::size_t most_bytes,
+                      std::function<void(std::vector<std::string>)> done) {
+  boost::asio::post(threads_,
+                    [workers = std::move(workers), target = std::move(target), most_bytes, done = std::move(done)] {
+                      std::vector<std::string> answers;
+                      for (const wire::Endpoint& worker : workers) {
+                        try {
+                          wire::HttpConnection connection(worker, kMoment);
+                          const auto response = connection.get(target);
+                          if (response.status == 200) answers.push_back(connection.read_text(response, most_bytes));
+                        } catch (const std::exception&) {  // it is not there, or has too much to tell
+                        }
+                      }
+                      done(std::move(answers));
+                    });
+}
+
+Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
                                  std::string& sentence) {
-  wire::HttpConnection connection(holder, kPatience);
   const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
   const bool whole = first == into.size();
-  wire::HttpHeaders headers;
+  wire::HttpHeaders headers{{"morrow-accept", "blocks"}};
   if (!whole) headers["range"] = "bytes=0-" + std::to_string(first - 1);
   const auto response = connection.get(target_of(number), headers);
-  if (response.status == 503) return End::kBusy;
-  if (response.status == 404) return End::kAbsent;
+  if (response.status == 503 || response.status == 404) {
+    connection.read_text(response, kMaxSentence);
+    return response.status == 503 ? End::kBusy : End::kAbsent;
+  }
+  if (response.status == 200 && response.chunked) {
+    data::BlockReader blocks(into);
+    connection.read_chunks([&](std::span<const std::byte> chunk) {
+      if (stop_) throw wire::NetworkError("this worker stops");
+      blocks.feed(chunk);
+    });
+    if (blocks.done() && data::checksum(into) == checksum_of(response)) return End::kWhole;
+    sentence = "what came has a wrong checksum";
+    return End::kFailed;
+  }
   if (response.status != (whole ? 200 : 206) || response.length != first) {
     sentence = "it answered with status " + std::to_string(response.status) + " and " +
                std::to_string(response.length) + " bytes";
@@ -127,7 +161,7 @@ Fetcher::End Fetcher::fetch_from(const wire::Endpoint& holder, std::uint64_t num
   if (whole) {
     read_parts(connection, into, stop_);
   } else {
-    SecondHalf second(holder, number, first, into.subspan(first), stop_);
+    SecondHalf second(connections_, connection.endpoint(), number, first, into.subspan(first), stop_);
     read_parts(connection, into.first(first), stop_);
     second.wait();
   }

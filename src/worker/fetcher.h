@@ -9,7 +9,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
-#include "wire/http.h"
+#include "wire/http_pool.h"
 
 namespace morrow::worker {
 
@@ -34,10 +34,16 @@ class Fetcher {
   /// of this.
   void fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done);
 
+  /// What each of these workers answers to a GET, if it does within a moment. `done` is called on a thread of this.
+  void ask_all(std::vector<wire::Endpoint> workers, std::string target, std::size_t most_bytes,
+               std::function<void(std::vector<std::string>)> done);
+
  private:
-  End fetch_from(const wire::Endpoint& holder, std::uint64_t number, std::span<std::byte> into, std::string& sentence);
+  End fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
+                 std::string& sentence);
 
   std::atomic<bool> stop_ = false;
+  wire::HttpPool connections_;
   boost::asio::thread_pool threads_;
 };
 

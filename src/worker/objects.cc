@@ -50,8 +50,12 @@ Objects::Object* Objects::find(std::uint64_t number) {
 
 // ---- writing ----
 
-void Objects::reserve(ProcessId who, std::uint64_t size, Then then) {
+void Objects::reserve(ProcessId who, std::uint64_t size, Then then, bool if_free) {
   processes_[who];
+  if (if_free && (!waiting_.empty() || extents_.largest_free() < size)) {
+    const ObjectProblem none = no_room(size, "");
+    return then(nullptr, &none);
+  }
   want_room(size,
             [this, who, then = std::move(then)](std::optional<data::Extent> extent, const ObjectProblem& problem) {
               const auto process = processes_.find(who);
@@ -143,8 +147,7 @@ void Objects::restore(Object& object) {
     run(
         [this, number, extent = *extent]() -> std::string {
           try {
-            data::ArenaView::Writable into = view_.write(extent);
-            spill_.read(number, into.bytes());
+            spill_.read(number, view_.inside(extent));
             return {};
           } catch (const std::exception& error) {
             return error.what();
@@ -171,11 +174,8 @@ void Objects::fetch(Object& object, const control::ObjectRef& reference) {
     Object* wanted = find(reference.number);
     if (!extent) return failed(reference.number, problem);
     wanted->extent = *extent;
-    auto into = std::make_shared<data::ArenaView::Writable>(view_.write(*extent));
-    events_.fetch(wanted->future, reference, into->bytes(),
-                  [this, number = reference.number, into](bool absent, const std::string& trouble) mutable {
-                    into->seal();
-                    into.reset();
+    events_.fetch(wanted->future, reference, view_.inside(*extent),
+                  [this, number = reference.number](bool absent, const std::string& trouble) {
                     if (trouble.empty()) {
                       arrived(number);
                       if (Object* here = find(number)) {
@@ -332,7 +332,7 @@ void Objects::lend(std::uint64_t number, std::function<void(std::optional<Lent>)
 void Objects::receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then) {
   reserve(kWire, size, [this, then = std::move(then)](const ObjectPlace* place, const ObjectProblem* problem) {
     if (place == nullptr) return then(std::nullopt, problem->sentence);
-    then(Incoming{place->number, std::make_shared<data::ArenaView::Writable>(view_.write(place->extent))}, "");
+    then(Incoming{place->number, view_.inside(place->extent)}, "");
   });
 }
 

@@ -82,8 +82,9 @@ class Objects {
   int memory_fd() const { return arena_.fd(); }
 
   using Then = std::function<void(const ObjectPlace*, const ObjectProblem*)>;
-  /// Room for `who` to write an object of up to `size` bytes.
-  void reserve(ProcessId who, std::uint64_t size, Then then);
+  /// Room for `who` to write an object of up to `size` bytes. With `if_free` nothing is moved out for it, and nobody
+  /// waits.
+  void reserve(ProcessId who, std::uint64_t size, Then then, bool if_free = false);
   /// `who` has written the first `size` bytes; from here on it is immutable. With `keeps` it is pinned for `who`, that
   /// goes on reading it. False: it is not its to write.
   bool seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps);
@@ -111,7 +112,7 @@ class Objects {
   /// Room that this process itself fills, for a driver on another host.
   struct Incoming {
     std::uint64_t number = 0;
-    std::shared_ptr<data::ArenaView::Writable> writable;
+    std::span<std::byte> bytes;
   };
   void receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then);
   /// It is filled: from here on it is as if `who` had reserved and written it. False: `who` is gone, and so is this.

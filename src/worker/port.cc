@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <future>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "data/blocks.h"
+#include "data/checksum.h"
 #include "wire/pump.h"
 
 namespace morrow::worker {
@@ -27,6 +30,7 @@ constexpr std::chrono::seconds kIdle{60};
 constexpr std::chrono::seconds kAnswerWithin{60};
 constexpr int kLookMs = 500;
 constexpr std::size_t kWriteBytes = 1 << 20;
+constexpr const char* kBlocks = "blocks";
 
 void text(wire::NetStream& stream, int status, const std::string& body, wire::HttpHeaders headers = {}) {
   headers["content-type"] = "text/plain; charset=utf-8";
@@ -43,6 +47,26 @@ std::optional<std::uint64_t> number_of(std::string_view digits, int base = 10) {
 std::string header(const wire::HttpRequest& request, const std::string& name) {
   const auto found = request.headers.find(name);
   return found == request.headers.end() ? "" : found->second;
+}
+
+/// Tables compress well, other values seldom: a network is faster than a try to compress them.
+bool is_arrow(std::span<const std::byte> bytes) {
+  return bytes.size() > data::kArrowMarkAt + data::kArrowMark.size() &&
+         std::memcmp(bytes.data() + data::kArrowMarkAt, data::kArrowMark.data(), data::kArrowMark.size()) == 0;
+}
+
+/// A block is a chunk, so that it can be written as soon as it is compressed.
+void write_blocks(wire::NetStream& stream, std::span<const std::byte> bytes) {
+  data::BlockWriter writer;
+  std::vector<std::byte> block;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(data::kBlockBytes, bytes.size()))) {
+    block.clear();
+    writer.encode(bytes.first(std::min(data::kBlockBytes, bytes.size())), block);
+    stream.write(wire::chunk_begin(block.size()));
+    stream.write(block);
+    stream.write(wire::kChunkEnd);
+  }
+  stream.write(wire::chunk_begin(0) + std::string(wire::kChunkEnd));
 }
 
 /// What a call that answers later answers; nothing when that takes too long.
@@ -130,6 +154,9 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
   } else if (request.method == "GET" && request.target == "/metrics") {
     const auto body = wait_for<std::string>(handlers_.metrics);
     text(stream, body ? 200 : 503, body.value_or("the worker is busy\n"));
+  } else if (request.method == "GET" && request.target == "/objects") {
+    const auto body = wait_for<std::string>(handlers_.objects);
+    text(stream, body ? 200 : 503, body.value_or("the worker is busy\n"));
   } else if (request.method == "GET" && request.target == "/session") {
     session(stream, request);
     return false;
@@ -178,6 +205,11 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
                             {"accept-ranges", "bytes"},
                             {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
+  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && is_arrow(lent->bytes)) {
+    headers["morrow-encoding"] = kBlocks;
+    stream.write(wire::chunked_head(200, headers));
+    return write_blocks(stream, lent->bytes);
+  }
   int status = 200;
   if (const std::string asked = header(request, "range"); !asked.empty()) {
     const auto part = wire::parse_range(asked, lent->bytes.size());
@@ -211,15 +243,18 @@ void Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
   });
   if (!answer || !answer->room) {
     text(stream, 507, answer ? answer->sentence : "the worker is busy", {{"connection", "close"}});
-    throw wire::NetworkError("there was no room");
+    throw wire::NetworkError("there was no room");  // its body would be taken for the next request
   }
   const std::uint64_t number = answer->room->number;
   const auto finish = [&](std::uint64_t whose) {
-    answer->room->writable->seal();
     return wait_for<bool>([&](auto then) { handlers_.received(number, whose, then); }).value_or(false);
   };
   try {
-    stream.read_all(answer->room->writable->bytes());
+    if (header(request, "expect") == "100-continue") stream.write(wire::response_head(100, {}, 0));
+    stream.read_all(answer->room->bytes);
+    const auto checksum = number_of(header(request, "morrow-checksum"), 16);
+    if (!checksum || data::checksum(answer->room->bytes) != *checksum)
+      throw wire::NetworkError("an object came with a wrong checksum");
   } catch (const wire::NetworkError&) {
     finish(0);
     throw;

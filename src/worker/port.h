@@ -32,6 +32,8 @@ struct PortHandlers {
   std::function<void(wire::Fd)> session;
   /// Text for Prometheus.
   std::function<void(std::function<void(std::string)> then)> metrics;
+  /// An ObjectsReply, for another worker that is asked about the whole cluster.
+  std::function<void(std::function<void(std::string)> then)> objects;
 };
 
 struct PortOptions {
@@ -39,9 +41,9 @@ struct PortOptions {
   std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
 };
 
-/// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /object/NUMBER (GET, HEAD, ranges), /object (PUT),
-/// and /session, which becomes a session of the protocol by an upgrade. A thread for each connection, so that neither
-/// encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
+/// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /object/NUMBER (GET, HEAD, ranges),
+/// /object (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread for each connection, so
+/// that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);

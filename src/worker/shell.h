@@ -178,7 +178,8 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void fetch_from(std::shared_ptr<Fetching> fetching);
   void fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence);
   std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;
-  void objects(ClientId client);
+  wire::ObjectsReply own_objects() const;
+  void objects(ClientId client, std::string_view payload);
 
   // shell_port.cc
   void workers_seen(const std::vector<control::WorkerSeen>& workers);

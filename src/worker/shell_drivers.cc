@@ -46,7 +46,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
     return relayed(payload);
   }
   if (type == wire::STATUS) return status(client);
-  if (type == wire::OBJECTS) return objects(client);
+  if (type == wire::OBJECTS) return objects(client, payload);
   if (type == wire::TOKEN) return token(client, payload);
   if (driver.command || driver.ending != 0) {
     // After END_SESSION only its repetition makes sense, and that changes nothing.

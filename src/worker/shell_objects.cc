@@ -57,7 +57,7 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
         }
         send(who, wire::RESERVED, reserved);
       };
-      objects_.reserve(process_of(who), reserve.size(), answer);
+      objects_.reserve(process_of(who), reserve.size(), answer, reserve.if_free());
       return true;
     }
     case wire::UNPIN: {
@@ -321,13 +321,21 @@ void Shell::fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end,
 
 // ---- for people ----
 
-void Shell::objects(ClientId client) {
+wire::ObjectsReply Shell::own_objects() const {
+  constexpr std::size_t kMostListed = 20'000;  // a frame has an end
   wire::ObjectsReply reply;
   const Objects::Usage usage = objects_.usage();
+  reply.set_worker(options_.info.name);
   reply.set_memory(usage.memory);
   reply.set_used(usage.used);
   reply.set_spilled(usage.spilled);
-  for (const ObjectSeen& seen : objects_.list()) {
+  auto all = objects_.list();
+  std::sort(all.begin(), all.end(), [](const ObjectSeen& a, const ObjectSeen& b) { return a.size > b.size; });
+  if (all.size() > kMostListed) {
+    reply.set_more(all.size() - kMostListed);
+    all.resize(kMostListed);
+  }
+  for (const ObjectSeen& seen : all) {
     wire::ObjectInfo& info = *reply.add_objects();
     info.set_object(seen.number);
     set_id(info.mutable_future(), seen.future);
@@ -338,7 +346,31 @@ void Shell::objects(ClientId client) {
     info.set_age_ms(seen.age_ms);
     info.set_readers(seen.readers);
   }
-  clients_.send(client, wire::OBJECTS_REPLY, reply);
+  return reply;
+}
+
+/// What this worker holds, and when asked for also what those do that can be reached by their ports.
+void Shell::objects(ClientId client, std::string_view payload) {
+  constexpr std::size_t kMostBytes = wire::kMaxFrameBytes - (1 << 20);
+  wire::ObjectsRequest request;
+  wire::parse(request, payload);
+  auto reply = std::make_shared<wire::ObjectsReply>(own_objects());
+  std::vector<wire::Endpoint> others;
+  for (const std::string& address : addresses_) {
+    if (auto endpoint = endpoint_of((options_.encrypt ? "https://" : "http://") + address))
+      others.push_back(std::move(*endpoint));
+  }
+  if (!request.everywhere() || others.empty() || !fetcher_) return clients_.send(client, wire::OBJECTS_REPLY, *reply);
+  fetcher_->ask_all(std::move(others), "/objects", kMostBytes, [this, client, reply](std::vector<std::string> answers) {
+    boost::asio::post(io_, [this, client, reply, answers = std::move(answers)] {
+      for (const std::string& bytes : answers) {
+        wire::ObjectsReply other;
+        const bool fits = reply->ByteSizeLong() + bytes.size() < kMostBytes;
+        if (fits && other.ParseFromString(bytes)) *reply->add_others() = std::move(other);
+      }
+      clients_.send(client, wire::OBJECTS_REPLY, *reply);
+    });
+  });
 }
 
 }  // namespace morrow::worker

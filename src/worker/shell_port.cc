@@ -38,6 +38,9 @@ void Shell::open_port() {
   handlers.metrics = [this](std::function<void(std::string)> then) {
     boost::asio::post(io_, [this, then] { then(metrics()); });
   };
+  handlers.objects = [this](std::function<void(std::string)> then) {
+    boost::asio::post(io_, [this, then] { then(own_objects().SerializeAsString()); });
+  };
   fetcher_ = std::make_unique<Fetcher>();
   port_ = std::make_unique<Port>(std::move(options_.port), std::move(options), std::move(handlers));
 }

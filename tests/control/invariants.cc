@@ -127,6 +127,10 @@ void Invariants::take_in_future(std::string_view key, const std::string* value, 
     case keys::kWaiter:
       put(view_.waiters, std::pair(id, keys::read_u64(key, kAfterPrefix)), there);
       break;
+    case keys::kHolder:
+      put(view_.holders, std::pair(id, keys::read_u64(key, kAfterPrefix)), value,
+          [](const std::string& bytes) { return keys::read_u64(bytes, 0); });
+      break;
     default:
       wrong("A future has a key of no known kind: " + readable(key));
   }
@@ -259,6 +263,11 @@ void Invariants::look_at_future(Id id) {
   for (auto fanout = view_.fanouts.lower_bound({id, 0}); fanout != view_.fanouts.end() && fanout->first.first == id;
        ++fanout) {
     if (!(exists && found_state->second.fanout() == fanout->first.second)) wrong("A fan-out of no future: " + name);
+  }
+  for (auto holder = view_.holders.lower_bound({id, 0}); holder != view_.holders.end() && holder->first.first == id;
+       ++holder) {
+    if (!(exists && found_state->second.outcome().object().number() == holder->second))
+      wrong("Nobody would ever free an object of " + name);
   }
   if (!exists) return;
   const record::State& state = found_state->second;

@@ -43,6 +43,7 @@ class Invariants {
     std::set<std::pair<Id, Id>> needs;      // dependent, dependency
     std::set<std::pair<Id, Id>> needed_by;  // dependency, dependent
     std::set<std::pair<Id, Epoch>> waiters;
+    std::map<std::pair<Id, Epoch>, std::uint64_t> holders;  // the object of a future's value
     std::set<std::string> index;
     std::map<std::pair<Epoch, Id>, Claim> claims;
     std::set<std::pair<Id, std::string>> checks;

@@ -13,7 +13,14 @@
 
 namespace morrow::detail {
 
-Room make_room(std::size_t size) { return heap_room(size); }
+Room make_copy(std::span<const ByteView> pieces) {
+  std::size_t size = 0;
+  for (const ByteView piece : pieces) size += piece.size();
+  Room room = heap_room(size);
+  std::byte* to = room.bytes.data();
+  for (const ByteView piece : pieces) to = std::copy(piece.begin(), piece.end(), to);
+  return room;
+}
 void seal(const Room&) {}
 
 }  // namespace morrow::detail

@@ -32,7 +32,7 @@ inline std::unique_ptr<google::protobuf::MessageLite> message_of(wire::FrameType
     MORROW_MESSAGE(PUT, Put)
     MORROW_MESSAGE(RESERVE, Reserve)
     MORROW_MESSAGE(UNPIN, Unpin)
-    MORROW_MESSAGE(OBJECTS, Status)
+    MORROW_MESSAGE(OBJECTS, ObjectsRequest)
     MORROW_MESSAGE(TASK_DONE, TaskDone)
     MORROW_MESSAGE(WELCOME, Welcome)
     MORROW_MESSAGE(ACK, Ack)

@@ -232,6 +232,14 @@ std::vector<std::string> Cluster::left_keys(bool workers_too) const {
   return left;
 }
 
+std::size_t Cluster::left_objects() const {
+  std::size_t left = 0;
+  for (const auto& worker : workers_) {
+    if (worker->open()) left += worker->objects().size();
+  }
+  return left;
+}
+
 void Cluster::drive() {
   const Time begin = timeline_.now();
   plan_adversaries();
@@ -263,10 +271,11 @@ void Cluster::wind_up() {
   const auto empty = [this, next = Time(0)]() mutable {
     if (timeline_.now() < next) return false;
     next = timeline_.now() + kLookForKeys;
-    return left_keys(false).empty() && dead_are_buried();
+    return left_keys(false).empty() && dead_are_buried() && left_objects() == 0;
   };
   const auto complain = [this](bool workers_too) {
     if (!violations_.empty()) return;
+    if (const std::size_t left = left_objects(); left != 0) wrong(std::to_string(left) + " objects are left.");
     for (const std::string& key : left_keys(workers_too)) wrong("A key is left: " + key);
   };
   if (!run_until(timeline_.now() + config_.patience, empty)) return complain(false);

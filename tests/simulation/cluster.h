@@ -54,6 +54,8 @@ class Cluster {
   bool workers_gone() const;
   bool dead_are_buried() const;
   std::vector<std::string> left_keys(bool workers_too) const;
+  /// Large values that living workers hold.
+  std::size_t left_objects() const;
   template <typename Done>
   bool run_until(Time deadline, Done done);
   void drive();

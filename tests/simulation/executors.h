@@ -26,6 +26,8 @@ class Executors {
     std::function<std::uint64_t()> fresh;  ///< ids for tokens and scopes
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
+    /// A task's value that is too large for a record: it lies with the worker from here on.
+    std::function<control::ObjectRef()> make_object;
   };
 
   /// `tell` hands an event to the worker's main thread.

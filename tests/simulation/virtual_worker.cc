@@ -45,7 +45,12 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   setup.knobs = make_knobs(world_.config);
   brain_ = std::make_unique<Brain>(setup);
   executors_ = std::make_unique<Executors>(Executors::World{world_.timeline, world_.random, world_.plans, info_.total,
-                                                            world_.fresh, world_.wrong, world_.odd},
+                                                            world_.fresh, world_.wrong, world_.odd,
+                                                            [this] {
+                                                              const std::uint64_t number = world_.fresh();
+                                                              objects_.insert(number);
+                                                              return control::ObjectRef{number, 3'000'000, epoch_};
+                                                            }},
                                            *brain_, to_main);
   worker::Upkeep::Means means;
   means.post = [this](std::function<void(store::Store&)> job, std::function<void()> done) {
@@ -266,7 +271,25 @@ void VirtualWorker::carry_out(action::Revoke& revoke) {
   decide_again_ |= back;
 }
 
+/// A value that lies with another worker is copied here, which takes no time; the store is told of the copy.
+void VirtualWorker::bring(control::FutureId id, const control::Outcome& value) {
+  if (!value.object || !objects_.insert(value.object.number).second) return;
+  brain_->object_copied(now(), id, value.object.number);
+  decide_again_ = true;
+}
+
+void VirtualWorker::carry_out(action::FreeObjects& freed) {
+  for (const std::uint64_t number : freed.objects) objects_.erase(number);
+}
+
+void VirtualWorker::carry_out(action::Dispatch& dispatch) {
+  const control::Runnable& run = dispatch.task;
+  for (std::size_t i = 0; i < run.dependencies.size(); ++i) bring(run.spec->dependencies[i], *run.dependencies[i]);
+  executors_->dispatch(dispatch);
+}
+
 void VirtualWorker::carry_out(action::Ready& ready) {
+  if (!ready.pending && ready.with_value && ready.outcome) bring(ready.id, *ready.outcome);
   if (ready.to.client == 0) return executors_->ready(ready);
   const auto found = drivers_.find(ready.to.client);
   if (found != drivers_.end() && !found->second.closed) found->second.voice->ready(ready);

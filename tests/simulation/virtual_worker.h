@@ -57,6 +57,8 @@ class VirtualWorker {
   bool open() const { return joined_ && !stopping_ && process_.alive(); }
   const worker::Brain& brain() const { return *brain_; }
   Executors* executors() { return executors_.get(); }
+  /// Large values that it holds.
+  const std::set<std::uint64_t>& objects() const { return objects_; }
 
   /// A driver's connection; what it says goes through `hear`, in its order.
   ClientId connect(std::shared_ptr<WorkerVoice> voice);
@@ -99,12 +101,13 @@ class VirtualWorker {
   void watch_signal();
   void orphan(control::SessionId session, std::uint64_t attachment);
   void close(ClientId client);
+  void bring(control::FutureId id, const control::Outcome& value);
   void end_sessions();
   void leave_when_drained();
 
   // What the shell's carry_out does.
   void carry_out(worker::action::StartExecutor& start) { executors_->start(start); }
-  void carry_out(worker::action::Dispatch& dispatch) { executors_->dispatch(dispatch); }
+  void carry_out(worker::action::Dispatch& dispatch);
   void carry_out(worker::action::CollectResults&) {}  // these executors send at once
   void carry_out(worker::action::Revoke& revoke);
   void carry_out(worker::action::KillExecutor& kill) { executors_->kill(kill); }
@@ -120,7 +123,7 @@ class VirtualWorker {
   void carry_out(worker::action::FindReadyDependencies& find);
   void carry_out(worker::action::SetIdle& idle);
   void carry_out(worker::action::WakeIdle& wake);
-  void carry_out(worker::action::FreeObjects&) {}
+  void carry_out(worker::action::FreeObjects& freed);
   void carry_out(worker::action::Prefetch&) {}
   void carry_out(worker::action::EndScopes& scopes) { upkeep_->end_scopes(scopes.scopes); }
   void carry_out(worker::action::Fenced& fenced);
@@ -146,6 +149,7 @@ class VirtualWorker {
   ClientId last_client_ = 0;
   std::map<ClientId, Driver> drivers_;
   std::map<control::SessionId, ClientId> sessions_;
+  std::set<std::uint64_t> objects_;
 };
 
 }  // namespace morrow::simulation

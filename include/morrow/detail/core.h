@@ -52,6 +52,9 @@ struct Room {
 
 /// \throws ObjectMemoryError
 Room make_room(std::size_t size);
+/// One that holds a copy of these pieces, one after another; final. Cheaper than to make room and write there.
+/// \throws ObjectMemoryError
+Room make_copy(std::span<const ByteView> pieces);
 /// What is written is final: from here on a write faults. Nothing happens to memory of this process.
 void seal(const Room& room);
 

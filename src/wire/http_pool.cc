@@ -1,0 +1,33 @@
+#include "wire/http_pool.h"
+
+#include <algorithm>
+
+namespace morrow::wire {
+
+namespace {
+
+constexpr std::size_t kMostIdle = 16;
+
+}  // namespace
+
+std::optional<HttpConnection> HttpPool::take(const Endpoint& endpoint) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const HttpConnection& one) {
+    const Endpoint& its = one.endpoint();
+    return its.host == endpoint.host && its.port == endpoint.port && its.token == endpoint.token &&
+           its.ca_fingerprint == endpoint.ca_fingerprint;
+  });
+  if (found == idle_.rend()) return std::nullopt;
+  std::optional<HttpConnection> taken(std::move(*found));
+  idle_.erase(std::next(found).base());
+  return taken;
+}
+
+void HttpPool::give(HttpConnection&& connection) {
+  if (!connection.whole()) return;
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(connection));
+  if (idle_.size() > kMostIdle) idle_.pop_front();
+}
+
+}  // namespace morrow::wire
