@@ -88,6 +88,7 @@ void of_size(std::size_t bytes, Times& times, const std::vector<double>& from, s
   times.copy.push_back(seconds([&] { std::memcpy(to.data(), from.data(), bytes); }));
   morrow::Future<morrow::Array<double>> array;
   times.put_array.push_back(seconds([&] { array = morrow::put(made_of<morrow::Array<double>>(from)); }));
+  morrow::flush();
   {
     morrow::Array<double> first;
     morrow::Array<double> again;

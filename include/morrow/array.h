@@ -21,10 +21,14 @@ namespace morrow {
 namespace detail {
 
 inline constexpr std::size_t kMaxRank = 7;
+inline constexpr std::size_t kLargeArray = 1 << 20;
+inline constexpr std::size_t kArrayPage = 4096;
 
-/// What stands before the elements of an Array in memory: 64 bytes, so that they are aligned as it is.
+/// What stands before the elements of an Array in memory: 64 bytes, so that they are aligned as it is. Those of a large
+/// one begin a page later: then copies from most other memory are quick, see copy_bytes.
 struct ArrayHeader {
-  std::uint64_t rank = 0;
+  std::uint32_t rank = 0;
+  std::uint32_t begin = kAlignment;  ///< of the elements, from the header's own
   std::array<std::uint64_t, kMaxRank> shape{};
 
   ArrayHeader() = default;
@@ -33,7 +37,7 @@ struct ArrayHeader {
     if (dimensions.size() == 0 || dimensions.size() > kMaxRank)
       throw std::invalid_argument("an Array has 1 to 7 dimensions");
     for (const std::size_t dimension : dimensions) shape[rank++] = dimension;
-    static_cast<void>(bytes(element_size));
+    if (bytes(element_size) >= kLargeArray) begin = kArrayPage;
   }
 
   /// Of all elements. \throws std::invalid_argument when that is no number
@@ -86,9 +90,9 @@ class MutableArray {
   friend class Array<T>;
   explicit MutableArray(const detail::ArrayHeader& header) : header_(header) {
     const std::size_t bytes = header.bytes(sizeof(T));
-    room_ = detail::make_room(sizeof(header) + bytes);
+    room_ = detail::make_room(header.begin + bytes);
     new (room_.bytes.data()) detail::ArrayHeader(header);
-    data_ = reinterpret_cast<T*>(room_.bytes.data() + sizeof(header));
+    data_ = reinterpret_cast<T*>(room_.bytes.data() + header.begin);
     size_ = bytes / sizeof(T);
   }
 
@@ -127,9 +131,10 @@ class Array {
   }
   /// A copy of these elements.
   explicit Array(std::span<const T> elements) : header_({elements.size()}, sizeof(T)), size_(elements.size()) {
-    const std::array<detail::ByteView, 2> pieces{std::as_bytes(std::span(&header_, 1)), std::as_bytes(elements)};
+    const std::array<detail::ByteView, 3> pieces{std::as_bytes(std::span(&header_, 1)), fill(header_),
+                                                 std::as_bytes(elements)};
     room_ = detail::make_copy(pieces);
-    data_ = reinterpret_cast<const T*>(room_.bytes.data() + sizeof(header_));
+    data_ = reinterpret_cast<const T*>(room_.bytes.data() + header_.begin);
   }
 
   /// Room for `size` elements, all zero or whatever was there before: write them all. \throws ObjectMemoryError
@@ -166,6 +171,8 @@ class Array {
     if (may_hold_futures() && size_ != 0) writer.note_futures();
     writer.align(detail::kAlignment);
     writer.put(&header, sizeof header);
+    const detail::ByteView between = fill(header);
+    writer.put(between.data(), between.size());
     writer.put_large(data_, size_ * sizeof(T));
   }
   void unpack(detail::ValueReader& reader) {
@@ -178,6 +185,9 @@ class Array {
     } catch (const std::invalid_argument& error) {
       throw DecodeError(error.what());
     }
+    if (header.begin < sizeof header || header.begin > detail::kArrayPage || header.begin % detail::kAlignment != 0)
+      throw DecodeError("the elements of an Array begin where they can't");
+    reader.skip(header.begin - sizeof header);
     detail::Value block = reader.take_block(bytes);
     header_ = header;
     data_ = reinterpret_cast<const T*>(block.bytes.data());
@@ -186,6 +196,12 @@ class Array {
   }
 
  private:
+  /// What stands between header and elements.
+  static detail::ByteView fill(const detail::ArrayHeader& header) {
+    static constexpr std::array<std::byte, detail::kArrayPage> kZeros{};
+    return detail::ByteView(kZeros).first(header.begin - sizeof header);
+  }
+
   detail::Room room_;
   detail::ArrayHeader header_;
   const T* data_ = nullptr;

@@ -31,27 +31,32 @@ Header header_of(std::span<const std::byte> block) {
 
 }  // namespace
 
-void BlockWriter::encode(std::span<const std::byte> raw, std::vector<std::byte>& out) {
-  const std::size_t start = out.size();
+BlockWriter::Block BlockWriter::encode(std::span<const std::byte> raw) {
   const std::size_t most = raw.size() - raw.size() / 8;
   Header header{static_cast<std::uint32_t>(raw.size()), 0, checksum(raw)};
-  out.resize(start + sizeof header + raw.size());
-  std::byte* const stored = out.data() + start + sizeof header;
-  int size = 0;
+  Block block{{}, raw};
   if (skip_ > 0) {
     --skip_;
   } else {
-    size = LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(stored),
-                                static_cast<int>(raw.size()), static_cast<int>(most));
-    if (size <= 0) skip_ = kSkipAfterFailure;
+    compressed_.resize(kBlockBytes);
+    const int size =
+        LZ4_compress_default(reinterpret_cast<const char*>(raw.data()), reinterpret_cast<char*>(compressed_.data()),
+                             static_cast<int>(raw.size()), static_cast<int>(most));
+    if (size > 0) {
+      block.stored = std::span(compressed_).first(static_cast<std::size_t>(size));
+    } else {
+      skip_ = kSkipAfterFailure;
+    }
   }
-  if (size <= 0) {
-    std::memcpy(stored, raw.data(), raw.size());
-    size = static_cast<int>(raw.size());
-  }
-  header.stored = static_cast<std::uint32_t>(size);
-  std::memcpy(out.data() + start, &header, sizeof header);
-  out.resize(start + sizeof header + header.stored);
+  header.stored = static_cast<std::uint32_t>(block.stored.size());
+  std::memcpy(block.header.data(), &header, sizeof header);
+  return block;
+}
+
+void BlockWriter::encode(std::span<const std::byte> raw, std::vector<std::byte>& out) {
+  const Block block = encode(raw);
+  out.insert(out.end(), block.header.begin(), block.header.end());
+  out.insert(out.end(), block.stored.begin(), block.stored.end());
 }
 
 void BlockReader::feed(std::span<const std::byte> piece) {

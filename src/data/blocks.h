@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,10 +32,17 @@ inline constexpr std::string_view kArrowMark = "MORROW ARROW DATA 1";
 /// Makes blocks. After one that did not compress, it does not try for the next 16. Not thread-safe.
 class BlockWriter {
  public:
-  /// Appends one block of `raw`, at most kBlockBytes of them.
+  struct Block {
+    std::array<std::byte, kBlockHeaderBytes> header;
+    std::span<const std::byte> stored;  ///< `raw` itself, or bytes that live until the next call
+  };
+  /// One block of `raw`, at most kBlockBytes of them.
+  Block encode(std::span<const std::byte> raw);
+  /// Appends it to `out`.
   void encode(std::span<const std::byte> raw, std::vector<std::byte>& out);
 
  private:
+  std::vector<std::byte> compressed_;
   int skip_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -112,31 +113,33 @@ std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte
     if (is_full(errno)) throw full();
     fail("can't write " + path);
   }
-  std::vector<std::byte> buffer(sizeof(FileHeader));
-  const FileHeader header{.number = number, .size = bytes.size()};
-  std::memcpy(buffer.data(), &header, sizeof header);
   std::uint64_t total = 0;
-  const auto flush = [&] {
-    for (std::size_t at = 0; at < buffer.size();) {
-      const ssize_t put = ::write(out.get(), buffer.data() + at, buffer.size() - at);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0 && is_full(errno)) throw full();
-      if (put < 0) {
+  const auto put = [&](std::span<const std::byte> first, std::span<const std::byte> second) {
+    total += first.size() + second.size();
+    while (!first.empty() || !second.empty()) {
+      const std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(first.data()), first.size()},
+                                       iovec{const_cast<std::byte*>(second.data()), second.size()}};
+      const ssize_t done = writev(out.get(), parts.data(), parts.size());
+      if (done < 0 && errno == EINTR) continue;
+      if (done < 0 && is_full(errno)) throw full();
+      if (done < 0) {
         const int error = errno;
         unlink(path.c_str());
         throw std::system_error(error, std::generic_category(), "can't write " + path);
       }
-      at += static_cast<std::size_t>(put);
+      const std::size_t of_first = std::min(static_cast<std::size_t>(done), first.size());
+      first = first.subspan(of_first);
+      second = second.subspan(static_cast<std::size_t>(done) - of_first);
     }
-    total += buffer.size();
-    buffer.clear();
   };
+  const FileHeader header{.number = number, .size = bytes.size()};
+  put(std::as_bytes(std::span(&header, 1)), {});
   BlockWriter blocks;
   for (std::size_t at = 0; at < bytes.size(); at += kBlockBytes) {
-    blocks.encode(bytes.subspan(at, std::min(kBlockBytes, bytes.size() - at)), buffer);
-    if (buffer.size() >= kWriteBytes) flush();
+    // What does not compress goes from the object's memory to the file with no copy between.
+    const BlockWriter::Block block = blocks.encode(bytes.subspan(at, std::min(kBlockBytes, bytes.size() - at)));
+    put(block.header, block.stored);
   }
-  flush();
   return total;
 }
 

@@ -158,6 +158,12 @@ void Client::acknowledge(std::uint64_t number) {
 // ---- waiting ----
 
 bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
+  const bool done = ask_and_wait(awaiting, deadline);
+  bring(awaiting);
+  return done;
+}
+
+bool Client::ask_and_wait(Awaiting& awaiting, const Deadline& deadline) {
   awaiting.answers.resize(awaiting.ids.size());
   Lock lock(link_.mutex());
   check();
@@ -173,11 +179,8 @@ bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
     explicit Wait(Client& waiting_client) : client(waiting_client) { client.before_wait(); }
     ~Wait() { client.after_wait(); }
   } waits(*this);
-  const bool done = link_.wait(
+  return link_.wait(
       lock, awaiting.waiting, [&awaiting] { return awaiting.done(); }, deadline);
-  lock.unlock();
-  bring(awaiting);
-  return done;
 }
 
 Value Client::get(FutureId id) {

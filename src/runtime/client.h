@@ -73,7 +73,7 @@ class Client : protected Link::Handler {
   /// Tells the worker what is not looked at any more.
   bool send_let_go();
   /// Gives back room that nobody asked for yet.
-  void let_spare_go();
+  bool let_spare_go();
   void acknowledge(std::uint64_t number);
   /// Asks again for all that is waited for, as frames.
   std::string ask_again() const;
@@ -96,12 +96,14 @@ class Client : protected Link::Handler {
   void answer(const wire::Ready& ready);
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
   bool await(Awaiting& awaiting, const Deadline& deadline);
+  bool ask_and_wait(Awaiting& awaiting, const Deadline& deadline);
   struct Reserving;
   struct Spare {
     std::uint64_t asked = 0;  ///< token of the question that is under way
     std::uint64_t object = 0;
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
+    bool unwanted = false;  ///< to be given back when it comes
   };
   struct Held {
     std::weak_ptr<const void> owner;

@@ -79,7 +79,7 @@ std::optional<detail::Room> Client::take_spare(std::size_t size, bool in_place) 
     let_spare_go();
     return std::nullopt;
   }
-  const Spare taken = std::exchange(spare_room_, {});
+  const Spare taken = std::exchange(spare_room_, {});  // nothing is asked for while there is one
   ask_spare(size);
   return memory_->write(taken.object, taken.offset, size, in_place);
 }
@@ -99,9 +99,11 @@ void Client::ask_spare(std::size_t size) {
   link_.write();
 }
 
-void Client::let_spare_go() {
-  if (spare_room_.object != 0 && memory_) memory_->let_go(spare_room_.object);
-  spare_room_ = {};
+bool Client::let_spare_go() {
+  const std::uint64_t object = std::exchange(spare_room_.object, 0);
+  spare_room_.unwanted = spare_room_.asked != 0;
+  if (object != 0 && memory_) memory_->let_go(object);
+  return object != 0;
 }
 
 /// So that a value that this process looks at is found with no question to the worker.
@@ -115,6 +117,12 @@ void Client::remember(FutureId id, const std::shared_ptr<const void>& owner, det
 void Client::reserved(const wire::Reserved& reserved) {
   if (reserved.token() == spare_room_.asked && spare_room_.asked != 0) {
     spare_room_.asked = 0;
+    if (std::exchange(spare_room_.unwanted, false)) {
+      wire::Unpin message;
+      message.add_objects(reserved.object());
+      if (reserved.object() != 0) link_.send(wire::UNPIN, message);
+      return link_.write();
+    }
     spare_room_.object = reserved.object();
     spare_room_.offset = reserved.offset();
     return;

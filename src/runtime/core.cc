@@ -1,7 +1,5 @@
 #include <morrow/detail/core.h>
 
-#include <cstring>
-
 #include "runtime/client.h"
 
 // The seam to the templates: everything goes to the client of this process, a driver's or an executor's.
@@ -43,7 +41,7 @@ Room make_copy(std::span<const ByteView> pieces) {
   Room room = find_room(size, false);
   std::byte* to = runtime::inside_of(room);
   for (const ByteView piece : pieces) {
-    if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
+    copy_bytes(to, piece.data(), piece.size());
     to += piece.size();
   }
   return room;

@@ -62,8 +62,10 @@ void Driver::rest(Lock& lock) {
   }
   if (now - quiet_since_ < kQuietAfter) {
     background_.changed.wait_for(lock, link_.unsent() != 0 ? kTick : kLongTick);
-    link_.write();
-  } else if (link_.has_foreground_reader()) {
+    return link_.write();
+  }
+  if (let_spare_go() && send_let_go()) link_.write();
+  if (link_.has_foreground_reader()) {
     mode_ = Mode::kSleeps;
     background_.changed.wait(lock);
     mode_ = Mode::kAwake;

@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -18,10 +20,33 @@ const Options& default_options() {
   return options;
 }
 
+void copy_bytes(void* to, const void* from, std::size_t size) {
+  constexpr std::size_t kMuch = 8 << 20;
+  constexpr std::size_t kPiece = 1 << 20;  // so much takes another way through memcpy
+  constexpr std::uintptr_t kPage = 4096;
+  constexpr std::uintptr_t kLittle = 1024;
+  auto* out = static_cast<std::byte*>(to);
+  const auto* in = static_cast<const std::byte*>(from);
+  const std::uintptr_t behind = (reinterpret_cast<std::uintptr_t>(out) - reinterpret_cast<std::uintptr_t>(in)) % kPage;
+  if (size >= kMuch && behind != 0 && behind < kLittle) {
+    for (; size > kPiece; size -= kPiece, out += kPiece, in += kPiece) std::memcpy(out, in, kPiece);
+  }
+  if (size != 0) std::memcpy(out, in, size);
+}
+
+void expect_writes(void* memory, std::size_t size) {
+  constexpr std::uintptr_t kPage = 4096;
+  constexpr std::size_t kMuch = 4 << 20;
+  if (size < kMuch) return;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + kPage - 1) / kPage * kPage;
+  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + size) / kPage * kPage;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // it is all the same when it can't be had
+}
+
 void Packed::copy_to(std::byte* to) const {
   std::size_t from = 0;
   const auto copy = [&to](const std::byte* data, std::size_t size) {
-    if (size != 0) std::memcpy(to, data, size);
+    copy_bytes(to, data, size);
     to += size;
   };
   for (const Piece& piece : pieces) {
@@ -37,6 +62,7 @@ Room heap_room(std::size_t size) {
     std::byte bytes[kAlignment];
   };
   auto blocks = std::make_shared_for_overwrite<Block[]>(std::max<std::size_t>((size + kAlignment - 1) / kAlignment, 1));
+  expect_writes(blocks[0].bytes, size);
   return {{blocks[0].bytes, size}, std::move(blocks), 0};
 }
 
@@ -46,7 +72,7 @@ Value ValueReader::take_block(std::size_t size) {
   bytes_ = bytes_.subspan(size);
   if (owner_ != nullptr && reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0) return {view, owner_};
   const Room room = heap_room(size);
-  if (size != 0) std::memcpy(room.bytes.data(), view.data(), size);
+  copy_bytes(room.bytes.data(), view.data(), size);
   return {room.bytes, room.owner};
 }
 

@@ -177,7 +177,7 @@ void NetStream::unread(std::string_view bytes) {
 int NetStream::fd() const { return impl_->socket.get(); }
 
 bool NetStream::has_buffered() const {
-  return impl_->unread_at < impl_->unread.size() || (impl_->ssl != nullptr && SSL_pending(impl_->ssl) > 0);
+  return impl_->unread_at < impl_->unread.size() || (impl_->ssl != nullptr && SSL_has_pending(impl_->ssl) == 1);
 }
 
 void NetStream::set_nonblocking() {

@@ -117,7 +117,9 @@ bool Objects::make_room(std::uint64_t size, bool may_spill) {
     }
     if (!may_spill) continue;
     const std::uint64_t coming = extents_.capacity() - extents_.used() + spilling_;
-    if (spilling_ != 0 && (coming >= size || spilling_ >= kSpillAhead)) return false;
+    // Who asked once will ask again: the next one is on its way meanwhile.
+    const std::uint64_t enough = size + std::min({size, kSpillAhead, extents_.capacity() / 4});
+    if (spilling_ != 0 && (coming >= enough || spilling_ >= kSpillAhead)) return false;
     spill(object);
   }
   return false;

@@ -49,7 +49,7 @@ TEST_F(ObjectJobs, LargeValuesOfAllKindsGoThereAndBack) {
   const auto one = worker();
   const Result result = run({"kinds"});
   EXPECT_EQ(result.out,
-            "1000000 999999 499999500000 8000064\n"
+            "1000000 999999 499999500000 8004096\n"
             "499999500000\n"
             "102004 153006\n"
             "599999\n"

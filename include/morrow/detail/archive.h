@@ -202,7 +202,11 @@ class ValueReader {
 
   void take(void* data, std::size_t size) {
     if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
-    if (size != 0) std::memcpy(data, bytes_.data(), size);
+    if (size >= kCalledBytes) {
+      copy_bytes(data, bytes_.data(), size);
+    } else if (size != 0) {
+      std::memcpy(data, bytes_.data(), size);
+    }
     bytes_ = bytes_.subspan(size);
   }
 
@@ -235,11 +239,12 @@ class ValueReader {
   std::size_t left() const { return bytes_.size(); }
   ByteView rest() const { return bytes_; }
 
- private:
   void skip(std::size_t size) {
     if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
     bytes_ = bytes_.subspan(size);
   }
+
+ private:
   template <class T>
   void read_sequence(T& sequence);
   template <class T>
@@ -252,6 +257,8 @@ class ValueReader {
   }
   static std::ptrdiff_t place() { return reinterpret_cast<std::ptrdiff_t>(__builtin_frame_address(0)); }
   static constexpr std::ptrdiff_t kMaxStackBytes = 4 << 20;
+
+  static constexpr std::size_t kCalledBytes = 1 << 20;
 
   ByteView bytes_;
   std::size_t size_;  // of all

@@ -109,6 +109,8 @@ void ValueReader::read_sequence(T& sequence) {
                 std::is_default_constructible_v<Element>) {
     if (size > bytes_.size() / sizeof(Element))
       throw DecodeError("a serialized value claims more elements than it has bytes");
+    sequence.reserve(size);
+    expect_writes(sequence.data(), size * sizeof(Element));
     sequence.resize(size);
     take(static_cast<void*>(sequence.data()), size * sizeof(Element));
   } else {

@@ -114,6 +114,12 @@ bool store(const Room& room, Result& result);
 /// A future that has this value already.
 FutureId put(Result&& result, const char* type_name);
 
+/// As memcpy, for pieces of any size and place: memcpy of much takes three times as long when the target lies a little
+/// behind the source within a page (its stores look like the loads that follow; measured at 256 MB with glibc 2.36).
+void copy_bytes(void* to, const void* from, std::size_t size);
+/// All of this fresh memory is about to be written: large pages are welcome.
+void expect_writes(void* memory, std::size_t size);
+
 /// Memory of this process, aligned to kAlignment.
 Room heap_room(std::size_t size);
 
