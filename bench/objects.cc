@@ -146,6 +146,25 @@ void many() {
   });
   tell("small_puts", kPuts / puts);
 
+  const std::vector<double> large(1 << 17, 1.5);
+  std::vector<double> copy(large.size());
+  const auto put_row = [&](int count) {
+    for (int i = 0; i < count; ++i) morrow::put(large).release();
+    morrow::flush();
+  };
+  constexpr int kRow = 500;
+  put_row(kRow);
+  const double row = seconds([&] { put_row(kRow); });
+  const double copies = seconds([&] {
+    for (int i = 0; i < kRow; ++i) {
+      std::memcpy(copy.data(), large.data(), large.size() * sizeof(double));
+      if (copy[static_cast<std::size_t>(i)] != large[0]) std::abort();
+    }
+  });
+  const auto megabytes = static_cast<double>(kRow) * static_cast<double>(large.size() * sizeof(double)) / 1e9;
+  tell("put_row", megabytes / row);
+  tell("copy_row", megabytes / copies);
+
   const morrow::Scope scope;
   std::vector<morrow::Future<morrow::Buffer>> futures;
   futures.reserve(kMany);
@@ -243,7 +262,8 @@ void transfer(bool encrypted) {
 void broadcast(int workers) {
   std::vector<double> one;
   std::vector<double> all;
-  for (int turn = 0; turn < 3; ++turn) {
+  constexpr int kWarm = 3;  // memory is made when it is used for the first time
+  for (int turn = 0; turn < kWarm + 3; ++turn) {
     const auto to = [&](int count) {
       const morrow::Scope scope;
       const auto made = morrow::submit(on("w0"), make_bytes, kTransferBytes, turn);
@@ -256,7 +276,7 @@ void broadcast(int workers) {
     };
     const double single = to(1);
     const double every = to(workers - 1);
-    if (turn == 0) continue;
+    if (turn < kWarm) continue;
     one.push_back(single);
     all.push_back(every);
   }

@@ -72,6 +72,7 @@ FIGURES += [Figure(OBJECTS, f"get_vector {size}", f"get {size} as std::vector", 
 FIGURES += [Figure(OBJECTS, f"get_array {size}", f"get {size} as Array, no copy", "µs", True) for size in objects.SIZES]
 FIGURES += [
     Figure(OBJECTS, "get_again 2GB", "… of one that the process looks at, 2GB", "µs", True),
+    Figure(OBJECTS, "put_row", "put 1MB as std::vector, one after another", "GB/s", False, of="copy_row"),
     Figure(OBJECTS, "small_puts", "put 1 kB, one after another", "/s", False),
     Figure(OBJECTS, "get_all", "10,000 objects of 16 kB in one get_all", "ms", True),
     Figure(OBJECTS, "arguments", "10,000 objects of 16 kB as arguments of a task", "ms", True),

@@ -111,6 +111,14 @@ TEST_F(TwoHosts, ADriverJoinsByTheLineAlone) {
   EXPECT_TRUE(has(driver({bin() + "/morrow", "status"}, line_).out, "cluster test"));
 }
 
+TEST_F(TwoHosts, ObjectsAreShownForTheWholeClusterFromAnywhere) {
+  const std::string all = driver({bin() + "/morrow", "objects", "--json"}, line_).out;
+  EXPECT_EQ(all, "[]\n");
+  // The workers know of each other a moment after both have joined.
+  const auto shown = [this] { return driver({bin() + "/morrow", "objects"}, line_).out; };
+  EXPECT_TRUE(eventually([&] { return shown().find("of 120.0 MB in use") != std::string::npos; })) << shown();
+}
+
 TEST_F(TwoHosts, WithoutTheTokenOrToAnotherAuthorityNothingIsSaid) {
   const auto status = [this](const std::string& line) { return driver({bin() + "/morrow", "status"}, line).err; };
   std::string wrong_token = line_;
