@@ -173,7 +173,9 @@ void HttpConnection::read_chunks(const std::function<void(std::span<const std::b
     return static_cast<char>(one);
   };
   const auto line_end = [&byte] {
-    if (byte() != '\r' || byte() != '\n') throw NetworkError("an answer in chunks is not as it should be");
+    const char first = byte();
+    const char second = byte();
+    if (first != '\r' || second != '\n') throw NetworkError("an answer in chunks is not as it should be");
   };
   std::vector<std::byte> chunk;
   for (;;) {
