@@ -84,7 +84,7 @@ class Taking {
   bool take(FutureId id, Entry& entry) {
     t_.leave_index(entry);
     OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_], true);
-    if (result.verdict != Verdict::kClaimed) return false;  // a dependency went away with its scope: it failed instead
+    if (result.verdict != Verdict::kClaimed) return false;  // a dependency is gone, or lost: it failed, or waits
     ++next_claim_;
     result_.taken.push_back(std::move(result.runnable));
     return true;

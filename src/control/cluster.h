@@ -69,8 +69,8 @@ Secrets cluster_secrets(store::Store& store, const Secrets& fresh);
 
 // ---- objects ----
 
-/// The living workers that hold the value of `id`.
-std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id);
+/// The living workers that hold the value of `id` that has this number.
+std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number);
 
 // ---- claims from the index: the contended lane ----
 

@@ -16,7 +16,8 @@ std::size_t weight(const Op& op) {
   constexpr std::size_t kBase = 300;
   if (const auto* submit = std::get_if<op::Submit>(&op)) {
     const std::size_t value = submit->outcome ? submit->outcome->bytes.size() : 0;
-    const bool short_of_spec = submit->how == op::Submit::How::kEnded || !submit->spec;
+    const bool short_of_spec =
+        !submit->spec || (submit->how == op::Submit::How::kEnded && submit->outcome && !submit->outcome->object);
     return kBase + value + (short_of_spec ? 0 : submit->spec->payload.size() + 150 * submit->spec->dependencies.size());
   }
   if (const auto* end = std::get_if<op::End>(&op)) return kBase + 2 * end->outcome->bytes.size();

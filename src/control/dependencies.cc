@@ -48,8 +48,10 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
                                              std::optional<Outcome>& failure) {
   Runnable runnable{id, entry.state.claim(), entry.state.tries(), spec, {}};
   runnable.dependencies.reserve(spec->dependencies.size());
+  bool missing = false;
   for (const FutureId& dependency : spec->dependencies) {
-    // Final states keep their outcome, and the edge keeps them: a snapshot suffices.
+    // The edge keeps it, and what is final keeps its outcome or loses a value that is nowhere any more, as who runs
+    // this finds out: a snapshot suffices.
     const auto known = futures_.find(dependency);
     Entry read;
     if (known == futures_.end()) {
@@ -61,20 +63,34 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
     const Entry& there = known == futures_.end() ? read : known->second;
     failure = failure_of(dependency, there);
     if (failure) return std::nullopt;
-    runnable.dependencies.push_back(read_outcome(there.state.outcome()));
+    if (!there.final() && !load(dependency).final()) {
+      // Read with a conflict: its end would clear this need, and look at who has an edge.
+      probe<"a future that was to run needs a lost value once more">();
+      tx.set(keys::need(id, dependency), "");
+      missing = true;
+      continue;
+    }
+    runnable.dependencies.push_back(read_outcome((there.final() ? there : load(dependency)).state.outcome()));
   }
+  if (missing) return std::nullopt;
   return runnable;
 }
 
 OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken) {
   std::optional<Outcome> failure;
   std::optional<Runnable> runnable;
-  if (claim != 0 || entry.state.dependencies() != 0) runnable = assemble(id, entry, spec, failure);
+  const bool needs_all = claim != 0 || entry.state.dependencies() != 0;
+  if (needs_all) runnable = assemble(id, entry, spec, failure);
   if (failure) {
     probe<"a future that was to be ready failed instead">();
     save(id, entry);
     finish(id, entry, around(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
+  }
+  if (needs_all && !runnable) {
+    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    save(id, entry);
+    return verdict(Verdict::kWaiting);
   }
   const Home home = runnable && !taken ? home_of(*runnable) : Home();
   if (claim == 0 || home.worker != 0) {

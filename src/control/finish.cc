@@ -89,7 +89,8 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
   if (state.dependencies() != 0) {
     for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
   }
-  clear_spec(id, entry);
+  // A value that lies with workers may be lost: then it is computed again.
+  if (!outcome.object) clear_spec(id, entry);
   if (state.released() && (around.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
     probe<"a released future was freed by its end">();
     erase(id, entry);
@@ -181,7 +182,7 @@ bool Transition::fan_out(FutureId id) {
   }
   tx.clear(key);
   entry.state.set_fanout(0);
-  clear_spec(id, entry);
+  if (!state.outcome().has_object()) clear_spec(id, entry);
   if (state.released() && tx.scan(keys::edges(id), store::Read::kConflict, 1).empty()) {
     erase(id, entry);
   } else {

@@ -58,10 +58,21 @@ void Transition::save(FutureId id, Entry& entry) {
   tx.set(keys::state(id), serialize(entry.state));
 }
 
-bool Transition::create_final(FutureId id, const Outcome& outcome) {
+bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& spec) {
   if (futures_.contains(id)) return false;
   const std::string key = keys::state(id);
   if (tx.get(key, store::Read::kConflict)) return false;
+  if (outcome.object && can_run_again(spec)) {
+    Entry& entry = futures_[id];
+    entry.state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+    entry.state.set_dependencies(static_cast<std::uint32_t>(distinct(spec.dependencies).size()));
+    entry.state.set_shape(shape_of(spec).value_or(""));
+    put_outcome(outcome, *entry.state.mutable_outcome());
+    write_spec(id, entry, encode_spec(spec));
+    save(id, entry);
+    add_holder(id, outcome.object.number);
+    return true;
+  }
   final_.set_status(static_cast<std::uint32_t>(final_status(outcome)));
   final_.mutable_outcome()->clear_root();
   final_.mutable_outcome()->clear_object();

@@ -27,8 +27,17 @@ OpResult apply(Transition& t, const op::End& op) {
     probe<"an end came after its claim had ended">();
     return verdict(Verdict::kStale);
   }
-  const OutcomePtr outcome = bounded(op.outcome);
-  if (!outcome->ok()) {
+  OutcomePtr outcome = bounded(op.outcome);
+  if (op.lost.object != 0) {
+    const OpResult lost = t.lose(op.lost, 0);
+    const bool for_good =
+        lost.verdict == Verdict::kAbsent || (lost.verdict == Verdict::kFinished && !lost.outcome->ok());
+    if (!for_good) {
+      t.drop_claim(op.id, entry, false);
+      return t.make_ready(op.id, entry, t.spec(op.id, entry.state), 0);
+    }
+    if (lost.outcome) outcome = lost.outcome;
+  } else if (!outcome->ok()) {
     entry.state.set_tries(entry.state.tries() + 1);
     const SpecPtr spec = t.spec(op.id, entry.state);
     if (retried(*outcome, *spec, entry.state.tries())) {

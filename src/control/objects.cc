@@ -68,10 +68,11 @@ OpResult apply(Transition& t, const op::LetGo& op) {
   return {};
 }
 
-std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id) {
+std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number) {
   std::vector<WorkerInfo> holders;
   const auto view = store.begin_read();
   for (const auto& [key, object] : view->scan(keys::holders(id), store::Read::kSnapshot)) {
+    if (keys::read_u64(object, 0) != number) continue;
     const Epoch epoch = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
     const auto alive = view->get(keys::epoch(epoch), store::Read::kSnapshot);
     if (!alive || parse_record<record::Epoch>(*alive).dying()) continue;

@@ -67,6 +67,12 @@ struct Submit {
       0;  ///< failed attempts to count from the start: 1 for a resent submit, which may have killed its worker
 };
 
+/// A value that was realized as `object` and is nowhere any more.
+struct LostValue {
+  FutureId future;
+  std::uint64_t object = 0;  ///< 0: none
+};
+
 /// The execution `claim` of `id` ended. An outcome over 90 kB is kept as a kTooLarge failure; the result tells. A
 /// failure that may be retried goes on with `next_claim` at this worker when that is set, else back to the index. Ends
 /// the scope of the claim; a value that may hold futures makes the future's own scope adopt it.
@@ -76,6 +82,9 @@ struct End {
   OutcomePtr outcome;
   bool may_hold_futures = false;
   Claim next_claim = 0;
+  /// It never began, since this value of one of its dependencies is lost. Then that one is computed again and `id`
+  /// waits for it; `outcome` counts only when that can't be.
+  LostValue lost = {};
 };
 
 /// Gives a claimed future back to the index, unstarted or interrupted; `tries` is not counted up.
@@ -144,6 +153,14 @@ struct LetGo {
   FutureId id;
 };
 
+/// No living worker has this value (this one looked): it is computed again, claimed here with `claim` when it can run
+/// at once and that is set. kFinished with a failure: it can't be, and that says why; with a value: it is there after
+/// all, or again. kAgain: not now, ask once more.
+struct Lost {
+  LostValue value;
+  Claim claim = 0;
+};
+
 /// Takes what was posted to this worker's inbox, at most `limit` items.
 struct Drain {
   std::uint32_t limit = 1000;
@@ -156,18 +173,18 @@ struct Publish {
 
 }  // namespace op
 
-using Op =
-    std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release, op::Cancel,
-                 op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Hold, op::LetGo, op::Drain, op::Publish>;
+using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release,
+                        op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Hold, op::LetGo,
+                        op::Lost, op::Drain, op::Publish>;
 
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
   kStale,     ///< fenced: the origin or claim is no longer the one; nothing was changed
   kAgain,     ///< Submit, OpenScope, Release…: its number was applied before (a resent message); nothing was changed
-  kWaiting,   ///< Submit, Check: dependencies are missing
-  kReady,     ///< Submit, Check, End, Relinquish: stands in the index now
-  kClaimed,   ///< Submit, Check, End (a retry): claimed by this worker; `runnable` is set
-  kFinished,  ///< Await, Submit, Check, End, Cancel: the future is final; `outcome` is set
+  kWaiting,   ///< Submit, Check, End, Lost: dependencies are missing; Lost: or it is being computed again already
+  kReady,     ///< Submit, Check, End, Relinquish, Lost: stands in the index now
+  kClaimed,   ///< Submit, Check, Lost, End (a retry): claimed by this worker; `runnable` is set
+  kFinished,  ///< Await, Submit, Check, End, Cancel, Lost: the future is final; `outcome` is set
   kAbsent,    ///< no such future: it was released (or never was)
 };
 

@@ -41,7 +41,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
   if (op.how == op::Submit::How::kEnded) {
     // It ran ahead of the commit: one record, and nothing else of its own.
     const OutcomePtr kept = bounded(op.outcome);
-    if (t.create_final(op.id, *kept)) return finished(kept);
+    if (t.create_final(op.id, *kept, *op.spec)) return finished(kept);
   }
   const Claim claim = op.how == op::Submit::How::kClaim ? op.claim : 0;
   Entry& entry = t.load(op.id);

@@ -85,8 +85,9 @@ class Transition {
   Entry& load(FutureId id);
   Around around(FutureId id);
   void save(FutureId id, Entry& entry);
-  /// Writes a future that is final from its birth, without an entry for it. False: there is one already.
-  bool create_final(FutureId id, const Outcome& outcome);
+  /// Writes a future that is final from its birth, without an entry for it. False: there is one already. The
+  /// specification is kept when its value could be lost and computed again.
+  bool create_final(FutureId id, const Outcome& outcome, const Spec& spec);
   /// Removes a final future that nobody needs: its state, specification, and the scope it adopted when that is empty.
   void erase(FutureId id, Entry& entry);
   SpecPtr spec(FutureId id, const record::State& state);
@@ -127,6 +128,8 @@ class Transition {
   void tell_freed(Epoch holder, std::uint64_t object);
   /// Tells all that hold the value of `id`.
   void free_object(FutureId id);
+  /// See op::Lost.
+  OpResult lose(const op::LostValue& value, Claim claim);
   /// Another worker than this one, when much of what the run needs lies there and not here.
   Home home_of(const Runnable& runnable);
 
@@ -134,7 +137,8 @@ class Transition {
   /// The failure that a future gets from a dependency that failed or is gone; nothing when that is unfinished or
   /// realized.
   std::optional<Outcome> failure_of(FutureId dependency, const Entry& entry);
-  /// All a run of `id` needs; or, as `failure`, why it can't run.
+  /// All a run of `id` needs; or, as `failure`, why it can't run; or neither, when a dependency is being computed
+  /// again: then it needs that one once more.
   std::optional<Runnable> assemble(FutureId id, const Entry& entry, const SpecPtr& spec,
                                    std::optional<Outcome>& failure);
   /// Edges and needs to some dependencies. Gives the failure of one that failed (then nothing was linked), and adds to
@@ -142,7 +146,8 @@ class Transition {
   std::optional<Outcome> link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
                               std::size_t end, std::size_t& missing);
   /// A future with nothing missing: claimed here with `claim`, or indexed when that is 0, or when its large values lie
-  /// with another worker and it was not `taken` from the index. Fails it when it can't run.
+  /// with another worker and it was not `taken` from the index. Fails it when it can't run, and lets it wait when a
+  /// dependency is being computed again.
   OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken = false);
   /// Looks at a future one of whose dependencies ended; takes the posted checks from the list of `list`.
   OpResult check(FutureId id, Claim claim, Epoch list);
@@ -191,6 +196,7 @@ OpResult apply(Transition& t, const op::EndSession& op);
 OpResult apply(Transition& t, const op::Check& op);
 OpResult apply(Transition& t, const op::Hold& op);
 OpResult apply(Transition& t, const op::LetGo& op);
+OpResult apply(Transition& t, const op::Lost& op);
 OpResult apply(Transition& t, const op::Drain& op);
 OpResult apply(Transition& t, const op::Publish& op);
 
@@ -215,6 +221,9 @@ OutcomePtr bounded(OutcomePtr outcome);
 
 /// The requirements as they go into keys; nothing when they name more than a key can hold.
 std::optional<std::string> shape_of(const Spec& spec);
+
+/// Whether a value of it that is lost can be computed again, as far as the specification tells.
+bool can_run_again(const Spec& spec);
 
 /// The distinct futures of `ids`, in order.
 std::vector<FutureId> distinct(const std::vector<FutureId>& ids);

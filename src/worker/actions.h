@@ -95,6 +95,8 @@ struct Ready {
   bool pending = false;
   bool with_value = true;
   control::OutcomePtr outcome;
+  control::Claim claim = 0;  ///< of the task that waits
+  bool hosts = false;        ///< it can run another one on top of its stack meanwhile
 };
 
 /// All changes of this client up to `number` are committed.

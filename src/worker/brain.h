@@ -83,6 +83,8 @@ class Brain {
     control::OutcomePtr outcome;
     bool may_hold_futures = false;
     std::uint64_t ran_ns = 0;
+    bool unstarted = false;       ///< it was never given to the process, since a value that it needs is not here
+    control::op::LostValue lost;  ///< this one, when no living worker has it
   };
   void task_done(Time now, ExecutorId executor, Done done);
   void revoked(ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back);
@@ -92,6 +94,10 @@ class Brain {
   void object_copied(Time now, control::FutureId id, std::uint64_t object);
   /// Its copy is damaged or gone.
   void object_dropped(Time now, control::FutureId id);
+  /// The value that this answer brings is here. False: the question was taken back meanwhile.
+  bool object_here(const action::Ready& answer);
+  /// No living worker has the value that this answer was to bring: it is computed again, and who asked waits on.
+  void object_lost(Time now, const action::Ready& answer);
 
   // ---- the store ----
   void round_done(Time now, control::RoundResult result);

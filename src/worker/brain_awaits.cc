@@ -97,16 +97,19 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
   action::Ready ready;
   ready.to = state->who;
   ready.token = state->request.token;
-  ready.index = index;
+  ready.index = state->indices.empty() ? index : state->indices[index];
   ready.id = state->request.ids[index];
+  ready.claim = state->request.claim;
+  ready.hosts = state->request.hosts;
   ready.pending = pending;
   ready.with_value = state->request.values || (outcome && !outcome->ok());
   ready.outcome = outcome;
-  if (--state->unanswered == 0) awaits_.erase({state->who, state->request.token});
+  if (ready.with_value && outcome && outcome->object) ++coming_[{ready.to, ready.token}];
+  if (--state->unanswered == 0) forget_await(*state);
 
   Executor* executor = nullptr;
   Frame* frame = state->lends ? frame_of(state->who, state->request.claim, &executor) : nullptr;
-  if (state->missing > 0 || frame == nullptr || !frame->is_lent) {
+  if (state->missing > 0 || frame == nullptr || !frame->is_lent || more_missing(*state)) {
     act(std::move(ready));
     return;
   }
@@ -127,11 +130,92 @@ bool Brain::Impl::deliver(Time now, control::FutureId id, const control::Outcome
   return true;
 }
 
+/// The value of an answer is lost: who asked waits for it once more, and lends its slot once more. What is lost of one
+/// question is waited for together: the task goes on when all is there.
+void Brain::Impl::await_again(Time now, const action::Ready& answer) {
+  const control::FutureId id = answer.id;
+  unremember(id);
+  AwaitPtr state;
+  for (auto it = again_.lower_bound({answer.to, 0}); it != again_.end() && it->first.first == answer.to; ++it) {
+    if (it->second->request.token == answer.token && it->second->missing > 0) state = it->second;
+  }
+  if (!state) {
+    state = std::make_shared<AwaitState>();
+    state->who = answer.to;
+    state->request.token = answer.token;
+    state->request.claim = answer.claim;
+    state->request.hosts = answer.hosts;
+    state->again = ++last_again_;
+    again_[{answer.to, state->again}] = state;
+  }
+  const auto index = static_cast<std::uint32_t>(state->request.ids.size());
+  state->request.ids.push_back(id);
+  state->indices.push_back(answer.index);
+  state->answered.push_back(false);
+  ++state->unanswered;
+  ++state->missing;
+  Awaited& awaited = awaited_[id];
+  awaited.waiters.emplace_back(state, index);
+  if (!tasks_.contains(id) && !awaited.registered && !awaited.asked) {
+    awaited.asked = true;
+    push(now, op::Lost{{id, answer.outcome->object.number}, stopping_ ? 0 : draw()}, nullptr, true);
+  }
+  Executor* executor = nullptr;
+  Frame* frame = answer.to.executor != 0 ? frame_of(answer.to, answer.claim, &executor) : nullptr;
+  state->lends = frame != nullptr;
+  if (frame == nullptr) return;
+  want(now, id);
+  if (!frame->is_lent) lend(now, *executor, *frame, answer.hosts);
+}
+
+/// Whether the client misses something else of the same question, since values were lost: it stands still until then.
+bool Brain::Impl::more_missing(const AwaitState& state) const {
+  if (again_.empty()) return false;
+  const auto misses = [&](const AwaitPtr& other) {
+    return other.get() != &state && other->request.token == state.request.token && other->missing > 0;
+  };
+  if (const auto asked = awaits_.find({state.who, state.request.token});
+      asked != awaits_.end() && misses(asked->second))
+    return true;
+  return std::any_of(again_.lower_bound({state.who, 0}), again_.upper_bound({state.who, ~std::uint64_t{0}}),
+                     [&](const auto& one) { return misses(one.second); });
+}
+
+void Brain::Impl::forget_await(const AwaitState& state) {
+  if (state.again != 0) {
+    again_.erase({state.who, state.again});
+  } else {
+    awaits_.erase({state.who, state.request.token});
+  }
+}
+
+/// Whether the question of an answer that was to bring a large value still stands.
+bool Brain::Impl::came(const action::Ready& answer) {
+  const auto found = coming_.find({answer.to, answer.token});
+  if (found == coming_.end()) return false;
+  if (--found->second == 0) coming_.erase(found);
+  return true;
+}
+
+bool Brain::object_here(const action::Ready& answer) { return impl_->came(answer); }
+
+void Brain::object_lost(Time now, const action::Ready& answer) {
+  if (impl_->came(answer)) impl_->await_again(now, answer);
+}
+
 void Brain::Impl::unawait(Time now, const Waiter& who, std::uint64_t token) {
-  const auto found = awaits_.find({who, token});
-  if (found == awaits_.end()) return;
-  const AwaitPtr state = found->second;
-  awaits_.erase(found);
+  coming_.erase({who, token});
+  std::vector<AwaitPtr> states;
+  if (const auto asked = awaits_.find({who, token}); asked != awaits_.end()) states.push_back(asked->second);
+  for (auto it = again_.lower_bound({who, 0}); it != again_.end() && it->first.first == who; ++it) {
+    if (it->second->request.token == token) states.push_back(it->second);
+  }
+  for (const AwaitPtr& state : states) drop_await(now, state);
+}
+
+void Brain::Impl::drop_await(Time now, const AwaitPtr& state) {
+  const Waiter& who = state->who;
+  forget_await(*state);
   for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
   if (!state->lends || !state->held_back.empty()) return;
   Executor* executor = nullptr;
@@ -157,11 +241,14 @@ void Brain::Impl::remove_waiter(Time now, control::FutureId id, const AwaitPtr& 
 }
 
 void Brain::Impl::drop_awaits(Time now, const Waiter& who) {
-  auto next = awaits_.lower_bound({who, 0});
-  while (next != awaits_.end() && next->first.first == who) {
-    const AwaitPtr state = next->second;
-    next = awaits_.erase(next);
-    for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
+  coming_.erase(coming_.lower_bound({who, 0}), coming_.upper_bound({who, ~std::uint64_t{0}}));
+  for (auto* awaits : {&awaits_, &again_}) {
+    auto next = awaits->lower_bound({who, 0});
+    while (next != awaits->end() && next->first.first == who) {
+      const AwaitPtr state = next->second;
+      next = awaits->erase(next);
+      for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
+    }
   }
   resume_.erase(
       std::remove_if(resume_.begin(), resume_.end(), [&](const auto& entry) { return entry.first->who == who; }),
@@ -171,7 +258,7 @@ void Brain::Impl::drop_awaits(Time now, const Waiter& who) {
 bool Brain::Impl::try_resume(Time now, const AwaitPtr& state, Time since) {
   Executor* executor = nullptr;
   Frame* frame = frame_of(state->who, state->request.claim, &executor);
-  if (frame != nullptr && frame->is_lent) {
+  if (frame != nullptr && frame->is_lent && !more_missing(*state)) {
     if (frame != &executor->frames.back()) return false;  // a nested run goes on above it
     if (!ledger_.fits(frame->lent)) {
       const bool late = now - since >= setup_.knobs.resume_after;

@@ -52,6 +52,17 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
   if (executor.frames.empty() || executor.killed) return drop();  // the process is on its way out: its end tells
 
   const bool top = executor.frames.back().task->run.claim == done.claim;
+  if (!top && done.unstarted) {
+    // It was to run after, or under, the one that runs.
+    const auto queued = std::find(executor.queued.begin(), executor.queued.end(), task);
+    if (task == nullptr || queued == executor.queued.end()) return;
+    executor.queued.erase(queued);
+    executor.queued_time -= task->counted;
+    if (executor.queued.empty()) ahead_.erase(id);
+    claims_.erase(done.claim);
+    if (task->place == Place::kHanded) end_of(now, task, std::move(done));
+    return;
+  }
   if (!top) {
     // Out of order can only be what was queued behind a task whose end is lost: not from our executors.
     kill(executor, make_failure(FailureKind::kCrash, "its process spoke out of turn", nullptr, setup_.info.name, 0));
@@ -60,7 +71,8 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
   Frame& frame = executor.frames.back();
   const TaskPtr ended = frame.task;
   const Time ran = frame.ran + (frame.is_lent ? 0 : now - frame.running_since);
-  learn(*ended->run.spec, frame.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);
+  if (!done.unstarted)
+    learn(*ended->run.spec, frame.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);
   claims_.erase(done.claim);
   if (executor.frames.size() == 1 && !executor.queued.empty()) {
     // The next one has begun already; it keeps what this one held, which is the same.
@@ -79,10 +91,16 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
     if (executor.frames.empty()) became_idle(now, executor);
   }
   if (task && task->place == Place::kHanded) {
-    finish(now, task, std::move(done.outcome), done.may_hold_futures);
+    end_of(now, task, std::move(done));
   } else {
     drop();
   }
+}
+
+void Brain::Impl::end_of(Time now, const TaskPtr& task, Done done) {
+  task->lost = done.lost;
+  if (done.lost.object != 0) unremember(done.lost.future);
+  finish(now, task, std::move(done.outcome), done.may_hold_futures);
 }
 
 void Brain::Impl::revoked(ExecutorId id, std::uint32_t slot, std::uint32_t generation, bool taken_back) {

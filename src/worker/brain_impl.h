@@ -46,6 +46,7 @@ struct Task {
   Time counted = 0;  ///< what the backlog counts for it
   control::OutcomePtr outcome;
   bool may_hold_futures = false;
+  control::op::LostValue lost;  ///< why it did not run
 };
 
 /// Tasks of the same program and the same requirements, first come first served.
@@ -59,6 +60,8 @@ struct Lane {
 struct AwaitState {
   Waiter who;
   Brain::AwaitRequest request;
+  std::uint64_t again = 0;             ///< of an await of lost values: its number, as the token has one already
+  std::vector<std::uint32_t> indices;  ///< of lost values: where each stood in the client's question
   std::vector<bool> answered;
   std::uint32_t unanswered = 0;
   std::uint32_t missing = 0;             ///< answers until it is satisfied
@@ -152,6 +155,8 @@ class Brain::Impl {
   void end_done(Time now, const Item& item, const control::Op& change, const control::OpResult& result);
   void await_done(Time now, const control::op::Await& op, const control::OpResult& result);
   void check_done(Time now, const control::op::Check& op, const control::OpResult& result);
+  void claimed_by_round(Time now, const control::OpResult& result);
+  void lost_done(Time now, const control::op::Lost& op, const control::OpResult& result);
   void drain_done(Time now, const control::OpResult& result);
   void claim_done(Time now, control::ClaimResult result);
   void want_claim(Time now);
@@ -161,6 +166,7 @@ class Brain::Impl {
   TaskPtr hold(Time now, control::Runnable runnable);
   void finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
   bool retryable(const Task& task, const control::Outcome& outcome) const;
+  control::OutcomePtr released() const;
   void forget(const TaskPtr& task);
   void resolve_again(Time now, control::FutureId id);
   void remember(control::FutureId id, const control::OutcomePtr& outcome);
@@ -170,6 +176,11 @@ class Brain::Impl {
   // brain_awaits.cc: who waits
   void await(Time now, const Waiter& who, AwaitRequest request);
   void unawait(Time now, const Waiter& who, std::uint64_t token);
+  void drop_await(Time now, const AwaitPtr& state);
+  void forget_await(const AwaitState& state);
+  bool more_missing(const AwaitState& state) const;
+  bool came(const action::Ready& answer);
+  void await_again(Time now, const action::Ready& answer);
   void drop_awaits(Time now, const Waiter& who);
   bool deliver(Time now, control::FutureId id, const control::OutcomePtr& outcome);
   void answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome, bool pending);
@@ -207,6 +218,7 @@ class Brain::Impl {
 
   // brain_executors.cc: what executors say
   void task_done(Time now, ExecutorId id, Done done);
+  void end_of(Time now, const TaskPtr& task, Done done);
   void executor_exited(Time now, ExecutorId id, const Exit& exit);
   void program_failed(Time now, const std::string& program, const control::Outcome& failure);
   void revoked(ExecutorId id, std::uint32_t slot, std::uint32_t generation, bool taken_back);
@@ -264,6 +276,10 @@ class Brain::Impl {
   Time next_reap_ = 0;
 
   std::map<std::pair<Waiter, std::uint64_t>, AwaitPtr> awaits_;
+  std::map<std::pair<Waiter, std::uint64_t>, AwaitPtr> again_;  ///< of lost values
+  /// Questions (by token) with answers on their way whose values are too large for a record.
+  std::map<std::pair<Waiter, std::uint64_t>, std::uint32_t> coming_;
+  std::uint64_t last_again_ = 0;
   FlatMap<control::FutureId, Awaited> awaited_;
   std::deque<std::pair<AwaitPtr, Time>> resume_;
   std::unordered_map<control::FutureId, Time>

@@ -118,6 +118,11 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change
   }
 }
 
+control::OutcomePtr Brain::Impl::released() const {
+  return make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
+                      setup_.info.name, 0);
+}
+
 void Brain::Impl::await_done(Time now, const op::Await& change, const control::OpResult& result) {
   const auto found = awaited_.find(change.id);
   if (found == awaited_.end()) {
@@ -131,9 +136,7 @@ void Brain::Impl::await_done(Time now, const op::Await& change, const control::O
     return;
   }
   if (result.verdict == Verdict::kAbsent) {
-    deliver(now, change.id,
-            make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
-                         setup_.info.name, 0));
+    deliver(now, change.id, released());
     return;
   }
   found->second.registered = true;
@@ -160,17 +163,44 @@ TaskPtr Brain::Impl::hold(Time now, control::Runnable runnable) {
   return task;
 }
 
+/// What a round claimed for this worker is run here, or given back at once when there is no room by now.
+void Brain::Impl::claimed_by_round(Time now, const control::OpResult& result) {
+  const TaskPtr task = hold(now, result.runnable);
+  if (!ledger_.could_fit(task->run.spec->requirements) || (!task->wanted && !room_for(*task->run.spec))) {
+    task->place = Place::kEnded;
+    push(now, op::Relinquish{task->run.id, task->run.claim}, task, true);
+    ++counters_.handed_back;
+    return;
+  }
+  enter_backlog(now, task, false);
+}
+
+void Brain::Impl::lost_done(Time now, const op::Lost& change, const control::OpResult& result) {
+  const control::FutureId id = change.value.future;
+  if (result.verdict == Verdict::kAgain) {
+    push(now, change, nullptr, true);
+    return;
+  }
+  if (const auto found = awaited_.find(id); found != awaited_.end()) found->second.asked = false;
+  switch (result.verdict) {
+    case Verdict::kClaimed:
+      return claimed_by_round(now, result);
+    case Verdict::kFinished:
+      deliver(now, id, result.outcome);
+      return;
+    case Verdict::kAbsent:
+      deliver(now, id, released());
+      return;
+    default:
+      index_maybe_ = true;
+      resolve_again(now, id);
+  }
+}
+
 void Brain::Impl::check_done(Time now, const op::Check& change, const control::OpResult& result) {
   checking_.erase(change.id);
   if (result.verdict == Verdict::kClaimed && result.runnable.spec) {
-    const TaskPtr task = hold(now, result.runnable);
-    if (!ledger_.could_fit(task->run.spec->requirements) || (!task->wanted && !room_for(*task->run.spec))) {
-      task->place = Place::kEnded;
-      push(now, op::Relinquish{change.id, task->run.claim}, task, true);
-      ++counters_.handed_back;
-      return;
-    }
-    enter_backlog(now, task, false);
+    claimed_by_round(now, result);
   } else if (result.verdict == Verdict::kFinished && result.outcome) {
     deliver(now, change.id, result.outcome);
   } else if (result.verdict == Verdict::kReady) {
@@ -197,9 +227,7 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
     if (ended.outcome) {
       deliver(now, ended.id, ended.outcome);
     } else {
-      deliver(now, ended.id,
-              make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
-                           setup_.info.name, 0));
+      deliver(now, ended.id, released());
     }
   }
   for (const auto& [id, claim] : drained.cancelled) cancel_local(now, id, claim);

@@ -62,11 +62,11 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
   if (stands_still_for(task->run.id)) resuming_[task->run.id] = now;
-  const bool again = retryable(*task, *task->outcome);
+  const bool again = task->lost.object == 0 && retryable(*task, *task->outcome);
   if (!task->committed && gather_.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
-    const bool alone = !task->asked || control::planted(control::Fault::kEndedOverChildren);
+    const bool alone = (!task->asked && task->lost.object == 0) || control::planted(control::Fault::kEndedOverChildren);
     if (alone && !again) return gather_.make_ended(now, task->submit);
     gather_.make_due(task->submit);
   }
@@ -75,6 +75,7 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   end.claim = task->run.claim;
   end.outcome = task->outcome;
   end.may_hold_futures = may_hold_futures;
+  end.lost = task->lost;
   if (again && !stopping_) end.next_claim = draw();
   task->asked = true;  // its submit, if it still waits, must not write the end too
   push(now, std::move(end), task, true);
@@ -176,6 +177,8 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
       await_done(now, *await_op, got);
     } else if (const auto* check_op = std::get_if<op::Check>(&change)) {
       check_done(now, *check_op, got);
+    } else if (const auto* lost = std::get_if<op::Lost>(&change)) {
+      lost_done(now, *lost, got);
     } else if (std::holds_alternative<op::Drain>(change)) {
       drain_done(now, got);
     } else if (const auto* hold = std::get_if<op::Hold>(&change)) {

@@ -81,7 +81,7 @@ class SecondHalf {
 
 }  // namespace
 
-Fetcher::Fetcher() : connections_(kPatience), threads_(kThreads) {}
+Fetcher::Fetcher(Damaged damaged) : damaged_(std::move(damaged)), connections_(kPatience), threads_(kThreads) {}
 
 Fetcher::~Fetcher() {
   stop_ = true;
@@ -135,22 +135,40 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, std::string target, s
 Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
                                  std::string& sentence) {
   const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
-  const bool whole = first == into.size();
   wire::HttpHeaders headers{{"morrow-accept", "blocks"}};
-  if (!whole) headers["range"] = "bytes=0-" + std::to_string(first - 1);
-  const auto response = connection.get(target_of(number), headers);
-  if (response.status == 503 || response.status == 404) {
-    connection.read_text(response, kMaxSentence);
-    return response.status == 503 ? End::kBusy : End::kAbsent;
+  if (first != into.size()) headers["range"] = "bytes=0-" + std::to_string(first - 1);
+  // What comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then it drops
+  // that one.
+  for (const bool verify : {false, true}) {
+    if (verify) headers["morrow-verify"] = "1";
+    const auto response = connection.get(target_of(number), headers);
+    if (response.status == 503 || response.status == 404) {
+      connection.read_text(response, kMaxSentence);
+      return response.status == 503 ? End::kBusy : End::kAbsent;
+    }
+    const End end = read(connection, response, number, into, first, sentence);
+    if (end != End::kWhole || data::checksum(into) == checksum_of(response)) return end;
+    sentence = "what came has a wrong checksum";
+    if (damaged_) {
+      damaged_("a copy of object " + std::to_string(number) + " from the worker at " + connection.endpoint().host +
+               ":" + std::to_string(connection.endpoint().port) + " has a wrong checksum and is not used");
+    }
   }
+  return End::kFailed;
+}
+
+/// Reads the answer to a request for the first `first` bytes, and gets the others.
+Fetcher::End Fetcher::read(wire::HttpConnection& connection, const wire::HttpResponse& response, std::uint64_t number,
+                           std::span<std::byte> into, std::size_t first, std::string& sentence) {
+  const bool whole = first == into.size();
   if (response.status == 200 && response.chunked) {
     data::BlockReader blocks(into);
     connection.read_chunks([&](std::span<const std::byte> chunk) {
       if (stop_) throw wire::NetworkError("this worker stops");
       blocks.feed(chunk);
     });
-    if (blocks.done() && data::checksum(into) == checksum_of(response)) return End::kWhole;
-    sentence = "what came has a wrong checksum";
+    if (blocks.done()) return End::kWhole;
+    sentence = "it ended too early";
     return End::kFailed;
   }
   if (response.status != (whole ? 200 : 206) || response.length != first) {
@@ -160,15 +178,11 @@ Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t
   }
   if (whole) {
     read_parts(connection, into, stop_);
-  } else {
-    SecondHalf second(connections_, connection.endpoint(), number, first, into.subspan(first), stop_);
-    read_parts(connection, into.first(first), stop_);
-    second.wait();
+    return End::kWhole;
   }
-  if (data::checksum(into) != checksum_of(response)) {
-    sentence = "what came has a wrong checksum";
-    return End::kFailed;
-  }
+  SecondHalf second(connections_, connection.endpoint(), number, first, into.subspan(first), stop_);
+  read_parts(connection, into.first(first), stop_);
+  second.wait();
   return End::kWhole;
 }
 

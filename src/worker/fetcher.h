@@ -22,9 +22,11 @@ class Fetcher {
     kAbsent,  ///< none of them has it
     kFailed,  ///< the sentence says why
   };
+  /// Called on a thread of this when what came was damaged.
+  using Damaged = std::function<void(const std::string& sentence)>;
   using Done = std::function<void(End end, std::string sentence)>;
 
-  Fetcher();
+  explicit Fetcher(Damaged damaged = nullptr);
   /// Gives up what is under way.
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
@@ -41,7 +43,10 @@ class Fetcher {
  private:
   End fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
                  std::string& sentence);
+  End read(wire::HttpConnection& connection, const wire::HttpResponse& response, std::uint64_t number,
+           std::span<std::byte> into, std::size_t first, std::string& sentence);
 
+  Damaged damaged_;
   std::atomic<bool> stop_ = false;
   wire::HttpPool connections_;
   boost::asio::thread_pool threads_;

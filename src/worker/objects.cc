@@ -109,6 +109,11 @@ void Objects::want(ProcessId who, control::FutureId future, const control::Objec
     object->asking.push_back({who, std::move(then)});
     return fetch(*object, reference);
   }
+  if (object->damaged) {
+    const ObjectProblem problem{FailureKind::kLost,
+                                "the copy here is damaged, and somebody still looks at it: ask again later"};
+    return then(nullptr, &problem);
+  }
   if (object->state == State::kHere) {
     pin(who, *object);
     const ObjectPlace place{object->number, {object->extent.offset, object->size}};
@@ -175,7 +180,7 @@ void Objects::fetch(Object& object, const control::ObjectRef& reference) {
     if (!extent) return failed(reference.number, problem);
     wanted->extent = *extent;
     events_.fetch(wanted->future, reference, view_.inside(*extent),
-                  [this, number = reference.number](bool absent, const std::string& trouble) {
+                  [this, number = reference.number](bool lost, const std::string& trouble) {
                     if (trouble.empty()) {
                       arrived(number);
                       if (Object* here = find(number)) {
@@ -184,8 +189,8 @@ void Objects::fetch(Object& object, const control::ObjectRef& reference) {
                       }
                       return;
                     }
-                    if (Object* lost = find(number)) give_back(*lost);
-                    failed(number, {absent ? FailureKind::kReleased : FailureKind::kLost, trouble});
+                    give_back(*find(number));
+                    failed(number, {FailureKind::kLost, trouble, lost});
                   });
   });
   static_cast<void>(object);
@@ -304,19 +309,29 @@ void Objects::remove(Object& object) {
 
 // ---- for others ----
 
-void Objects::lend(std::uint64_t number, std::function<void(std::optional<Lent>)> then) {
+void Objects::lend(std::uint64_t number, bool verify, std::function<void(std::optional<Lent>)> then) {
   Object* object = find(number);
   if (object == nullptr || object->freed || object->state == State::kWriting ||
       (object->state == State::kComing && !object->stored)) {
     return then(std::nullopt);
   }
   want(kWire, object->future, {number, object->size, 0},
-       [this, then = std::move(then)](const ObjectPlace* place, const ObjectProblem*) {
+       [this, verify, then = std::move(then)](const ObjectPlace* place, const ObjectProblem*) {
          if (place == nullptr) return then(std::nullopt);
          const std::uint64_t pinned = place->number;
          const auto bytes = view_.bytes(place->extent);
          const auto give = [this, pinned, bytes, then](std::uint64_t checksum) {
-           if (Object* known = find(pinned)) known->checksum = checksum;
+           Object& here = *find(pinned);  // it is pinned
+           if (here.checksum && *here.checksum != checksum) {
+             if (!std::exchange(here.damaged, true)) {
+               events_.log("the copy of an object in memory is damaged and is dropped");
+               events_.dropped(here.future);
+             }
+             here.freed = true;
+             unpin(kWire, pinned);
+             return then(std::nullopt);
+           }
+           here.checksum = checksum;
            const auto let_go = [this, pinned, alive = std::weak_ptr<bool>(alive_)](const void*) {
              boost::asio::post(io_, [this, pinned, alive] {
                if (alive.lock()) unpin(kWire, pinned);
@@ -324,7 +339,7 @@ void Objects::lend(std::uint64_t number, std::function<void(std::optional<Lent>)
            };
            then(Lent{bytes, checksum, std::shared_ptr<const void>(bytes.data(), let_go)});
          };
-         if (const Object* known = find(pinned); known->checksum) return give(*known->checksum);
+         if (const Object* known = find(pinned); known->checksum && !verify) return give(*known->checksum);
          run([bytes] { return data::checksum(bytes); }, give);
        });
 }

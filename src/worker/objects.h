@@ -35,6 +35,9 @@ struct ObjectOptions {
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
 };
 
+/// Now, in ms of the monotonic clock.
+std::uint64_t monotonic_ms();
+
 /// Where an object lies in the shared memory.
 struct ObjectPlace {
   std::uint64_t number = 0;
@@ -45,6 +48,7 @@ struct ObjectPlace {
 struct ObjectProblem {
   control::FailureKind kind = control::FailureKind::kLost;
   std::string sentence;
+  bool lost = false;  ///< no living worker has it: it may be computed again
 };
 
 /// What people see of an object.
@@ -65,9 +69,9 @@ struct ObjectSeen {
 class Objects {
  public:
   /// Gets a copy of a value from another worker into `into`; `done` is called on the main thread. An empty sentence: it
-  /// is there. `absent`: nobody has it.
+  /// is there. `lost`: no worker that is alive has it.
   using Fetch = std::function<void(control::FutureId, const control::ObjectRef&, std::span<std::byte> into,
-                                   std::function<void(bool absent, std::string problem)> done)>;
+                                   std::function<void(bool lost, std::string problem)> done)>;
   struct Events {
     Fetch fetch;
     std::function<void(control::FutureId, std::uint64_t object)> copied;  ///< a copy came here
@@ -101,13 +105,14 @@ class Objects {
   void free(std::uint64_t number);
 
   /// For another worker: its bytes, which stay until `pin` is let go (on any thread), and their checksum. Null: not
-  /// here.
+  /// here. With `verify`, since what another one got was damaged, the bytes here are looked at first: when it is they
+  /// that are damaged, this copy is dropped.
   struct Lent {
     std::span<const std::byte> bytes;
     std::uint64_t checksum = 0;
     std::shared_ptr<const void> pin;
   };
-  void lend(std::uint64_t number, std::function<void(std::optional<Lent>)> then);
+  void lend(std::uint64_t number, bool verify, std::function<void(std::optional<Lent>)> then);
 
   /// Room that this process itself fills, for a driver on another host.
   struct Incoming {

@@ -37,14 +37,13 @@ struct Objects::Object {
   bool spilling = false;   ///< the file is being written
   bool freed = false;      ///< gone as soon as nobody looks at it or works on it
   bool copy = false;       ///< from another worker
+  bool damaged = false;    ///< its bytes are not those that its checksum was made of: nobody gets it any more
   std::uint32_t pins = 0;
   std::uint64_t made = 0;  ///< when, in ms of the monotonic clock
   std::optional<std::uint64_t> checksum;
   std::vector<Asking> asking;
   std::optional<std::list<std::uint64_t>::iterator> idle;
 };
-
-std::uint64_t monotonic_ms();
 
 /// Runs `job` on a thread and `done` with its result on the main one, unless this is gone by then.
 template <class Job, class Done>

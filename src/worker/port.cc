@@ -197,7 +197,8 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
     bool too_many = false;
   } const serving(*this, *number, first);
   if (serving.too_many) return text(stream, 503, "others get this now\n", {{"retry-after", "0"}});
-  auto answered = wait_for<std::optional<Objects::Lent>>([&](auto then) { handlers_.object(*number, then); });
+  auto answered = wait_for<std::optional<Objects::Lent>>(
+      [&](auto then) { handlers_.object(*number, request.headers.contains("morrow-verify"), then); });
   if (!answered) return text(stream, 503, "the worker is busy\n", {{"retry-after", "1"}});
   const std::optional<Objects::Lent>& lent = *answered;
   if (!lent) return text(stream, 404, "this worker does not have that object\n");

@@ -22,7 +22,7 @@ namespace morrow::worker {
 /// What the port asks of the worker. All are called on threads of the port, and so may `then` be.
 struct PortHandlers {
   using Lend = std::function<void(std::optional<Objects::Lent>)>;
-  std::function<void(std::uint64_t number, Lend then)> object;
+  std::function<void(std::uint64_t number, bool verify, Lend then)> object;
   /// Room for an object that the driver of a session on another host puts; none, with a sentence, when there is none.
   using Receive = std::function<void(std::optional<Objects::Incoming>, std::string sentence)>;
   std::function<void(std::uint64_t size, Receive then)> receive;

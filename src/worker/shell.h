@@ -174,7 +174,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void start(const Executor& executor, const action::Dispatch& dispatch,
              const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
   void fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
-                    std::function<void(bool absent, std::string problem)> done);
+                    std::function<void(bool lost, std::string problem)> done);
   void fetch_from(std::shared_ptr<Fetching> fetching);
   void fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence);
   std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;

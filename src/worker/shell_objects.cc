@@ -20,8 +20,10 @@ namespace morrow::worker {
 namespace {
 
 constexpr ProcessId kClientBit = 1ULL << 63;
-constexpr int kFetchTries = 3;
-constexpr int kFetchAgainMs = 20;
+constexpr std::uint64_t kFetchAgainMs = 20;
+constexpr std::uint64_t kFetchSlowestMs = 500;
+/// A holder that does not answer is dead, and soon buried, or comes back: leases that this is waited for.
+constexpr std::uint64_t kLeasesForHolder = 3;
 
 using Lane = StoreThread::Lane;
 
@@ -33,6 +35,7 @@ struct Shell::Starting {
   std::vector<std::pair<std::size_t, ObjectPlace>> places;  ///< by the dependency's index
   std::size_t missing = 0;
   std::optional<ObjectProblem> problem;
+  control::op::LostValue lost;  ///< why it can't start, when that can be mended
 };
 
 ProcessId Shell::process_of(const Waiter& who) {
@@ -110,9 +113,17 @@ void Shell::carry_out(action::Ready& ready) {
   const bool object =
       !ready.pending && ready.with_value && ready.outcome && ready.outcome->ok() && ready.outcome->object;
   if (!object) return answer(ready, nullptr, nullptr);
-  objects_.want(
-      process_of(ready.to), ready.id, ready.outcome->object,
-      [this, ready](const ObjectPlace* place, const ObjectProblem* problem) { answer(ready, place, problem); });
+  const auto came = [this, ready](const ObjectPlace* place, const ObjectProblem* problem) {
+    if (problem != nullptr && problem->lost) {
+      decide_again_ = true;
+      brain_.object_lost(now(), ready);
+    } else if (brain_.object_here(ready)) {
+      answer(ready, place, problem);
+    } else if (place != nullptr) {
+      objects_.unpin(process_of(ready.to), place->number);
+    }
+  };
+  objects_.want(process_of(ready.to), ready.id, ready.outcome->object, came);
 }
 
 void Shell::answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem) {
@@ -177,6 +188,9 @@ void Shell::carry_out(action::Dispatch& dispatch) {
                       starting->places.emplace_back(i, *place);
                     } else {
                       starting->problem = *problem;
+                      const control::Runnable& task = starting->dispatch.task;
+                      if (problem->lost)
+                        starting->lost = {task.spec->dependencies[i], task.dependencies[i]->object.number};
                     }
                     --starting->missing;
                     start_ready(number);
@@ -203,6 +217,8 @@ void Shell::start_ready(ExecutorId number) {
     done.slot = dispatch.slot;
     done.generation = dispatch.generation;
     done.claim = dispatch.task.claim;
+    done.unstarted = true;
+    done.lost = starting->lost;
     done.outcome = make_failure(starting->problem->kind, "a value it depends on: " + starting->problem->sentence,
                                 dispatch.task.spec.get(), options_.info.name, dispatch.task.tries + 1);
     brain_.task_done(now(), number, std::move(done));
@@ -273,17 +289,19 @@ struct Shell::Fetching {
   control::FutureId future;
   std::uint64_t number = 0;
   std::span<std::byte> into;
-  std::function<void(bool absent, std::string problem)> done;
+  std::function<void(bool lost, std::string problem)> done;
   std::vector<control::WorkerInfo> holders;
-  bool known = false;  ///< the future has the object, as far as the store says
-  int tries = 0;
+  std::uint64_t since = 0;  ///< ms: the first time that no holder gave it; 0: none refused yet
+  std::uint64_t pause = kFetchAgainMs;
 };
 
 void Shell::fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
-                         std::function<void(bool absent, std::string problem)> done) {
-  if (!fetcher_) return done(false, "no worker that is alive has it any more");
+                         std::function<void(bool lost, std::string problem)> done) {
   auto fetching = std::make_shared<Fetching>();
-  *fetching = {future, object.number, into, std::move(done), {}, false, 0};
+  fetching->future = future;
+  fetching->number = object.number;
+  fetching->into = into;
+  fetching->done = std::move(done);
   fetch_from(std::move(fetching));
 }
 
@@ -292,14 +310,19 @@ void Shell::fetch_object(control::FutureId future, const control::ObjectRef& obj
 void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
   store_.post(
       Lane::kClaim,
-      [fetching](store::Store& store) { fetching->holders = control::object_holders(store, fetching->future); },
+      [fetching](store::Store& store) {
+        fetching->holders = control::object_holders(store, fetching->future, fetching->number);
+      },
       [this, fetching] {
         std::vector<wire::Endpoint> holders;
+        bool others = false;
         for (const control::WorkerInfo& holder : fetching->holders) {
           if (holder.epoch == epoch_) continue;
+          others = true;
           if (auto endpoint = endpoint_of(holder.address)) holders.push_back(std::move(*endpoint));
         }
-        if (!fetcher_ || holders.empty()) return fetching->done(false, "no worker that is alive has it any more");
+        if (!others) return fetching->done(true, "no worker that is alive has it any more");
+        if (!fetcher_ || holders.empty()) return fetching->done(false, "the worker that has it has no port");
         const auto ended = [this, fetching](Fetcher::End end, const std::string& sentence) {
           boost::asio::post(io_, [this, fetching, end, sentence] { fetched(fetching, end, sentence); });
         };
@@ -309,11 +332,23 @@ void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
 
 void Shell::fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence) {
   if (end == Fetcher::End::kWhole) return fetching->done(false, "");
-  const bool again = end == Fetcher::End::kBusy || ++fetching->tries < kFetchTries;
-  if (!again || stopping_) return fetching->done(end == Fetcher::End::kAbsent, sentence);
+  std::uint64_t pause = kFetchAgainMs;
+  if (end != Fetcher::End::kBusy) {
+    // The store says that living workers have it. One that died is buried soon, and what it alone had is lost then.
+    if (fetching->since == 0) {
+      fetching->since = monotonic_ms();
+      logs_.warn("a value can't be fetched yet: " + sentence);
+    }
+    const bool patient = monotonic_ms() - fetching->since < kLeasesForHolder * options_.lease_ms;
+    if (!patient || stopping_) return fetching->done(false, sentence);
+    pause = fetching->pause;
+    fetching->pause = std::min(2 * pause, kFetchSlowestMs);
+  } else if (stopping_) {
+    return fetching->done(false, "this worker stops");
+  }
   // Not all at once, and not for nothing: by then others may have it.
   auto timer = std::make_shared<boost::asio::steady_timer>(io_);
-  timer->expires_after(std::chrono::milliseconds(kFetchAgainMs + fetching->number % kFetchAgainMs));
+  timer->expires_after(std::chrono::milliseconds(pause + fetching->number % kFetchAgainMs));
   timer->async_wait([this, fetching, timer](const boost::system::error_code& error) {
     if (!error) fetch_from(fetching);
   });

@@ -17,8 +17,8 @@ void Shell::open_port() {
                                                           authority.certificate);
   }
   PortHandlers handlers;
-  handlers.object = [this](std::uint64_t number, PortHandlers::Lend then) {
-    boost::asio::post(io_, [this, number, then] { objects_.lend(number, then); });
+  handlers.object = [this](std::uint64_t number, bool verify, PortHandlers::Lend then) {
+    boost::asio::post(io_, [this, number, verify, then] { objects_.lend(number, verify, then); });
   };
   handlers.receive = [this](std::uint64_t size, PortHandlers::Receive then) {
     boost::asio::post(io_, [this, size, then] { objects_.receive(size, then); });
@@ -41,7 +41,7 @@ void Shell::open_port() {
   handlers.objects = [this](std::function<void(std::string)> then) {
     boost::asio::post(io_, [this, then] { then(own_objects().SerializeAsString()); });
   };
-  fetcher_ = std::make_unique<Fetcher>();
+  fetcher_ = std::make_unique<Fetcher>([this](const std::string& sentence) { logs_.warn(sentence); });
   port_ = std::make_unique<Port>(std::move(options_.port), std::move(options), std::move(handlers));
 }
 

@@ -1,5 +1,6 @@
 #include "tests/control/invariants.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace morrow::control {
@@ -85,7 +86,9 @@ void Invariants::check_change(const std::string& key, const std::string& value) 
   if (keys::suffix_of(key) != keys::kState) return;
   const auto state = parse_record<record::State>(value);
   const auto known = outcomes_.find(key);
-  if (known != outcomes_.end()) {
+  if (known != outcomes_.end() && lost_and_begun_anew(known->second, id, state)) {
+    outcomes_.erase(known);
+  } else if (known != outcomes_.end()) {
     if (!(is_final(state) && state.outcome().SerializeAsString() == known->second))
       wrong("An outcome changed: " + readable(key));
   } else if (is_final(state)) {
@@ -96,6 +99,18 @@ void Invariants::check_change(const std::string& key, const std::string& value) 
   const bool anew = before == view_.states.end() || before->second.claim() != state.claim();
   const auto epoch = view_.epochs.find(state.epoch());
   if (anew && (epoch == view_.epochs.end() || epoch->second)) wrong("A dead worker claimed future " + text(id) + ".");
+}
+
+/// A value that lay with workers may be computed again once none of the living ones has it, but for the one that says
+/// so.
+bool Invariants::lost_and_begun_anew(const std::string& outcome, Id id, const record::State& state) const {
+  record::Outcome known;
+  if (is_final(state) || !known.ParseFromString(outcome) || !known.has_object()) return false;
+  return std::count_if(view_.holders.lower_bound({id, 0}), view_.holders.upper_bound({id, ~Epoch{0}}),
+                       [this](const auto& holder) {
+                         const auto epoch = view_.epochs.find(holder.first.second);
+                         return epoch != view_.epochs.end() && !epoch->second;
+                       }) <= 1;
 }
 
 // ---- reading keys ----
@@ -284,7 +299,8 @@ void Invariants::look_at_future(Id id) {
   }
   if (is_final(state)) {
     if (!state.has_outcome()) wrong("Future " + name + " is final without an outcome.");
-    if (!(state.fanout() != 0 || there == 0)) wrong("Future " + name + " is final and keeps its specification.");
+    if (!(state.fanout() != 0 || there == 0 || state.outcome().has_object()))
+      wrong("Future " + name + " is final and keeps its specification.");
   } else {
     if (!(there > 0 || status == Status::kBuilding))
       wrong("Future " + name + " is not final and has no specification.");

@@ -82,6 +82,7 @@ class Invariants {
   void look_at_session(SessionId id);
   void look_at_epoch(Epoch epoch);
   void wrong(std::string sentence);
+  bool lost_and_begun_anew(const std::string& outcome, Id id, const record::State& state) const;
 
   store::SimDatabase& database_;
   const Depth depth_;

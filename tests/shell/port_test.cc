@@ -29,7 +29,8 @@ class PortTest : public ::testing::Test {
     objects_[7] = bytes_of(1000);
     objects_[8] = bytes_of(40 << 20);  // comes in two halves
     PortHandlers handlers;
-    handlers.object = [this](std::uint64_t number, PortHandlers::Lend then) {
+    handlers.object = [this](std::uint64_t number, bool verify, PortHandlers::Lend then) {
+      verified_ += verify ? 1 : 0;
       const auto found = objects_.find(number);
       if (found == objects_.end()) return then(std::nullopt);
       ++lent_;
@@ -68,6 +69,7 @@ class PortTest : public ::testing::Test {
   std::map<std::uint64_t, std::vector<std::byte>> objects_;
   std::atomic<int> lent_ = 0;
   std::atomic<bool> wrong_checksum_ = false;
+  std::atomic<int> verified_ = 0;
   std::vector<std::byte> received_;
   std::atomic<bool> kept_ = false;
   wire::Endpoint endpoint_;

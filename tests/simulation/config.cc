@@ -59,6 +59,7 @@ Config draw_config(std::uint64_t seed) {
     config.lost_watch_percent = random.chance(30) ? random.below(40) : 0;
   }
   config.leaves = often(20, 3);
+  config.loss_percent = often(50, 60);
   return config;
 }
 
@@ -71,7 +72,7 @@ std::string Config::text() const {
          one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
          one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
          one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
-         one("leaves", leaves) + one("vanishes", vanishes);
+         one("leaves", leaves) + one("vanishes", vanishes) + one("losses%", loss_percent);
 }
 
 }  // namespace morrow::simulation

@@ -43,6 +43,7 @@ struct Config {
   std::uint64_t crashes = 0;            ///< an executor dies
   std::uint64_t leaves = 0;             ///< a worker leaves, another joins
   std::uint64_t vanishes = 0;           ///< a driver dies without a word
+  std::uint64_t loss_percent = 0;       ///< so many looks at a large value find it damaged
   // The places for what comes later: deaths of workers, partitions of the network.
   std::uint64_t deaths = 0;
   std::uint64_t partitions = 0;

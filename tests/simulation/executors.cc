@@ -71,6 +71,7 @@ class Executors::Task : public Script::Owner {
     return sent_.task.tries < plan_.crashes &&
            (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
   }
+  bool given_nothing() const { return given(sent_).empty(); }
   bool throws() const { return sent_.task.tries < plan_.throws; }
 
   ScopeId root_scope() override { return sent_.task.claim; }
@@ -303,9 +304,10 @@ void Executors::finish_task(Process& process, control::Outcome outcome) {
   // Chosen by the future, not at random: so other seeds are played as they were.
   const FutureId id = task->sent().task.id;
   const bool large = outcome.ok() && (id.scope ^ id.sequence) % 16 == 5;
+  const bool alone = task->sent().task.spec->dependencies.empty() && task->given_nothing();
   done.ran_ns = world_.timeline.now() - task->began;
-  up(process, [this, id = process.id, done, outcome = std::move(outcome), large]() mutable {
-    if (large) outcome.object = world_.make_object();
+  up(process, [this, id = process.id, done, outcome = std::move(outcome), large, alone]() mutable {
+    if (large) outcome.object = world_.make_object(alone ? kMayBeLost : kStays);
     done.outcome = std::make_shared<control::Outcome>(std::move(outcome));
     brain_.task_done(world_.timeline.now(), id, std::move(done));
   });

@@ -27,8 +27,12 @@ class Executors {
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
     /// A task's value that is too large for a record: it lies with the worker from here on.
-    std::function<control::ObjectRef()> make_object;
+    std::function<control::ObjectRef(std::uint64_t size)> make_object;
   };
+  /// Sizes of large values: of those that may be lost, and of those that can't be computed again, since the task was
+  /// given futures that may be freed by then.
+  static constexpr std::uint64_t kMayBeLost = 3'000'001;
+  static constexpr std::uint64_t kStays = 3'000'000;
 
   /// `tell` hands an event to the worker's main thread.
   Executors(World world, worker::Brain& brain, std::function<void(std::function<void()>)> tell);

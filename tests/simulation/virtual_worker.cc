@@ -46,10 +46,10 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   brain_ = std::make_unique<Brain>(setup);
   executors_ = std::make_unique<Executors>(Executors::World{world_.timeline, world_.random, world_.plans, info_.total,
                                                             world_.fresh, world_.wrong, world_.odd,
-                                                            [this] {
+                                                            [this](std::uint64_t size) {
                                                               const std::uint64_t number = world_.fresh();
                                                               objects_.insert(number);
-                                                              return control::ObjectRef{number, 3'000'000, epoch_};
+                                                              return control::ObjectRef{number, size, epoch_};
                                                             }},
                                            *brain_, to_main);
   worker::Upkeep::Means means;
@@ -266,16 +266,45 @@ void VirtualWorker::orphan(control::SessionId session, std::uint64_t attachment)
 // ---- actions ----
 
 void VirtualWorker::carry_out(action::Revoke& revoke) {
-  const bool back = executors_->revoke(revoke);
+  auto& starting = starting_[revoke.executor];
+  const auto waits = std::find_if(starting.begin(), starting.end(), [&](const auto& one) {
+    return one->dispatch.slot == revoke.slot && one->dispatch.generation == revoke.generation;
+  });
+  const bool back = waits != starting.end() || executors_->revoke(revoke);
+  if (waits != starting.end()) starting.erase(waits);
   brain_->revoked(revoke.executor, revoke.slot, revoke.generation, back);
   decide_again_ |= back;
 }
 
-/// A value that lies with another worker is copied here, which takes no time; the store is told of the copy.
-void VirtualWorker::bring(control::FutureId id, const control::Outcome& value) {
-  if (!value.object || !objects_.insert(value.object.number).second) return;
-  brain_->object_copied(now(), id, value.object.number);
-  decide_again_ = true;
+/// A value that lies with another worker is copied here, and the store is told of the copy. Some copies turn out to be
+/// damaged and are dropped; when no living worker has another one, the value is lost.
+void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then) {
+  const std::uint64_t number = object.number;
+  if (objects_.contains(number)) {
+    const bool damaged = object.size == Executors::kMayBeLost && world_.random.chance(world_.config.loss_percent) &&
+                         lost_once_.insert(id).second;
+    if (!damaged) return then(true);
+    objects_.erase(number);
+    brain_->object_dropped(now(), id);
+    decide_again_ = true;
+  } else if (world_.config.loss_percent == 0 || object.size != Executors::kMayBeLost) {
+    objects_.insert(number);
+    brain_->object_copied(now(), id, number);
+    decide_again_ = true;
+    return then(true);
+  }
+  auto found = std::make_shared<bool>(false);
+  lanes_->post(
+      Lane::kClaim,
+      [this, id, number, found](store::Store& store) {
+        const auto holders = control::object_holders(store, id, number);
+        *found = std::any_of(holders.begin(), holders.end(), [this](const auto& one) { return one.epoch != epoch_; });
+      },
+      [this, id, number, found, then = std::move(then)] {
+        decide_again_ = true;
+        if (*found && objects_.insert(number).second) brain_->object_copied(now(), id, number);
+        then(objects_.contains(number));
+      });
 }
 
 void VirtualWorker::carry_out(action::FreeObjects& freed) {
@@ -284,12 +313,63 @@ void VirtualWorker::carry_out(action::FreeObjects& freed) {
 
 void VirtualWorker::carry_out(action::Dispatch& dispatch) {
   const control::Runnable& run = dispatch.task;
-  for (std::size_t i = 0; i < run.dependencies.size(); ++i) bring(run.spec->dependencies[i], *run.dependencies[i]);
-  executors_->dispatch(dispatch);
+  const bool waits = std::any_of(run.dependencies.begin(), run.dependencies.end(),
+                                 [](const auto& value) { return static_cast<bool>(value->object); });
+  if (!waits && (dispatch.nested || starting_[dispatch.executor].empty())) return executors_->dispatch(dispatch);
+  const auto starting = std::make_shared<Starting>();
+  starting->dispatch = dispatch;
+  starting_[dispatch.executor].push_back(starting);
+  starting->missing = 1;  // so that nothing starts while there are others to ask for
+  for (std::size_t i = 0; i < run.dependencies.size(); ++i) {
+    const control::ObjectRef object = run.dependencies[i]->object;
+    if (!object) continue;
+    ++starting->missing;
+    const FutureId id = run.spec->dependencies[i];
+    bring(id, object, [this, starting, id, object](bool here) {
+      if (!here) starting->lost = {id, object.number};
+      --starting->missing;
+      start_ready(starting->dispatch.executor);
+    });
+  }
+  --starting->missing;
+  start_ready(dispatch.executor);
+}
+
+/// Starts what has all its values, in the order in which it was given.
+void VirtualWorker::start_ready(worker::ExecutorId executor) {
+  while (!starting_[executor].empty() && starting_[executor].front()->missing == 0) {
+    const std::shared_ptr<Starting> starting = starting_[executor].front();
+    starting_[executor].pop_front();
+    const action::Dispatch& dispatch = starting->dispatch;
+    if (starting->lost.object == 0) {
+      executors_->dispatch(dispatch);
+      continue;
+    }
+    Brain::Done done;
+    done.slot = dispatch.slot;
+    done.generation = dispatch.generation;
+    done.claim = dispatch.task.claim;
+    done.unstarted = true;
+    done.lost = starting->lost;
+    done.outcome =
+        std::make_shared<control::Outcome>(control::Outcome{control::FailureKind::kLost, "a value is lost", {}, {}});
+    brain_->task_done(now(), executor, std::move(done));
+  }
 }
 
 void VirtualWorker::carry_out(action::Ready& ready) {
-  if (!ready.pending && ready.with_value && ready.outcome) bring(ready.id, *ready.outcome);
+  const bool object = !ready.pending && ready.with_value && ready.outcome && ready.outcome->object;
+  if (!object) return answer(ready);
+  bring(ready.id, ready.outcome->object, [this, ready](bool here) {
+    if (!here) {
+      brain_->object_lost(now(), ready);
+    } else if (brain_->object_here(ready)) {
+      answer(ready);
+    }
+  });
+}
+
+void VirtualWorker::answer(const action::Ready& ready) {
   if (ready.to.client == 0) return executors_->ready(ready);
   const auto found = drivers_.find(ready.to.client);
   if (found != drivers_.end() && !found->second.closed) found->second.voice->ready(ready);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -101,7 +102,9 @@ class VirtualWorker {
   void watch_signal();
   void orphan(control::SessionId session, std::uint64_t attachment);
   void close(ClientId client);
-  void bring(control::FutureId id, const control::Outcome& value);
+  void bring(control::FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then);
+  void start_ready(worker::ExecutorId executor);
+  void answer(const worker::action::Ready& ready);
   void end_sessions();
   void leave_when_drained();
 
@@ -110,7 +113,10 @@ class VirtualWorker {
   void carry_out(worker::action::Dispatch& dispatch);
   void carry_out(worker::action::CollectResults&) {}  // these executors send at once
   void carry_out(worker::action::Revoke& revoke);
-  void carry_out(worker::action::KillExecutor& kill) { executors_->kill(kill); }
+  void carry_out(worker::action::KillExecutor& kill) {
+    starting_.erase(kill.executor);
+    executors_->kill(kill);
+  }
   void carry_out(worker::action::RetireProgram&) {}
   void carry_out(worker::action::Ready& ready);
   void carry_out(worker::action::Ack& ack);
@@ -150,6 +156,14 @@ class VirtualWorker {
   std::map<ClientId, Driver> drivers_;
   std::map<control::SessionId, ClientId> sessions_;
   std::set<std::uint64_t> objects_;
+  std::set<control::FutureId> lost_once_;
+  /// A task that waits for its values to be here.
+  struct Starting {
+    worker::action::Dispatch dispatch;
+    std::size_t missing = 0;
+    control::op::LostValue lost;
+  };
+  std::map<worker::ExecutorId, std::deque<std::shared_ptr<Starting>>> starting_;
 };
 
 }  // namespace morrow::simulation
