@@ -170,7 +170,7 @@ void Brain::Impl::await_again(Time now, const action::Ready& answer) {
 
 /// Whether the client misses something else of the same question, since values were lost: it stands still until then.
 bool Brain::Impl::more_missing(const AwaitState& state) const {
-  if (again_.empty()) return false;
+  if (state.again == 0 && again_.empty()) return false;
   const auto misses = [&](const AwaitPtr& other) {
     return other.get() != &state && other->request.token == state.request.token && other->missing > 0;
   };
