@@ -87,11 +87,14 @@ void Brain::Impl::step(Time now) {
       is_idle_ = false;
       act(action::SetIdle{false, {}});
     }
-  } else if (idle_since_ == 0) {
+  } else if (idle_since_ == 0 || (is_idle_ && !ledger_.free().fits_in(registered_))) {
+    // What is free now and was not when it registered would be looked for by nobody here.
     idle_since_ = now;
+    is_idle_ = false;
   } else if (!is_idle_ && now - idle_since_ >= setup_.knobs.idle_after && workers_.size() > 1) {
     is_idle_ = true;
-    act(action::SetIdle{true, ledger_.free()});
+    registered_ = ledger_.free();
+    act(action::SetIdle{true, registered_});
   }
 }
 

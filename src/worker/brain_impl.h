@@ -303,7 +303,8 @@ class Brain::Impl {
 
   std::vector<control::WorkerSeen> workers_;
   bool others_idle_ = false;
-  bool is_idle_ = false;  ///< registered as idle
+  bool is_idle_ = false;           ///< registered as idle
+  control::Resources registered_;  ///< as free
   Time idle_since_ = 0;
   bool stopping_ = false;
   bool fenced_ = false;
