@@ -131,7 +131,7 @@ void Transition::enter_index(FutureId id, Entry& entry, const Home& home) {
   entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
   entry.state.set_index_key(std::move(key));
   if (home.worker != 0) {
-    touch(home.worker);
+    if (alive(home.worker)) touch(home.worker);  // read by snapshot before
   } else {
     indexed = true;
   }

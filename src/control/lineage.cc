@@ -56,7 +56,9 @@ OpResult Transition::lose(const op::LostValue& value, Claim claim) {
     return finished(entry);
   }
   if (entry.state.fanout() != 0) {
+    // Who has this on its list may not come to it, while all that need the value come back here again and again.
     probe<"a value was lost while its end was still being told">();
+    fan_out(id);
     return verdict(Verdict::kAgain);
   }
   // With a conflict: a worker that has just copied it must not be missed.
