@@ -205,6 +205,39 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     }
   };
 
+  all["chain_and_wait"] = [](char** arguments) {
+    const auto first = morrow::submit(numbers, std::size_t{1'000'000});
+    const auto twice = [](const Array<double>& a) {
+      auto made = Array<double>::make(a.size());
+      for (std::size_t k = 0; k < a.size(); ++k) made[k] = 2 * a[k];
+      return made;
+    };
+    const auto second = morrow::submit(twice, first);
+    const auto third = morrow::submit(twice, second);
+    morrow::wait(std::vector{third}, 1);
+    morrow::flush();
+    std::cout << "made" << std::endl;
+    wait_for_file(arguments[0]);
+    std::cout << morrow::submit(sum, third).get() << "\n" << sum(third.get()) << "\n" << sum(first.get()) << "\n";
+  };
+
+  all["nested_and_wait"] = [](char** arguments) {
+    const auto first = morrow::submit(numbers, std::size_t{1'000'000});
+    const auto second = morrow::submit(numbers, std::size_t{1'000'000});
+    const std::vector<Future<Array<double>>> both{first, second};
+    morrow::wait(both, 2);
+    morrow::flush();
+    std::cout << "made" << std::endl;
+    wait_for_file(arguments[0]);
+    const auto asks = [](const std::vector<Future<Array<double>>>& values) {
+      double total = 0;
+      for (const auto& value : morrow::get_all(values)) total += sum(value);
+      return std::pair(total, morrow::submit([](int a) { return a + 1; }, 2).get());
+    };
+    const auto [total, more] = morrow::submit(asks, both).get();
+    std::cout << total << " " << more << "\n";
+  };
+
   all["damage"] = [](char** arguments) {
     const auto first = morrow::submit(numbers, std::size_t{1'000'000});
     first.ready();

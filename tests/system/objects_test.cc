@@ -188,7 +188,7 @@ TEST_F(ObjectJobs, WhatWasPutIsLostWithItsLastHolderAndTheErrorSaysSo) {
   EXPECT_TRUE(has(driver->wait().out, "lost: ")) << driver->err();
 }
 
-TEST_F(ObjectJobs, AFlippedBitOnDiskIsFoundAndSaid) {
+TEST_F(ObjectJobs, AFlippedBitOnDiskIsFoundAndSaidAndTheValueComputedAgain) {
   const auto one = worker();
   auto driver = start({"damage", spill_, file("go")});
   ASSERT_TRUE(driver->wait_for_text("spilled"));
@@ -199,8 +199,32 @@ TEST_F(ObjectJobs, AFlippedBitOnDiskIsFoundAndSaid) {
     object.put('!');
   }
   touch(file("go"));
-  EXPECT_TRUE(has(driver->wait().out, "lost: ")) << driver->err();
+  EXPECT_TRUE(has(driver->wait().out, "499999500000\n")) << driver->err();
   EXPECT_TRUE(one->wait_for_text("wrong checksum")) << one->err();
+}
+
+TEST_F(ObjectJobs, WhatDiedWithItsWorkerIsComputedAgainAlsoWhatItWasMadeOf) {
+  auto one = worker({"--name", "one"});
+  auto driver = start({"chain_and_wait", file("go")});
+  ASSERT_TRUE(driver->wait_for_text("made"));
+  const auto two = worker({"--name", "two"});
+  one->signal(SIGKILL);
+  one->wait();
+  ASSERT_TRUE(cluster_.wait_for_status("sessions: 1"));
+  touch(file("go"));
+  EXPECT_TRUE(has(driver->wait().out, "1999998000000\n1999998000000\n499999500000\n")) << driver->err();
+}
+
+TEST_F(ObjectJobs, ATaskThatWaitsForALostValueLendsItsSlotToIt) {
+  auto one = cluster_.worker({"--name", "one", "--cpus", "1", "--spill-dir", spill_});
+  auto driver = start({"nested_and_wait", file("go")});
+  ASSERT_TRUE(driver->wait_for_text("made"));
+  const auto two = cluster_.worker({"--name", "two", "--cpus", "1", "--spill-dir", spill_});
+  one->signal(SIGKILL);
+  one->wait();
+  ASSERT_TRUE(cluster_.wait_for_status("sessions: 1"));
+  touch(file("go"));
+  EXPECT_TRUE(has(driver->wait().out, "999999000000 3\n")) << driver->err();
 }
 
 TEST_F(ObjectJobs, ASortOfSeveralTimesTheMemoryIsInOrder) {
