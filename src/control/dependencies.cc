@@ -63,7 +63,7 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
     const Entry& there = known == futures_.end() ? read : known->second;
     failure = failure_of(dependency, there);
     if (failure) return std::nullopt;
-    if (!there.final() && !load(dependency).final()) {
+    if (!there.final() && !load(dependency).final() && !planted(Fault::kEarlyDependent)) {
       // Read with a conflict: its end would clear this need, and look at who has an edge.
       probe<"a future that was to run needs a lost value once more">();
       tx.set(keys::need(id, dependency), "");

@@ -112,6 +112,16 @@ struct Awaited {
   bool registered = false;  ///< the store knows that this worker waits
 };
 
+/// What a round will give to this worker, if its futures can run at once.
+struct Promised {
+  control::Resources resources;
+  Time time = 0;
+  void add(const control::Resources& more, Time takes) {
+    resources += more;
+    time += takes;
+  }
+};
+
 class Brain::Impl {
  public:
   explicit Impl(Setup setup);
@@ -206,7 +216,7 @@ class Brain::Impl {
   bool hand_one(Time now, Executor* executor, Lane& lane, Time& ahead);
   Time estimate(const control::Spec& spec) const;
   void learn(const control::Spec& spec, Time ran);
-  bool room_for(const control::Spec& spec) const;
+  bool room_for(const control::Spec& spec, const Promised& promised = {}) const;
   std::size_t width(const control::Resources& need) const;
   bool kept_for_resuming(Time now, const control::Resources& need);
   TaskPtr head(Lane& lane);
@@ -255,6 +265,7 @@ class Brain::Impl {
   std::shared_ptr<const control::Round> round_;  ///< on its way to the store
   bool round_in_flight_ = false;
   Time last_round_ = 0;
+  Promised promised_;  ///< in the round that is being built
   std::unordered_set<control::FutureId> checking_;
 
   std::map<std::pair<std::string, std::string>, Lane> lanes_;

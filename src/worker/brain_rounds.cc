@@ -118,9 +118,11 @@ bool Brain::Impl::prepare(Item& item) {
       break;
     case Place::kStored:
     case Place::kDropped: {
-      const bool here = !task.run.spec->dependencies.empty() && !stopping_ &&
-                        ledger_.could_fit(task.run.spec->requirements) && room_for(*task.run.spec);
+      const control::Spec& spec = *task.run.spec;
+      const bool here =
+          !spec.dependencies.empty() && !stopping_ && ledger_.could_fit(spec.requirements) && room_for(spec, promised_);
       submit->how = here ? op::Submit::How::kClaim : op::Submit::How::kIndex;
+      if (here) promised_.add(spec.requirements, estimate(spec));
       break;
     }
   }
@@ -133,6 +135,7 @@ void Brain::Impl::build_round(Time now) {
   const auto round = std::make_shared<control::Round>();
   round->epoch = setup_.epoch;
   round->ops.reserve(in_flight_.size());
+  promised_ = {};
   for (Item& item : in_flight_) {
     prepare(item);
     round->ops.push_back(std::move(item.op));

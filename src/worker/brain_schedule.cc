@@ -39,8 +39,14 @@ std::size_t Brain::Impl::width(const control::Resources& need) const {
   return std::max<std::size_t>(ledger_.total().cpu_milli / need.cpu_milli, 1);
 }
 
-bool Brain::Impl::room_for(const control::Spec& spec) const {
-  return !at_cap() && backlog_time_ / width(spec.requirements) < setup_.knobs.hand_ahead;
+/// Whether what comes now is to be run here, beside what was promised in the same round.
+bool Brain::Impl::room_for(const control::Spec& spec, const Promised& promised) const {
+  if (at_cap() || (backlog_time_ + promised.time) / width(spec.requirements) >= setup_.knobs.hand_ahead) return false;
+  if (!others_idle_ || promised.time == 0) return true;
+  // Others could start at once what would wait here.
+  control::Resources taken = promised.resources;
+  taken += spec.requirements;
+  return taken.fits_in(ledger_.free());
 }
 
 // ---- the backlog ----
