@@ -23,6 +23,31 @@ constexpr int kFirstNumber = 100;  // programs expect to find the lowest ones fr
 
 std::size_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
 
+/// Both mappings of an arena begin where a page table does, so that whole page tables can change place.
+std::byte* map_arena(int fd, std::size_t size, int protection) {
+  constexpr std::size_t kTable = 2 << 20;
+  void* const room = mmap(nullptr, size + kTable, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) fail("can't map the object memory");
+  auto* const begin = static_cast<std::byte*>(room);
+  const std::size_t before = (kTable - reinterpret_cast<std::uintptr_t>(begin) % kTable) % kTable;
+  std::byte* const base = begin + before;
+  if (mmap(base, size, protection, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED) {
+    munmap(room, size + kTable);
+    fail("can't map the object memory");
+  }
+  if (before != 0) munmap(begin, before);
+  if (before != kTable) munmap(base + size, kTable - before);
+  madvise(base, size, MADV_DONTFORK);
+  madvise(base, size, MADV_HUGEPAGE);  // where the machine allows them for shared memory
+  return base;
+}
+
+/// Moves pages of one mapping of the arena to another one's. What was there stays mapped, with no page: never is there
+/// a hole that another thread's mapping could fall into.
+bool move_pages(std::byte* from, std::byte* to, std::size_t size) {
+  return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != MAP_FAILED;
+}
+
 }  // namespace
 
 Arena::Arena(std::uint64_t capacity) : capacity_(whole_pages(capacity)) {
@@ -54,11 +79,7 @@ ArenaView::ArenaView(int fd) {
   struct stat status {};
   if (fstat(fd, &status) != 0) fail("can't look at the object memory");
   size_ = static_cast<std::uint64_t>(status.st_size);
-  void* const base = mmap(nullptr, size_, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (base == MAP_FAILED) fail("can't map the object memory");
-  base_ = static_cast<std::byte*>(base);
-  madvise(base_, size_, MADV_DONTFORK);
-  madvise(base_, size_, MADV_HUGEPAGE);  // where the machine allows them for shared memory
+  base_ = map_arena(fd, size_, PROT_READ);
   fd_ = fcntl(fd, F_DUPFD_CLOEXEC, kFirstNumber);
   if (fd_ < 0) {
     munmap(base_, size_);
@@ -73,13 +94,7 @@ ArenaView::~ArenaView() {
 }
 
 std::span<std::byte> ArenaView::inside(Extent extent) {
-  std::call_once(maps_inside_, [this] {
-    void* const base = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd_, 0);
-    if (base == MAP_FAILED) fail("can't map the object memory");
-    madvise(base, size_, MADV_DONTFORK);
-    madvise(base, size_, MADV_HUGEPAGE);
-    inside_ = static_cast<std::byte*>(base);
-  });
+  std::call_once(maps_inside_, [this] { inside_ = map_arena(fd_, size_, PROT_READ | PROT_WRITE); });
   return {inside_ + (bytes(extent).data() - base_), extent.size};
 }
 
@@ -90,19 +105,24 @@ std::span<const std::byte> ArenaView::bytes(Extent extent) const {
 }
 
 ArenaView::Writable ArenaView::write(Extent extent) {
-  static_cast<void>(bytes(extent));
-  return {base_ + extent.offset, extent.size};
+  const std::span<std::byte> inner = inside(extent);
+  return {base_ + extent.offset, inner.data(), extent.size};
 }
 
-ArenaView::Writable::Writable(std::byte* data, std::uint64_t size) : data_(data), size_(size) {
-  if (mprotect(data_, whole_pages(size_), PROT_READ | PROT_WRITE) != 0) fail("can't write into the object memory");
+ArenaView::Writable::Writable(std::byte* data, std::byte* inside, std::uint64_t size)
+    : data_(data), inside_(inside), size_(whole_pages(size)) {
+  if (size_ != 0 && !move_pages(inside_, data_, size_) && mprotect(data_, size_, PROT_READ | PROT_WRITE) != 0)
+    fail("can't write into the object memory");
 }
 
 ArenaView::Writable::Writable(Writable&& other) noexcept
-    : data_(other.data_), size_(other.size_), open_(std::exchange(other.open_, false)) {}
+    : data_(other.data_), inside_(other.inside_), size_(other.size_), open_(std::exchange(other.open_, false)) {}
 
 void ArenaView::Writable::seal() {
-  if (std::exchange(open_, false)) mprotect(data_, whole_pages(size_), PROT_READ);
+  if (!std::exchange(open_, false) || size_ == 0) return;
+  // Whatever becomes of the move: nothing can be written here afterwards.
+  move_pages(data_, inside_, size_);
+  mprotect(data_, size_, PROT_READ);
 }
 
 }  // namespace morrow::data

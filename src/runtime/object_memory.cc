@@ -48,7 +48,7 @@ detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std
   const auto writing = std::make_shared<Writing>(shared_from_this(), object, size);
   if (in_place) {
     writing->in_place.emplace(view_.write({offset, size}));
-    writing->inside = writing->in_place->bytes();
+    writing->inside = {writing->in_place->data(), size};
   } else {
     writing->inside = view_.inside({offset, size});
   }

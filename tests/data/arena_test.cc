@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <cstring>
 
 namespace morrow::data {
 namespace {
@@ -21,7 +23,7 @@ TEST(Arena, WhatOneProcessWritesAnotherViewReads) {
   const ArenaView reader(arena.fd());
   const Extent extent{4096, 10'000};
   auto writable = writer.write(extent);
-  std::ranges::fill(writable.bytes(), std::byte{7});
+  std::ranges::fill(std::span(writable.data(), extent.size), std::byte{7});
   writable.seal();
   EXPECT_TRUE(std::ranges::all_of(reader.bytes(extent), [](std::byte byte) { return byte == std::byte{7}; }));
 }
@@ -55,10 +57,36 @@ TEST(Arena, AWriteToWhatIsSealedFaultsInTheWriter) {
     ArenaView view(arena.fd());  // the child's own: it does not inherit ours
     auto writable = view.write({0, 4096});
     if (seal) writable.seal();
-    *const_cast<volatile std::byte*>(writable.bytes().data()) = std::byte{1};
+    *const_cast<volatile std::byte*>(writable.data()) = std::byte{1};
   };
   EXPECT_EQ(signal_of([&] { write_after(false); }), 0);
   EXPECT_EQ(signal_of([&] { write_after(true); }), SIGSEGV);
+}
+
+TEST(Arena, WhatIsWrittenInPlaceAgainAndAgainIsReadWhereItLiesAndNeighboursStay) {
+  constexpr std::uint64_t kLarge = 9 << 20;  // over several page tables, and not at their borders
+  Arena arena(3 * kLarge);
+  arena.back(3 * kLarge);
+  ArenaView view(arena.fd());
+  const ArenaView other(arena.fd());
+  const std::array<Extent, 3> extents{Extent{0, kLarge - 8192}, Extent{kLarge - 4096, kLarge},
+                                      Extent{2 * kLarge, 5000}};
+  for (unsigned char round = 1; round <= 3; ++round) {
+    for (const Extent& extent : extents) {
+      auto writable = view.write(extent);
+      EXPECT_EQ(writable.data(), view.bytes(extent).data());
+      // What stood there before is there still, as in any memory.
+      EXPECT_EQ(writable.data()[extent.size / 2], std::byte(round - 1));
+      std::memset(writable.data(), round, extent.size);
+    }
+    std::memset(view.inside({2 * kLarge + 8192, 100}).data(), 9, 100);
+    for (const Extent& extent : extents) {
+      const auto is_round = [round](std::byte byte) { return byte == std::byte{round}; };
+      EXPECT_TRUE(std::ranges::all_of(view.bytes(extent), is_round));
+      EXPECT_TRUE(std::ranges::all_of(other.bytes(extent), is_round));
+      EXPECT_TRUE(std::ranges::all_of(view.inside(extent), is_round));
+    }
+  }
 }
 
 TEST(Arena, ChildrenDoNotInheritTheMapping) {
