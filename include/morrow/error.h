@@ -44,7 +44,8 @@ class ObjectMemoryError : public Error {
   using Error::Error;
 };
 
-/// No worker that is alive has the value any more: it was large, so it lay with workers and not in the store.
+/// No worker that is alive has the value any more (it was large, so it lay with workers and not in the store), and it
+/// can't be computed again: the sentence says why.
 class ObjectLostError : public Error {
  public:
   using Error::Error;
