@@ -127,6 +127,24 @@ TEST(Brain, WhatDoesNotFitTheNextTenMillisecondsGoesToTheIndex) {
   for (const FutureId id : ids) ASSERT_TRUE(machine.run_until(id));
 }
 
+TEST(Brain, ABurstOfDependentTasksIsSharedWithAnIdleWorker) {
+  Machine machine(slots(2));
+  machine.script("first", {gives("1")});
+  machine.script("long", {work(1'000 * kMs), gives("2")});
+  const FutureId first = machine.submit("first");
+  ASSERT_TRUE(machine.run_until(first));
+  control::WorkerSeen other;
+  other.info.epoch = 4711;
+  other.info.total.cpu_milli = 2000;
+  other.idle = true;
+  machine.brain().workers_seen(machine.now(), {other});
+  for (int i = 0; i < 24; ++i)
+    machine.submit("long", Machine::one_cpu(), [&](control::Spec& spec) { spec.dependencies = {first}; });
+  machine.run(500 * kMs);
+  EXPECT_EQ(machine.running_now, 2u);
+  EXPECT_GE(machine.count().futures[control::Status::kReady], 20u);  // for anybody to take
+}
+
 TEST(Brain, WorkInTheIndexIsTakenAsSoonAsASlotIsFree) {
   Machine machine(slots(2));
   machine.script("some", {work(15 * kMs), gives("x")});
