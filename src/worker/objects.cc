@@ -35,7 +35,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
       spill_(options_.spill_folder, options_.owner),
       timer_(io),
       threads_(kThreads) {
-  processes_[kWire];
+  came(kWire);
 }
 
 Objects::~Objects() {
@@ -51,12 +51,12 @@ Objects::Object* Objects::find(std::uint64_t number) {
 // ---- writing ----
 
 void Objects::reserve(ProcessId who, std::uint64_t size, Then then, bool if_free) {
-  processes_[who];
+  if (!processes_.contains(who)) return;
   if (if_free && (!waiting_.empty() || extents_.largest_free() < size)) {
     const ObjectProblem none = no_room(size, "");
     return then(nullptr, &none);
   }
-  want_room(size,
+  want_room(size, 0,
             [this, who, then = std::move(then)](std::optional<data::Extent> extent, const ObjectProblem& problem) {
               const auto process = processes_.find(who);
               if (process == processes_.end()) {
@@ -83,20 +83,22 @@ bool Objects::seal(ProcessId who, std::uint64_t number, std::uint64_t size, cont
   Object* object = find(number);
   if (object == nullptr || object->state != State::kWriting || object->writer != who || size > object->size)
     return false;
-  processes_[who].writes.erase(number);
+  processes_.at(who).writes.erase(number);
   object->state = State::kHere;
   object->size = size;
   object->future = future;
   object->writer = 0;
   if (keeps) pin(who, *object);
   touch(*object);
+  serve_soon();
   return true;
 }
 
 // ---- reading ----
 
-void Objects::want(ProcessId who, control::FutureId future, const control::ObjectRef& reference, Then then) {
-  processes_[who];
+void Objects::want(ProcessId who, control::FutureId future, const control::ObjectRef& reference, Then then,
+                   bool brief) {
+  if (!processes_.contains(who)) return;
   std::unique_ptr<Object>& object = objects_[reference.number];
   if (!object) {
     object = std::make_unique<Object>();
@@ -106,7 +108,7 @@ void Objects::want(ProcessId who, control::FutureId future, const control::Objec
     object->copy = true;
     object->made = monotonic_ms();
     object->state = State::kComing;
-    object->asking.push_back({who, std::move(then)});
+    object->asking.push_back({who, std::move(then), brief});
     return fetch(*object, reference);
   }
   if (object->damaged) {
@@ -123,7 +125,7 @@ void Objects::want(ProcessId who, control::FutureId future, const control::Objec
     const ObjectProblem problem{FailureKind::kLost, "its value is not written yet"};
     return then(nullptr, &problem);
   }
-  object->asking.push_back({who, std::move(then)});
+  object->asking.push_back({who, std::move(then), brief});
   if (object->state == State::kOnDisk) restore(*object);
 }
 
@@ -131,14 +133,15 @@ void Objects::prefetch(control::FutureId future, const control::ObjectRef& refer
   const Object* object = find(reference.number);
   if (object != nullptr && object->state != State::kOnDisk) return;
   if (extents_.largest_free() < reference.size) return;  // who must have it asks, and waits
-  want(kWire, future, reference, [this](const ObjectPlace* place, const ObjectProblem*) {
+  const auto let_go = [this](const ObjectPlace* place, const ObjectProblem*) {
     if (place != nullptr) unpin(kWire, place->number);
-  });
+  };
+  want(kWire, future, reference, let_go, true);
 }
 
 void Objects::restore(Object& object) {
   object.state = State::kComing;
-  want_room(object.size, [this, number = object.number](std::optional<data::Extent> extent, ObjectProblem problem) {
+  const auto got = [this, number = object.number](std::optional<data::Extent> extent, const ObjectProblem& problem) {
     Object* wanted = find(number);
     if (wanted == nullptr || !extent) {
       if (extent) extents_.free(*extent);
@@ -171,28 +174,30 @@ void Objects::restore(Object& object) {
           // Another worker may have one.
           fetch(*broken, {number, broken->size, 0});
         });
-  });
+  };
+  want_room(object.size, object.number, got);
 }
 
 void Objects::fetch(Object& object, const control::ObjectRef& reference) {
-  want_room(reference.size, [this, reference](std::optional<data::Extent> extent, ObjectProblem problem) {
-    Object* wanted = find(reference.number);
-    if (!extent) return failed(reference.number, problem);
-    wanted->extent = *extent;
-    events_.fetch(wanted->future, reference, view_.inside(*extent),
-                  [this, number = reference.number](bool lost, const std::string& trouble) {
-                    if (trouble.empty()) {
-                      arrived(number);
-                      if (Object* here = find(number)) {
-                        here->copy = true;
-                        events_.copied(here->future, number);
-                      }
-                      return;
-                    }
-                    give_back(*find(number));
-                    failed(number, {FailureKind::kLost, trouble, lost});
-                  });
-  });
+  want_room(reference.size, reference.number,
+            [this, reference](std::optional<data::Extent> extent, ObjectProblem problem) {
+              Object* wanted = find(reference.number);
+              if (!extent) return failed(reference.number, problem);
+              wanted->extent = *extent;
+              events_.fetch(wanted->future, reference, view_.inside(*extent),
+                            [this, number = reference.number](bool lost, const std::string& trouble) {
+                              if (trouble.empty()) {
+                                arrived(number);
+                                if (Object* here = find(number)) {
+                                  here->copy = true;
+                                  events_.copied(here->future, number);
+                                }
+                                return;
+                              }
+                              give_back(*find(number));
+                              failed(number, {FailureKind::kLost, trouble, lost});
+                            });
+            });
   static_cast<void>(object);
 }
 
@@ -222,12 +227,13 @@ void Objects::failed(std::uint64_t number, const ObjectProblem& problem) {
   for (const Asking& one : asking) {
     if (processes_.contains(one.who)) one.then(nullptr, &problem);
   }
+  serve_soon();
 }
 
 // ---- pins ----
 
 void Objects::pin(ProcessId who, Object& object) {
-  ++processes_[who].pins[object.number];
+  ++processes_.at(who).pins[object.number];
   ++object.pins;
   if (object.idle) idle_.erase(*std::exchange(object.idle, std::nullopt));
 }
@@ -353,14 +359,15 @@ void Objects::receive(std::uint64_t size, std::function<void(std::optional<Incom
 
 bool Objects::hand_over(std::uint64_t number, ProcessId who) {
   Object* object = find(number);
-  if (object == nullptr || processes_[kWire].writes.erase(number) == 0) return false;
-  if (who == 0) {
+  if (object == nullptr || processes_.at(kWire).writes.erase(number) == 0) return false;
+  const auto process = processes_.find(who);
+  if (process == processes_.end()) {
     remove(*object);
     serve();
     return false;
   }
   object->writer = who;
-  processes_[who].writes.insert(number);
+  process->second.writes.insert(number);
   return true;
 }
 

@@ -85,6 +85,10 @@ class Objects {
 
   int memory_fd() const { return arena_.fd(); }
 
+  /// From here on `who` may ask, until it is `gone`. What an unknown process asks for is not answered: it is dead, and
+  /// what was queued for it comes too late.
+  void came(ProcessId who) { processes_.try_emplace(who); }
+
   using Then = std::function<void(const ObjectPlace*, const ObjectProblem*)>;
   /// Room for `who` to write an object of up to `size` bytes. With `if_free` nothing is moved out for it, and nobody
   /// waits.
@@ -93,8 +97,9 @@ class Objects {
   /// goes on reading it. False: it is not its to write.
   bool seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps);
   /// `then` gets the place of the object, pinned for `who` until `unpin` or `gone`. Nothing is called for a process
-  /// that went meanwhile.
-  void want(ProcessId who, control::FutureId future, const control::ObjectRef& object, Then then);
+  /// that went meanwhile. With `brief` there is no room only for a moment before `then` is told: for who lets go what
+  /// it has got, and asks anew.
+  void want(ProcessId who, control::FutureId future, const control::ObjectRef& object, Then then, bool brief = false);
   /// Has it here soon if there is room, for nobody in particular.
   void prefetch(control::FutureId future, const control::ObjectRef& object);
   /// Takes back one pin, or a reservation.
@@ -140,8 +145,12 @@ class Objects {
   using Room = std::function<void(std::optional<data::Extent>, ObjectProblem)>;
   struct Waiting {
     std::uint64_t size = 0;
-    std::uint64_t deadline = 0;
+    std::uint64_t object = 0;  ///< that is to come there; 0: a new one
+    std::uint64_t came = 0;    ///< in ms
     Room then;
+    std::uint64_t first_since = 0;  ///< 0: others are before it
+    bool after_one_that_failed = false;
+    std::uint64_t passed_by = 0;  ///< bytes that others got who came later
   };
 
   Object* find(std::uint64_t number);
@@ -156,8 +165,15 @@ class Objects {
   void remove(Object& object);
   void give_back(Object& object);
 
-  void want_room(std::uint64_t size, Room then);
+  void want_room(std::uint64_t size, std::uint64_t object, Room then);
   void serve();
+  void serve_soon();
+  bool serve_another();
+  void give(data::Extent extent, Waiting served);
+  bool waited_enough(Waiting& first);
+  bool is_brief(const Waiting& waits);
+  bool send_one_away();
+  void give_up(std::deque<Waiting>::iterator one, const std::string& why);
   bool make_room(std::uint64_t size, bool may_spill);
   void spill(Object& object);
   void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
@@ -177,7 +193,10 @@ class Objects {
   std::unordered_map<std::uint64_t, std::unique_ptr<Object>> objects_;
   std::unordered_map<ProcessId, Process> processes_;
   std::list<std::uint64_t> idle_;  ///< in memory and looked at by nobody; the least recently used first
-  std::deque<Waiting> waiting_;    ///< for room, first come first served
+  std::deque<Waiting> waiting_;    ///< for room; who came first is served first, if that is possible
+  bool one_failed_ = false;        ///< the last that left `waiting_` got nothing
+  bool serves_soon_ = false;
+  std::uint64_t sent_away_ = 0;                            ///< when the last was, in ms
   std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
   std::uint64_t grows_to_ = 0;
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk

@@ -23,6 +23,7 @@ enum class ObjectState : std::uint8_t {
 struct Objects::Asking {
   ProcessId who = 0;
   Then then;
+  bool brief = false;
 };
 
 struct Objects::Object {

@@ -16,7 +16,11 @@ namespace {
 
 constexpr std::uint64_t kGrowAhead = 64ULL << 20;    // fresh pages cost much: some are made before they are asked for
 constexpr std::uint64_t kSpillAhead = 256ULL << 20;  // on their way to disk at once
-constexpr std::chrono::milliseconds kLookAgain{200};
+constexpr std::chrono::milliseconds kLookAgain{100};
+constexpr std::uint64_t kBriefMs = 300;
+constexpr std::uint64_t kMoreTimeMs = 1000;
+constexpr std::uint64_t kPassFreely = 2000;  // ms
+constexpr std::uint64_t kSmallPart = 16;
 
 std::string amount(std::uint64_t bytes) {
   constexpr std::uint64_t kMebi = 1 << 20;
@@ -32,11 +36,12 @@ ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const
                       amount(extents_.capacity() - extents_.used()), why)};
 }
 
-void Objects::want_room(std::uint64_t size, Room then) {
+void Objects::want_room(std::uint64_t size, std::uint64_t object, Room then) {
   if (size > extents_.capacity()) {
     return then(std::nullopt, no_room(size, "; start the worker with a larger --object-memory, or split the value"));
   }
-  waiting_.push_back({std::max<std::uint64_t>(size, 1), monotonic_ms() + options_.room_within_ms, std::move(then)});
+  Waiting waits{std::max<std::uint64_t>(size, 1), object, monotonic_ms(), std::move(then)};
+  waiting_.push_back(std::move(waits));
   serve();
 }
 
@@ -44,31 +49,102 @@ void Objects::want_room(std::uint64_t size, Room then) {
 void Objects::serve() {
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
-    const auto extent = extents_.allocate(first.size);
-    if (!extent) {
-      if (make_room(first.size, disk_problem_.empty())) continue;
-      if (spilling_ != 0) return;  // more comes free by itself
-      if (disk_problem_.empty() && monotonic_ms() < first.deadline) return watch_waiting();
-      const Waiting given_up = std::move(first);
+    if (const auto extent = extents_.allocate(first.size)) {
+      Waiting served = std::move(first);
       waiting_.pop_front();
-      given_up.then(std::nullopt,
-                    no_room(given_up.size, disk_problem_.empty()
-                                               ? "; all of it is in use by tasks and drivers: free some, or start the "
-                                                 "worker with a larger --object-memory"
-                                               : "; " + disk_problem_));
-      disk_problem_.clear();
+      one_failed_ = false;
+      give(*extent, std::move(served));
       continue;
     }
-    Waiting served = std::move(first);
-    waiting_.pop_front();
-    const std::uint64_t end = extent->offset + extent->size;
-    if (end <= arena_.backed()) {
-      served.then(*extent, {});
-    } else {
-      growing_.emplace_back(*extent, std::move(served));
-      if (grows_to_ == 0) grow(std::min(extents_.capacity(), end + kGrowAhead));
+    if (make_room(first.size, disk_problem_.empty())) continue;
+    const bool enough = waited_enough(first);
+    if (spilling_ != 0 || (disk_problem_.empty() && !enough)) {
+      if (serve_another()) continue;
+      if (spilling_ != 0) return;  // more comes free by itself
+      if (send_one_away()) continue;
+      return watch_waiting();
     }
+    one_failed_ = true;
+    give_up(waiting_.begin(), disk_problem_.empty() ? "; all of it is in use by tasks and drivers: free some, or start "
+                                                      "the worker with a larger --object-memory"
+                                                    : "; " + disk_problem_);
+    disk_problem_.clear();
   }
+}
+
+void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why) {
+  const Waiting given_up = std::move(*one);
+  waiting_.erase(one);
+  given_up.then(std::nullopt, no_room(given_up.size, why));
+}
+
+/// Those who wait for a moment only may hold what the first waits for: one of them at a time has to ask anew.
+bool Objects::send_one_away() {
+  const std::uint64_t now = monotonic_ms();
+  if (now < std::max(waiting_.front().first_since + kBriefMs, sent_away_ + kLookAgain.count())) return false;
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(),
+                                  [&](const Waiting& one) { return now >= one.came + kBriefMs && is_brief(one); });
+  if (found == waiting_.end()) return false;
+  sent_away_ = now;
+  give_up(found, "; all of it is in use by tasks and drivers");
+  return true;
+}
+
+bool Objects::is_brief(const Waiting& waits) {
+  const Object* object = waits.object == 0 ? nullptr : find(waits.object);
+  return object != nullptr &&
+         std::all_of(object->asking.begin(), object->asking.end(), [](const Asking& one) { return one.brief; });
+}
+
+/// Where the caller looks at objects that others may change.
+void Objects::serve_soon() {
+  if (waiting_.empty() || std::exchange(serves_soon_, true)) return;
+  boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
+    if (!alive.lock()) return;
+    serves_soon_ = false;
+    serve();
+  });
+}
+
+/// The first can't be served yet: one who came later and needs less does not stand still for that. But what passes by
+/// must not keep the first from ever being served.
+bool Objects::serve_another() {
+  Waiting& first = waiting_.front();
+  const bool freely = monotonic_ms() - first.first_since < kPassFreely;
+  const std::uint64_t most = extents_.largest_free();
+  const auto may = [&](const Waiting& one) {
+    const bool small = one.size <= first.size / kSmallPart && first.passed_by + one.size <= first.size / 2;
+    return one.size <= most && (freely || small);
+  };
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), may);
+  if (found == waiting_.end()) return false;
+  const auto extent = extents_.allocate(found->size);
+  if (!extent) return false;
+  if (!freely) first.passed_by += found->size;
+  Waiting served = std::move(*found);
+  waiting_.erase(found);
+  give(*extent, std::move(served));
+  return true;
+}
+
+void Objects::give(data::Extent extent, Waiting served) {
+  const std::uint64_t end = extent.offset + extent.size;
+  if (end <= arena_.backed()) return served.then(extent, {});
+  growing_.emplace_back(extent, std::move(served));
+  if (grows_to_ == 0) grow(std::min(extents_.capacity(), end + kGrowAhead));
+}
+
+/// The time of the first runs since it is the first. When the one before it got nothing, what that one held is about to
+/// come free: then it has some time more at least, so that those who hold room from each other do not all fail.
+bool Objects::waited_enough(Waiting& first) {
+  const std::uint64_t now = monotonic_ms();
+  if (first.first_since == 0) {
+    first.first_since = now;
+    first.after_one_that_failed = one_failed_;
+  }
+  const std::uint64_t limit = is_brief(first) ? std::min(options_.room_within_ms, kBriefMs) : options_.room_within_ms;
+  if (!first.after_one_that_failed) return now >= first.first_since + limit;
+  return now >= std::max(first.came + limit, first.first_since + std::min(limit, kMoreTimeMs));
 }
 
 /// Makes the memory up to `end` exist.

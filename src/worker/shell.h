@@ -94,6 +94,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   struct Driver {
     ClientId id = 0;
     std::int64_t pid = 0;
+    wire::Fd pidfd;  ///< of when it came: by its end the number may be another's
     bool greeted = false;
     bool command = false;
     bool relay = false;  ///< another worker
@@ -167,7 +168,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
   void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
            control::SessionId session);
-  void let_go_when_dead(ProcessId process, pid_t pid);
+  void let_go_when_dead(ProcessId process, wire::Fd pidfd);
   void answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem);
   void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
   void start_ready(ExecutorId number);

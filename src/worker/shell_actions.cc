@@ -19,6 +19,7 @@ void Shell::carry_out(action::StartExecutor& start) {
   executor->process = pool_.start(start.program, start.devices);
   processes_[executor->process] = executor.get();
   executors_[start.executor] = std::move(executor);
+  objects_.came(start.executor);
 }
 
 void Shell::carry_out(action::CollectResults& collect) {

@@ -1,3 +1,6 @@
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <set>
@@ -33,6 +36,8 @@ void Shell::client_came(ClientId client, pid_t pid) {
   Driver& driver = drivers_[client];
   driver.id = client;
   driver.pid = pid;
+  driver.pidfd = wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  objects_.came(process_of({client, 0}));
 }
 
 void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view payload) {
@@ -70,10 +75,10 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
 void Shell::client_gone(ClientId client, const std::string& why) {
   const auto found = drivers_.find(client);
   if (found == drivers_.end()) return;
-  const Driver driver = std::move(found->second);
+  Driver driver = std::move(found->second);
   drivers_.erase(found);
   if (driver.maps_objects) {
-    let_go_when_dead(process_of({client, 0}), static_cast<pid_t>(driver.pid));
+    let_go_when_dead(process_of({client, 0}), std::move(driver.pidfd));
   } else {
     objects_.gone(process_of({client, 0}));
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "worker/failures.h"
 #include "worker/shell.h"
@@ -54,12 +55,16 @@ void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
 
 void Shell::program_failed(const std::string& program, const std::string& sentence) {
   logs_.warn(sentence);
+  std::vector<ExecutorId> failed;
   std::erase_if(executors_, [&](const auto& entry) {
     const Executor& executor = *entry.second;
     if (executor.program != program || executor.started) return false;
     processes_.erase(executor.process);
+    failed.push_back(executor.number);
     return true;
   });
+  // Values for their tasks were pinned already.
+  for (const ExecutorId number : failed) objects_.gone(number);
   brain_.program_failed(now(), program,
                         *make_failure(control::FailureKind::kProgram, sentence, nullptr, options_.info.name, 0));
 }

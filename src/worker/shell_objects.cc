@@ -1,6 +1,3 @@
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -97,11 +94,10 @@ void Shell::put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, co
 }
 
 /// Its pins stay as long as its process lives: a stopped one would go on reading.
-void Shell::let_go_when_dead(ProcessId process, pid_t pid) {
+void Shell::let_go_when_dead(ProcessId process, wire::Fd pidfd) {
+  if (!pidfd) return objects_.gone(process);
   auto watched = std::make_shared<boost::asio::posix::stream_descriptor>(io_);
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd < 0) return objects_.gone(process);
-  watched->assign(pidfd);
+  watched->assign(pidfd.release());
   watched->async_wait(watched->wait_read, [this, watched, process](const boost::system::error_code& error) {
     if (!error) objects_.gone(process);
   });

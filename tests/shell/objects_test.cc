@@ -41,6 +41,7 @@ class ObjectsRoom : public ::testing::Test {
     events.log = [this](const std::string& line) { log_ += line + "\n"; };
     objects_ = std::make_unique<Objects>(io_, options, std::move(events));
     view_ = std::make_unique<data::ArenaView>(objects_->memory_fd());
+    for (const ProcessId who : {1, 2, 3}) objects_->came(who);
   }
   ~ObjectsRoom() override {
     objects_.reset();
@@ -153,6 +154,20 @@ TEST_F(ObjectsRoom, RoomThatIsNotFilledGoesWithItsProcess) {
   EXPECT_EQ(objects_->list().size(), 0U);
 }
 
+TEST_F(ObjectsRoom, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
+  const std::uint64_t number = made(1);
+  objects_->gone(2);
+  // What was queued for it comes after its end.
+  const auto room = ask_room(2, kMega);
+  const auto look = ask(2, number);
+  const auto other = ask(2, 77);
+  EXPECT_FALSE(room->here || look->here || other->here);
+  EXPECT_EQ(seen(number).readers, 0U);
+  EXPECT_EQ(fetches_, 0);
+  objects_->free(number);
+  EXPECT_EQ(objects_->usage().used, 0U);
+}
+
 TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {1, 1}, false));
@@ -224,6 +239,60 @@ TEST_F(ObjectsRoom, RoomIfFreeMovesNothingOut) {
   EXPECT_TRUE(answer->here);
   EXPECT_FALSE(answer->ok());
   EXPECT_EQ(objects_->usage().spilled, 0U);
+}
+
+TEST_F(ObjectsRoom, ASmallOneDoesNotStandStillBehindALargeOne) {
+  wait(ask_room(1, 2 * kMega));
+  const auto large = ask_room(2, 3 * kMega);
+  const auto small = ask_room(3, 100'000);
+  EXPECT_TRUE(small->here && small->ok());
+  EXPECT_FALSE(large->here);
+}
+
+TEST_F(ObjectsRoom, OfThoseWhoHoldRoomFromEachOtherOnlyOneFails) {
+  // Both have half, and want the other half.
+  wait(ask_room(1, 2 * kMega));
+  const Answer other = wait(ask_room(2, 2 * kMega));
+  const auto one = ask_room(1, 2 * kMega);
+  const auto two = ask_room(2, 2 * kMega);
+  EXPECT_FALSE(wait(one).ok());
+  EXPECT_FALSE(two->here);
+  objects_->gone(1);  // as a task that fails lets go what it had
+  EXPECT_TRUE(wait(two).ok());
+}
+
+TEST_F(ObjectsRoom, TheTimeOfOneWhoWaitsRunsSinceItIsTheFirst) {
+  wait(ask_room(1, 4 * kMega));
+  const auto first = ask_room(2, kMega);
+  const auto second = ask_room(3, 4 * kMega);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_FALSE(wait(first).ok());
+  EXPECT_FALSE(wait(second).ok());
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+}
+
+TEST_F(ObjectsRoom, WhoAsksForAMomentOnlyMakesWayForWhoWaits) {
+  const std::uint64_t held = made(1, 2 * kMega);
+  const std::uint64_t other = made(2, 2 * kMega);
+  const std::uint64_t third = made(3, 2 * kMega);  // one of the others went to disk for it
+  const std::uint64_t on_disk = seen(held).in_memory ? other : held;
+  wait(ask(2, on_disk == held ? other : held));
+  wait(ask(3, third));
+  const auto large = ask_room(1, 4 * kMega);
+  auto brief = std::make_shared<Answer>();
+  objects_->want(2, {1, on_disk}, {on_disk, 2 * kMega, 0}, into(brief), true);
+  EXPECT_FALSE(wait(brief).ok());
+  EXPECT_FALSE(large->here && large->ok());
+}
+
+TEST_F(ObjectsRoom, WhatIsPublishedGivesWayAtOnceToWhoWaits) {
+  const Answer room = wait(ask_room(1, 4 * kMega));
+  const auto waits = ask_room(2, kMega);
+  io_.run_for(std::chrono::milliseconds(10));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));
+  EXPECT_TRUE(wait(waits).ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(80));
 }
 
 TEST_F(ObjectsRoom, WhatIsLargerThanAllOfItIsRefusedAtOnce) {

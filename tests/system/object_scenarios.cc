@@ -138,6 +138,19 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "wrong " << wrong << " total " << total.get() << "\n";
   };
 
+  // Its program is not there on the worker's side: see main.
+  all["never_starts"] = [](char** arguments) {
+    const auto large = morrow::put(std::vector<double>(1'000'000, 1.0));
+    try {
+      morrow::submit([](const std::vector<double>& values) { return values[0]; }, large).get();
+    } catch (const morrow::Error&) {
+      std::cout << "failed" << std::endl;
+    }
+    large.release();
+    morrow::flush();
+    wait_for_file(arguments[0]);
+  };
+
   all["no_room"] = [](char** arguments) {
     const auto size = static_cast<std::size_t>(std::atoll(arguments[0]));
     const auto large = [](std::size_t n) { return std::vector<char>(n, 'a').size() > 1 ? std::string(n, 'b') : ""; };
@@ -283,6 +296,7 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && argv[1] == std::string("never_starts") && std::getenv("MORROW_EXECUTOR") != nullptr) return 3;
   morrow::Session session;
   std::cout.precision(15);
   const auto all = scenarios();

@@ -134,6 +134,15 @@ TEST_F(ObjectJobs, AReaderThatIsKilledLeavesNoPin) {
   EXPECT_TRUE(eventually_in_use("0 B")) << objects();
 }
 
+TEST_F(ObjectJobs, AProgramThatDoesNotStartLeavesNoPin) {
+  const auto one = worker();
+  const auto driver = start({"never_starts", file("quit")});
+  ASSERT_TRUE(driver->wait_for_text("failed"));
+  EXPECT_TRUE(eventually_in_use("0 B")) << objects();
+  touch(file("quit"));
+  EXPECT_EQ(driver->wait().status, 0);
+}
+
 TEST_F(ObjectJobs, AStoppedReaderGoesOnReadingWhatItHad) {
   const auto one = worker();
   auto driver = start({"hold", "3", file("go")});
