@@ -44,9 +44,9 @@ bool read_head(NetStream& stream, Parser& parser) {
     boost::system::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
     if (error && error != http::error::need_more)
-      throw NetworkError("the other side does not speak HTTP: " + error.message());
+      throw BadMessage("the other side does not speak HTTP: " + error.message());
     if (used != 0) bytes.erase(0, used);
-    if (bytes.size() > kMaxHead) throw NetworkError("the head of a message is too long");
+    if (bytes.size() > kMaxHead) throw BadMessage("the head of a message is too long");
   }
   stream.unread(bytes);
   return true;
@@ -142,9 +142,12 @@ std::optional<ByteRange> parse_range(const std::string& text, std::uint64_t size
   return ByteRange{first, std::min(last, size - 1) - first + 1};
 }
 
-HttpConnection::HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience)
+HttpConnection::HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience,
+                               std::chrono::milliseconds connect_patience)
     : endpoint_(endpoint),
-      stream_(NetStream::connect(endpoint.host, endpoint.port, endpoint.ca_fingerprint, patience)) {}
+      stream_(NetStream::connect(endpoint.host, endpoint.port, endpoint.ca_fingerprint, connect_patience)) {
+  stream_.set_patience(patience);
+}
 
 HttpResponse HttpConnection::get(const std::string& target, HttpHeaders headers) {
   headers["host"] = host_text(endpoint_);

@@ -28,7 +28,13 @@ struct HttpResponse {
   bool keep_alive = true;
 };
 
-/// The next request on a connection; nothing when it ended before one. \throws NetworkError for what is no HTTP
+/// What came is no HTTP.
+class BadMessage : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
+/// The next request on a connection; nothing when it ended before one. \throws NetworkError, BadMessage
 std::optional<HttpRequest> read_request(NetStream& stream);
 /// \throws NetworkError
 HttpResponse read_response(NetStream& stream);
@@ -63,7 +69,12 @@ struct Endpoint {
 /// A client's connection, kept for several requests. \throws NetworkError from all
 class HttpConnection {
  public:
-  HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience);
+  HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience)
+      : HttpConnection(endpoint, patience, patience) {}
+  /// Another patience until it is connected.
+  HttpConnection(const Endpoint& endpoint, std::chrono::milliseconds patience,
+                 std::chrono::milliseconds connect_patience);
+  explicit HttpConnection(NetStream stream) : stream_(std::move(stream)) {}
 
   /// Sends a request without a body and reads the head of the answer.
   HttpResponse get(const std::string& target, HttpHeaders headers = {});
@@ -78,6 +89,9 @@ class HttpConnection {
   NetStream take() { return std::move(stream_); }
 
   const Endpoint& endpoint() const { return endpoint_; }
+  int fd() const { return stream_.fd(); }
+  /// How many bytes came so far.
+  std::uint64_t received() const { return stream_.received(); }
   /// The last answer was read to its end, and the other side keeps the connection.
   bool whole() const { return left_ == 0 && keeps_; }
 

@@ -1,5 +1,7 @@
 #include "wire/http_pool.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 namespace morrow::wire {
@@ -21,6 +23,23 @@ std::optional<HttpConnection> HttpPool::take(const Endpoint& endpoint) {
   std::optional<HttpConnection> taken(std::move(*found));
   idle_.erase(std::next(found).base());
   return taken;
+}
+
+HttpPool::InUse::InUse(HttpPool& pool, int socket) : pool_(pool), socket_(socket) {
+  const std::lock_guard lock(pool_.mutex_);
+  if (pool_.stop_) throw NetworkError("this process stops");
+  pool_.used_.insert(socket_);
+}
+
+HttpPool::InUse::~InUse() {
+  const std::lock_guard lock(pool_.mutex_);
+  pool_.used_.erase(socket_);
+}
+
+void HttpPool::stop() {
+  const std::lock_guard lock(mutex_);
+  stop_ = true;
+  for (const int socket : used_) shutdown(socket, SHUT_RDWR);
 }
 
 void HttpPool::give(HttpConnection&& connection) {

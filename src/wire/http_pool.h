@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "wire/http.h"
@@ -16,30 +18,58 @@ class HttpPool {
   explicit HttpPool(std::chrono::milliseconds patience) : patience_(patience) {}
 
   /// What `ask` gives for a connection to `endpoint`, which is kept afterwards. `ask` is called once more, with a fresh
-  /// connection, when a kept one turns out to be closed. \throws NetworkError, and what `ask` throws
+  /// connection, when a kept one turns out to be closed: nothing came on it any more. \throws NetworkError, and what
+  /// `ask` throws
   template <class Ask>
   auto with(const Endpoint& endpoint, Ask ask) {
     if (auto kept = take(endpoint)) {
+      const std::uint64_t before = kept->received();
       try {
-        auto answer = ask(*kept);
+        auto answer = call(*kept, ask);
         give(std::move(*kept));
         return answer;
+      } catch (const TimedOut&) {
+        throw;
       } catch (const NetworkError&) {  // it may just have been closed for standing idle
+        if (kept->received() != before) throw;
       }
     }
-    HttpConnection fresh(endpoint, patience_);
-    auto answer = ask(fresh);
+    HttpConnection fresh(endpoint, patience_, std::min<std::chrono::milliseconds>(patience_, kConnectPatience));
+    auto answer = call(fresh, ask);
     give(std::move(fresh));
     return answer;
   }
 
+  /// Ends what is under way and all that would begin, by a NetworkError.
+  void stop();
+
  private:
+  static constexpr std::chrono::seconds kConnectPatience{3};
+  /// A connection that `stop` has to end.
+  class InUse {
+   public:
+    InUse(HttpPool& pool, int socket);
+    ~InUse();
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+
+   private:
+    HttpPool& pool_;
+    const int socket_;
+  };
+  template <class Ask>
+  auto call(HttpConnection& connection, Ask& ask) {
+    const InUse used(*this, connection.fd());
+    return ask(connection);
+  }
   std::optional<HttpConnection> take(const Endpoint& endpoint);
   void give(HttpConnection&& connection);
 
   const std::chrono::milliseconds patience_;
   std::mutex mutex_;
   std::deque<HttpConnection> idle_;  ///< the longest unused first
+  std::set<int> used_;               ///< sockets
+  bool stop_ = false;
 };
 
 }  // namespace morrow::wire

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -25,7 +26,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kListenQueue = 128;
-constexpr int kUnansweredMs = 30'000;  // a peer that is gone without a word
+// A peer that is gone without a word: by what was sent to it, and by questions while nothing is.
+constexpr int kUnansweredMs = 30'000;
+constexpr int kAskAfterSeconds = 10;
+constexpr int kAskEachSeconds = 5;
+constexpr int kAskTimes = 4;
 
 std::string error_text(int error) { return std::generic_category().message(error); }
 
@@ -40,6 +45,9 @@ void tune(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kAskAfterSeconds, sizeof kAskAfterSeconds);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kAskEachSeconds, sizeof kAskEachSeconds);
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kAskTimes, sizeof kAskTimes);
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnansweredMs, sizeof kUnansweredMs);
 }
 
@@ -51,6 +59,19 @@ bool wait_for(int fd, short events, Clock::time_point deadline) {
     const int count = poll(&polled, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000)));
     if (count > 0) return true;
     if (count < 0 && errno != EINTR) return false;
+  }
+}
+
+std::string listen_trouble(int error) {
+  switch (error) {
+    case EADDRNOTAVAIL:
+      return "this machine does not have that address; `ip address` shows those that it has";
+    case EADDRINUSE:
+      return "somebody listens there already; choose another --port";
+    case EACCES:
+      return error_text(error) + "; choose a --port above 1023";
+    default:
+      return error_text(error);
   }
 }
 
@@ -68,7 +89,7 @@ struct NetStream::Impl {
   SSL* ssl = nullptr;
   std::string unread;
   std::size_t unread_at = 0;
-  bool stalled = false;  ///< an earlier call said "again": its bytes must come again
+  std::uint64_t received = 0;
 
   void speak_tls() {
     bio_st* const bio = socket_bio(socket.get());
@@ -76,7 +97,7 @@ struct NetStream::Impl {
   }
   ~Impl() {
     if (ssl == nullptr) return;
-    SSL_shutdown(ssl);
+    if ((SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN) == 0) SSL_shutdown(ssl);
     SSL_free(ssl);
   }
 };
@@ -86,7 +107,7 @@ NetStream::NetStream(Fd socket) : impl_(std::make_unique<Impl>()) {
   impl_->socket = std::move(socket);
 }
 
-NetStream::NetStream(Fd socket, const TlsServer& tls) : NetStream(std::move(socket)) {
+void NetStream::accept(const TlsServer& tls) {
   impl_->ssl = SSL_new(tls.context());
   impl_->speak_tls();
   if (SSL_accept(impl_->ssl) != 1) throw NetworkError("a client did not speak TLS as it should: " + tls_text());
@@ -105,36 +126,67 @@ NetStream NetStream::connect(const std::string& host, std::uint16_t port, const 
   Addresses found;
   if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
     throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
-  std::string why = "it has no address";
+  int left = 0;
+  for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) ++left;
+  std::exception_ptr trouble =
+      std::make_exception_ptr(NetworkError("can't connect to " + where + ": it has no address"));
+  bool distrust = false;
   for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) {
-    Fd socket(::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket) continue;
-    int error = ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
-    if (error == EINPROGRESS) {
-      socklen_t size = sizeof error;
-      if (!wait_for(socket.get(), POLLOUT, deadline)) {
-        error = ETIMEDOUT;
-      } else {
-        getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-      }
+    // One that does not answer leaves the others as much time.
+    const auto share = std::chrono::ceil<std::chrono::milliseconds>((deadline - Clock::now()) / left--);
+    if (share.count() <= 0) break;
+    try {
+      NetStream stream = connect_to(*at, where, share);
+      if (!ca_fingerprint.empty()) stream.trust(where, ca_fingerprint);
+      stream.set_patience(patience);
+      return stream;
+    } catch (const NotTrusted&) {
+      trouble = std::current_exception();
+      distrust = true;
+    } catch (const NetworkError&) {
+      if (!distrust) trouble = std::current_exception();
     }
-    if (error != 0) {
-      why = error_text(error);
-      continue;
-    }
-    fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
-    NetStream stream(std::move(socket));
-    stream.set_patience(patience);
-    if (ca_fingerprint.empty()) return stream;
-    stream.impl_->ssl = SSL_new(client_context());
-    stream.impl_->speak_tls();
-    if (SSL_connect(stream.impl_->ssl) != 1)
-      throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
-    if (const std::string wrong = check_authority(stream.impl_->ssl, ca_fingerprint); !wrong.empty())
-      throw NetworkError("the worker at " + where + " is not of this cluster: " + wrong);
-    return stream;
   }
-  throw NetworkError("can't connect to " + where + ": " + why);
+  std::rethrow_exception(trouble);
+}
+
+NetStream NetStream::connect_to(const addrinfo& address, const std::string& where, std::chrono::milliseconds patience) {
+  Fd socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  int error = socket && ::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
+  if (error == EINPROGRESS) {
+    socklen_t size = sizeof error;
+    if (!wait_for(socket.get(), POLLOUT, Clock::now() + patience)) {
+      error = ETIMEDOUT;
+    } else {
+      getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+  }
+  if (error != 0) throw NetworkError("can't connect to " + where + ": " + error_text(error));
+  fcntl(socket.get(), F_SETFL, fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
+  NetStream stream(std::move(socket));
+  stream.set_patience(patience);
+  return stream;
+}
+
+/// Encrypted from here on, as the client.
+void NetStream::trust(const std::string& where, const std::string& ca_fingerprint) {
+  impl_->ssl = SSL_new(client_context());
+  impl_->speak_tls();
+  ERR_clear_error();
+  if (const int result = SSL_connect(impl_->ssl); result != 1) {
+    const int kind = SSL_get_error(impl_->ssl, result);
+    if (kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE)
+      throw TimedOut("no encrypted connection to " + where + ": it said nothing for too long");
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER) {
+      ERR_clear_error();
+      throw NetworkError("what listens at " + where +
+                         " does not encrypt (worker --insecure, or no worker?), but the line asks for it by ca=...; "
+                         "get a new line by: morrow token CLUSTER");
+    }
+    throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
+  }
+  if (const std::string wrong = check_authority(impl_->ssl, ca_fingerprint); !wrong.empty())
+    throw NotTrusted("the worker at " + where + " is not of this cluster: " + wrong);
 }
 
 void NetStream::set_patience(std::chrono::milliseconds patience) {
@@ -148,7 +200,7 @@ std::size_t NetStream::read(std::span<std::byte> room) {
     bool again = false;
     const std::size_t got = read_some(room, again);
     if (!again) return got;
-    throw NetworkError("the other side said nothing for too long");
+    throw TimedOut("the other side said nothing for too long");
   }
 }
 
@@ -164,7 +216,7 @@ void NetStream::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     bool again = false;
     const std::size_t put = write_some(bytes, again);
-    if (again) throw NetworkError("the other side read nothing for too long");
+    if (again) throw TimedOut("the other side read nothing for too long");
     bytes = bytes.subspan(put);
   }
 }
@@ -173,6 +225,13 @@ void NetStream::unread(std::string_view bytes) {
   impl_->unread.assign(bytes);
   impl_->unread_at = 0;
 }
+
+void NetStream::finish() {
+  if (impl_->ssl != nullptr) SSL_shutdown(impl_->ssl);
+  shutdown(fd(), SHUT_WR);
+}
+
+std::uint64_t NetStream::received() const { return impl_->received; }
 
 int NetStream::fd() const { return impl_->socket.get(); }
 
@@ -197,7 +256,10 @@ std::size_t NetStream::read_some(std::span<std::byte> room, bool& again) {
   for (;;) {
     if (impl_->ssl == nullptr) {
       const ssize_t got = recv(fd(), room.data(), room.size(), 0);
-      if (got >= 0) return static_cast<std::size_t>(got);
+      if (got >= 0) {
+        impl_->received += static_cast<std::size_t>(got);
+        return static_cast<std::size_t>(got);
+      }
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) {
         again = true;
@@ -207,7 +269,10 @@ std::size_t NetStream::read_some(std::span<std::byte> room, bool& again) {
     }
     ERR_clear_error();
     std::size_t got = 0;
-    if (SSL_read_ex(impl_->ssl, room.data(), room.size(), &got) == 1) return got;
+    if (SSL_read_ex(impl_->ssl, room.data(), room.size(), &got) == 1) {
+      impl_->received += got;
+      return got;
+    }
     switch (SSL_get_error(impl_->ssl, 0)) {
       case SSL_ERROR_ZERO_RETURN:
         return 0;
@@ -262,9 +327,8 @@ Fd listen_tcp(const std::string& address, std::uint16_t port) {
   const int on = 1;
   setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (!socket || bind(socket.get(), found.first->ai_addr, found.first->ai_addrlen) != 0 ||
-      listen(socket.get(), kListenQueue) != 0) {
-    throw std::runtime_error("can't listen on " + where + ": " + error_text(errno) + "; choose another --port");
-  }
+      listen(socket.get(), kListenQueue) != 0)
+    throw std::runtime_error("can't listen on " + where + ": " + listen_trouble(errno));
   return socket;
 }
 

@@ -13,6 +13,8 @@
 #include "wire/socket.h"
 #include "wire/tls.h"
 
+struct addrinfo;
+
 namespace morrow::wire {
 
 /// The other side can't be reached, went away or is not who it should be: one sentence.
@@ -21,18 +23,31 @@ class NetworkError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// It stood still for longer than one waits.
+class TimedOut : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
+/// What answered is of another authority than the one that was asked for: to wait does not help.
+class NotTrusted : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
 /// A TCP connection, encrypted or not. Calls block; one thread reads and writes.
 class NetStream {
  public:
   /// Plain.
   explicit NetStream(Fd socket);
-  /// As the server of an encrypted one. \throws NetworkError
-  NetStream(Fd socket, const TlsServer& tls);
   ~NetStream();
   NetStream(NetStream&&) noexcept;
   NetStream& operator=(NetStream&&) noexcept;
 
-  /// Connects; with a fingerprint encrypted, to a server whose certificate is of that authority. \throws NetworkError
+  /// Encrypted from here on, as the server. \throws NetworkError
+  void accept(const TlsServer& tls);
+  /// Connects, to the first address that works; with a fingerprint encrypted, to a server whose certificate is of that
+  /// authority. \throws NetworkError, NotTrusted
   static NetStream connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
                            std::chrono::milliseconds patience);
 
@@ -46,11 +61,15 @@ class NetStream {
   /// \throws NetworkError
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// Nothing more is written; the other side is told.
+  void finish();
 
   /// Bytes that were read too early: the next read gives them again.
   void unread(std::string_view bytes);
 
   int fd() const;
+  /// How many bytes came so far.
+  std::uint64_t received() const;
   /// Whether a read would not block although the socket has nothing.
   bool has_buffered() const;
   /// Reads and writes do not block from here on: they give 0 and set `again` instead. For Pump.
@@ -59,6 +78,9 @@ class NetStream {
   std::size_t write_some(std::span<const std::byte> bytes, bool& again);
 
  private:
+  static NetStream connect_to(const addrinfo& address, const std::string& where, std::chrono::milliseconds patience);
+  void trust(const std::string& where, const std::string& ca_fingerprint);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -37,30 +37,36 @@ void pump(NetStream& network, Fd local, const std::atomic<bool>& stop) {
   Flow out;  // to it
   bool network_open = true;
   bool local_open = true;
+  bool more = true;  // the network may have bytes that its socket does not show: they were read from that already
   const auto blocked = [] { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; };
   while (!stop) {
     // What there is goes on; an end is passed on once all before it is.
     if (!network_open && in.empty()) return;
     if (!local_open && out.empty()) return;
     std::array<pollfd, 2> polled{{{network.fd(), 0, 0}, {local.get(), 0, 0}}};
-    // A record of TLS may ask for either; so both are looked at while anything is under way.
     if (network_open && !in.room().empty()) polled[0].events |= POLLIN;
-    if (!out.empty()) polled[0].events |= POLLOUT;
+    if (network_open && !out.empty()) polled[0].events |= POLLOUT;
     if (local_open && !out.room().empty()) polled[1].events |= POLLIN;
-    if (!in.empty()) polled[1].events |= POLLOUT;
-    const bool more = network_open && network.has_buffered() && !in.room().empty();
-    if (poll(polled.data(), polled.size(), more ? 0 : kLookMs) < 0 && errno != EINTR) return;
+    if (local_open && !in.empty()) polled[1].events |= POLLOUT;
+    // Where there is nothing to wait for, the end of a connection is no news: it would be told again and again.
+    for (pollfd& one : polled) {
+      if (one.events == 0) one.fd = -1;
+    }
+    const bool look = more && network_open && !in.room().empty();
+    if (poll(polled.data(), polled.size(), look ? 0 : kLookMs) < 0 && errno != EINTR) return;
     bool again = false;
-    if (network_open && !in.room().empty() && (more || (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)) {
+    if (network_open && !in.room().empty() && (look || (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)) {
       const std::size_t got = network.read_some(in.room(), again);
       in.end += got;
+      // Half a record is buffered too, and gives nothing until the other half shows at the socket.
+      more = got != 0 && network.has_buffered();
       if (got == 0 && !again) network_open = false;
     }
-    if (!in.empty()) {
+    if (local_open && !in.empty()) {
       const auto bytes = in.waiting();
       const ssize_t put = send(local.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (put > 0) in.begin += static_cast<std::size_t>(put);
-      if (put < 0 && !blocked()) return;
+      if (put < 0 && !blocked()) local_open = false;
     }
     if (local_open && !out.room().empty() && (polled[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       const auto room = out.room();
@@ -68,7 +74,7 @@ void pump(NetStream& network, Fd local, const std::atomic<bool>& stop) {
       if (got > 0) out.end += static_cast<std::size_t>(got);
       if (got == 0 || (got < 0 && !blocked())) local_open = false;
     }
-    if (!out.empty()) out.begin += network.write_some(out.waiting(), again);
+    if (network_open && !out.empty()) out.begin += network.write_some(out.waiting(), again);
   }
 }
 

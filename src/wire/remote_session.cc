@@ -11,6 +11,10 @@ void expect_status(const HttpResponse& response, int status, const Endpoint& end
   if (response.status == status) return;
   if (response.status == 401)
     throw WrongToken("the token is not that of the cluster; get a new line by: morrow token CLUSTER");
+  const auto upgrade = response.headers.find("upgrade");
+  if (response.status == 426 && upgrade != response.headers.end() && upgrade->second.starts_with("TLS"))
+    throw NotTrusted("the worker at " + endpoint.host + ":" + std::to_string(endpoint.port) +
+                     " encrypts, and the line has no ca=... to know it by; get a new line by: morrow token CLUSTER");
   throw NetworkError("what listens at " + endpoint.host + ":" + std::to_string(endpoint.port) +
                      " answered with status " + std::to_string(response.status) + ": is it a worker of this release?");
 }

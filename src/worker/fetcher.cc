@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
@@ -18,6 +20,7 @@ namespace morrow::worker {
 namespace {
 
 constexpr std::size_t kThreads = 4;
+constexpr std::size_t kAskers = 8;
 constexpr std::chrono::seconds kPatience{20};
 constexpr std::chrono::seconds kMoment{2};
 constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
@@ -81,11 +84,17 @@ class SecondHalf {
 
 }  // namespace
 
-Fetcher::Fetcher(Damaged damaged) : damaged_(std::move(damaged)), connections_(kPatience), threads_(kThreads) {}
+Fetcher::Fetcher(Damaged damaged)
+    : damaged_(std::move(damaged)), connections_(kPatience), asking_(kMoment), threads_(kThreads), askers_(kAskers) {}
 
 Fetcher::~Fetcher() {
   stop_ = true;
+  threads_.stop();  // what has not begun does not begin
+  askers_.stop();
+  connections_.stop();
+  asking_.stop();
   threads_.join();
+  askers_.join();
 }
 
 void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done) {
@@ -94,6 +103,7 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
     End end = End::kAbsent;
     std::string sentence = "no worker that is alive has it any more";
     for (const wire::Endpoint& holder : holders) {
+      if (stop_) return done(End::kFailed, "this worker stops");
       std::string why;
       End got = End::kFailed;
       try {
@@ -115,21 +125,32 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
   });
 }
 
-void Fetcher::ask_all(std::vector<wire::Endpoint> workers, std::string target, std::size_t most_bytes,
+void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                       std::function<void(std::vector<std::string>)> done) {
-  boost::asio::post(threads_,
-                    [workers = std::move(workers), target = std::move(target), most_bytes, done = std::move(done)] {
-                      std::vector<std::string> answers;
-                      for (const wire::Endpoint& worker : workers) {
-                        try {
-                          wire::HttpConnection connection(worker, kMoment);
-                          const auto response = connection.get(target);
-                          if (response.status == 200) answers.push_back(connection.read_text(response, most_bytes));
-                        } catch (const std::exception&) {  // it is not there, or has too much to tell
-                        }
-                      }
-                      done(std::move(answers));
-                    });
+  struct Asked {
+    std::mutex mutex;
+    std::size_t missing;
+    std::vector<std::string> answers;
+    std::function<void(std::vector<std::string>)> done;
+  };
+  const auto asked = std::make_shared<Asked>();
+  asked->missing = workers.size();
+  asked->done = std::move(done);
+  for (wire::Endpoint& worker : workers) {
+    boost::asio::post(askers_, [this, asked, worker = std::move(worker), target, most_bytes] {
+      std::string answer;
+      try {
+        answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
+          const auto response = connection.get(target);
+          return response.status == 200 ? connection.read_text(response, most_bytes) : "";
+        });
+      } catch (const std::exception&) {  // it is not there, or has too much to tell
+      }
+      const std::lock_guard lock(asked->mutex);
+      if (!answer.empty()) asked->answers.push_back(std::move(answer));
+      if (--asked->missing == 0) asked->done(std::move(asked->answers));
+    });
+  }
 }
 
 Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,

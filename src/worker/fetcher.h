@@ -27,7 +27,7 @@ class Fetcher {
   using Done = std::function<void(End end, std::string sentence)>;
 
   explicit Fetcher(Damaged damaged = nullptr);
-  /// Gives up what is under way.
+  /// Gives up what is under way; no `done` is called for what has not begun.
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
@@ -36,8 +36,9 @@ class Fetcher {
   /// of this.
   void fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done);
 
-  /// What each of these workers answers to a GET, if it does within a moment. `done` is called on a thread of this.
-  void ask_all(std::vector<wire::Endpoint> workers, std::string target, std::size_t most_bytes,
+  /// What each of these workers (at least one) answers to a GET, if it does within a moment; all are asked at once.
+  /// `done` is called on a thread of this.
+  void ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                std::function<void(std::vector<std::string>)> done);
 
  private:
@@ -49,7 +50,9 @@ class Fetcher {
   Damaged damaged_;
   std::atomic<bool> stop_ = false;
   wire::HttpPool connections_;
+  wire::HttpPool asking_;
   boost::asio::thread_pool threads_;
+  boost::asio::thread_pool askers_;  ///< of their own: people wait, and fetching may take long
 };
 
 }  // namespace morrow::worker

@@ -353,7 +353,13 @@ void Objects::lend(std::uint64_t number, bool verify, std::function<void(std::op
 void Objects::receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then) {
   reserve(kWire, size, [this, then = std::move(then)](const ObjectPlace* place, const ObjectProblem* problem) {
     if (place == nullptr) return then(std::nullopt, problem->sentence);
-    then(Incoming{place->number, view_.inside(place->extent)}, "");
+    const auto bytes = view_.inside(place->extent);
+    const auto let_go = [this, number = place->number, alive = std::weak_ptr<bool>(alive_)](const void*) {
+      boost::asio::post(io_, [this, number, alive] {
+        if (alive.lock()) hand_over(number, 0);
+      });
+    };
+    then(Incoming{place->number, bytes, std::shared_ptr<const void>(bytes.data(), let_go)}, "");
   });
 }
 

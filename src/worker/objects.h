@@ -119,10 +119,12 @@ class Objects {
   };
   void lend(std::uint64_t number, bool verify, std::function<void(std::optional<Lent>)> then);
 
-  /// Room that this process itself fills, for a driver on another host.
+  /// Room that this process itself fills, for a driver on another host. It is given back when `pin` is let go (on any
+  /// thread), unless it was handed over.
   struct Incoming {
     std::uint64_t number = 0;
     std::span<std::byte> bytes;
+    std::shared_ptr<const void> pin = nullptr;
   };
   void receive(std::uint64_t size, std::function<void(std::optional<Incoming>, std::string)> then);
   /// It is filled: from here on it is as if `who` had reserved and written it. False: `who` is gone, and so is this.

@@ -1,96 +1,74 @@
 #include "worker/port.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <cerrno>
 #include <cstring>
-#include <future>
+#include <system_error>
 #include <utility>
 
-#include <fmt/format.h>
+#include "worker/port_text.h"
 
-#include "data/blocks.h"
-#include "data/checksum.h"
-#include "wire/pump.h"
-
+// Connections of the port; port_answers.cc has what is answered.
 namespace morrow::worker {
 
 namespace {
 
 constexpr std::size_t kMaxConnections = 256;
-constexpr int kSameObject = 2;  // more at once get it from those who have it by then
+constexpr std::size_t kMaxStrangers = 64;  // of them, without the token so far
 constexpr std::chrono::seconds kIdle{60};
-constexpr std::chrono::seconds kAnswerWithin{60};
+constexpr std::chrono::seconds kParting{1};
+constexpr std::chrono::minutes kComplainAgain{1};
 constexpr int kLookMs = 500;
-constexpr std::size_t kWriteBytes = 1 << 20;
-constexpr const char* kBlocks = "blocks";
+constexpr int kPauseMs = 200;
 
-void text(wire::NetStream& stream, int status, const std::string& body, wire::HttpHeaders headers = {}) {
-  headers["content-type"] = "text/plain; charset=utf-8";
-  stream.write(wire::response_head(status, headers, body.size()) + body);
+/// What comes first on a connection that was to be encrypted: a handshake does not begin with a letter.
+bool speaks_plain_http(const wire::NetStream& stream) {
+  char first = 0;
+  return recv(stream.fd(), &first, 1, MSG_PEEK) == 1 && first >= 'A' && first <= 'Z';
 }
 
-std::optional<std::uint64_t> number_of(std::string_view digits, int base = 10) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
-  return number;
-}
-
-std::string header(const wire::HttpRequest& request, const std::string& name) {
-  const auto found = request.headers.find(name);
-  return found == request.headers.end() ? "" : found->second;
-}
-
-/// Tables compress well, other values seldom: a network is faster than a try to compress them.
-bool is_arrow(std::span<const std::byte> bytes) {
-  return bytes.size() > data::kArrowMarkAt + data::kArrowMark.size() &&
-         std::memcmp(bytes.data() + data::kArrowMarkAt, data::kArrowMark.data(), data::kArrowMark.size()) == 0;
-}
-
-/// A block is a chunk, so that it can be written as soon as it is compressed.
-void write_blocks(wire::NetStream& stream, std::span<const std::byte> bytes) {
-  data::BlockWriter writer;
-  std::vector<std::byte> block;
-  for (; !bytes.empty(); bytes = bytes.subspan(std::min(data::kBlockBytes, bytes.size()))) {
-    block.clear();
-    writer.encode(bytes.first(std::min(data::kBlockBytes, bytes.size())), block);
-    stream.write(wire::chunk_begin(block.size()));
-    stream.write(block);
-    stream.write(wire::kChunkEnd);
+/// Reads on for a moment what the other side still sends: the answer to a request that was not read to its end would be
+/// lost with the connection.
+void part(wire::NetStream& stream) {
+  stream.set_patience(kParting);
+  stream.finish();
+  const auto end = std::chrono::steady_clock::now() + kParting;
+  std::array<std::byte, 16 << 10> room{};
+  while (stream.read(room) != 0 && std::chrono::steady_clock::now() < end) {
   }
-  stream.write(wire::chunk_begin(0) + std::string(wire::kChunkEnd));
-}
-
-/// What a call that answers later answers; nothing when that takes too long.
-template <class T, class Ask>
-std::optional<T> wait_for(Ask ask) {
-  const auto promise = std::make_shared<std::promise<T>>();
-  auto answer = promise->get_future();
-  ask([promise](T value) { promise->set_value(std::move(value)); });
-  if (answer.wait_for(kAnswerWithin) != std::future_status::ready) return std::nullopt;
-  return answer.get();
 }
 
 }  // namespace
 
 Port::Port(wire::Fd listening, PortOptions options, PortHandlers handlers)
     : listening_(std::move(listening)), options_(std::move(options)), handlers_(std::move(handlers)) {
+  full_.sentence = "the port has all the connections it takes (" + std::to_string(kMaxConnections) + ", " +
+                   std::to_string(kMaxStrangers) + " of them without the token so far); more are sent away";
+  no_thread_.sentence =
+      "no thread for a connection of the port, which is closed; raise the limit of processes (ulimit -u) if it is that";
+  no_descriptor_.sentence =
+      "can't accept a connection of the port; raise the limit of open files (ulimit -n) if it is that";
   acceptor_ = std::thread([this] { accept_all(); });
 }
 
 Port::~Port() {
   stop_ = true;
+  {
+    const std::lock_guard lock(waiting_->mutex);
+    waiting_->stop = true;
+  }
+  waiting_->changed.notify_all();
+  shutdown(listening_.get(), SHUT_RDWR);  // wakes the acceptor
   acceptor_.join();
-  for (Connection& connection : connections_) {
-    if (const int socket = connection.socket; socket >= 0) shutdown(socket, SHUT_RDWR);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Connection& connection : connections_) {
+      if (connection.socket >= 0) shutdown(connection.socket, SHUT_RDWR);
+    }
   }
   for (Connection& connection : connections_) connection.thread.join();
 }
@@ -98,203 +76,107 @@ Port::~Port() {
 void Port::accept_all() {
   while (!stop_) {
     pollfd polled{listening_.get(), POLLIN, 0};
-    if (poll(&polled, 1, kLookMs) <= 0) continue;
+    const int ready = poll(&polled, 1, kLookMs);
+    clear_away();
+    if (ready <= 0 || stop_) continue;
     wire::Fd socket(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!socket) continue;
-    const std::lock_guard lock(mutex_);
-    for (auto connection = connections_.begin(); connection != connections_.end();) {
-      if (!connection->done) {
-        ++connection;
-        continue;
-      }
+    if (socket) {
+      take(std::move(socket));
+    } else if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN && !stop_) {
+      complain(no_descriptor_);
+      pause();
+    }
+  }
+}
+
+/// Connections that have ended, and those that took too long to show the token: however slowly they speak.
+void Port::clear_away() {
+  const std::lock_guard lock(mutex_);
+  const auto now = Clock::now();
+  for (auto connection = connections_.begin(); connection != connections_.end();) {
+    if (connection->done) {
       connection->thread.join();
       connection = connections_.erase(connection);
+      continue;
     }
-    if (connections_.size() >= kMaxConnections) continue;  // closed: the other side tries again
-    Connection& connection = connections_.emplace_back();
-    connection.socket = socket.get();
-    connection.thread = std::thread([this, &connection, fd = socket.release()] { serve(connection, wire::Fd(fd)); });
+    if (!connection->entered && connection->socket >= 0 && now - connection->since > options_.enter_within)
+      shutdown(connection->socket, SHUT_RDWR);
+    ++connection;
   }
+}
+
+void Port::take(wire::Fd socket) {
+  const std::lock_guard lock(mutex_);
+  const auto strangers = static_cast<std::size_t>(std::count_if(
+      connections_.begin(), connections_.end(), [](const Connection& connection) { return !connection.entered; }));
+  if (connections_.size() >= kMaxConnections || strangers >= kMaxStrangers) {
+    complain(full_);
+    if (options_.tls) return;
+    const std::string busy = busy_answer();
+    send(socket.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return;
+  }
+  Connection& connection = connections_.emplace_back();
+  connection.socket = socket.get();
+  connection.since = Clock::now();
+  try {
+    connection.thread = std::thread([this, &connection, fd = socket.get()] { serve(connection, wire::Fd(fd)); });
+    socket.release();
+  } catch (const std::system_error&) {
+    connections_.pop_back();
+    complain(no_thread_);
+  }
+}
+
+void Port::complain(Complaint& about) {
+  const auto now = Clock::now();
+  if (about.last != Clock::time_point() && now - about.last < kComplainAgain) return;
+  about.last = now;
+  if (options_.log) options_.log(about.sentence);
+}
+
+void Port::pause() const {
+  std::unique_lock lock(waiting_->mutex);
+  waiting_->changed.wait_for(lock, std::chrono::milliseconds(kPauseMs), [this] { return waiting_->stop; });
 }
 
 void Port::serve(Connection& connection, wire::Fd socket) {
+  wire::NetStream stream(std::move(socket));
   try {
-    timeval patience{kIdle.count(), 0};
-    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    wire::NetStream stream =
-        options_.tls ? wire::NetStream(std::move(socket), *options_.tls) : wire::NetStream(std::move(socket));
     stream.set_patience(kIdle);
-    while (!stop_) {
-      const auto request = wire::read_request(stream);
-      if (!request || !answer(stream, *request)) break;
-    }
-    connection.socket = -1;          // before it is closed: the number may be another connection's then
+    talk(connection, stream);
   } catch (const std::exception&) {  // the other side's trouble, and it knows
-    connection.socket = -1;
   }
+  {
+    const std::lock_guard lock(mutex_);
+    connection.socket = -1;  // before it is closed: the number may be another connection's then
+  }
+  stream = wire::NetStream(wire::Fd());
   connection.done = true;
 }
 
-bool Port::may_enter(const wire::HttpRequest& request) const {
-  constexpr std::string_view kBearer = "Bearer ";
-  const std::string given = header(request, "authorization");
-  return given.starts_with(kBearer) && wire::same_secret(given.substr(kBearer.size()), options_.token);
-}
-
-/// False: nothing more comes on this connection.
-bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
-  if (!may_enter(request)) {
-    text(stream, 401, "this needs the cluster's token: Authorization: Bearer TOKEN; morrow token CLUSTER prints it\n",
-         {{"www-authenticate", "Bearer"}, {"connection", "close"}});
-    return false;
-  }
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  if (get && request.target == "/health") {
-    text(stream, 200, request.method == "HEAD" ? "" : "ok\n");
-  } else if (request.method == "GET" && request.target == "/metrics") {
-    const auto body = wait_for<std::string>(handlers_.metrics);
-    text(stream, body ? 200 : 503, body.value_or("the worker is busy\n"));
-  } else if (request.method == "GET" && request.target == "/objects") {
-    const auto body = wait_for<std::string>(handlers_.objects);
-    text(stream, body ? 200 : 503, body.value_or("the worker is busy\n"));
-  } else if (request.method == "GET" && request.target == "/session") {
-    session(stream, request);
-    return false;
-  } else if (get && request.target.starts_with("/object/")) {
-    object(stream, request);
-  } else if (request.method == "PUT" && request.target == "/object") {
-    receive(stream, request);
-  } else {
-    text(stream, 404, "there is nothing here; see docs/protocol.md, The port\n", {{"connection", "close"}});
-    return false;  // what it sent as a body would be taken for the next request
-  }
-  return request.keep_alive;
-}
-
-void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
-  const auto number = number_of(std::string_view(request.target).substr(std::string_view("/object/").size()));
-  if (!number) return text(stream, 404, "that is no object's number\n");
-  const bool first = !request.headers.contains("morrow-part");
-  struct Serving {
-    Port& port;
-    std::uint64_t number;
-    bool counted;
-    Serving(Port& serving_port, std::uint64_t object, bool counts) : port(serving_port), number(object) {
-      const std::lock_guard lock(port.mutex_);
-      int& count = port.lent_[number];
-      counted = counts;
-      if (counts) ++count;
-      too_many = counts && count > kSameObject;
+void Port::talk(Connection& connection, wire::NetStream& stream) {
+  if (options_.tls) {
+    if (speaks_plain_http(stream)) {
+      say(stream, {}, 426, "this port speaks https\n", {{"connection", "close"}, {"upgrade", "TLS/1.2"}});
+      return part(stream);
     }
-    ~Serving() {
-      const std::lock_guard lock(port.mutex_);
-      const auto found = port.lent_.find(number);
-      if (counted) --found->second;
-      if (found != port.lent_.end() && found->second == 0) port.lent_.erase(found);
-    }
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
-    bool too_many = false;
-  } const serving(*this, *number, first);
-  if (serving.too_many) return text(stream, 503, "others get this now\n", {{"retry-after", "0"}});
-  auto answered = wait_for<std::optional<Objects::Lent>>(
-      [&](auto then) { handlers_.object(*number, request.headers.contains("morrow-verify"), then); });
-  if (!answered) return text(stream, 503, "the worker is busy\n", {{"retry-after", "1"}});
-  const std::optional<Objects::Lent>& lent = *answered;
-  if (!lent) return text(stream, 404, "this worker does not have that object\n");
-  wire::ByteRange range{0, lent->bytes.size()};
-  wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
-                            {"accept-ranges", "bytes"},
-                            {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
-  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && is_arrow(lent->bytes)) {
-    headers["morrow-encoding"] = kBlocks;
-    stream.write(wire::chunked_head(200, headers));
-    return write_blocks(stream, lent->bytes);
+    stream.accept(*options_.tls);
   }
-  int status = 200;
-  if (const std::string asked = header(request, "range"); !asked.empty()) {
-    const auto part = wire::parse_range(asked, lent->bytes.size());
-    if (!part) return text(stream, 416, "that range is not in the object\n");
-    range = *part;
-    status = 206;
-    headers["content-range"] =
-        fmt::format("bytes {}-{}/{}", range.begin, range.begin + range.size - 1, lent->bytes.size());
-  }
-  stream.write(wire::response_head(status, headers, range.size));
-  if (request.method == "HEAD") return;
-  for (auto rest = lent->bytes.subspan(range.begin, range.size); !rest.empty();) {
-    const auto part = rest.first(std::min(kWriteBytes, rest.size()));
-    stream.write(part);
-    rest = rest.subspan(part.size());
-  }
-}
-
-void Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
-  const auto size = number_of(header(request, "content-length"));
-  const auto session = number_of(header(request, "morrow-session"), 16);
-  if (!size || !session) throw wire::NetworkError("an object came without its length or session");
-  struct Answer {
-    std::optional<Objects::Incoming> room;
-    std::string sentence;
-  };
-  auto answer = wait_for<Answer>([&](auto then) {
-    handlers_.receive(*size, [then](std::optional<Objects::Incoming> room, std::string sentence) {
-      then(Answer{std::move(room), std::move(sentence)});
-    });
-  });
-  if (!answer || !answer->room) {
-    text(stream, 507, answer ? answer->sentence : "the worker is busy", {{"connection", "close"}});
-    throw wire::NetworkError("there was no room");  // its body would be taken for the next request
-  }
-  const std::uint64_t number = answer->room->number;
-  const auto finish = [&](std::uint64_t whose) {
-    return wait_for<bool>([&](auto then) { handlers_.received(number, whose, then); }).value_or(false);
-  };
   try {
-    if (header(request, "expect") == "100-continue") stream.write(wire::response_head(100, {}, 0));
-    stream.read_all(answer->room->bytes);
-    const auto checksum = number_of(header(request, "morrow-checksum"), 16);
-    if (!checksum || data::checksum(answer->room->bytes) != *checksum)
-      throw wire::NetworkError("an object came with a wrong checksum");
-  } catch (const wire::NetworkError&) {
-    finish(0);
-    throw;
+    for (bool goes_on = true; goes_on;) {
+      auto request = wire::read_request(stream);
+      if (stop_ || !request) return;
+      // What comes behind would be taken for the next request.
+      if (brings_unread_body(*request)) request->keep_alive = false;
+      const bool enters = may_enter(*request);
+      if (enters) connection.entered = true;
+      goes_on = enters ? answer(stream, *request) : refuse(stream, *request);
+    }
+  } catch (const wire::BadMessage& error) {
+    say(stream, {}, 400, std::string(error.what()) + "\n", {{"connection", "close"}});
   }
-  if (finish(*session)) return text(stream, 201, std::to_string(number));
-  text(stream, 409, "that session is not open at this worker\n");
-}
-
-void Port::session(wire::NetStream& stream, const wire::HttpRequest& request) {
-  if (header(request, "upgrade") != "morrow-session")
-    return text(stream, 426, "a session begins with: Connection: Upgrade, Upgrade: morrow-session\n",
-                {{"connection", "close"}});
-  stream.write(wire::response_head(101, {{"connection", "Upgrade"}, {"upgrade", "morrow-session"}}, 0));
-  auto [here, there] = wire::socket_pair(false);
-  handlers_.session(std::move(there));
-  wire::pump(stream, std::move(here), stop_);
-}
-
-bool is_loopback(const std::string& address) {
-  in_addr v4{};
-  in6_addr v6{};
-  if (address == "localhost") return true;
-  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-std::string reachable_address(const std::string& address) {
-  if (address != "0.0.0.0" && address != "::") return address;
-  ifaddrs* all = nullptr;
-  if (getifaddrs(&all) != 0) return address;
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> frees(all, freeifaddrs);
-  for (const ifaddrs* at = all; at != nullptr; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr || (at->ifa_flags & IFF_LOOPBACK) != 0 || (at->ifa_flags & IFF_UP) == 0) continue;
-    if (at->ifa_addr->sa_family != AF_INET) continue;
-    std::array<char, NI_MAXHOST> host{};
-    if (getnameinfo(at->ifa_addr, sizeof(sockaddr_in), host.data(), host.size(), nullptr, 0, NI_NUMERICHOST) == 0)
-      return host.data();
-  }
-  return address;
+  part(stream);
 }
 
 }  // namespace morrow::worker

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -26,7 +28,7 @@ struct PortHandlers {
   /// Room for an object that the driver of a session on another host puts; none, with a sentence, when there is none.
   using Receive = std::function<void(std::optional<Objects::Incoming>, std::string sentence)>;
   std::function<void(std::uint64_t size, Receive then)> receive;
-  /// It is filled, or given up when the session is 0. False: the session is not open here.
+  /// It is filled. False: the session is not open here.
   std::function<void(std::uint64_t number, std::uint64_t session, std::function<void(bool)> then)> received;
   /// A driver on another host: a stream that carries the session protocol.
   std::function<void(wire::Fd)> session;
@@ -39,6 +41,10 @@ struct PortHandlers {
 struct PortOptions {
   std::string token;                           ///< all that is asked must have it
   std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
+  /// What the worker's user should know; called on any thread.
+  std::function<void(const std::string& sentence)> log = nullptr;
+  /// From the connection to a whole head with the token.
+  std::chrono::milliseconds enter_within{10'000};
 };
 
 /// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /object/NUMBER (GET, HEAD, ranges),
@@ -47,39 +53,62 @@ struct PortOptions {
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
-  /// Closes all connections and waits for their threads.
+  /// Closes all connections, whatever they are at, and waits for their threads. What the handlers still owe is dropped.
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Connection {
     std::thread thread;
-    std::atomic<int> socket = -1;
+    int socket = -1;  ///< -1: closed, or about to be
+    Clock::time_point since;
+    std::atomic<bool> entered = false;  ///< it has shown the token
     std::atomic<bool> done = false;
   };
+  /// A sentence for the log that may have cause to come very often.
+  struct Complaint {
+    std::string sentence;
+    Clock::time_point last;
+  };
+  /// Those who wait for an answer of the worker.
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stop = false;
+  };
+
+  // port.cc: connections
   void accept_all();
+  void take(wire::Fd socket);
+  void clear_away();
   void serve(Connection& connection, wire::Fd socket);
+  void talk(Connection& connection, wire::NetStream& stream);
+  void complain(Complaint& about);
+  void pause() const;
+
+  // port_answers.cc
+  bool may_enter(const wire::HttpRequest& request) const;
   bool answer(wire::NetStream& stream, const wire::HttpRequest& request);
   void object(wire::NetStream& stream, const wire::HttpRequest& request);
-  void receive(wire::NetStream& stream, const wire::HttpRequest& request);
+  bool receive(wire::NetStream& stream, const wire::HttpRequest& request);
   void session(wire::NetStream& stream, const wire::HttpRequest& request);
-  bool may_enter(const wire::HttpRequest& request) const;
+  template <class T, class Ask>
+  std::optional<T> wait_for(Ask ask);
 
   const wire::Fd listening_;
   const PortOptions options_;
   const PortHandlers handlers_;
   std::atomic<bool> stop_ = false;
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
   std::mutex mutex_;
   std::list<Connection> connections_;
   std::map<std::uint64_t, int> lent_;  ///< how many get an object now
+  Complaint full_;
+  Complaint no_thread_;
+  Complaint no_descriptor_;
   std::thread acceptor_;
 };
-
-/// A loopback address (or "localhost"): what listens there can only be reached from this machine.
-bool is_loopback(const std::string& address);
-/// What others reach a worker by that listens on `address`: itself, or for one that means all addresses one of the
-/// machine's own.
-std::string reachable_address(const std::string& address);
 
 }  // namespace morrow::worker

@@ -16,6 +16,7 @@ void Shell::open_port() {
     options.tls = std::make_shared<const wire::TlsServer>(wire::make_certificate(authority, options_.info.name),
                                                           authority.certificate);
   }
+  options.log = [this](const std::string& sentence) { logs_.warn(sentence); };
   PortHandlers handlers;
   handlers.object = [this](std::uint64_t number, bool verify, PortHandlers::Lend then) {
     boost::asio::post(io_, [this, number, verify, then] { objects_.lend(number, verify, then); });
@@ -25,7 +26,7 @@ void Shell::open_port() {
   };
   handlers.received = [this](std::uint64_t number, std::uint64_t session, std::function<void(bool)> then) {
     boost::asio::post(io_, [this, number, session, then] {
-      const Driver* driver = session == 0 ? nullptr : driver_of(session);
+      const Driver* driver = driver_of(session);
       then(objects_.hand_over(number, driver == nullptr ? 0 : process_of({driver->id, 0})));
     });
   };

@@ -16,6 +16,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "wire/addresses.h"
+#include "wire/join_url.h"
 #include "wire/paths.h"
 #include "wire/socket.h"
 #include "worker/logs.h"
@@ -179,12 +181,19 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   shell.info.socket = door.path;
   boost::asio::io_context io(1);
   shell.port = wire::listen_tcp(options.address, options.port);
-  shell.encrypt = !options.insecure && !is_loopback(options.address);
-  const std::string listens = wire::local_address(shell.port.get());
-  const std::string host = reachable_address(options.address);
-  shell.info.address = std::string(shell.encrypt ? "https://" : "http://") +
-                       (host == options.address ? listens : host + listens.substr(listens.rfind(':')));
-  if (options.insecure && !is_loopback(options.address)) {
+  // What it listens on, not what was written: there are many ways to write "all addresses".
+  std::string listens = wire::local_address(shell.port.get());
+  std::string host;
+  std::uint16_t port = 0;
+  wire::parse_address(listens, host, port);
+  const bool loopback = wire::is_loopback(host);
+  shell.encrypt = !options.insecure && !loopback;
+  if (const std::string reached = wire::reachable_address(host); reached != host) {
+    const bool v6 = reached.find(':') != std::string::npos;
+    listens = (v6 ? "[" + reached + "]" : reached) + ":" + std::to_string(port);
+  }
+  shell.info.address = std::string(shell.encrypt ? "https://" : "http://") + listens;
+  if (options.insecure && !loopback) {
     logs.warn("what is said on " + shell.info.address +
               ", the cluster's token too, can be read by everybody on its network: --insecure");
   }

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/addresses.h"
 #include "wire/paths.h"
-#include "worker/port.h"
 
 namespace morrow::worker {
 namespace {
+
+using wire::is_loopback;
 
 TEST(Machine, HasSomethingToGiveAndANameThatFits) {
   EXPECT_GE(machine_cpu_milli(), 1U);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <boost/asio/post.hpp>
 
@@ -50,8 +51,8 @@ class ObjectsRoom : public ::testing::Test {
   }
 
   template <class Done>
-  bool until(Done done) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool until(Done done, std::chrono::milliseconds patience = std::chrono::seconds(30)) {
+    const auto end = std::chrono::steady_clock::now() + patience;
     while (!done() && std::chrono::steady_clock::now() < end) {
       io_.restart();
       io_.run_one_for(std::chrono::milliseconds(20));
@@ -166,6 +167,23 @@ TEST_F(ObjectsRoom, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
   EXPECT_EQ(fetches_, 0);
   objects_->free(number);
   EXPECT_EQ(objects_->usage().used, 0U);
+}
+
+TEST_F(ObjectsRoom, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) {
+  std::optional<Objects::Incoming> room;
+  const auto take = [&](std::optional<Objects::Incoming> incoming, const std::string&) { room = std::move(incoming); };
+  objects_->receive(kMega, take);
+  ASSERT_TRUE(until([&] { return room.has_value(); }));
+  EXPECT_NE(objects_->usage().used, 0U);
+  std::thread([&] { room.reset(); }).join();  // on any thread
+  EXPECT_TRUE(until([&] { return objects_->usage().used == 0; }));
+  objects_->receive(kMega, take);
+  ASSERT_TRUE(until([&] { return room.has_value(); }));
+  const std::uint64_t number = room->number;
+  EXPECT_TRUE(objects_->hand_over(number, 2));
+  room.reset();
+  until([] { return false; }, std::chrono::milliseconds(50));
+  EXPECT_TRUE(objects_->seal(2, number, kMega, {1, number}, false));
 }
 
 TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <string>
 #include <thread>
 
@@ -58,7 +59,7 @@ TEST(Http, RangesAreThoseThatMakeSense) {
   EXPECT_FALSE(parse_range("bytes=0-", 0));
 }
 
-/// Answers each connection's requests with "one", "two", … and closes the connection after `each`.
+/// Answers each connection's requests with "ok" and "cut" in turn, and closes the connection after `each`.
 class Server {
  public:
   explicit Server(int each) : listening_(listen_tcp("127.0.0.1", 0)) {
@@ -69,7 +70,7 @@ class Server {
         ++connections;
         NetStream stream(std::move(socket));
         try {
-          for (int i = 0; i < each && read_request(stream); ++i) {
+          for (int i = 0; i != each && read_request(stream); ++i) {
             if (++answer % 2 == 0) {
               stream.write(chunked_head(200, {}) + chunk_begin(3) + "cut" + std::string(kChunkEnd) + chunk_begin(0) +
                            std::string(kChunkEnd));
@@ -115,6 +116,39 @@ TEST(HttpPool, AConnectionIsUsedAgainAndAnotherOneMadeWhenItIsClosed) {
   }
   EXPECT_EQ(all, "okcutokcutok");
   EXPECT_EQ(server.connections, 2);
+}
+
+TEST(HttpPool, WhatBreaksOffInTheMiddleOfAnAnswerIsNotAskedForAgain) {
+  Server server(4);
+  HttpPool pool(std::chrono::seconds(5));
+  int asked = 0;
+  const auto get = [&](HttpConnection& connection) {
+    ++asked;
+    const HttpResponse response = connection.get("/");
+    if (!response.chunked) return connection.read_text(response, 100);
+    connection.read_chunks([](std::span<const std::byte>) { throw NetworkError("it broke off"); });
+    return std::string();
+  };
+  EXPECT_EQ(pool.with(server.endpoint(), get), "ok");
+  EXPECT_THROW(pool.with(server.endpoint(), get), NetworkError);
+  EXPECT_EQ(asked, 2);
+}
+
+TEST(HttpPool, StoppedItEndsWhatIsUnderWayAndBeginsNothing) {
+  Server server(-1);
+  HttpPool pool(std::chrono::seconds(60));
+  std::thread stops([&] {
+    while (server.connections == 0) std::this_thread::yield();
+    pool.stop();
+  });
+  const auto get = [](HttpConnection& connection) {
+    std::array<std::byte, 1> byte{};
+    connection.read_body(byte);  // nothing comes
+    return 0;
+  };
+  EXPECT_THROW(pool.with(server.endpoint(), get), NetworkError);
+  stops.join();
+  EXPECT_THROW(pool.with(server.endpoint(), get), NetworkError);
 }
 
 TEST(HttpPool, AnAnswerThatIsLongerThanItMayBeIsNotRead) {

@@ -22,7 +22,8 @@ class Echo {
       try {
         const TlsServer tls(make_certificate(authority, "worker"), authority.certificate);
         Fd socket(accept(listening_.get(), nullptr, nullptr));
-        NetStream stream(std::move(socket), tls);
+        NetStream stream(std::move(socket));
+        stream.accept(tls);
         std::vector<std::byte> room(100'000);
         for (;;) {
           const std::size_t got = stream.read(room);

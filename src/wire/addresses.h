@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace morrow::wire {
+
+/// A loopback address (or "localhost"): what listens there can only be reached from this machine.
+bool is_loopback(const std::string& address);
+
+/// What others reach a socket by that listens on this numeric address: itself, or for one that means all addresses one
+/// of the machine's own, if it has one: that of its default route, else one of no bridge of containers.
+std::string reachable_address(const std::string& address);
+
+}  // namespace morrow::wire
