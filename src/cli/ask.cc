@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <stdexcept>
 
 #include "wire/frame.h"
@@ -30,7 +31,22 @@ bool send_all(int fd, std::string_view bytes) {
   return true;
 }
 
+std::string silent;  // what there is to say of a worker that did not answer
+
 }  // namespace
+
+int nobody_answered(const std::string& cluster) {
+  const std::string name = name_of(cluster);
+  if (!silent.empty()) {
+    std::fprintf(stderr, "morrow: %s\n", silent.c_str());
+  } else if (wire::is_join_url(cluster)) {
+    std::fprintf(stderr, "morrow: the worker of cluster %s closed the connection\n", name.c_str());
+  } else {
+    std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
+                 name.c_str(), name.c_str());
+  }
+  return 1;
+}
 
 std::vector<std::string> places_to_ask(const std::string& cluster) {
   if (wire::is_join_url(cluster)) return {cluster};
@@ -82,6 +98,10 @@ bool ask_worker(const std::string& path, const std::string& cluster, wire::Frame
     constexpr std::size_t kRoom = 64 << 10;
     const ssize_t got = recv(socket.get(), reader.room(kRoom), kRoom, 0);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      silent = wire::is_join_url(path) ? "the worker does not answer"
+                                       : wire::silent_worker(path, wire::peer_of(socket.get()).pid);
+    }
     if (got <= 0) return false;
     reader.filled(static_cast<std::size_t>(got));
   }

@@ -22,6 +22,9 @@ bool ask_worker(const std::string& path, const std::string& cluster, wire::Frame
                 const google::protobuf::MessageLite& request, wire::FrameType reply_type,
                 google::protobuf::MessageLite& reply);
 
+/// Says on standard error that nobody answered, and why; 1.
+int nobody_answered(const std::string& cluster);
+
 template <class Reply>
 std::optional<Reply> ask(const std::string& path, const std::string& cluster, wire::FrameType type,
                          const google::protobuf::MessageLite& request, wire::FrameType reply_type, Reply reply) {

@@ -14,8 +14,8 @@ namespace {
 
 constexpr int kWrongUse = 2;
 
-int complain(const char* sentence, int status) {
-  std::fprintf(stderr, "morrow: %s\n", sentence);
+int complain(const std::string& sentence, int status) {
+  std::fprintf(stderr, "morrow: %s\n", morrow::wire::without_token(sentence).c_str());
   return status;
 }
 
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
       return complain("say what to do: worker, status, objects or token; see --help", kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return complain((std::string(error.what()) + "; see --help").c_str(), kWrongUse);
+    return complain(std::string(error.what()) + "; see --help", kWrongUse);
   } catch (const std::invalid_argument& error) {
     return complain(error.what(), kWrongUse);
   } catch (const std::exception& error) {

@@ -89,11 +89,7 @@ int show_objects(const std::string& cluster, bool json) {
     add(*reply);
     for (const wire::ObjectsReply& other : reply->others()) add(other);
   }
-  if (replies.empty()) {
-    std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-                 name_of(cluster).c_str(), name_of(cluster).c_str());
-    return 1;
-  }
+  if (replies.empty()) return nobody_answered(cluster);
   json ? print_json(replies) : print(replies);
   return 0;
 }

@@ -65,9 +65,7 @@ int show_status(const std::string& cluster, bool json) {
     json ? print_json(name_of(cluster), *reply) : print(name_of(cluster), *reply);
     return 0;
   }
-  std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-               name_of(cluster).c_str(), name_of(cluster).c_str());
-  return 1;
+  return nobody_answered(cluster);
 }
 
 }  // namespace

@@ -4,26 +4,58 @@
 
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "wire/addresses.h"
+#include "wire/join_url.h"
 #include "wire/paths.h"
 
 namespace morrow::cli {
 
 namespace {
 
+/// The best first.
+enum class Kind { kNone, kThisMachine, kPlain, kEncrypted };
+
+Kind kind_of(const std::string& line) {
+  const wire::JoinUrl url = wire::parse_join_url(line);
+  if (!url.ca_fingerprint.empty()) return Kind::kEncrypted;
+  return wire::is_loopback(url.host) ? Kind::kThisMachine : Kind::kPlain;
+}
+
 int show_token(const std::string& cluster, const std::string& address) {
   wire::check_name("cluster", cluster);
   wire::TokenRequest request;
   request.set_address(address);
+  std::string line;
+  std::string error;
+  Kind best = Kind::kNone;
   for (const std::string& path : wire::worker_sockets(cluster)) {
     const auto reply = ask(path, cluster, wire::TOKEN, request, wire::TOKEN_REPLY, wire::TokenReply());
     if (!reply) continue;
-    if (!reply->error().empty()) throw std::runtime_error(reply->error());
-    std::printf("%s\n", reply->line().c_str());
-    return 0;
+    if (!reply->error().empty()) {
+      error = reply->error();
+      continue;
+    }
+    const Kind kind = kind_of(reply->line());
+    if (kind <= best) continue;
+    best = kind;
+    line = reply->line();
   }
-  std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-               cluster.c_str(), cluster.c_str());
-  return 1;
+  if (best == Kind::kNone) {
+    if (error.empty()) return nobody_answered(cluster);
+    throw std::runtime_error(error);
+  }
+  std::printf("%s\n", line.c_str());
+  const std::string host = wire::parse_join_url(line).host;
+  if (best == Kind::kThisMachine && address.empty()) {
+    std::fprintf(stderr,
+                 "morrow: this line is for programs on this machine only; for others start a worker with --address "
+                 "ADDRESS, one of this machine's, or 0.0.0.0 for all of them\n");
+  } else if (host == "0.0.0.0" || host == "::") {
+    std::fprintf(stderr,
+                 "morrow: this machine has no address that others reach; give the one they use: --address "
+                 "HOST:PORT\n");
+  }
+  return 0;
 }
 
 }  // namespace

@@ -74,7 +74,9 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
   }
 }
 
-std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline) {
+std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline,
+                                        std::string& silent) {
+  silent.clear();
   std::vector<std::string> sockets = wire::worker_sockets(hello.cluster());
   std::shuffle(sockets.begin(), sockets.end(), std::minstd_rand(static_cast<unsigned>(random_id())));
   std::optional<Connection> refused;
@@ -82,7 +84,10 @@ std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program&
     try {
       wire::Fd socket = wire::connect_unix(path);
       if (!socket) continue;
-      auto connection = greet(std::move(socket), hello, program, std::min(deadline, Clock::now() + kPatience));
+      const pid_t pid = wire::peer_of(socket.get()).pid;
+      const auto patience = std::min(deadline, Clock::now() + kPatience);
+      auto connection = greet(std::move(socket), hello, program, patience);
+      if (!connection && Clock::now() >= patience) silent = wire::silent_worker(path, pid);
       if (connection && connection->welcome.error().empty()) return connection;
       if (connection) refused = std::move(connection);
     } catch (const wire::ProtocolError& error) {

@@ -20,7 +20,9 @@ struct Connection {
 std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire::Program& program,
                                 Clock::time_point deadline);
 
-/// Tries the workers of the cluster on this machine once, in random order.
-std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline);
+/// Tries the workers of the cluster on this machine once, in random order. `silent` gets a sentence about one that does
+/// not answer; it is empty when there is none.
+std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline,
+                                        std::string& silent);
 
 }  // namespace morrow::runtime

@@ -36,6 +36,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   std::unique_ptr<PrivateWorker> worker;
   std::unique_ptr<Remote> remote;
   std::string cluster = where;
+  std::string token;
   if (cluster.empty()) {
     worker = std::make_unique<PrivateWorker>(options);  // it starts while we hash our files
   } else {
@@ -43,6 +44,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
       if (wire::is_join_url(where)) {
         const wire::JoinUrl url = wire::parse_join_url(where);
         cluster = url.cluster;
+        token = url.token;
         remote = std::make_unique<Remote>(url);
       }
       wire::check_name("cluster", cluster);
@@ -51,7 +53,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
     }
   }
   std::unique_ptr<Driver> driver(
-      new Driver(cluster, options, make_program(options.fork_server), std::move(worker), std::move(remote)));
+      new Driver(cluster, options, make_program(options.fork_server, token), std::move(worker), std::move(remote)));
   auto connection = driver->greet_first(options);
   if (!connection->welcome.error().empty()) throw SessionError(connection->welcome.error());
   {
@@ -130,21 +132,23 @@ std::optional<Connection> Driver::greet_first(const SessionOptions& options) {
     const auto now = Clock::now();
     if (now >= deadline && remote_)
       throw SessionError("the cluster " + cluster_ + " can't be reached: " + remote_->why());
+    if (now >= deadline && !silent_.empty())
+      throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent_);
     if (now >= deadline) {
       throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +
                          cluster_);
     }
     if (!said && !remote_ && now - start >= kSayWaitingAfter) {
       said = true;
-      say("waiting for a worker of cluster " + cluster_ + " on this machine; start one with: morrow worker " +
-          cluster_);
+      say("waiting for a worker of cluster " + cluster_ + " on this machine; " +
+          (silent_.empty() ? "start one with: morrow worker " + cluster_ : silent_));
     }
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookAgain, deadline - now));
   }
 }
 
 std::optional<Connection> Driver::connect(Clock::time_point deadline) {
-  if (!remote_) return connect_local(hello_, program_, deadline);
+  if (!remote_) return connect_local(hello_, program_, deadline, silent_);
   auto socket = remote_->connect(deadline);
   if (!socket) return std::nullopt;
   auto connection = greet(std::move(*socket), hello_, program_, std::max(deadline, Clock::now() + kGreetPatience));

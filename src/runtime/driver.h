@@ -75,6 +75,7 @@ class Driver : public Client {
   wire::Hello hello_;
   std::unique_ptr<PrivateWorker> worker_;
   std::unique_ptr<Remote> remote_;  // of a cluster that is joined by its port
+  std::string silent_;              // of a worker on this machine that does not answer, by the last try
   std::string worker_name_;
 
   std::uint64_t sequence_ = 0;

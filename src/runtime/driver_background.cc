@@ -109,7 +109,9 @@ void Driver::reconnect(Lock& lock) {
     }
     if (!said && now - lost >= kSayLostAfter) {
       said = true;
-      say("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one");
+      const std::string& why = remote_ ? remote_->why() : silent_;
+      say("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one" +
+          (why.empty() ? "" : ": " + why));
     }
     if (!stop_) background_.changed.wait_for(lock, kTryAgain);
   }

@@ -136,15 +136,15 @@ std::string key_of(const wire::Program& program) {
 
 }  // namespace
 
-wire::Program make_program(bool fork_server) {
+wire::Program make_program(bool fork_server, const std::string& token) {
   wire::Program program;
   try {
     for (const ManifestModule& module : make_manifest().modules) fill_module(*program.add_modules(), module);
   } catch (const std::exception& error) {
     throw SessionError(std::string("this program can't be sent to workers: ") + error.what());
   }
-  for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument));
-  for (std::string& line : environment()) program.add_environment(wire::without_token(line));
+  for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument, token));
+  for (std::string& line : environment()) program.add_environment(wire::without_token(line, token));
   program.set_folder(working_folder());
   program.set_fork_server(fork_server);
   program.set_key(key_of(program));

@@ -7,6 +7,7 @@
 
 #include "data/blocks.h"
 #include "data/checksum.h"
+#include "wire/addresses.h"
 
 namespace morrow::runtime {
 
@@ -27,20 +28,33 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
     const std::lock_guard lock(mutex_);
     endpoints = endpoints_;
   }
+  std::string refused;
+  bool left_to_try = false;
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    if (left.count() <= 0) break;
+    if (left.count() <= 0) {
+      left_to_try = true;
+      break;
+    }
     try {
       wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kPatience));
       const std::lock_guard lock(mutex_);
       std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
+      met_ = true;
       return socket;
     } catch (const wire::WrongToken& error) {
-      throw SessionError(error.what());
+      refused = why_ = error.what();
+    } catch (const wire::NotTrusted& error) {
+      why_ = error.what();
+      if (!met_) refused = why_;
+      // Later: another program may have taken the port of a worker that died.
+      left_to_try |= met_;
     } catch (const wire::NetworkError& error) {
       why_ = error.what();
+      left_to_try = true;
     }
   }
+  if (!refused.empty() && !left_to_try) throw SessionError(refused);
   return std::nullopt;
 }
 
@@ -53,6 +67,11 @@ void Remote::learn(const wire::Welcome& welcome) {
     } catch (const std::invalid_argument&) {
       continue;
     }
+    // The token goes openly to nobody on a network, nor to whoever listens on this machine where a worker does on its
+    // own.
+    if (endpoint.ca_fingerprint.empty() &&
+        wire::is_loopback(endpoint.host) != wire::is_loopback(endpoints_.front().host))
+      continue;
     const bool known = std::any_of(endpoints_.begin(), endpoints_.end(), [&](const wire::Endpoint& one) {
       return one.host == endpoint.host && one.port == endpoint.port;
     });

@@ -20,8 +20,8 @@ class Remote {
  public:
   explicit Remote(const wire::JoinUrl& url);
 
-  /// A session with any of its workers; the last one first. \throws SessionError when the token is wrong or nobody can
-  /// be trusted; nothing when nobody can be reached now.
+  /// A session with any of its workers; the last one first. \throws SessionError when none is left to try and the token
+  /// is wrong, or, the first time, nobody can be trusted; nothing when nobody can be reached now.
   std::optional<wire::Fd> connect(Clock::time_point deadline);
   /// Why nobody could be reached.
   const std::string& why() const { return why_; }
@@ -41,6 +41,7 @@ class Remote {
   wire::RemoteSession session_;
   wire::HttpPool connections_;
   std::string why_;
+  bool met_ = false;  ///< a worker of the cluster
 };
 
 }  // namespace morrow::runtime

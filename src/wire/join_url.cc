@@ -1,10 +1,12 @@
 #include "wire/join_url.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <stdexcept>
 #include <string_view>
 
+#include "wire/addresses.h"
 #include "wire/paths.h"
 
 namespace morrow::wire {
@@ -12,6 +14,10 @@ namespace morrow::wire {
 namespace {
 
 constexpr std::string_view kScheme = "morrow://";
+constexpr std::string_view kSchemeName = "morrow:";
+constexpr std::string_view kSpaces = " \t\r\n";
+constexpr std::string_view kStars = "***";
+constexpr std::size_t kCertainlyAToken = 32;  // letters
 constexpr std::size_t kFingerprintDigits = 64;
 constexpr std::size_t kMaxToken = 256;
 
@@ -26,15 +32,51 @@ bool is_token_letter(char letter) {
          letter == '-' || letter == '_';
 }
 
+std::string trimmed(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(kSpaces);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
+}
+
+bool same_letter(char one, char other) {
+  return std::tolower(static_cast<unsigned char>(one)) == std::tolower(static_cast<unsigned char>(other));
+}
+
+bool begins_with_scheme(std::string_view text) {
+  return text.size() >= kScheme.size() && std::equal(kScheme.begin(), kScheme.end(), text.begin(), same_letter);
+}
+
+void read_query(JoinUrl& url, std::string_view query) {
+  while (!query.empty()) {
+    const std::string_view part = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), part.size() + 1));
+    if (part == "insecure") {
+      url.insecure = true;
+    } else if (part.starts_with("ca=")) {
+      url.ca_fingerprint = part.substr(3);
+      const bool hex = std::all_of(url.ca_fingerprint.begin(), url.ca_fingerprint.end(), [](char digit) {
+        return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+      });
+      if (url.ca_fingerprint.size() != kFingerprintDigits || !hex)
+        refuse("its fingerprint is not 64 hexadecimal digits");
+    } else {
+      refuse("behind the ? there can only be ca=FINGERPRINT or insecure");
+    }
+  }
+}
+
 }  // namespace
 
 std::string JoinUrl::text() const {
   const bool v6 = host.find(':') != std::string::npos;
   return std::string(kScheme) + token + "@" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port) + "/" +
-         cluster + (ca_fingerprint.empty() ? "" : "?ca=" + ca_fingerprint);
+         cluster +
+         (!ca_fingerprint.empty() ? "?ca=" + ca_fingerprint
+          : insecure              ? "?insecure"
+                                  : "");
 }
 
-bool is_join_url(const std::string& text) { return text.starts_with(kScheme); }
+bool is_join_url(const std::string& text) { return begins_with_scheme(trimmed(text)); }
 
 void parse_address(const std::string& text, std::string& host, std::uint16_t& port) {
   const std::size_t colon = text.rfind(':');
@@ -54,7 +96,7 @@ void parse_address(const std::string& text, std::string& host, std::uint16_t& po
 
 JoinUrl parse_join_url(const std::string& text) {
   if (!is_join_url(text)) refuse("it does not begin with morrow://");
-  std::string rest = text.substr(kScheme.size());
+  std::string rest = trimmed(text).substr(kScheme.size());
   const std::size_t at = rest.find('@');
   JoinUrl url;
   if (at == std::string::npos || at == 0 || at > kMaxToken) refuse("it has no token before an @");
@@ -76,25 +118,40 @@ JoinUrl parse_join_url(const std::string& text) {
   } catch (const std::invalid_argument& error) {
     refuse(error.what());
   }
-  if (question == std::string::npos) return url;
-  const std::string query = rest.substr(question + 1);
-  if (!query.starts_with("ca=")) refuse("behind the ? there can only be ca=FINGERPRINT");
-  url.ca_fingerprint = query.substr(3);
-  const bool hex = std::all_of(url.ca_fingerprint.begin(), url.ca_fingerprint.end(), [](char digit) {
-    return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
-  });
-  if (url.ca_fingerprint.size() != kFingerprintDigits || !hex) refuse("its fingerprint is not 64 hexadecimal digits");
+  if (question != std::string::npos) read_query(url, std::string_view(rest).substr(question + 1));
+  if (url.ca_fingerprint.empty() && !url.insecure && !is_loopback(url.host)) {
+    throw std::invalid_argument(
+        "this line has no ca=FINGERPRINT, so its token would go over the network for everybody to read; get a new one "
+        "by: morrow token CLUSTER; or put ?insecure behind it where all on the network are trusted");
+  }
   return url;
 }
 
 std::string without_token(const std::string& text) {
-  std::string out = text;
-  for (std::size_t at = out.find(kScheme); at != std::string::npos; at = out.find(kScheme, at + kScheme.size())) {
-    const std::size_t begin = at + kScheme.size();
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(at);
+    if (rest.size() < kSchemeName.size() ||
+        !std::equal(kSchemeName.begin(), kSchemeName.end(), rest.begin(), same_letter)) {
+      out += text[at++];
+      continue;
+    }
+    const std::size_t begin = std::min(text.find_first_not_of('/', at + kSchemeName.size()), text.size());
     std::size_t end = begin;
-    while (end < out.size() && is_token_letter(out[end])) ++end;
-    if (end < out.size() && out[end] == '@') out.replace(begin, end - begin, "***");
+    while (end < text.size() && is_token_letter(text[end])) ++end;
+    out += text.substr(at, begin - at);
+    const bool token = end - begin >= kCertainlyAToken || (end != begin && end < text.size() && text[end] == '@');
+    if (token) out += kStars;
+    at = token ? end : begin;
   }
+  return out;
+}
+
+std::string without_token(const std::string& text, const std::string& token) {
+  std::string out = without_token(text);
+  if (token.empty()) return out;
+  for (std::size_t at = out.find(token); at != std::string::npos; at = out.find(token, at + kStars.size()))
+    out.replace(at, token.size(), kStars);
   return out;
 }
 

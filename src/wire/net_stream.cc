@@ -179,9 +179,9 @@ void NetStream::trust(const std::string& where, const std::string& ca_fingerprin
       throw TimedOut("no encrypted connection to " + where + ": it said nothing for too long");
     if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER) {
       ERR_clear_error();
-      throw NetworkError("what listens at " + where +
-                         " does not encrypt (worker --insecure, or no worker?), but the line asks for it by ca=...; "
-                         "get a new line by: morrow token CLUSTER");
+      throw NotTrusted("what listens at " + where +
+                       " does not encrypt (worker --insecure, or no worker?), but the line asks for it by ca=...; "
+                       "get a new line by: morrow token CLUSTER");
     }
     throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
   }

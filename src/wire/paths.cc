@@ -93,8 +93,11 @@ void check_name(std::string_view what, std::string_view name) {
                              c == '-' || c == '.';
                     });
   if (fits) return;
-  throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a " + std::string(what) +
-                              ": use 1 to 64 letters, digits, '_', '-' and '.', not starting with a dot");
+  const std::string rule = ": use 1 to 64 letters, digits, '_', '-' and '.', not starting with a dot";
+  // A line to join a cluster with that was mistyped, say, has a token in it.
+  if (name.find_first_of("/@:") != std::string_view::npos)
+    throw std::invalid_argument("this is not the name of a " + std::string(what) + rule);
+  throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a " + std::string(what) + rule);
 }
 
 std::string run_folder(std::string_view cluster, bool create) {
@@ -136,6 +139,12 @@ std::vector<std::string> worker_sockets(std::string_view cluster) {
   }
   std::sort(sockets.begin(), sockets.end());
   return sockets;
+}
+
+std::string silent_worker(const std::string& socket_path, pid_t pid) {
+  const std::string file = socket_path.substr(socket_path.rfind('/') + 1);
+  return "worker " + file.substr(0, file.size() - std::min(file.size(), kSocketEnding.size())) +
+         " does not answer (process " + std::to_string(pid) + " stands still?)";
 }
 
 }  // namespace morrow::wire

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/types.h>
+
 /// Where a cluster's files are on this machine, for this user.
 namespace morrow::wire {
 
@@ -24,5 +26,8 @@ std::string worker_socket(std::string_view cluster, std::string_view worker);
 
 /// All sockets that stand in the cluster's run folder, dead ones included.
 std::vector<std::string> worker_sockets(std::string_view cluster);
+
+/// What to say of a worker that takes connections at this socket and does not answer.
+std::string silent_worker(const std::string& socket_path, pid_t pid);
 
 }  // namespace morrow::wire

@@ -187,6 +187,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void open_port();
   std::string metrics() const;
   void token(ClientId client, std::string_view payload);
+  std::string url_of(const std::string& given) const;
 
   // shell_changes.cc: what drivers and executors may both ask
   bool change_frame(const Waiter& who, const Driver* driver, const Executor* executor, wire::FrameType type,
@@ -216,6 +217,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
   control::Secrets secrets_;
   std::vector<std::string> addresses_;  ///< of other workers, HOST:PORT
+  std::vector<std::string> urls_;       ///< of all other workers, whether or not they encrypt as this one does
   StoreThread store_;
   Brain brain_;
   Objects objects_;

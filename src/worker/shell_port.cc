@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <boost/asio/post.hpp>
 
+#include "wire/addresses.h"
 #include "wire/join_url.h"
 #include "worker/shell.h"
 
@@ -48,11 +51,13 @@ void Shell::open_port() {
 
 void Shell::workers_seen(const std::vector<control::WorkerSeen>& workers) {
   addresses_.clear();
+  urls_.clear();
   const std::string scheme = options_.encrypt ? "https://" : "http://";
   for (const control::WorkerSeen& worker : workers) {
     const std::string& address = worker.info.address;
-    if (worker.info.epoch != epoch_ && !worker.dying && address.starts_with(scheme))
-      addresses_.push_back(address.substr(scheme.size()));
+    if (worker.info.epoch == epoch_ || worker.dying || address.empty()) continue;
+    urls_.push_back(address);
+    if (address.starts_with(scheme)) addresses_.push_back(address.substr(scheme.size()));
   }
   brain_.workers_seen(now(), workers);
 }
@@ -83,28 +88,57 @@ std::string Shell::metrics() const {
   return text;
 }
 
+/// "https://" or "http://" before an address by which somebody reaches a worker: as that worker has it, not as this one
+/// does. One that no worker goes by (of a router, say) is encrypted if any of them encrypts; so the token is only sent
+/// openly where all are insecure. Empty: nobody is reached by it.
+std::string Shell::url_of(const std::string& given) const {
+  std::vector<std::string> all = urls_;
+  all.push_back(options_.info.address);
+  const auto any = [&all](const auto& is) { return std::any_of(all.begin(), all.end(), is); };
+  wire::Endpoint wanted;
+  try {
+    wire::parse_address(given, wanted.host, wanted.port);
+  } catch (const std::invalid_argument&) {
+    return "http://" + given;  // refused as no address
+  }
+  const bool own_machine = wire::is_loopback(wanted.host);
+  bool reached = own_machine;
+  for (const std::string& url : all) {
+    const auto endpoint = endpoint_of(url);
+    if (!endpoint) continue;
+    const bool loopback = wire::is_loopback(endpoint->host);
+    const bool same = endpoint->host == wanted.host || (loopback && own_machine);
+    if (same && endpoint->port == wanted.port)
+      return (endpoint->ca_fingerprint.empty() ? "http://" : "https://") + given;
+    reached |= !loopback;
+  }
+  if (any([](const std::string& url) { return url.starts_with("https://"); })) return "https://" + given;
+  return reached ? "http://" + given : "";
+}
+
 /// The line to join this cluster with from another host.
 void Shell::token(ClientId client, std::string_view payload) {
   wire::TokenRequest request;
   wire::parse(request, payload);
   wire::TokenReply reply;
-  const std::string address = request.address().empty() ? options_.info.address : request.address();
-  if (address.empty() || options_.private_worker) {
+  if (options_.info.address.empty() || options_.private_worker) {
     reply.set_error("this worker has no port");
-  } else {
+  } else if (const std::string address = request.address().empty() ? options_.info.address : url_of(request.address());
+             address.empty()) {
+    reply.set_error(
+        "no worker of this cluster listens where other hosts reach it, so that address is not one of it; start one "
+        "with --address");
+  } else if (const auto endpoint = endpoint_of(address)) {
     wire::JoinUrl url;
-    const auto endpoint = endpoint_of(
-        request.address().empty() ? address : (options_.encrypt ? "https://" : "http://") + request.address());
-    if (!endpoint) {
-      reply.set_error("the address is not HOST:PORT");
-    } else {
-      url.token = secrets_.token;
-      url.host = endpoint->host;
-      url.port = endpoint->port;
-      url.cluster = options_.cluster;
-      url.ca_fingerprint = endpoint->ca_fingerprint;
-      reply.set_line(url.text());
-    }
+    url.token = secrets_.token;
+    url.host = endpoint->host;
+    url.port = endpoint->port;
+    url.cluster = options_.cluster;
+    url.ca_fingerprint = endpoint->ca_fingerprint;
+    url.insecure = url.ca_fingerprint.empty() && !wire::is_loopback(url.host);
+    reply.set_line(url.text());
+  } else {
+    reply.set_error("the address is not HOST:PORT");
   }
   clients_.send(client, wire::TOKEN_REPLY, reply);
 }

@@ -20,7 +20,9 @@ std::map<std::string, std::string> seeds() {
           {"answer", answer + '\1'},
           {"range", std::string("bytes=3-\2")},
           {"url", "morrow://0123abcd@[::1]:7070/sort?ca=ffee\3"},
-          {"address", "host.example:80\4"}};
+          {"address", "host.example:80\4"},
+          {"chunks", wire::chunk_begin(5) + "hello" + std::string(wire::kChunkEnd) + wire::chunk_begin(0) +
+                         std::string(wire::kChunkEnd) + '\5'}};
 }
 
 namespace {
@@ -55,6 +57,13 @@ void answer(std::string_view bytes) {
   if (response.length <= body.size()) stream.read_all(std::span(body).first(response.length));
 }
 
+void chunks(std::string_view bytes) {
+  wire::HttpConnection connection(stream_of(bytes));
+  std::size_t got = 0;
+  connection.read_chunks([&got](std::span<const std::byte> chunk) { got += chunk.size(); });
+  require(got < bytes.size());
+}
+
 void range(const std::string& text) {
   for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{100}, ~std::uint64_t{0}}) {
     const auto found = wire::parse_range(text, size);
@@ -79,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint8_t which = input.number();
   const std::string text(input.rest());
   try {
-    switch (which % 5) {
+    switch (which % 6) {
       case 0:
         fuzz::requests(text);
         break;
@@ -91,6 +100,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case 3:
         fuzz::url(text);
+        break;
+      case 5:
+        fuzz::chunks(text);
         break;
       default: {
         std::string host;

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <morrow/morrow.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -9,8 +10,12 @@
 #include <fstream>
 #include <future>
 #include <sstream>
+#include <thread>
 
+#include "runtime/program.h"
 #include "tests/runtime/fake_worker.h"
+#include "wire/net_stream.h"
+#include "wire/tls.h"
 
 namespace morrow::test {
 namespace {
@@ -382,6 +387,57 @@ TEST(Driver, AForkedChildMayNotUseTheSession) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+TEST(Driver, AStandingWorkerIsNamedInsteadOfCalledMissing) {
+  const FakeCluster cluster;
+  const FakeWorker worker("one");  // takes connections, and says nothing
+  try {
+    const Session session(kCluster, {.connect_timeout = std::chrono::milliseconds(200)});
+    FAIL() << "it was welcome";
+  } catch (const SessionError& error) {
+    EXPECT_EQ(std::string(error.what()), "no worker of cluster fake answers: worker one does not answer (process " +
+                                             std::to_string(getpid()) + " stands still?)");
+  }
+}
+
+TEST(Driver, AWorkerThatIsNotTrustedEndsTheFirstContactAtOnce) {
+  const wire::Certificate authority = wire::make_authority("fake");
+  const wire::TlsServer tls(wire::make_certificate(authority, "one"), authority.certificate);
+  const wire::Fd listening = wire::listen_tcp("127.0.0.1", 0);
+  std::thread server([&] {
+    for (;;) {
+      wire::Fd socket(accept(listening.get(), nullptr, nullptr));
+      if (!socket) return;
+      try {
+        wire::NetStream stream(std::move(socket));
+        stream.accept(tls);
+      } catch (const wire::NetworkError&) {
+      }
+    }
+  });
+  const auto start = std::chrono::steady_clock::now();
+  try {
+    const Session session("morrow://token@" + wire::local_address(listening.get()) +
+                          "/fake?ca=" + std::string(64, 'a'));
+    ADD_FAILURE() << "it was trusted";
+  } catch (const SessionError& error) {
+    EXPECT_NE(std::string(error.what()).find("another authority"), std::string::npos) << error.what();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  shutdown(listening.get(), SHUT_RDWR);
+  server.join();
+}
+
+TEST(Driver, ItsTokenStandsNowhereInWhatExecutorsAreStartedWith) {
+  const std::string token(43, 'q');
+  setenv("MORROW_TEST_BARE", token.c_str(), 1);
+  setenv("MORROW_TEST_LINE", ("x morrow://" + token + "@h:1/c").c_str(), 1);
+  const std::string program = runtime::make_program(true, token).SerializeAsString();
+  unsetenv("MORROW_TEST_BARE");
+  unsetenv("MORROW_TEST_LINE");
+  EXPECT_EQ(program.find(token), std::string::npos);
+  EXPECT_NE(program.find("MORROW_TEST_BARE=***"), std::string::npos);
 }
 
 }  // namespace

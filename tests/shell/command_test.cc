@@ -33,7 +33,7 @@ TEST_P(WrongUse, GetsOneSentenceAndStatusTwo) {
 INSTANTIATE_TEST_SUITE_P(Command, WrongUse,
                          ::testing::Values(Wrong{{}, "--help"}, Wrong{{"dance"}, "dance"},
                                            Wrong{{"worker"}, "morrow worker CLUSTER"},
-                                           Wrong{{"worker", "a/b"}, "cannot be the name of a cluster"},
+                                           Wrong{{"worker", "a/b"}, "this is not the name of a cluster"},
                                            Wrong{{"worker", "c", "--cpus", "many"}, "many"},
                                            Wrong{{"worker", "c", "--cpus", "0"}, "above 0"},
                                            Wrong{{"worker", "c", "--memory", "4XB"}, "4GiB"},
@@ -43,6 +43,45 @@ INSTANTIATE_TEST_SUITE_P(Command, WrongUse,
                                            Wrong{{"worker", "c", "--port", "70000"}, "port"},
                                            Wrong{{"worker", "c", "--name", ".x"}, "cannot be the name of a worker"},
                                            Wrong{{"status"}, "CLUSTER"}, Wrong{{"status", "c", "--yaml"}, "yaml"}));
+
+TEST(Command, ATokenIsInNoSentenceWhereverALineWasWritten) {
+  const Home home;
+  const std::string line = "//secret-token@10.0.0.1:1/c?ca=00";
+  for (const std::string scheme : {"morrow:", "Morrow:", " morrow:", "morrow:/"}) {
+    const std::string text = scheme == "morrow:/" ? scheme + line.substr(2) : scheme + line;
+    const std::vector<std::vector<std::string>> all{{"token", text},
+                                                    {"worker", text},
+                                                    {"status", text},
+                                                    {"objects", text},
+                                                    {"status", "a", text},
+                                                    {text},
+                                                    {"worker", "c", "--cpus", text},
+                                                    {"worker", "c", "--memory", text},
+                                                    {"worker", "c", "--resource", text},
+                                                    {"worker", "c", "--port", text},
+                                                    {"worker", "c", "--name", text},
+                                                    {"worker", "c", "--" + text}};
+    for (const auto& arguments : all) {
+      Command command(arguments);
+      EXPECT_NE(command.wait(), 0);
+      EXPECT_EQ(command.error_text().find("secret"), std::string::npos) << command.error_text();
+      EXPECT_EQ(command.error_text().rfind("morrow: ", 0), 0U) << command.error_text();
+    }
+  }
+}
+
+TEST(Command, AStandingWorkerIsNamedInsteadOfCalledMissing) {
+  const Home home;
+  Command worker({"worker", "stands", "--name", "one"});
+  ASSERT_TRUE(worker.says("is ready"));
+  worker.signal(SIGSTOP);
+  Command status({"status", "stands"});
+  EXPECT_EQ(status.wait(), 1);
+  EXPECT_NE(status.error_text().find("worker one does not answer (process " + std::to_string(worker.pid())),
+            std::string::npos)
+      << status.error_text();
+  worker.signal(SIGCONT);
+}
 
 TEST(Command, HelpAndVersionAreEverywhere) {
   const std::vector<std::vector<std::string>> commands{{}, {"worker"}, {"status"}};
@@ -207,6 +246,78 @@ TEST(Worker, ItsPortAnswersThoseWithTheTokenOnly) {
   EXPECT_EQ(ask("/object/x", token).rfind("HTTP/1.1 404", 0), 0U);
   EXPECT_EQ(ask("/session", token).rfind("HTTP/1.1 426", 0), 0U);
   EXPECT_EQ(ask("/other", token).rfind("HTTP/1.1 404", 0), 0U);
+}
+
+/// "HOST:PORT" of a worker that said so.
+std::string address_of(Command& worker, const std::string& scheme) {
+  EXPECT_TRUE(worker.says("; " + scheme)) << worker.error_text();
+  EXPECT_TRUE(worker.says("\n"));
+  const std::string rest = worker.error_text().substr(worker.error_text().rfind("; " + scheme) + 2 + scheme.size());
+  return rest.substr(0, rest.find('\n'));
+}
+
+TEST(Token, ALineForThisMachineOnlyIsSaidToBeThat) {
+  const Home home;
+  Command worker({"worker", "c", "--name", "one"});
+  ASSERT_TRUE(worker.says("is ready"));
+  Command token({"token", "c"});
+  EXPECT_EQ(token.wait(), 0);
+  EXPECT_NE(token.error_text().find("this machine only"), std::string::npos) << token.error_text();
+  EXPECT_NE(token.error_text().find("--address"), std::string::npos);
+}
+
+TEST(Token, EncryptionIsThatOfTheAddressWhoeverIsAsked) {
+  const Home home;
+  Command near({"worker", "c", "--name", "a-near", "--lease-ms", "1000"});  // asked first
+  const std::string plain = address_of(near, "http://");
+  Command far({"worker", "c", "--name", "b-far", "--lease-ms", "1000", "--address", "0"});
+  const std::string encrypted = address_of(far, "https://");
+  Command best({"token", "c"});
+  EXPECT_EQ(best.wait(), 0) << best.error_text();
+  EXPECT_NE(best.output().find(encrypted + "/c?ca="), std::string::npos) << best.output();
+  EXPECT_EQ(best.error_text(), "");
+  for (const std::string& address : {encrypted, std::string("gateway.example:7")}) {
+    Command token({"token", "c", "--address", address});
+    EXPECT_EQ(token.wait(), 0) << token.error_text();
+    EXPECT_NE(token.output().find(address + "/c?ca="), std::string::npos) << token.output();
+  }
+  Command token({"token", "c", "--address", plain});
+  EXPECT_EQ(token.wait(), 0) << token.error_text();
+  EXPECT_NE(token.output().find(plain + "/c\n"), std::string::npos) << token.output();
+}
+
+TEST(Token, AnInsecureWorkersLineSaysThatItIs) {
+  const Home home;
+  Command worker({"worker", "c", "--name", "one", "--address", "0.0.0.0", "--insecure"});
+  const std::string address = address_of(worker, "http://");
+  Command token({"token", "c"});
+  EXPECT_EQ(token.wait(), 0) << token.error_text();
+  EXPECT_NE(token.output().find(address + "/c?insecure\n"), std::string::npos) << token.output();
+  Command status({"status", token.output()});
+  EXPECT_EQ(status.wait(), 0) << status.error_text();
+}
+
+TEST(Token, AnAddressThatNoWorkerIsReachedByIsRefused) {
+  const Home home;
+  Command worker({"worker", "c", "--name", "one"});
+  ASSERT_TRUE(worker.says("is ready"));
+  Command token({"token", "c", "--address", "gateway.example:7"});
+  EXPECT_EQ(token.wait(), 1);
+  EXPECT_NE(token.error_text().find("start one with --address"), std::string::npos) << token.error_text();
+}
+
+TEST(Worker, AllAddressesMayBeWrittenInAnyWay) {
+  const Home home;
+  const bool v6 = std::filesystem::exists("/proc/net/if_inet6");
+  for (const char* any : {"0", "0.0.0.0", "::", "::0", "0:0::0"}) {
+    if (std::string(any).find(':') != std::string::npos && !v6) continue;
+    Command worker({"worker", "c", "--name", "one", "--address", any});
+    const std::string address = address_of(worker, "https://");
+    for (const char* nobody : {"0.0.0.0:", "[::]:", "127."})
+      EXPECT_NE(address.rfind(nobody, 0), 0U) << any << " became " << address;
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.wait(), 0);
+  }
 }
 
 TEST(Worker, AStoreThatCantBeOpenedIsOneSentence) {

@@ -16,6 +16,12 @@ TEST(Machine, HasSomethingToGiveAndANameThatFits) {
   EXPECT_NO_THROW(wire::check_name("worker", machine_name()));
 }
 
+TEST(Address, WhatOthersReachIsNeverAllAddressesNorLoopback) {
+  EXPECT_EQ(wire::reachable_address("10.1.2.3"), "10.1.2.3");
+  EXPECT_EQ(wire::reachable_address("127.0.0.1"), "127.0.0.1");
+  for (const char* any : {"0.0.0.0", "::"}) EXPECT_FALSE(is_loopback(wire::reachable_address(any)));
+}
+
 TEST(Address, OnlyLoopbackIsTakenForLoopback) {
   EXPECT_TRUE(is_loopback("127.0.0.1"));
   EXPECT_TRUE(is_loopback("127.8.9.10"));

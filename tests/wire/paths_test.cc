@@ -87,5 +87,16 @@ TEST_F(Paths, ATooLongSocketPathIsRefused) {
   EXPECT_THROW(worker_socket(std::string(64, 'c'), std::string(64, 'w')), std::runtime_error);
 }
 
+TEST(Name, ALineWithATokenInItIsNotQuoted) {
+  for (const char* name : {"morrow:/secret@h:1/c", "secret@h", "morrow//secret", " Morrow:secret"}) {
+    try {
+      check_name("cluster", name);
+      ADD_FAILURE() << name;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace morrow::wire

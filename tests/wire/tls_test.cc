@@ -106,7 +106,26 @@ TEST(JoinUrl, WhatIsPrintedIsRead) {
     EXPECT_EQ(read.host, host);
     EXPECT_EQ(read.port, 7070);
   }
-  EXPECT_TRUE(parse_join_url("morrow://t@h:1/c").ca_fingerprint.empty());
+  EXPECT_TRUE(parse_join_url("morrow://t@127.0.0.1:1/c").ca_fingerprint.empty());
+}
+
+TEST(JoinUrl, ItIsReadHoweverItWasPasted) {
+  for (const char* text : {" morrow://t@127.0.0.1:1/c\n", "Morrow://t@127.0.0.1:1/c", "\tMORROW://t@127.0.0.1:1/c "}) {
+    EXPECT_TRUE(is_join_url(text));
+    EXPECT_EQ(parse_join_url(text).text(), "morrow://t@127.0.0.1:1/c");
+  }
+  EXPECT_FALSE(is_join_url("morrow"));
+  EXPECT_FALSE(is_join_url(" "));
+}
+
+TEST(JoinUrl, ATokenGoesOpenlyOverANetworkOnlyWhenTheLineSaysSo) {
+  EXPECT_THROW(parse_join_url("morrow://t@10.0.0.1:1/c"), std::invalid_argument);
+  EXPECT_THROW(parse_join_url("morrow://t@h:1/c"), std::invalid_argument);
+  EXPECT_EQ(parse_join_url("morrow://t@h:1/c?insecure").text(), "morrow://t@h:1/c?insecure");
+  const std::string ca = "ca=" + std::string(64, 'a');
+  for (const std::string& query : {ca + "&insecure", "insecure&" + ca, ca})
+    EXPECT_EQ(parse_join_url("morrow://t@h:1/c?" + query).text(), "morrow://t@h:1/c?" + ca);  // encrypted
+  EXPECT_EQ(parse_join_url("morrow://t@localhost:1/c").text(), "morrow://t@localhost:1/c");
 }
 
 TEST(JoinUrl, WhatIsNoneIsRefusedWithoutItsToken) {
@@ -127,6 +146,11 @@ TEST(JoinUrl, ItsTokenIsTakenOutOfATextWhereverItStands) {
   EXPECT_EQ(without_token("run --on morrow://abc@h:1/c and morrow://def@h:2/d."),
             "run --on morrow://***@h:1/c and morrow://***@h:2/d.");
   EXPECT_EQ(without_token("nothing here"), "nothing here");
+  EXPECT_EQ(without_token("Morrow://abc@h MORROW:/def@h morrow:ghi@h"), "Morrow://***@h MORROW:/***@h morrow:***@h");
+  EXPECT_EQ(without_token("morrow://" + std::string(43, 'x')), "morrow://***");
+  EXPECT_EQ(without_token("morrow: say what to do"), "morrow: say what to do");
+  EXPECT_EQ(without_token("T=abc U=morrow://abc@h V=xabcx", "abc"), "T=*** U=morrow://***@h V=x***x");
+  EXPECT_EQ(without_token("T=abc", ""), "T=abc");
 }
 
 }  // namespace
