@@ -65,7 +65,11 @@ void Executor::run() {
   for (;;) {
     Waiting waiting;
     idle_ = &waiting;
-    if (queue_.empty() && guests_.empty()) send_held();
+    if (queue_.empty() && guests_.empty()) {
+      const bool let_go = send_let_go();
+      send_held();
+      if (let_go) link_.write();
+    }
     link_.wait(
         lock, waiting, [this] { return !queue_.empty() || !guests_.empty(); }, std::nullopt);
     idle_ = nullptr;
@@ -83,7 +87,7 @@ Executor::TaskPtr Executor::next(std::deque<TaskPtr>& queue) {
 
 void Executor::run_guest(Lock& lock) { run_task(lock, next(guests_), true); }
 
-/// Its dependencies that lie in the object memory; let go when the task is over and nobody kept them.
+/// Its dependencies that lie in the object memory; let go when the function is over and nobody kept them.
 std::vector<detail::Value> Executor::objects_of(const wire::Task& task) {
   std::vector<detail::Value> objects;
   for (const wire::ObjectPlace& place : task.objects()) {
@@ -97,7 +101,7 @@ std::vector<detail::Value> Executor::objects_of(const wire::Task& task) {
 void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
   last_was_brief_ = task->brief();
   if (!last_was_brief_) send_held();
-  const auto objects = objects_of(*task);
+  auto objects = objects_of(*task);
   if (words_.take(task->slot(), task->generation())) {
     const auto running = std::make_shared<Running>();
     running->claim = task->claim();
@@ -118,6 +122,7 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
       ends.armed = false;
     }
     const auto ran = Clock::now() - start;
+    objects.clear();  // before its end is told, which tells this too
     std::fflush(stdout);
     std::fflush(stderr);
     std::cout.flush();

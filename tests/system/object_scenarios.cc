@@ -33,6 +33,8 @@ Array<double> numbers(std::size_t n) {
 
 double sum(const Array<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
+double sum_of_copy(std::vector<double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
 struct Table {
   std::string name;
   std::vector<double> column;
@@ -190,6 +192,23 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     morrow::flush();
     std::cout << "after scope" << std::endl;
     wait_for_file(arguments[1]);
+  };
+
+  // The executor that looked at the value has nothing to do afterwards.
+  all["free_after_a_task"] = [](char** arguments) {
+    {
+      const morrow::Scope scope;
+      const auto values = morrow::put(std::vector<double>(2'500'000, 1.0));
+      std::cout << morrow::submit(sum_of_copy, values).get() << "\n";
+      const auto array = morrow::submit(numbers, std::size_t{1'000'000});
+      std::cout << morrow::submit(sum, array).get() << "\n";
+      values.release();
+    }
+    morrow::flush();
+    std::cout << "after scope" << std::endl;
+    wait_for_file(arguments[0]);
+    // All of the memory but a little is there for one value.
+    std::cout << morrow::put(std::string(50'000'000, 'x')).get().size() << "\n";
   };
 
   all["writer_dies"] = [](char**) {

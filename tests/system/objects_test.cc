@@ -32,8 +32,11 @@ class ObjectJobs : public testing::Test {
     return cluster_.start(program(arguments));
   }
   std::string objects() { return cluster_.run({bin() + "/morrow", "objects", cluster_.name()}).out; }
+  bool has_in_use(const std::string& amount) {
+    return objects().find("object memory: " + amount + " of") != std::string::npos;
+  }
   bool eventually_in_use(const std::string& amount) {
-    return eventually([&] { return objects().find("object memory: " + amount + " of") != std::string::npos; });
+    return eventually([&] { return has_in_use(amount); });
   }
   static void touch(const std::string& path) { std::ofstream(path) << "go"; }
   std::string file(const std::string& name) const { return cluster_.folder() + "/" + name; }
@@ -114,6 +117,15 @@ TEST_F(ObjectJobs, TheEndOfAScopeFreesItsValuesAtOnce) {
   EXPECT_TRUE(eventually_in_use("0 B")) << objects();
   touch(file("quit"));
   EXPECT_EQ(driver->wait().status, 0);
+}
+
+TEST_F(ObjectJobs, TheEndOfAScopeFreesItsValuesAtOnceAlsoAfterTasksThatReadThem) {
+  const auto one = worker();
+  const auto driver = start({"free_after_a_task", file("go")});
+  ASSERT_TRUE(driver->wait_for_text("after scope"));
+  EXPECT_TRUE(eventually([&] { return has_in_use("0 B"); }, std::chrono::seconds(2))) << objects();
+  touch(file("go"));
+  EXPECT_EQ(driver->wait().out, "2500000\n499999500000\nafter scope\n50000000\n") << driver->err();
 }
 
 TEST_F(ObjectJobs, AWriterThatIsKilledLeavesNothing) {
