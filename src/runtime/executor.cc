@@ -65,7 +65,10 @@ void Executor::run() {
   for (;;) {
     Waiting waiting;
     idle_ = &waiting;
-    if (queue_.empty() && guests_.empty()) send_held();
+    if (queue_.empty() && guests_.empty()) {
+      send_held();
+      if (send_let_go()) link_.write();  // nobody knows when the next task comes
+    }
     link_.wait(
         lock, waiting, [this] { return !queue_.empty() || !guests_.empty(); }, std::nullopt);
     idle_ = nullptr;
@@ -97,7 +100,7 @@ std::vector<detail::Value> Executor::objects_of(const wire::Task& task) {
 void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
   last_was_brief_ = task->brief();
   if (!last_was_brief_) send_held();
-  const auto objects = objects_of(*task);
+  auto objects = objects_of(*task);
   if (words_.take(task->slot(), task->generation())) {
     const auto running = std::make_shared<Running>();
     running->claim = task->claim();
@@ -115,6 +118,7 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
     } else {
       EndsProcess ends;
       result = run_function(*task, objects);
+      objects.clear();  // the worker is told with the end of the task
       ends.armed = false;
     }
     const auto ran = Clock::now() - start;

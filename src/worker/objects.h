@@ -98,6 +98,10 @@ class Objects {
   void want(ProcessId who, control::FutureId future, const control::ObjectRef& object, Then then, bool brief = false);
   /// Has it here soon if there is room, for nobody in particular.
   void prefetch(control::FutureId future, const control::ObjectRef& object);
+  /// Some of the memory is held by those who write and read, or is on its way to be free.
+  bool anything_held() const;
+  /// What is wrong with values of so many bytes that somebody has to read together; nothing: they find room some time.
+  std::optional<ObjectProblem> never_fit(std::uint64_t bytes) const;
   /// Takes back one pin, or a reservation.
   void unpin(ProcessId who, std::uint64_t number);
   /// The process is dead: nothing is written or read by it any more.

@@ -36,6 +36,23 @@ ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const
                       amount(extents_.capacity() - extents_.used()), why)};
 }
 
+std::optional<ObjectProblem> Objects::never_fit(std::uint64_t bytes) const {
+  if (bytes <= extents_.capacity()) return std::nullopt;
+  return ObjectProblem{
+      FailureKind::kNoRoom,
+      fmt::format(
+          "no room for the values it depends on: together they need {}, and the object memory of worker {} is {}; "
+          "start the worker with a larger --object-memory, or let it depend on fewer at once",
+          amount(bytes), options_.owner, amount(extents_.capacity()))};
+}
+
+bool Objects::anything_held() const {
+  return !growing_.empty() || std::any_of(objects_.begin(), objects_.end(), [](const auto& entry) {
+    const Object& object = *entry.second;
+    return object.extent.size != 0 && (!object.idle || object.spilling);
+  });
+}
+
 void Objects::want_room(std::uint64_t size, std::uint64_t object, Room then) {
   if (size > extents_.capacity()) {
     return then(std::nullopt, no_room(size, "; start the worker with a larger --object-memory, or split the value"));

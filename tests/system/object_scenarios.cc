@@ -138,6 +138,29 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "wrong " << wrong << " total " << total.get() << "\n";
   };
 
+  // Each task reads two values, and few of them fit at once.
+  all["pairs"] = [](char** arguments) {
+    const auto count = static_cast<std::size_t>(std::atoi(arguments[0]));
+    std::vector<Future<Array<double>>> values;
+    for (std::size_t i = 0; i < count; ++i)
+      values.push_back(morrow::submit(numbers, static_cast<std::size_t>(std::atoi(arguments[1]))));
+    morrow::wait(values, values.size());
+    std::vector<Future<double>> sums;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      sums.push_back(morrow::submit([](const Array<double>& a, const Array<double>& b) { return a[7] + b[9]; },
+                                    values[i], values[i + 1]));
+    }
+    int right = 0;
+    for (const auto& one : sums) {
+      try {
+        right += one.get() == 16;
+      } catch (const morrow::Error& error) {
+        std::cout << error.what() << "\n";
+      }
+    }
+    std::cout << "right " << right << "\n";
+  };
+
   // Its program is not there on the worker's side: see main.
   all["never_starts"] = [](char** arguments) {
     const auto large = morrow::put(std::vector<double>(1'000'000, 1.0));

@@ -73,6 +73,30 @@ TEST_F(ObjectJobs, WhatFindsNoRoomInMemoryGoesToDiskAndComesBack) {
   EXPECT_EQ(result.out, "wrong 0 total 1000002\n") << result.err;
 }
 
+TEST_F(ObjectJobs, TasksWhoseValuesFitOneByOneDoNotKeepRoomFromEachOther) {
+  const auto one = worker();
+  // 20 values of 20 MB: one task's two fit, and a third.
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(run({"pairs", "20", "2500000"}).out, "right 19\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+TEST_F(ObjectJobs, AnIdleExecutorHoldsNothingOfItsLastTask) {
+  const auto one = worker();
+  EXPECT_EQ(run({"pairs", "4", "1000000"}).out, "right 3\n");
+  EXPECT_TRUE(eventually([&] { return objects().find("object memory: 0 B of") != std::string::npos; },
+                         std::chrono::seconds(3)));
+}
+
+TEST_F(ObjectJobs, ATaskWhoseValuesNeverFitTogetherFailsAtOnce) {
+  const auto one = worker();
+  const auto begin = std::chrono::steady_clock::now();
+  const Result result = run({"pairs", "3", "5000000"});  // two of 40 MB
+  EXPECT_TRUE(has(result.out, "together they need 80 MB")) << result.err;
+  EXPECT_TRUE(has(result.out, "right 0"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+}
+
 TEST_F(ObjectJobs, WhatCanNotFindRoomFailsWithASentenceAndWorkGoesOn) {
   const auto one = worker();
   const Result result = run({"no_room", "200000000"});
