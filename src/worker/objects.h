@@ -31,6 +31,7 @@ using ProcessId = std::uint64_t;
 struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
   std::string spill_folder;               ///< where objects go that find no room in memory
+  std::uint64_t disk_to_leave = 0;        ///< bytes of that disk which stay free
   std::string owner;                      ///< the worker's name, for files
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
 };
@@ -201,6 +202,7 @@ class Objects {
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
   std::uint64_t spilled_bytes_ = 0;  ///< on disk
   std::string disk_problem_;         ///< of the last try
+  std::uint64_t disk_said_ = 0;      ///< when it was logged, in ms
   std::mt19937_64 random_{std::random_device{}()};
   boost::asio::steady_timer timer_;
   bool timing_ = false;

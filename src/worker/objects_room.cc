@@ -21,6 +21,7 @@ constexpr std::uint64_t kBriefMs = 300;
 constexpr std::uint64_t kMoreTimeMs = 1000;
 constexpr std::uint64_t kPassFreely = 2000;  // ms
 constexpr std::uint64_t kSmallPart = 16;
+constexpr std::uint64_t kSayAgainMs = 10'000;
 
 std::string amount(std::uint64_t bytes) {
   constexpr std::uint64_t kMebi = 1 << 20;
@@ -256,7 +257,11 @@ void Objects::spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_
     disk_problem_.clear();
   } else {
     disk_problem_ = disk_problem;
-    events_.log("an object could not be written to disk: " + disk_problem);
+    // Each task that needs room tries it again.
+    if (const std::uint64_t now = monotonic_ms(); disk_said_ == 0 || now >= disk_said_ + kSayAgainMs) {
+      disk_said_ = now;
+      events_.log("an object could not be written to disk: " + disk_problem);
+    }
   }
   if (object->freed && object->pins == 0) remove(*object);
   serve();

@@ -128,6 +128,25 @@ TEST_F(ObjectJobs, AFullDiskFailsTheTaskThatNeedsRoomAndLosesNothing) {
   EXPECT_EQ(spill_folders(), 0U);
 }
 
+TEST_F(ObjectJobs, ADiskThatTheStoreIsOnIsNotFilledAndTheClusterGoesOn) {
+  const std::string home = file("home");
+  if (std::system(("mount -t tmpfs -o size=120m tmpfs " + home + " 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "a small file system can only be mounted as root";
+  struct Unmount {
+    std::string path;
+    ~Unmount() { static_cast<void>(std::system(("umount -l " + path).c_str())); }
+  } const unmount{home};
+  const auto one = cluster_.worker({"--cpus", "2", "--object-memory", "64MB"});
+  const Result full = run({"random_values", "30", "8000000"});
+  EXPECT_TRUE(has(full.out, "are left to the cluster's store")) << full.err;
+  EXPECT_TRUE(has(full.out, "least free ")) << full.err;
+  const double free_mb = std::stod(full.out.substr(full.out.find("least free ") + 11));
+  EXPECT_GE(free_mb, 5.0) << full.out;
+  EXPECT_EQ(run({"spill", "5", "1000000"}).out, "wrong 0 total 1000002\n");
+  one->signal(SIGTERM);
+  EXPECT_EQ(one->wait().status, 0);
+}
+
 TEST_F(ObjectJobs, TheEndOfAScopeFreesItsValuesAtOnce) {
   const auto one = worker();
   const auto driver = start({"free", file("end"), file("quit")});
