@@ -76,7 +76,25 @@ std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes / 1'000
 
 }  // namespace
 
-SpillFolder::SpillFolder(const std::string& folder, const std::string& owner) {
+std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighbour) {
+  constexpr std::uint64_t kMost = 1 << 30;
+  constexpr std::uint64_t kPart = 20;
+  const auto there = [](fs::path path) {
+    std::error_code error;
+    path = fs::absolute(path, error);
+    while (!fs::exists(path, error) && path.has_relative_path()) path = path.parent_path();
+    return path.string();
+  };
+  struct stat one {};
+  struct stat other {};
+  struct statvfs disk {};
+  const std::string path = there(folder);
+  const bool same = stat(path.c_str(), &one) == 0 && stat(there(neighbour).c_str(), &other) == 0 &&
+                    one.st_dev == other.st_dev && statvfs(path.c_str(), &disk) == 0;
+  return same ? std::min(kMost, std::uint64_t{disk.f_blocks} * disk.f_frsize / kPart) : 0;
+}
+
+SpillFolder::SpillFolder(const std::string& folder, const std::string& owner, std::uint64_t leaves) : leaves_(leaves) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) throw std::system_error(error, "can't make the folder for spilled objects " + folder);
@@ -100,13 +118,25 @@ std::string SpillFolder::file(std::uint64_t number) const { return path_ + "/" +
 
 std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte> bytes) {
   const std::string path = file(number);
-  const auto full = [&] {
+  const auto left = [&] {
     struct statvfs disk {};
-    const std::uint64_t left = statvfs(path_.c_str(), &disk) == 0 ? disk.f_bavail * disk.f_frsize : 0;
+    return statvfs(path_.c_str(), &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
+  };
+  const auto full = [&] {
     unlink(path.c_str());
     return DiskFull("the disk is full: " + megabytes(bytes.size()) + " were to be written to " + path_ + ", where " +
-                    megabytes(left) + " are free; make room there or give the worker another --spill-dir");
+                    megabytes(left()) + " are free" +
+                    (leaves_ == 0 ? "" : ", of which " + megabytes(leaves_) + " are left to the cluster's store") +
+                    "; make room there or give the worker another --spill-dir");
   };
+  // Others write at the same time, and what they wrote is counted twice: rather too early than too late.
+  struct Writing {
+    std::atomic<std::uint64_t>& all;
+    std::uint64_t size;
+    ~Writing() { all -= size; }
+  } const writing{writing_, bytes.size()};
+  const std::uint64_t with_others = writing_ += bytes.size();
+  if (leaves_ != 0 && left() < leaves_ + with_others) throw full();
   const auto is_full = [](int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; };
   const File out(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (out.get() < 0) {

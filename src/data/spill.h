@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,6 +17,10 @@ class DiskFull : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What is to stay free of a disk when objects go to `folder`: nothing, unless `neighbour` is on the same one, a folder
+/// of somebody who stands still when it is full. Folders that are not there yet count as where they will be.
+std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighbour);
+
 /// Objects on disk: a file each, in a folder of one worker, which is removed with it. A file is
 ///
 ///     "MORROWOB" | version u32 | 0 u32 | number u64 | size u64 | blocks (see blocks.h)
@@ -23,9 +28,9 @@ class DiskFull : public std::runtime_error {
 /// Distinct objects may be used by several threads at once.
 class SpillFolder {
  public:
-  /// Makes `folder`/morrow-spill-OWNER-XXXXXX, and removes its neighbours of that kind whose worker is dead. \throws
-  /// std::system_error
-  SpillFolder(const std::string& folder, const std::string& owner);
+  /// Makes `folder`/morrow-spill-OWNER-XXXXXX, and removes its neighbours of that kind whose worker is dead. Of the
+  /// disk `leaves` bytes stay free. \throws std::system_error
+  SpillFolder(const std::string& folder, const std::string& owner, std::uint64_t leaves = 0);
   ~SpillFolder();
   SpillFolder(const SpillFolder&) = delete;
   SpillFolder& operator=(const SpillFolder&) = delete;
@@ -43,6 +48,8 @@ class SpillFolder {
   std::string file(std::uint64_t number) const;
 
   std::string path_;
+  const std::uint64_t leaves_;
+  std::atomic<std::uint64_t> writing_ = 0;  ///< bytes that are on their way
   int lock_ = -1;
 };
 

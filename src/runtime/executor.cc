@@ -119,6 +119,7 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
     } else {
       EndsProcess ends;
       result = run_function(*task, objects);
+      objects.clear();  // the worker is told with the end of the task
       ends.armed = false;
     }
     const auto ran = Clock::now() - start;

@@ -32,7 +32,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
       arena_(options_.memory),
       view_(arena_.fd()),
       extents_(arena_.capacity()),
-      spill_(options_.spill_folder, options_.owner),
+      spill_(options_.spill_folder, options_.owner, options_.disk_to_leave),
       timer_(io),
       threads_(kThreads) {
   came(kWire);

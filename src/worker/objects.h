@@ -31,6 +31,7 @@ using ProcessId = std::uint64_t;
 struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
   std::string spill_folder;               ///< where objects go that find no room in memory
+  std::uint64_t disk_to_leave = 0;        ///< bytes of that disk which stay free
   std::string owner;                      ///< the worker's name, for files
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
 };
@@ -102,6 +103,10 @@ class Objects {
   void want(ProcessId who, control::FutureId future, const control::ObjectRef& object, Then then, bool brief = false);
   /// Has it here soon if there is room, for nobody in particular.
   void prefetch(control::FutureId future, const control::ObjectRef& object);
+  /// Some of the memory is held by those who write and read, or is on its way to be free.
+  bool anything_held() const;
+  /// What is wrong with values of so many bytes that somebody has to read together; nothing: they find room some time.
+  std::optional<ObjectProblem> never_fit(std::uint64_t bytes) const;
   /// Takes back one pin, or a reservation.
   void unpin(ProcessId who, std::uint64_t number);
   /// The process is dead: nothing is written or read by it any more.
@@ -204,6 +209,7 @@ class Objects {
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
   std::uint64_t spilled_bytes_ = 0;  ///< on disk
   std::string disk_problem_;         ///< of the last try
+  std::uint64_t disk_said_ = 0;      ///< when it was logged, in ms
   std::mt19937_64 random_{std::random_device{}()};
   boost::asio::steady_timer timer_;
   bool timing_ = false;

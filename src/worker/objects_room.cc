@@ -21,6 +21,7 @@ constexpr std::uint64_t kBriefMs = 300;
 constexpr std::uint64_t kMoreTimeMs = 1000;
 constexpr std::uint64_t kPassFreely = 2000;  // ms
 constexpr std::uint64_t kSmallPart = 16;
+constexpr std::uint64_t kSayAgainMs = 10'000;
 
 std::string amount(std::uint64_t bytes) {
   constexpr std::uint64_t kMebi = 1 << 20;
@@ -34,6 +35,23 @@ ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const
           fmt::format("no room for a value of {}: of the {} of object memory of worker {}, {} are held and {} free{}",
                       amount(size), amount(extents_.capacity()), options_.owner, amount(extents_.used()),
                       amount(extents_.capacity() - extents_.used()), why)};
+}
+
+std::optional<ObjectProblem> Objects::never_fit(std::uint64_t bytes) const {
+  if (bytes <= extents_.capacity()) return std::nullopt;
+  return ObjectProblem{
+      FailureKind::kNoRoom,
+      fmt::format(
+          "no room for the values it depends on: together they need {}, and the object memory of worker {} is {}; "
+          "start the worker with a larger --object-memory, or let it depend on fewer at once",
+          amount(bytes), options_.owner, amount(extents_.capacity()))};
+}
+
+bool Objects::anything_held() const {
+  return !growing_.empty() || std::any_of(objects_.begin(), objects_.end(), [](const auto& entry) {
+    const Object& object = *entry.second;
+    return object.extent.size != 0 && (!object.idle || object.spilling);
+  });
 }
 
 void Objects::want_room(std::uint64_t size, std::uint64_t object, Room then) {
@@ -239,7 +257,11 @@ void Objects::spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_
     disk_problem_.clear();
   } else {
     disk_problem_ = disk_problem;
-    events_.log("an object could not be written to disk: " + disk_problem);
+    // Each task that needs room tries it again.
+    if (const std::uint64_t now = monotonic_ms(); disk_said_ == 0 || now >= disk_said_ + kSayAgainMs) {
+      disk_said_ = now;
+      events_.log("an object could not be written to disk: " + disk_problem);
+    }
   }
   if (object->freed && object->pins == 0) remove(*object);
   serve();

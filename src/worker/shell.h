@@ -171,9 +171,6 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void let_go_when_dead(ProcessId process, wire::Fd pidfd);
   void answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem);
   void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
-  void start_ready(ExecutorId number);
-  void start(const Executor& executor, const action::Dispatch& dispatch,
-             const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
   void fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
                     std::function<void(bool lost, std::string problem)> done);
   void fetch_from(std::shared_ptr<Fetching> fetching);
@@ -181,6 +178,15 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;
   wire::ObjectsReply own_objects() const;
   void objects(ClientId client, std::string_view payload);
+
+  // shell_tasks.cc
+  void ask_for_values(const std::shared_ptr<Starting>& starting);
+  void let_go(Starting& starting);
+  bool tries_again(const std::shared_ptr<Starting>& starting);
+  std::shared_ptr<Starting> next_ready(Executor& executor);
+  void start_ready(ExecutorId number);
+  void start(const Executor& executor, const action::Dispatch& dispatch,
+             const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
 
   // shell_port.cc
   void workers_seen(const std::vector<control::WorkerSeen>& workers);
@@ -244,6 +250,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   bool round_in_flight_ = false;
   std::uint64_t rounds_ = 0;
   bool decide_again_ = false;
+  std::uint64_t started_with_objects_ = 0;  ///< tasks that depend on large values
   wire::Spin spin_;
 
   // The last to be made, the first to go: they have threads that call us.

@@ -118,6 +118,7 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
     std::erase_if(executor.given, [claim](const Given& one) { return one.claim == claim; });
   }
   brain_.task_done(now(), executor.number, std::move(done));
+  if (!executor.starting.empty()) start_ready(executor.number);
 }
 
 // ---- what tasks write ----

@@ -26,15 +26,6 @@ using Lane = StoreThread::Lane;
 
 }  // namespace
 
-/// A task that was given to an executor and waits for its values to be here.
-struct Shell::Starting {
-  action::Dispatch dispatch;
-  std::vector<std::pair<std::size_t, ObjectPlace>> places;  ///< by the dependency's index
-  std::size_t missing = 0;
-  std::optional<ObjectProblem> problem;
-  control::op::LostValue lost;  ///< why it can't start, when that can be mended
-};
-
 ProcessId Shell::process_of(const Waiter& who) {
   return who.client != 0 ? kClientBit | who.client : ProcessId{who.executor};
 }
@@ -154,120 +145,6 @@ void Shell::send(const Waiter& to, wire::FrameType type, const google::protobuf:
   } else if (const Executor* executor = by_number(to.executor)) {
     pool_.send(executor->process, type, message);
   }
-}
-
-// ---- values to the tasks that depend on them ----
-
-void Shell::carry_out(action::Dispatch& dispatch) {
-  Executor* executor = by_number(dispatch.executor);
-  if (executor == nullptr) return;  // it exited in this very turn: the brain is told by that
-  const control::Runnable& run = dispatch.task;
-  executor->given.push_back(Given{dispatch.slot, dispatch.generation, run.claim, run.tries + 1, run.spec, run.id});
-  const bool waits = std::any_of(run.dependencies.begin(), run.dependencies.end(),
-                                 [](const auto& value) { return static_cast<bool>(value->object); });
-  // An executor gets its tasks in their order.
-  if (!waits && (dispatch.nested || executor->starting.empty())) return start(*executor, dispatch, {});
-  auto starting = std::make_shared<Starting>();
-  starting->dispatch = std::move(dispatch);
-  executor->starting.push_back(starting);
-  if (!waits) return;
-  const auto& dependencies = starting->dispatch.task.dependencies;
-  // One more, so that nothing starts while there are others to ask for.
-  starting->missing = 1;
-  const ExecutorId number = executor->number;
-  for (std::size_t i = 0; i < dependencies.size(); ++i) {
-    if (!dependencies[i]->object) continue;
-    ++starting->missing;
-    objects_.want(number, starting->dispatch.task.spec->dependencies[i], dependencies[i]->object,
-                  [this, starting, number, i](const ObjectPlace* place, const ObjectProblem* problem) {
-                    if (place != nullptr) {
-                      starting->places.emplace_back(i, *place);
-                    } else {
-                      starting->problem = *problem;
-                      const control::Runnable& task = starting->dispatch.task;
-                      if (problem->lost)
-                        starting->lost = {task.spec->dependencies[i], task.dependencies[i]->object.number};
-                    }
-                    --starting->missing;
-                    start_ready(number);
-                  });
-  }
-  --starting->missing;
-  start_ready(number);
-}
-
-/// Starts what has all its values, in the order in which it was given.
-void Shell::start_ready(ExecutorId number) {
-  Executor* executor = by_number(number);
-  while (executor != nullptr && !executor->starting.empty() && executor->starting.front()->missing == 0) {
-    const std::shared_ptr<Starting> starting = executor->starting.front();
-    executor->starting.pop_front();
-    if (!starting->problem) {
-      start(*executor, starting->dispatch, starting->places);
-      continue;
-    }
-    for (const auto& [index, place] : starting->places) objects_.unpin(number, place.number);
-    const action::Dispatch& dispatch = starting->dispatch;
-    std::erase_if(executor->given, [&](const Given& given) { return given.claim == dispatch.task.claim; });
-    Brain::Done done;
-    done.slot = dispatch.slot;
-    done.generation = dispatch.generation;
-    done.claim = dispatch.task.claim;
-    done.unstarted = true;
-    done.lost = starting->lost;
-    done.outcome = make_failure(starting->problem->kind, "a value it depends on: " + starting->problem->sentence,
-                                dispatch.task.spec.get(), options_.info.name, dispatch.task.tries + 1);
-    brain_.task_done(now(), number, std::move(done));
-    decide_again_ = true;
-    executor = by_number(number);
-  }
-}
-
-void Shell::start(const Executor& executor, const action::Dispatch& dispatch,
-                  const std::vector<std::pair<std::size_t, ObjectPlace>>& places) {
-  const control::Runnable& run = dispatch.task;
-  task_.set_slot(dispatch.slot);
-  task_.set_generation(dispatch.generation);
-  task_.set_claim(run.claim);
-  set_id(task_.mutable_id(), run.id);
-  task_.set_attempt(run.tries + 1);
-  task_.set_name(run.spec->name);
-  task_.set_nested(dispatch.nested);
-  task_.set_brief(dispatch.brief);
-  task_.set_payload(run.spec->payload);
-  task_.set_session(run.spec->session);
-  task_.clear_dependencies();
-  task_.clear_objects();
-  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
-  for (const auto& [index, place] : places) {
-    wire::ObjectPlace& out = *task_.add_objects();
-    out.set_index(static_cast<std::uint32_t>(index));
-    out.set_object(place.number);
-    out.set_offset(place.extent.offset);
-    out.set_size(place.extent.size);
-  }
-  // The word first: the executor looks at it as soon as the frame is there.
-  pool_.offer(executor.process, dispatch.slot, dispatch.generation);
-  pool_.send(executor.process, wire::TASK, task_);
-}
-
-void Shell::carry_out(action::Revoke& revoke) {
-  Executor* executor = by_number(revoke.executor);
-  const auto is_it = [&](const auto& one) { return one.slot == revoke.slot && one.generation == revoke.generation; };
-  bool back = false;
-  if (executor != nullptr) {
-    const auto starting = std::find_if(executor->starting.begin(), executor->starting.end(),
-                                       [&](const auto& one) { return is_it(one->dispatch); });
-    if (starting != executor->starting.end()) {
-      executor->starting.erase(starting);
-      back = true;
-    } else {
-      back = pool_.revoke(executor->process, revoke.slot, revoke.generation);
-    }
-  }
-  if (back) std::erase_if(executor->given, is_it);
-  brain_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
-  decide_again_ |= back;  // it may run elsewhere at once
 }
 
 // ---- what the brain says of them ----

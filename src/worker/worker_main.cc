@@ -10,12 +10,14 @@
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/signal_set.hpp>
 
+#include "data/spill.h"
 #include "wire/addresses.h"
 #include "wire/join_url.h"
 #include "wire/paths.h"
@@ -116,6 +118,14 @@ ShellOptions shell_options(const WorkerOptions& options) {
   return shell;
 }
 
+/// A full disk would stop the store, and with it the whole cluster.
+void leave_disk_to_store(ShellOptions& shell) {
+  constexpr std::string_view kLmdb = "lmdb:";
+  if (!shell.store_url.starts_with(kLmdb)) return;
+  const std::string folder = shell.store_url.substr(kLmdb.size(), shell.store_url.find('?') - kLmdb.size());
+  shell.objects.disk_to_leave = data::disk_to_leave(shell.objects.spill_folder, folder);
+}
+
 /// Calls `stop` at the first signal; the second ends the process at once (its executors go with it).
 class Signals {
  public:
@@ -163,6 +173,7 @@ int run_private(const WorkerOptions& options) {
   shell.info.name = options.name.empty() ? shell.info.host : options.name;
   shell.objects.owner = shell.info.name;
   shell.objects.spill_folder = options.private_folder + "/objects";
+  leave_disk_to_store(shell);
   boost::asio::io_context io(1);
   Shell worker(io, std::move(shell), logs);
   const Signals signals(io, worker, "");
@@ -178,6 +189,7 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   shell.info.name = door.name;
   shell.objects.owner = door.name;
   shell.objects.spill_folder = options.spill_folder.empty() ? state + "/objects" : options.spill_folder;
+  leave_disk_to_store(shell);
   shell.info.socket = door.path;
   boost::asio::io_context io(1);
   shell.port = wire::listen_tcp(options.address, options.port);

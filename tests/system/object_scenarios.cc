@@ -6,11 +6,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <numeric>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -140,6 +142,29 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "wrong " << wrong << " total " << total.get() << "\n";
   };
 
+  // Each task reads two values, and few of them fit at once.
+  all["pairs"] = [](char** arguments) {
+    const auto count = static_cast<std::size_t>(std::atoi(arguments[0]));
+    std::vector<Future<Array<double>>> values;
+    for (std::size_t i = 0; i < count; ++i)
+      values.push_back(morrow::submit(numbers, static_cast<std::size_t>(std::atoi(arguments[1]))));
+    morrow::wait(values, values.size());
+    std::vector<Future<double>> sums;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      sums.push_back(morrow::submit([](const Array<double>& a, const Array<double>& b) { return a[7] + b[9]; },
+                                    values[i], values[i + 1]));
+    }
+    int right = 0;
+    for (const auto& one : sums) {
+      try {
+        right += one.get() == 16;
+      } catch (const morrow::Error& error) {
+        std::cout << error.what() << "\n";
+      }
+    }
+    std::cout << "right " << right << "\n";
+  };
+
   // Its program is not there on the worker's side: see main.
   all["never_starts"] = [](char** arguments) {
     const auto large = morrow::put(std::vector<double>(1'000'000, 1.0));
@@ -168,6 +193,32 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
       std::cout << "put: " << error.what() << "\n";
     }
     std::cout << morrow::submit(large, std::size_t{1'000'000}).get().size() << "\n";
+  };
+
+  // Values that do not compress, until there is no room.
+  all["random_values"] = [](char** arguments) {
+    std::vector<Future<std::string>> values;
+    double free = 1e18;
+    try {
+      for (int i = 0; i < std::atoi(arguments[0]); ++i) {
+        values.push_back(morrow::submit(
+            {.max_retries = 0},
+            [](unsigned seed, std::size_t size) {
+              std::mt19937 random(seed);
+              std::string bytes(size, 0);
+              for (char& one : bytes) one = static_cast<char>(random());
+              return bytes;
+            },
+            static_cast<unsigned>(i), static_cast<std::size_t>(std::atoi(arguments[1]))));
+        morrow::wait(values, values.size());
+        if (values.back().get().empty()) std::cout << "empty\n";
+        const auto space = std::filesystem::space(std::getenv("MORROW_HOME"));
+        free = std::min(free, static_cast<double>(space.available) / 1e6);
+      }
+    } catch (const morrow::Error& error) {
+      std::cout << error.what() << "\n";
+    }
+    std::cout << "least free " << free << " MB\n";
   };
 
   // Fills the memory with what it holds on to.

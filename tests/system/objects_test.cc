@@ -76,6 +76,30 @@ TEST_F(ObjectJobs, WhatFindsNoRoomInMemoryGoesToDiskAndComesBack) {
   EXPECT_EQ(result.out, "wrong 0 total 1000002\n") << result.err;
 }
 
+TEST_F(ObjectJobs, TasksWhoseValuesFitOneByOneDoNotKeepRoomFromEachOther) {
+  const auto one = worker();
+  // 20 values of 20 MB: one task's two fit, and a third.
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(run({"pairs", "20", "2500000"}).out, "right 19\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+TEST_F(ObjectJobs, AnIdleExecutorHoldsNothingOfItsLastTask) {
+  const auto one = worker();
+  EXPECT_EQ(run({"pairs", "4", "1000000"}).out, "right 3\n");
+  EXPECT_TRUE(eventually([&] { return objects().find("object memory: 0 B of") != std::string::npos; },
+                         std::chrono::seconds(3)));
+}
+
+TEST_F(ObjectJobs, ATaskWhoseValuesNeverFitTogetherFailsAtOnce) {
+  const auto one = worker();
+  const auto begin = std::chrono::steady_clock::now();
+  const Result result = run({"pairs", "3", "5000000"});  // two of 40 MB
+  EXPECT_TRUE(has(result.out, "together they need 80 MB")) << result.err;
+  EXPECT_TRUE(has(result.out, "right 0"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
+}
+
 TEST_F(ObjectJobs, WhatCanNotFindRoomFailsWithASentenceAndWorkGoesOn) {
   const auto one = worker();
   const Result result = run({"no_room", "200000000"});
@@ -105,6 +129,25 @@ TEST_F(ObjectJobs, AFullDiskFailsTheTaskThatNeedsRoomAndLosesNothing) {
     EXPECT_EQ(one->wait().status, 0);
   }
   EXPECT_EQ(spill_folders(), 0U);
+}
+
+TEST_F(ObjectJobs, ADiskThatTheStoreIsOnIsNotFilledAndTheClusterGoesOn) {
+  const std::string home = file("home");
+  if (std::system(("mount -t tmpfs -o size=120m tmpfs " + home + " 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "a small file system can only be mounted as root";
+  struct Unmount {
+    std::string path;
+    ~Unmount() { static_cast<void>(std::system(("umount -l " + path).c_str())); }
+  } const unmount{home};
+  const auto one = cluster_.worker({"--cpus", "2", "--object-memory", "64MB"});
+  const Result full = run({"random_values", "30", "8000000"});
+  EXPECT_TRUE(has(full.out, "are left to the cluster's store")) << full.err;
+  EXPECT_TRUE(has(full.out, "least free ")) << full.err;
+  const double free_mb = std::stod(full.out.substr(full.out.find("least free ") + 11));
+  EXPECT_GE(free_mb, 5.0) << full.out;
+  EXPECT_EQ(run({"spill", "5", "1000000"}).out, "wrong 0 total 1000002\n");
+  one->signal(SIGTERM);
+  EXPECT_EQ(one->wait().status, 0);
 }
 
 TEST_F(ObjectJobs, TheEndOfAScopeFreesItsValuesAtOnce) {
