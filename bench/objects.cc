@@ -207,7 +207,8 @@ double raw_stream(bool encrypted) {
   const wire::TlsServer tls(wire::make_certificate(authority, "bench"), authority.certificate);
   auto sends = std::async(std::launch::async, [&] {
     wire::Fd socket(accept(listening.get(), nullptr, nullptr));
-    wire::NetStream stream = encrypted ? wire::NetStream(std::move(socket), tls) : wire::NetStream(std::move(socket));
+    wire::NetStream stream(std::move(socket));
+    if (encrypted) stream.accept(tls);
     std::byte go{};
     stream.read_all({&go, 1});
     for (std::size_t at = 0; at < from.size(); at += 1 << 20) stream.write(std::span(from).subspan(at, 1 << 20));

@@ -47,6 +47,10 @@ class Hosts {
   Hosts(const Hosts&) = delete;
   Hosts& operator=(const Hosts&) = delete;
   bool made() const { return made_; }
+  /// The cable is pulled, or plugged in again.
+  static void connect(bool up) {
+    EXPECT_TRUE(shell("ip netns exec " + a() + " ip link set " + end("a") + (up ? " up" : " down")));
+  }
   static std::string a() { return "morrow-a-" + std::to_string(getpid()); }
   static std::string b() { return "morrow-b-" + std::to_string(getpid()); }
   /// The command on one of them.
@@ -141,6 +145,23 @@ TEST_F(TwoHosts, ASortOverBothIsInOrder) {
   const Result result = driver({bin() + "/sort", "--records", "1000000", "--parts", "30"}, line_);
   EXPECT_EQ(result.status, 0) << result.out << result.err;
   EXPECT_TRUE(has(result.out, "in order, the same as the input"));
+}
+
+TEST_F(TwoHosts, AHostThatVanishesIsNoticedAndTheSessionGoesOnWhenItIsBack) {
+  Environment environment = cluster_.environment();
+  environment["MORROW_CLUSTER"] = line_;
+  environment["XDG_RUNTIME_DIR"] = cluster_.folder() + "/elsewhere";
+  shell("mkdir -p -m 700 " + cluster_.folder() + "/elsewhere");
+  // A worker of this host alone, so that no other one takes the session.
+  two_->signal(SIGSTOP);
+  Process driver(Hosts::on(Hosts::b(), {scenarios(), "hold", "1"}), environment);
+  ASSERT_TRUE(driver.wait_for_text("holding")) << driver.err();
+  Hosts::connect(false);  // nothing is said, so nothing is refused
+  EXPECT_TRUE(driver.wait_for_text("waiting for another one: ", std::chrono::seconds(60))) << driver.err();
+  Hosts::connect(true);
+  EXPECT_TRUE(driver.wait_for_text("the session goes on", std::chrono::seconds(60))) << driver.err();
+  driver.signal(SIGKILL);
+  two_->signal(SIGCONT);
 }
 
 TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {

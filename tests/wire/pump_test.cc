@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -157,6 +158,33 @@ TEST(NetStream, APeerThatVanishesIsNoticedInHalfAMinute) {
   const int questions = option(TCP_KEEPIDLE) + option(TCP_KEEPINTVL) * option(TCP_KEEPCNT);
   EXPECT_EQ(questions, 30);
   EXPECT_EQ(option(TCP_USER_TIMEOUT), questions * 1000);  // which decides over the count
+}
+
+TEST(NetStream, AnAddressThatSaysNothingLeavesTheOthersOfItsNameTime) {
+  addrinfo* found = nullptr;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  ASSERT_EQ(getaddrinfo("localhost", nullptr, &hints, &found), 0);
+  const bool both = found->ai_family == AF_INET6 && found->ai_next != nullptr;
+  freeaddrinfo(found);
+  if (!both) GTEST_SKIP() << "localhost has one address";
+  const Certificate authority = make_authority("test");
+  const TlsServer tls(make_certificate(authority, "worker"), authority.certificate);
+  const Fd silent = listen_tcp("::1", 0);
+  std::string host;
+  std::uint16_t port = 0;
+  parse_address(local_address(silent.get()), host, port);
+  const Fd listening = listen_tcp("127.0.0.1", port);
+  std::thread server([&] {
+    NetStream stream(Fd(accept(listening.get(), nullptr, nullptr)));
+    stream.accept(tls);
+    stream.write("here");
+  });
+  NetStream stream =
+      NetStream::connect("localhost", port, fingerprint(authority.certificate), std::chrono::milliseconds(1000));
+  std::array<std::byte, 4> room{};
+  stream.read_all(room);
+  server.join();
 }
 
 TEST(NetStream, AnAddressThatThisMachineDoesNotHaveIsSaidToBeThat) {
