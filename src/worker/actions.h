@@ -94,6 +94,7 @@ struct Ready {
   control::FutureId id;
   bool pending = false;
   bool with_value = true;
+  bool only_small = false;
   control::OutcomePtr outcome;
 };
 

@@ -101,6 +101,7 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
   ready.id = state->request.ids[index];
   ready.pending = pending;
   ready.with_value = state->request.values || (outcome && !outcome->ok());
+  ready.only_small = state->request.only_small;
   ready.outcome = outcome;
   if (--state->unanswered == 0) awaits_.erase({state->who, state->request.token});
 
