@@ -95,6 +95,7 @@ Driver::~Driver() {
   }
   if (thread_.joinable()) thread_.join();
   const Lock lock(link_.mutex());
+  if (memory_ && !worker_) memory_->leave(link_.take_socket());
   if (memory_) memory_->disconnect();
   link_.close();  // before the private worker is waited for, which ends by it
 }
@@ -316,6 +317,8 @@ void Driver::end() {
     if (!fatal_.empty()) return;
     wire::EndSession message;
     for (const detail::FutureId id : observed_) write_id(*message.add_observed(), id);
+    let_spare_go();
+    send_let_go();
     message.set_number(++last_number_);
     post(lock, wire::END_SESSION, message, true);
     link_.write();

@@ -49,6 +49,13 @@ void Link::attach(wire::Fd socket, wire::FrameReader frames, std::string out) {
   wake_all();
 }
 
+wire::Fd Link::take_socket() {
+  write();
+  wire::Fd socket = std::move(socket_);
+  if (unsent() != 0) socket.reset();
+  return socket;
+}
+
 void Link::send(wire::FrameType type, const google::protobuf::MessageLite& message) {
   if (connected()) wire::append_frame(out_, type, message);
 }

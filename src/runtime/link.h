@@ -61,6 +61,8 @@ class Link {
   /// Uses this connection from now on; `frames` may hold bytes that were read from it already, delivered at once.
   void attach(wire::Fd socket, wire::FrameReader frames, std::string out);
   void close() { socket_.reset(); }
+  /// The connection itself, for the last words of somebody else: none when not all is written.
+  wire::Fd take_socket();
   bool connected() const { return static_cast<bool>(socket_); }
 
   /// Queues a frame; nothing when there is no connection.

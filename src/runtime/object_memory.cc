@@ -1,7 +1,13 @@
 #include "runtime/object_memory.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <optional>
+#include <string>
 #include <utility>
+
+#include "wire/frame.h"
 
 namespace morrow::runtime {
 
@@ -18,10 +24,12 @@ struct Writing {
   bool keeps = true;  ///< the worker holds a reservation, or a pin, for us
 
   Writing(std::shared_ptr<ObjectMemory> from, std::uint64_t number, std::uint64_t bytes)
-      : memory(std::move(from)), object(number), size(bytes) {}
+      : memory(std::move(from)), object(number), size(bytes) {
+    memory->begin_look();
+  }
   ~Writing() {
     seal();
-    if (keeps) memory->let_go(object);
+    memory->end_look(keeps ? object : 0);
   }
   void seal() {
     if (in_place) in_place->seal();
@@ -40,8 +48,9 @@ ObjectMemory::ObjectMemory(int descriptor, std::function<void()> stir) : view_(d
 
 detail::Value ObjectMemory::read(std::uint64_t object, std::uint64_t offset, std::uint64_t size) {
   const auto bytes = view_.bytes({offset, size});
+  begin_look();
   return {bytes, std::shared_ptr<const void>(
-                     bytes.data(), [memory = shared_from_this(), object](const void*) { memory->let_go(object); })};
+                     bytes.data(), [memory = shared_from_this(), object](const void*) { memory->end_look(object); })};
 }
 
 detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std::uint64_t size, bool in_place) {
@@ -58,9 +67,47 @@ detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std
 
 void ObjectMemory::let_go(std::uint64_t object) {
   const std::lock_guard lock(mutex_);
+  tell(object);
+}
+
+void ObjectMemory::begin_look() {
+  const std::lock_guard lock(mutex_);
+  ++looks_;
+}
+
+void ObjectMemory::end_look(std::uint64_t object) {
+  const std::lock_guard lock(mutex_);
+  --looks_;
+  if (object != 0) tell(object);
+  if (looks_ == 0 && left_by_) say_farewell();
+}
+
+void ObjectMemory::tell(std::uint64_t object) {
+  if (left_by_) {
+    wire::Unpin message;
+    message.add_objects(object);
+    return say(message);
+  }
   if (!stir_) return;
   let_go_.push_back(object);
   if (let_go_.size() == 1) stir_();
+}
+
+/// What can't be said now is found at the end of the connection, and of the process.
+void ObjectMemory::say(const wire::Unpin& message) {
+  if (getpid() != left_in_) return;
+  std::string frame;
+  wire::append_frame(frame, wire::UNPIN, message);
+  if (send(left_by_.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+      static_cast<ssize_t>(frame.size()))
+    left_by_.reset();
+}
+
+void ObjectMemory::say_farewell() {
+  wire::Unpin message;
+  message.set_all(true);
+  say(message);
+  left_by_.reset();
 }
 
 std::vector<std::uint64_t> ObjectMemory::take_let_go() {
@@ -72,6 +119,17 @@ void ObjectMemory::disconnect() {
   const std::lock_guard lock(mutex_);
   stir_ = nullptr;
   let_go_.clear();
+}
+
+void ObjectMemory::leave(wire::Fd connection) {
+  const std::lock_guard lock(mutex_);
+  stir_ = nullptr;
+  left_by_ = std::move(connection);
+  left_in_ = getpid();
+  for (const std::uint64_t object : std::exchange(let_go_, {})) {
+    if (left_by_) tell(object);
+  }
+  if (looks_ == 0 && left_by_) say_farewell();
 }
 
 std::byte* inside_of(const detail::Room& room) {

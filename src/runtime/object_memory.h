@@ -7,9 +7,13 @@
 #include <mutex>
 #include <vector>
 
+#include <sys/types.h>
+
 #include <morrow/detail/core.h>
 
 #include "data/arena.h"
+#include "wire/messages.pb.h"
+#include "wire/socket.h"
 
 namespace morrow::runtime {
 
@@ -31,12 +35,27 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
   void let_go(std::uint64_t object);
   /// The worker is not spoken with any more: nothing is told.
   void disconnect();
+  /// Nothing more is asked of the worker. It is told by `connection` what is let go from here on, and in the end that
+  /// this was all; until then its memory must stay what it is.
+  void leave(wire::Fd connection);
+
+  // For what looks at an object.
+  void begin_look();
+  /// `object` is let go; 0: it is not this process's any more.
+  void end_look(std::uint64_t object);
 
  private:
+  void tell(std::uint64_t object);
+  void say(const wire::Unpin& message);
+  void say_farewell();
+
   data::ArenaView view_;
   std::mutex mutex_;
   std::vector<std::uint64_t> let_go_;
   std::function<void()> stir_;
+  std::size_t looks_ = 0;  ///< how many owners of objects there are
+  wire::Fd left_by_;       ///< the connection, when there is no session any more
+  pid_t left_in_ = 0;      ///< a child has the connection too, and no business with it
 };
 
 /// Where Morrow itself writes what `room` is to hold.

@@ -94,6 +94,7 @@ struct Ready {
   control::FutureId id;
   bool pending = false;
   bool with_value = true;
+  bool only_small = false;
   control::OutcomePtr outcome;
   control::Claim claim = 0;  ///< of the task that waits
   bool hosts = false;        ///< it can run another one on top of its stack meanwhile

@@ -61,7 +61,8 @@ class Brain {
     std::vector<control::FutureId> ids;
     control::Claim claim = 0;
     bool values = true;
-    bool hosts = false;  ///< the waiting thread can run a task on top of its stack
+    bool only_small = false;  ///< no value that lies in an object
+    bool hosts = false;       ///< the waiting thread can run a task on top of its stack
     bool poll = false;
     std::uint32_t need = 0;  ///< 0: all
   };

@@ -166,6 +166,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   // shell_objects.cc
   static ProcessId process_of(const Waiter& who);
   bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
+  void unpin(const Waiter& who, std::string_view payload);
   void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
            control::SessionId session);
   void let_go_when_dead(ProcessId process, wire::Fd pidfd);

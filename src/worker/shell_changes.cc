@@ -59,6 +59,7 @@ bool Shell::change_frame(const Waiter& who, const Driver* driver, const Executor
       for (int i = 0; i < await_.ids_size(); i += 2) request.ids.push_back({await_.ids(i), await_.ids(i + 1)});
       request.claim = who.client != 0 ? 0 : await_.claim();
       request.values = await_.values();
+      request.only_small = await_.only_small();
       request.hosts = await_.blocks();
       request.poll = await_.poll();
       request.need = await_.need();

@@ -53,6 +53,8 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
   if (type == wire::STATUS) return status(client);
   if (type == wire::OBJECTS) return objects(client, payload);
   if (type == wire::TOKEN) return token(client, payload);
+  // Also after the end of its session: values may outlive it.
+  if (type == wire::UNPIN && !driver.command) return unpin(Waiter{client, 0}, payload);
   if (driver.command || driver.ending != 0) {
     // After END_SESSION only its repetition makes sense, and that changes nothing.
     if (driver.command) throw wire::ProtocolError("a command may only ask for what people want to see");

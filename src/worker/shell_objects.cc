@@ -51,15 +51,21 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
       objects_.reserve(process_of(who), reserve.size(), answer, reserve.if_free());
       return true;
     }
-    case wire::UNPIN: {
-      wire::Unpin unpin;
-      wire::parse(unpin, payload);
-      for (const std::uint64_t object : unpin.objects()) objects_.unpin(process_of(who), object);
+    case wire::UNPIN:
+      unpin(who, payload);
       return true;
-    }
     default:
       return false;
   }
+}
+
+void Shell::unpin(const Waiter& who, std::string_view payload) {
+  wire::Unpin unpin;
+  wire::parse(unpin, payload);
+  for (const std::uint64_t object : unpin.objects()) objects_.unpin(process_of(who), object);
+  if (!unpin.all()) return;
+  objects_.gone(process_of(who));
+  if (const auto driver = drivers_.find(who.client); driver != drivers_.end()) driver->second.maps_objects = false;
 }
 
 void Shell::put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
@@ -97,8 +103,8 @@ void Shell::let_go_when_dead(ProcessId process, wire::Fd pidfd) {
 // ---- values to who awaits them ----
 
 void Shell::carry_out(action::Ready& ready) {
-  const bool object =
-      !ready.pending && ready.with_value && ready.outcome && ready.outcome->ok() && ready.outcome->object;
+  const bool object = !ready.pending && ready.with_value && !ready.only_small && ready.outcome && ready.outcome->ok() &&
+                      ready.outcome->object;
   if (!object) return answer(ready, nullptr, nullptr);
   const auto came = [this, ready](const ObjectPlace* place, const ObjectProblem* problem) {
     if (problem != nullptr && problem->lost) {
@@ -129,7 +135,7 @@ void Shell::answer(const action::Ready& ready, const ObjectPlace* place, const O
       if (outcome.failure == control::FailureKind::kDependency) set_id(ready_.mutable_root(), outcome.root);
     } else {
       ready_.set_size(outcome.object ? outcome.object.size : outcome.bytes.size());
-      if (ready.with_value) {
+      if (ready.with_value && !(ready.only_small && outcome.object)) {
         ready_.set_bytes(outcome.bytes);
         ready_.set_object(outcome.object.number);
         if (place != nullptr) ready_.set_offset(place->extent.offset);

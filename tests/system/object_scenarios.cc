@@ -12,6 +12,7 @@
 #include <iostream>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -26,6 +27,9 @@ namespace {
 using morrow::Array;
 using morrow::Buffer;
 using morrow::Future;
+
+/// The first line of main opens it; some end it, and open others.
+std::optional<morrow::Session> session;
 
 Array<double> numbers(std::size_t n) {
   auto made = Array<double>::make(n);
@@ -262,6 +266,34 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << morrow::put(std::string(50'000'000, 'x')).get().size() << "\n";
   };
 
+  // As a server does that opens a session for each request.
+  all["many_sessions"] = [](char** arguments) {
+    double total = 0;
+    for (int i = 0; i < std::atoi(arguments[0]); ++i) {
+      Array<double> values = morrow::submit(numbers, std::size_t{2'500'000}).get();
+      total += morrow::put(Array<double>(values.span())).get()[1];
+      auto unfinished = Array<double>::make(100'000);
+      unfinished[0] = 1;
+      if (i % 2 == 0) values = {};  // else it ends after its session
+      session.reset();
+      session.emplace();
+    }
+    std::cout << total << std::endl;
+    wait_for_file(arguments[1]);
+  };
+
+  all["outlives"] = [](char** arguments) {
+    {
+      const Array<double> kept = morrow::submit(numbers, std::size_t{1'000'000}).get();
+      session.reset();
+      std::cout << "ended" << std::endl;
+      wait_for_file(arguments[0]);
+      std::cout << sum(kept) << std::endl;
+    }
+    std::cout << "let go" << std::endl;
+    wait_for_file(arguments[1]);
+  };
+
   all["writer_dies"] = [](char**) {
     const auto dies = morrow::submit({.max_retries = 0}, [] {
       auto made = Array<double>::make(1'000'000);
@@ -367,7 +399,7 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && argv[1] == std::string("never_starts") && std::getenv("MORROW_EXECUTOR") != nullptr) return 3;
-  morrow::Session session;
+  session.emplace();
   std::cout.precision(15);
   const auto all = scenarios();
   const auto found = argc > 1 ? all.find(argv[1]) : all.end();
@@ -377,6 +409,7 @@ int main(int argc, char** argv) {
   }
   try {
     found->second(argv + 2);
+    session.reset();
   } catch (const std::exception& error) {
     std::cout << "uncaught: " << error.what() << "\n";
     return 1;

@@ -171,6 +171,37 @@ TEST_F(ObjectJobs, TheEndOfAScopeFreesItsValuesAtOnceAlsoAfterTasksThatReadThem)
   EXPECT_EQ(driver->wait().out, "2500000\n499999500000\nafter scope\n50000000\n") << driver->err();
 }
 
+TEST_F(ObjectJobs, AClosedSessionHoldsNothingAlsoWhenItsProcessGoesOn) {
+  const auto one = worker();
+  const auto pidfds = [&one] {
+    std::error_code ignored;
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(one->pid()) + "/fd", ignored))
+      count += fs::read_symlink(entry.path(), ignored).string().find("pidfd") != std::string::npos ? 1 : 0;
+    return count;
+  };
+  const auto driver = start({"many_sessions", "12", file("go")});
+  ASSERT_TRUE(driver->wait_for_text("12\n")) << driver->out() << driver->err();
+  EXPECT_TRUE(eventually([&] { return has_in_use("0 B"); }, std::chrono::seconds(3))) << objects();
+  EXPECT_LE(pidfds(), 6U);
+  touch(file("go"));
+  EXPECT_EQ(driver->wait().status, 0);
+}
+
+TEST_F(ObjectJobs, AValueThatOutlivesItsSessionStaysAndIsFreedWithItsLastCopy) {
+  const auto one = worker();
+  const auto driver = start({"outlives", file("sum"), file("quit")});
+  ASSERT_TRUE(driver->wait_for_text("ended"));
+  EXPECT_EQ(run({"spill", "20", "1000000"}).out, "wrong 0 total 1000002\n");
+  EXPECT_TRUE(eventually([&] { return has_in_use("8.0 MB"); }, std::chrono::seconds(3))) << objects();
+  touch(file("sum"));
+  ASSERT_TRUE(driver->wait_for_text("let go"));
+  EXPECT_EQ(driver->out(), "ended\n499999500000\nlet go\n");
+  EXPECT_TRUE(eventually([&] { return has_in_use("0 B"); }, std::chrono::seconds(3))) << objects();
+  touch(file("quit"));
+  EXPECT_EQ(driver->wait().status, 0);
+}
+
 TEST_F(ObjectJobs, AWriterThatIsKilledLeavesNothing) {
   cluster_.expect_crashes();
   const auto one = worker();
