@@ -34,6 +34,9 @@ struct ObjectOptions {
   std::uint64_t disk_to_leave = 0;        ///< bytes of that disk which stay free
   std::string owner;                      ///< the worker's name, for files
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
+  std::uint64_t grow_again_ms = 5'000;    ///< after the machine had no memory
+  /// For tests: called before the memory is to exist up to `end`, on a thread; throws data::OutOfMemory.
+  std::function<void(std::uint64_t end)> before_growth;
 };
 
 /// Where an object lies in the shared memory.
@@ -178,7 +181,10 @@ class Objects {
   void spill(Object& object);
   void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
   void grow(std::uint64_t end);
+  void grown(const std::string& trouble);
+  void stop_growing(const std::string& trouble);
   ObjectProblem no_room(std::uint64_t size, const std::string& why) const;
+  std::string why_no_room() const;
   void watch_waiting();
   template <class Job, class Done>
   void run(Job job, Done done);
@@ -199,6 +205,8 @@ class Objects {
   std::uint64_t sent_away_ = 0;                            ///< when the last was, in ms
   std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
   std::uint64_t grows_to_ = 0;
+  std::string growth_problem_;       ///< the machine had no memory when it was asked last
+  std::uint64_t grow_again_ = 0;     ///< when it is asked again, in ms
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
   std::uint64_t spilled_bytes_ = 0;  ///< on disk
   std::string disk_problem_;         ///< of the last try
