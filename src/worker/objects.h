@@ -60,6 +60,7 @@ struct ObjectSeen {
   bool on_disk = false;
   std::uint64_t age_ms = 0;
   std::uint32_t readers = 0;
+  const char* state = "";  ///< for people: what it holds memory for when it is not a published value
 };
 
 /// The objects of one worker: values too large for a record. They lie in shared memory, where executors and drivers
@@ -157,6 +158,7 @@ class Objects {
   };
 
   Object* find(std::uint64_t number);
+  static const char* state_text(const Object& object);
   void have(Object& object, const control::ObjectRef& reference);
   void arrived(std::uint64_t number);
   void failed(std::uint64_t number, const ObjectProblem& problem);

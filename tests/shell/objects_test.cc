@@ -177,6 +177,14 @@ TEST_F(ObjectsRoom, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
   EXPECT_EQ(objects_->usage().used, 0U);
 }
 
+TEST_F(ObjectsRoom, PeopleSeeAllThatHoldsMemory) {
+  const Answer room = wait(ask_room(1, kMega));
+  EXPECT_STREQ(seen(room.place.number).state, "being written");
+  EXPECT_TRUE(seen(room.place.number).in_memory);
+  EXPECT_TRUE(objects_->seal(1, room.place.number, kMega, {1, 1}, false));
+  EXPECT_STREQ(seen(room.place.number).state, "");
+}
+
 TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {1, 1}, false));
@@ -191,6 +199,7 @@ TEST_F(ObjectsRoom, AFreedObjectStaysForThoseWhoLookAtIt) {
   objects_->free(number);
   EXPECT_EQ(byte_of(look), 9);
   EXPECT_GE(objects_->usage().used, kMega);
+  EXPECT_STREQ(seen(number).state, "freed, still read");
   objects_->unpin(2, number);
   EXPECT_EQ(objects_->usage().used, 0U);
 }
