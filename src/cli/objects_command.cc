@@ -17,14 +17,16 @@ namespace morrow::cli {
 namespace {
 
 std::string id_text(const wire::FutureId& id) {
+  if (id.scope() == 0) return "-";  // it has none yet
   std::array<char, 48> text{};
   std::snprintf(text.data(), text.size(), "%016" PRIx64 "/%" PRIu64, id.scope(), id.sequence());
   return text.data();
 }
 
 std::string place_text(const wire::ObjectInfo& object) {
-  if (object.in_memory()) return object.on_disk() ? "memory and disk" : "memory";
-  return object.on_disk() ? "disk" : "on its way";
+  const std::string state = object.state().empty() ? "" : " (" + object.state() + ")";
+  if (object.in_memory()) return (object.on_disk() ? "memory and disk" : "memory") + state;
+  return (object.on_disk() ? "disk" : "on its way") + state;
 }
 
 std::string age_text(std::uint64_t ms) {
@@ -44,7 +46,8 @@ void print_json(const std::vector<wire::ObjectsReply>& replies) {
                      {"in_memory", object.in_memory()},
                      {"on_disk", object.on_disk()},
                      {"age_ms", object.age_ms()},
-                     {"readers", object.readers()}});
+                     {"readers", object.readers()},
+                     {"state", object.state()}});
     }
   }
   std::printf("%s\n", out.dump(2).c_str());

@@ -1,5 +1,6 @@
 #include "data/extents.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace morrow::data {
@@ -12,7 +13,7 @@ std::uint64_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPag
 
 }  // namespace
 
-Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPage * kPage) {
+Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPage * kPage), limit_(capacity_) {
   free_[0] = capacity_;
   by_size_.emplace(capacity_, 0);
 }
@@ -20,7 +21,8 @@ Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPage * kPage) {
 std::optional<Extent> Extents::allocate(std::uint64_t size) {
   if (size > capacity_) return std::nullopt;
   const std::uint64_t need = whole_pages(size == 0 ? 1 : size);
-  const auto best = by_size_.lower_bound({need, 0});
+  auto best = by_size_.lower_bound({need, 0});
+  while (best != by_size_.end() && best->second + need > limit_) ++best;
   if (best == by_size_.end()) return std::nullopt;
   const auto [have, offset] = *best;
   by_size_.erase(best);
@@ -60,6 +62,15 @@ void Extents::free(Extent extent) {
   by_size_.emplace(size, offset);
 }
 
-std::uint64_t Extents::largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->first; }
+std::uint64_t Extents::largest_free() const {
+  if (limit_ == capacity_) return by_size_.empty() ? 0 : by_size_.rbegin()->first;
+  std::uint64_t largest = 0;
+  for (const auto& [offset, size] : free_) {
+    if (offset < limit_) largest = std::max(largest, std::min(offset + size, limit_) - offset);
+  }
+  return largest;
+}
+
+void Extents::limit(std::uint64_t end) { limit_ = std::min(end / kPage * kPage, capacity_); }
 
 }  // namespace morrow::data

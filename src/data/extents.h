@@ -26,10 +26,14 @@ class Extents {
   std::uint64_t capacity() const { return capacity_; }
   std::uint64_t used() const { return used_; }
   std::uint64_t largest_free() const;
+  /// Hands out nothing beyond `end` until it is called again.
+  void limit(std::uint64_t end);
+  std::uint64_t limit() const { return limit_; }
 
  private:
   using Offset = std::uint64_t;
   std::uint64_t capacity_;
+  std::uint64_t limit_;
   std::uint64_t used_ = 0;
   std::map<Offset, std::uint64_t> free_;
   std::set<std::pair<std::uint64_t, Offset>> by_size_;

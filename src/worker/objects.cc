@@ -381,11 +381,17 @@ std::vector<ObjectSeen> Objects::list() const {
   std::vector<ObjectSeen> all;
   const std::uint64_t now = monotonic_ms();
   for (const auto& [number, object] : objects_) {
-    if (object->freed || object->state == State::kWriting) continue;
-    all.push_back({number, object->future, object->size, object->state == State::kHere, object->stored,
-                   now - object->made, object->pins});
+    const bool writing = object->state == State::kWriting;
+    all.push_back({number, object->future, object->size, writing || object->state == State::kHere, object->stored,
+                   now - object->made, object->pins, state_text(*object)});
   }
   return all;
+}
+
+const char* Objects::state_text(const Object& object) {
+  if (object.state == State::kWriting) return "being written";
+  if (!object.freed) return "";
+  return object.pins != 0 ? "freed, still read" : "freed, still worked on";
 }
 
 Objects::Usage Objects::usage() const {

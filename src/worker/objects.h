@@ -34,6 +34,9 @@ struct ObjectOptions {
   std::uint64_t disk_to_leave = 0;        ///< bytes of that disk which stay free
   std::string owner;                      ///< the worker's name, for files
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
+  std::uint64_t grow_again_ms = 5'000;    ///< after the machine had no memory
+  /// For tests: called before the memory is to exist up to `end`, on a thread; throws data::OutOfMemory.
+  std::function<void(std::uint64_t end)> before_growth;
 };
 
 /// Now, in ms of the monotonic clock.
@@ -61,6 +64,7 @@ struct ObjectSeen {
   bool on_disk = false;
   std::uint64_t age_ms = 0;
   std::uint32_t readers = 0;
+  const char* state = "";  ///< for people: what it holds memory for when it is not a published value
 };
 
 /// The objects of one worker: values too large for a record. They lie in shared memory, where executors and drivers
@@ -161,6 +165,7 @@ class Objects {
   };
 
   Object* find(std::uint64_t number);
+  static const char* state_text(const Object& object);
   void have(Object& object, const control::ObjectRef& reference);
   void arrived(std::uint64_t number);
   void failed(std::uint64_t number, const ObjectProblem& problem);
@@ -185,7 +190,10 @@ class Objects {
   void spill(Object& object);
   void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
   void grow(std::uint64_t end);
+  void grown(const std::string& trouble);
+  void stop_growing(const std::string& trouble);
   ObjectProblem no_room(std::uint64_t size, const std::string& why) const;
+  std::string why_no_room() const;
   void watch_waiting();
   template <class Job, class Done>
   void run(Job job, Done done);
@@ -206,6 +214,8 @@ class Objects {
   std::uint64_t sent_away_ = 0;                            ///< when the last was, in ms
   std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
   std::uint64_t grows_to_ = 0;
+  std::string growth_problem_;       ///< the machine had no memory when it was asked last
+  std::uint64_t grow_again_ = 0;     ///< when it is asked again, in ms
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
   std::uint64_t spilled_bytes_ = 0;  ///< on disk
   std::string disk_problem_;         ///< of the last try

@@ -31,10 +31,12 @@ std::string amount(std::uint64_t bytes) {
 }  // namespace
 
 ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const {
+  const std::uint64_t free = extents_.capacity() - extents_.used();
+  const std::uint64_t piece = extents_.largest_free();
   return {FailureKind::kNoRoom,
-          fmt::format("no room for a value of {}: of the {} of object memory of worker {}, {} are held and {} free{}",
-                      amount(size), amount(extents_.capacity()), options_.owner, amount(extents_.used()),
-                      amount(extents_.capacity() - extents_.used()), why)};
+          fmt::format("no room for a value of {}: of the {} of object memory of worker {}, {} are held and {} free{}{}",
+                      amount(size), amount(extents_.capacity()), options_.owner, amount(extents_.used()), amount(free),
+                      piece < free ? ", the largest piece " + amount(piece) : "", why)};
 }
 
 std::optional<ObjectProblem> Objects::never_fit(std::uint64_t bytes) const {
@@ -65,8 +67,13 @@ void Objects::want_room(std::uint64_t size, std::uint64_t object, Room then) {
 
 /// Gives room to those who wait for it, in their order.
 void Objects::serve() {
+  if (extents_.limit() < extents_.capacity() && monotonic_ms() >= grow_again_) extents_.limit(extents_.capacity());
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
+    if (first.size > extents_.limit()) {
+      give_up(waiting_.begin(), "; " + growth_problem_);
+      continue;
+    }
     if (const auto extent = extents_.allocate(first.size)) {
       Waiting served = std::move(first);
       waiting_.pop_front();
@@ -83,11 +90,15 @@ void Objects::serve() {
       return watch_waiting();
     }
     one_failed_ = true;
-    give_up(waiting_.begin(), disk_problem_.empty() ? "; all of it is in use by tasks and drivers: free some, or start "
-                                                      "the worker with a larger --object-memory"
-                                                    : "; " + disk_problem_);
+    give_up(waiting_.begin(), "; " + why_no_room());
     disk_problem_.clear();
   }
+}
+
+std::string Objects::why_no_room() const {
+  if (!disk_problem_.empty()) return disk_problem_;
+  if (extents_.limit() < extents_.capacity()) return growth_problem_;
+  return "all of it is in use by tasks and drivers: free some, or start the worker with a larger --object-memory";
 }
 
 void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why) {
@@ -171,31 +182,52 @@ void Objects::grow(std::uint64_t end) {
   run(
       [this, end]() -> std::string {
         try {
+          if (options_.before_growth) options_.before_growth(end);
           arena_.back(end);
           return {};
         } catch (const std::exception& error) {
           return error.what();
         }
       },
-      [this](const std::string& trouble) {
-        grows_to_ = 0;
-        auto growing = std::exchange(growing_, {});
-        std::uint64_t missing = 0;
-        for (auto& [extent, waits] : growing) {
-          const std::uint64_t extent_end = extent.offset + extent.size;
-          if (extent_end <= arena_.backed()) {
-            waits.then(extent, {});
-          } else if (trouble.empty()) {
-            missing = std::max(missing, extent_end);
-            growing_.emplace_back(extent, std::move(waits));
-          } else {
-            extents_.free(extent);
-            waits.then(std::nullopt, no_room(waits.size, "; " + trouble));
-          }
-        }
-        if (missing != 0 && grows_to_ == 0) grow(std::min(extents_.capacity(), missing + kGrowAhead));
-        serve();
-      });
+      [this](const std::string& trouble) { grown(trouble); });
+}
+
+void Objects::grown(const std::string& trouble) {
+  const std::uint64_t tried = std::exchange(grows_to_, 0);
+  if (trouble.empty()) growth_problem_.clear();
+  std::uint64_t missing = 0;
+  for (auto& [extent, waits] : std::exchange(growing_, {})) {
+    const std::uint64_t end = extent.offset + extent.size;
+    if (end <= arena_.backed()) {
+      waits.then(extent, {});
+    } else {
+      missing = std::max(missing, end);
+      growing_.emplace_back(extent, std::move(waits));
+    }
+  }
+  if (missing != 0 && grows_to_ == 0) {
+    if (trouble.empty()) {
+      grow(std::min(extents_.capacity(), missing + kGrowAhead));
+    } else if (missing < tried) {
+      grow(missing);  // it may have as much as is needed now
+    } else {
+      stop_growing(trouble);
+    }
+  }
+  serve();
+}
+
+/// The machine has no memory: for some time those who wait get what exists, where others make room for them.
+void Objects::stop_growing(const std::string& trouble) {
+  if (growth_problem_.empty()) events_.log(trouble);
+  growth_problem_ = trouble;
+  grow_again_ = monotonic_ms() + options_.grow_again_ms;
+  extents_.limit(arena_.backed());
+  auto growing = std::exchange(growing_, {});
+  for (auto one = growing.rbegin(); one != growing.rend(); ++one) {
+    extents_.free(one->first);
+    waiting_.push_front(std::move(one->second));
+  }
 }
 
 /// Frees memory of what is on disk already, or begins to write some there. True: something came free at once.
@@ -210,7 +242,7 @@ bool Objects::make_room(std::uint64_t size, bool may_spill) {
       return true;
     }
     if (!may_spill) continue;
-    const std::uint64_t coming = extents_.capacity() - extents_.used() + spilling_;
+    const std::uint64_t coming = extents_.limit() - std::min(extents_.used(), extents_.limit()) + spilling_;
     // Who asked once will ask again: the next one is on its way meanwhile.
     const std::uint64_t enough = size + std::min({size, kSpillAhead, extents_.capacity() / 4});
     if (spilling_ != 0 && (coming >= enough || spilling_ >= kSpillAhead)) return false;

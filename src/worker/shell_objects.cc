@@ -259,6 +259,7 @@ wire::ObjectsReply Shell::own_objects() const {
     info.set_on_disk(seen.on_disk);
     info.set_age_ms(seen.age_ms);
     info.set_readers(seen.readers);
+    info.set_state(seen.state);
   }
   return reply;
 }

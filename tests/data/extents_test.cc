@@ -62,6 +62,21 @@ TEST(Extents, TheSamePagesAreUsedAgain) {
   EXPECT_EQ(extents.allocate(10 * kPage)->offset, first->offset);
 }
 
+TEST(Extents, NothingIsHandedOutBeyondTheLimit) {
+  Extents extents(100 * kPage);
+  const auto first = extents.allocate(10 * kPage);
+  extents.limit(20 * kPage);
+  EXPECT_EQ(extents.largest_free(), 10 * kPage);
+  EXPECT_FALSE(extents.allocate(11 * kPage));
+  EXPECT_EQ(extents.allocate(10 * kPage)->offset, 10 * kPage);
+  EXPECT_EQ(extents.largest_free(), 0U);
+  EXPECT_FALSE(extents.allocate(1));
+  extents.free(*first);
+  EXPECT_EQ(extents.largest_free(), 10 * kPage);
+  extents.limit(100 * kPage);
+  EXPECT_EQ(extents.allocate(80 * kPage)->offset, 20 * kPage);
+}
+
 TEST(Extents, WhatIsNotTakenCanNotBeFreed) {
   Extents extents(10 * kPage);
   const auto extent = extents.allocate(1);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -197,6 +198,14 @@ TEST_F(ObjectsRoom, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) 
   EXPECT_TRUE(objects_->seal(2, number, kMega, {1, number}, false));
 }
 
+TEST_F(ObjectsRoom, PeopleSeeAllThatHoldsMemory) {
+  const Answer room = wait(ask_room(1, kMega));
+  EXPECT_STREQ(seen(room.place.number).state, "being written");
+  EXPECT_TRUE(seen(room.place.number).in_memory);
+  EXPECT_TRUE(objects_->seal(1, room.place.number, kMega, {1, 1}, false));
+  EXPECT_STREQ(seen(room.place.number).state, "");
+}
+
 TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {1, 1}, false));
@@ -211,6 +220,7 @@ TEST_F(ObjectsRoom, AFreedObjectStaysForThoseWhoLookAtIt) {
   objects_->free(number);
   EXPECT_EQ(byte_of(look), 9);
   EXPECT_GE(objects_->usage().used, kMega);
+  EXPECT_STREQ(seen(number).state, "freed, still read");
   objects_->unpin(2, number);
   EXPECT_EQ(objects_->usage().used, 0U);
 }
@@ -318,6 +328,59 @@ TEST_F(ObjectsRoom, WhoAsksForAMomentOnlyMakesWayForWhoWaits) {
   objects_->gone(2);
   objects_->gone(3);
   EXPECT_TRUE(wait(large).ok());
+}
+
+/// The machine has memory for so much of it.
+class SmallMachine : public ObjectsRoom {
+ protected:
+  SmallMachine() {
+    options_.memory = 200 * kMega;
+    options_.grow_again_ms = 200;
+    options_.room_within_ms = 3000;
+    options_.before_growth = [this](std::uint64_t end) {
+      if (end > has_) throw data::OutOfMemory("the machine has no memory left");
+    };
+    open();
+  }
+  std::atomic<std::uint64_t> has_ = 64 * kMega;
+};
+
+TEST_F(SmallMachine, WhatIsIdleGoesToDiskWhenTheMachineHasNoMemory) {
+  std::vector<std::uint64_t> all;
+  for (int i = 0; i < 12; ++i) all.push_back(made(i, 10 * kMega));
+  EXPECT_GT(objects_->usage().spilled, 0U);
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(byte_of(wait(ask(2, all[static_cast<std::size_t>(i)], 10 * kMega))), i);
+    objects_->unpin(2, all[static_cast<std::size_t>(i)]);
+  }
+}
+
+TEST_F(SmallMachine, WhatItCanNotHoldFailsWithThatSentenceUntilThereIsMemoryAgain) {
+  made(1, 10 * kMega);
+  const Answer none = wait(ask_room(2, 100 * kMega));
+  EXPECT_NE(none.problem.sentence.find("the machine has no memory left"), std::string::npos) << none.problem.sentence;
+  has_ = 200 * kMega;
+  bool ok = false;
+  EXPECT_TRUE(until([&] { return ok = ok || wait(ask_room(2, 100 * kMega)).ok(); }));
+}
+
+TEST_F(SmallMachine, WhoWaitsForHeldMemoryIsToldWhyThereIsNoMore) {
+  options_.room_within_ms = 500;
+  open();
+  wait(ask_room(2, 30 * kMega));
+  wait(ask_room(3, 30 * kMega));
+  const Answer none = wait(ask_room(1, 20 * kMega));
+  EXPECT_NE(none.problem.sentence.find("the machine has no memory left"), std::string::npos) << none.problem.sentence;
+}
+
+TEST_F(ObjectsRoom, TheSentenceNamesTheLargestFreePiece) {
+  std::vector<Answer> all;
+  for (int i = 0; i < 4; ++i) all.push_back(wait(ask_room(1, kMega)));
+  objects_->unpin(1, all[0].place.number);
+  objects_->unpin(1, all[2].place.number);
+  const Answer none = wait(ask_room(2, 2 * kMega));
+  EXPECT_NE(none.problem.sentence.find("2097 kB free, the largest piece 1048 kB"), std::string::npos)
+      << none.problem.sentence;
 }
 
 TEST_F(ObjectsRoom, ValuesThatNeverFitTogetherAreKnownBeforeTheyAreAskedFor) {
