@@ -315,6 +315,19 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     wait_for_file(arguments[1]);
   };
 
+  all["private"] = [](char** arguments) {
+    session.reset();
+    morrow::SessionOptions options{.cpus = 1, .object_memory = 64_MB};
+    if (arguments[1] != nullptr) options.spill_folder = arguments[1];
+    session.emplace("", options);
+    std::vector<Future<Array<double>>> more;
+    for (int i = 0; i < 20; ++i) more.push_back(morrow::submit(numbers, std::size_t{1'000'000}));
+    morrow::wait(more, more.size());
+    std::cout << "spilled" << std::endl;
+    wait_for_file(arguments[0]);
+    std::cout << sum(more[0].get()) << "\n";
+  };
+
   all["writer_dies"] = [](char**) {
     const auto dies = morrow::submit({.max_retries = 0}, [] {
       auto made = Array<double>::make(1'000'000);

@@ -257,6 +257,38 @@ TEST_F(ObjectJobs, AStoppedReaderGoesOnReadingWhatItHad) {
   EXPECT_EQ(driver->wait().out, "holding\n");
 }
 
+TEST_F(ObjectJobs, APrivateWorkerHasTheMemoryAndTheFolderThatItsSessionAsksFor) {
+  const auto one = worker();
+  const auto spilled_in = [](const std::string& folder) {
+    std::size_t count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      count += entry.path().extension() == ".object" ? 1 : 0;
+    return count;
+  };
+  for (const std::string by : {"option", "TMPDIR"}) {
+    SCOPED_TRACE(by);
+    const std::string folder = file("spill-by-" + by);
+    const std::string end = file("end-" + by);
+    fs::create_directory(folder);
+    std::vector<std::string> arguments{"private", end};
+    if (by == "option") arguments.push_back(folder);
+    for (const bool killed : {false, true}) {
+      const auto driver = cluster_.start(program(arguments), {{"TMPDIR", by == "option" ? "/var/tmp" : folder}});
+      ASSERT_TRUE(driver->wait_for_text("spilled")) << driver->out() << driver->err();
+      EXPECT_GE(spilled_in(folder), 12U);
+      if (killed) {
+        driver->signal(SIGKILL);
+        driver->wait();
+      } else {
+        touch(end);
+        EXPECT_EQ(driver->wait().out, "spilled\n499999500000\n") << driver->err();
+        fs::remove(end);
+      }
+      EXPECT_TRUE(eventually([&] { return fs::is_empty(folder); }));
+    }
+  }
+}
+
 TEST_F(ObjectJobs, NothingStaysOnDiskWhenTheLastWorkerStops) {
   {
     const auto one = worker();
