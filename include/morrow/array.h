@@ -116,6 +116,8 @@ template <class T>
 class Array {
  public:
   static_assert(detail::Raw<T>, "morrow::Array holds plain bytes: its elements can have no pointer in them");
+  static_assert(alignof(T) <= detail::kAlignment,
+                "morrow::Array aligns its elements to 64 bytes and no more: give their type a smaller alignas");
   using value_type = T;
   using iterator = const T*;
   using const_iterator = const T*;

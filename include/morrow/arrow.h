@@ -62,6 +62,7 @@ class ArrowBatch {
   ArrowBatch() = default;
 
   /// Copies the buffers of `array` into the object memory. Takes both structs: they are released, also when it throws.
+  /// Views ("vu", "vz", "+vl", "+vL") are not known yet: cast such columns to plain strings, binaries and lists before.
   /// \throws std::invalid_argument for a format that is not known or an array that does not fit its schema;
   /// ObjectMemoryError
   static ArrowBatch from_arrow(ArrowArray* array, ArrowSchema* schema);

@@ -34,6 +34,11 @@ struct SessionOptions {
   Amount gpus = 0;
   /// Other resources, by name.
   std::map<std::string, Amount> resources = {};
+  /// Bytes of shared memory for large values; by default 30 % of this machine's memory.
+  std::optional<WholeNumber> object_memory = {};
+  /// Where large values go that find no room in it, in a folder of their own that is removed at the end; by default
+  /// $TMPDIR, else /var/tmp.
+  std::string spill_folder = {};
 };
 
 /// The program's connection to a cluster: the first line of main. On a worker the same program is started again to run

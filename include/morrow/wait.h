@@ -71,15 +71,18 @@ auto wait(std::initializer_list<F> futures, std::size_t count = 1, std::optional
 }
 
 /// Waits for all and returns their values in order; nothing for futures of void. Faster than one `get` after another.
+/// Arrays and the like, which are read where they lie, must find room in the object memory all at once.
 /// \throws the first failure in their order, as soon as it is known. Thread-safe.
 template <detail::FutureRange R>
 auto get_all(const R& futures) {
   using T = detail::RangeValue<R>;
-  const std::vector<detail::Value> values = detail::get_all(detail::ids_of(futures));
-  if constexpr (!std::is_void_v<T>) {
+  const std::vector<detail::FutureId> ids = detail::ids_of(futures);
+  if constexpr (std::is_void_v<T>) {
+    detail::get_all(ids, [](const detail::Value&) {});
+  } else {
     std::vector<T> results;
-    results.reserve(values.size());
-    for (const detail::Value& value : values) results.push_back(detail::decode<T>(value));
+    results.reserve(ids.size());
+    detail::get_all(ids, [&results](const detail::Value& value) { results.push_back(detail::decode<T>(value)); });
     return results;
   }
 }

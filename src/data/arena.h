@@ -50,6 +50,8 @@ class ArenaView {
   ArenaView(const ArenaView&) = delete;
   ArenaView& operator=(const ArenaView&) = delete;
 
+  std::uint64_t size() const { return size_; }
+
   /// \throws std::out_of_range
   std::span<const std::byte> bytes(Extent extent) const;
 

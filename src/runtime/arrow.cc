@@ -112,11 +112,21 @@ class Describer {
     number(static_cast<std::uint64_t>(array.null_count));
     number(static_cast<std::uint64_t>(array.offset));
     number(layout.buffers.size());
+    const std::int64_t rows = array.offset + array.length;
     for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
-      const void* const data = array.buffers[i];
+      const void* data = array.buffers[i];
       const void* const before = i == 0 ? nullptr : array.buffers[i - 1];
-      const std::uint64_t size =
-          data == nullptr ? 0 : runtime::buffer_bytes(layout.buffers[i], array.offset + array.length, before);
+      std::uint64_t size = runtime::buffer_bytes(layout.buffers[i], rows, before);
+      if (rows == 0 && runtime::holds_offsets(layout.buffers[i])) {
+        // There may be none, but who reads it may look for one.
+        static constexpr std::int64_t kNoOffset = 0;
+        data = &kNoOffset;
+      }
+      if (data == nullptr && size != 0 && !runtime::may_be_left_out(layout.buffers[i], i)) {
+        throw std::invalid_argument("an Arrow array of " + std::to_string(rows) + " rows has no buffer " +
+                                    std::to_string(i) + ": of format " + std::string(schema.format));
+      }
+      if (data == nullptr) size = 0;
       number(data == nullptr ? 1 : 0);
       number(end_);
       number(size);
@@ -293,7 +303,8 @@ class Reader {
     const void* const data = none ? nullptr : buffers_.data() + offset;
     const void* const before = owned.buffers.empty() ? nullptr : owned.buffers.back();
     try {
-      if (!none && runtime::buffer_bytes(layout, rows, before) > size)
+      const bool needless = none && runtime::may_be_left_out(layout, owned.buffers.size());
+      if (!needless && runtime::buffer_bytes(layout, rows, before) > (none ? 0 : size))
         throw DecodeError("a buffer of an Arrow batch is too short");
     } catch (const std::invalid_argument& error) {
       throw DecodeError(error.what());

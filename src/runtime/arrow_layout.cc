@@ -73,7 +73,7 @@ Layout layout_of(std::string_view format) {
 
 std::uint64_t buffer_bytes(const BufferLayout& layout, std::int64_t rows, const void* before) {
   const auto last = [&]<class Offset>(Offset offset) -> std::uint64_t {
-    if (before == nullptr) return 0;
+    if (before == nullptr || rows == 0) return 0;  // with no rows there may be no offset either
     // Buffers need not be aligned to their type.
     std::memcpy(&offset, static_cast<const std::byte*>(before) + static_cast<std::size_t>(rows) * sizeof offset,
                 sizeof offset);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,16 @@ struct Layout {
 
 /// \throws std::invalid_argument for a format that is not known
 Layout layout_of(std::string_view format);
+
+/// Of a row's place in the buffer that follows.
+inline bool holds_offsets(const BufferLayout& layout) {
+  return layout.kind == BufferLayout::Kind::kOffsets32 || layout.kind == BufferLayout::Kind::kOffsets64;
+}
+
+/// Whether an array that has rows may do without it.
+inline bool may_be_left_out(const BufferLayout& layout, std::size_t index) {
+  return index == 0 && layout.kind == BufferLayout::Kind::kBits;  // validity: all are valid
+}
 
 /// How many bytes a buffer has; `before` is the one before it. \throws std::invalid_argument when offsets make no sense
 std::uint64_t buffer_bytes(const BufferLayout& layout, std::int64_t rows, const void* before);

@@ -73,8 +73,15 @@ void Client::change(wire::FrameType type, Message& message, bool soon) {
 
 FutureId Client::submit(const detail::Call& call, const Options& options, std::source_location where) {
   thread_local wire::Submit message;
-  const FutureId arguments = put_arguments(call);
-  fill_submit(message, call, options, where, program_key_, arguments);
+  // Before its arguments are put: a submit that is refused leaves nothing.
+  const bool apart = arguments_go_apart(call);
+  fill_submit(message, call, options, where, program_key_, apart);
+  const FutureId arguments = apart ? put_arguments(call) : FutureId();
+  if (arguments != FutureId{}) {
+    write_id(*message.add_dependencies(), arguments);
+  } else if (apart) {
+    fill_submit(message, call, options, where, program_key_, false);
+  }
   Lock lock(link_.mutex());
   check();
   make_room(lock);
@@ -159,7 +166,7 @@ void Client::acknowledge(std::uint64_t number) {
 
 bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
   const bool done = ask_and_wait(awaiting, deadline);
-  bring(awaiting);
+  bring(awaiting, deadline);
   return done;
 }
 
@@ -184,13 +191,7 @@ bool Client::ask_and_wait(Awaiting& awaiting, const Deadline& deadline) {
 }
 
 Value Client::get(FutureId id) {
-  {
-    const Lock lock(link_.mutex());
-    check();
-    if (const auto held = held_.find(id); held != held_.end()) {
-      if (auto owner = held->second.owner.lock()) return {held->second.bytes, std::move(owner)};
-    }
-  }
+  if (auto value = held(id)) return *std::move(value);
   Awaiting awaiting{.ids = {&id, 1}, .values = true, .blocks = true, .need = 1};
   await(awaiting, std::nullopt);
   Answer& answer = awaiting.answers.front();
@@ -207,15 +208,21 @@ std::optional<Value> Client::get_for(FutureId id, std::chrono::nanoseconds timeo
   return std::move(answer.value);
 }
 
-std::vector<Value> Client::get_all(std::span<const FutureId> ids) {
-  std::vector<Value> values;
-  if (ids.empty()) return values;
-  Awaiting awaiting{.ids = ids, .values = true, .blocks = true, .in_order = true, .need = ids.size()};
+void Client::get_all(std::span<const FutureId> ids, const std::function<void(const Value&)>& take) {
+  if (ids.empty()) return;
+  // Small values come with their answers. Large ones are asked for when it is their turn: to look at all at once may
+  // take more than the object memory.
+  Awaiting awaiting{
+      .ids = ids, .values = true, .only_small = true, .blocks = true, .in_order = true, .need = ids.size()};
   await(awaiting, std::nullopt);
   if (awaiting.good < ids.size()) fail(ids[awaiting.good], awaiting.answers[awaiting.good]);
-  values.reserve(ids.size());
-  for (Answer& answer : awaiting.answers) values.push_back(std::move(answer.value));
-  return values;
+  std::size_t got = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Answer& answer = awaiting.answers[i];
+    if (answer.large && i >= got) got = i + get_window(ids.subspan(i), std::span(awaiting.answers).subspan(i));
+    take(answer.value);
+    answer.value = {};
+  }
 }
 
 std::uint64_t Client::size_of(FutureId id) {
@@ -270,13 +277,22 @@ void Client::on_frame(wire::FrameType type, std::string_view payload) {
 }
 
 void Client::answer(const wire::Ready& ready) {
+  if (take_answer(ready) || memory_ || ready.object() == 0) return;
+  wire::Unpin message;
+  message.add_objects(ready.object());
+  link_.send(wire::UNPIN, message);
+  link_.write();
+}
+
+/// False: nobody wants it any more.
+bool Client::take_answer(const wire::Ready& ready) {
   Value object;  // if nobody takes it, it is let go
   if (ready.object() != 0 && memory_) object = memory_->read(ready.object(), ready.offset(), ready.size());
   const auto found = asked_.find(ready.token());
-  if (found == asked_.end()) return;  // taken back meanwhile
+  if (found == asked_.end()) return false;  // taken back meanwhile
   Awaiting& awaiting = *found->second.awaiting;
   const std::size_t index = found->second.first + ready.index();
-  if (index >= awaiting.answers.size() || awaiting.answers[index].here) return;
+  if (index >= awaiting.answers.size() || awaiting.answers[index].here) return false;
   Answer& answer = awaiting.answers[index];
   answer.here = true;
   answer.pending = ready.pending();
@@ -287,16 +303,19 @@ void Client::answer(const wire::Ready& ready) {
     answer.root = read_id(ready.root());
   } else if (awaiting.values && !answer.pending) {
     if (ready.object() == 0) {
+      answer.large = awaiting.only_small && ready.bytes().empty() && ready.size() != 0;
       answer.value = make_value(ready.bytes());
     } else if (memory_) {
       answer.value = std::move(object);
       remember(awaiting.ids[index], answer.value.owner, answer.value.bytes);
     } else {
       answer.object = ready.object();
+      answer.worker = workers_;
     }
   }
   ++awaiting.count;
   if (awaiting.done()) awaiting.waiting.changed.notify_one();
+  return true;
 }
 
 std::string Client::ask_again() const {

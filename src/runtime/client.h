@@ -25,7 +25,7 @@ class Client : protected Link::Handler {
   detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where);
   detail::Value get(detail::FutureId id);
   std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout);
-  std::vector<detail::Value> get_all(std::span<const detail::FutureId> ids);
+  void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take);
   bool ready(detail::FutureId id);
   std::vector<bool> wait(std::span<const detail::FutureId> ids, std::size_t count,
                          std::optional<std::chrono::nanoseconds> timeout);
@@ -94,6 +94,7 @@ class Client : protected Link::Handler {
   };
 
   void answer(const wire::Ready& ready);
+  bool take_answer(const wire::Ready& ready);
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
   bool await(Awaiting& awaiting, const Deadline& deadline);
   bool ask_and_wait(Awaiting& awaiting, const Deadline& deadline);
@@ -116,8 +117,13 @@ class Client : protected Link::Handler {
   void ask_spare(std::size_t size);
   void remember(detail::FutureId id, const std::shared_ptr<const void>& owner, detail::ByteView bytes);
   void reserved(const wire::Reserved& reserved);
-  void bring(Awaiting& awaiting);
+  std::optional<detail::Value> held(detail::FutureId id);
+  std::size_t get_window(std::span<const detail::FutureId> ids, std::span<Answer> answers);
+  void bring(Awaiting& awaiting, const Deadline& deadline);
+  void bring(const Awaiting& awaiting, detail::FutureId id, Answer& answer, const Deadline& deadline);
+  void unpin(Answer& answer);
   void append_reserving(std::string& frames) const;
+  bool arguments_go_apart(const detail::Call& call);
   detail::FutureId put_arguments(const detail::Call& call);
   template <class Message>
   void change(wire::FrameType type, Message& message, bool soon);
@@ -130,6 +136,7 @@ class Client : protected Link::Handler {
   Clock::time_point last_reserve_{};
   std::unordered_map<detail::FutureId, Held, HashId> held_;  ///< large values that this process looks at
   std::size_t sweep_held_at_ = 64;
+  std::uint64_t workers_ = 0;  ///< how many this client has spoken with
   wire::Ready ready_;
   wire::Ack ack_;
 };

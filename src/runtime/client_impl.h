@@ -15,7 +15,9 @@ struct Client::Answer {
   bool here = false;
   bool pending = false;
   std::uint64_t size = 0;
-  std::uint64_t object = 0;  ///< the value is to be fetched
+  std::uint64_t object = 0;  ///< the value is to be fetched, and then unpinned
+  std::uint64_t worker = 0;  ///< who pinned it, as `workers_` counts
+  bool large = false;        ///< the value lies in an object, and was not asked for
   detail::FailureKind failure = detail::FailureKind::kNone;
   detail::Value value;
   std::string failure_bytes;
@@ -26,6 +28,7 @@ struct Client::Answer {
 struct Client::Awaiting {
   std::span<const detail::FutureId> ids;
   bool values = false;
+  bool only_small = false;
   bool blocks = false;
   bool poll = false;
   bool in_order = false;  // done when all are there, or the first failure in their order is known
@@ -56,6 +59,7 @@ struct Client::Awaiting {
     }
     message.set_claim(claim);
     message.set_values(values);
+    message.set_only_small(only_small);
     message.set_blocks(blocks);
     message.set_poll(poll);
     if (need < ids.size()) message.set_need(static_cast<std::uint32_t>(std::min(need, some.size())));

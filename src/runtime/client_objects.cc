@@ -1,4 +1,5 @@
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include <morrow/error.h>
@@ -16,6 +17,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kSoon{5};
 constexpr std::size_t kLargestSpare = 4 << 20;  // for larger ones the question is a small part of the whole
+// Large values that get_all asks for at once: others who do so too shall not stand in each other's way.
+constexpr std::uint64_t kWindowOfMemory = 16;
+constexpr std::uint64_t kWindowBytes = 16 << 20;  // where there is no object memory
+constexpr int kFetchTries = 5;
+constexpr std::chrono::milliseconds kFetchAgain{25};
 
 }  // namespace
 
@@ -28,6 +34,7 @@ struct Client::Reserving {
 };
 
 void Client::set_memory(wire::Fd descriptor, std::function<void()> stir) {
+  ++workers_;
   spare_room_ = {};
   if (memory_) memory_->disconnect();
   memory_ = descriptor ? std::make_shared<ObjectMemory>(descriptor.get(), std::move(stir)) : nullptr;
@@ -149,20 +156,92 @@ void Client::append_reserving(std::string& frames) const {
   }
 }
 
+std::optional<detail::Value> Client::held(FutureId id) {
+  const Lock lock(link_.mutex());
+  check();
+  const auto found = held_.find(id);
+  if (found == held_.end()) return std::nullopt;
+  auto owner = found->second.owner.lock();
+  if (!owner) return std::nullopt;
+  return detail::Value{found->second.bytes, std::move(owner)};
+}
+
+/// Gets the first of these large values and those that follow it, as far as all of them together are not much. Returns
+/// how many answers it has seen to.
+std::size_t Client::get_window(std::span<const FutureId> ids, std::span<Answer> answers) {
+  std::uint64_t most = kWindowBytes;
+  {
+    const Lock lock(link_.mutex());
+    if (memory_) most = memory_->size() / kWindowOfMemory;
+  }
+  std::vector<FutureId> wanted;
+  std::vector<Answer*> places;
+  std::uint64_t bytes = 0;
+  std::size_t end = 0;
+  for (; end < ids.size(); ++end) {
+    Answer& answer = answers[end];
+    if (!answer.large) continue;
+    if (auto value = held(ids[end])) {
+      answer.value = *std::move(value);
+      continue;
+    }
+    bytes += answer.size;
+    if (!wanted.empty() && bytes > most) break;
+    wanted.push_back(ids[end]);
+    places.push_back(&answer);
+  }
+  if (wanted.empty()) return end;
+  Awaiting awaiting{.ids = wanted, .values = true, .blocks = true, .in_order = true, .need = wanted.size()};
+  await(awaiting, std::nullopt);
+  if (awaiting.good < wanted.size()) fail(wanted[awaiting.good], awaiting.answers[awaiting.good]);
+  for (std::size_t i = 0; i < wanted.size(); ++i) places[i]->value = std::move(awaiting.answers[i].value);
+  return end;
+}
+
 /// The values that did not come with their answers.
-void Client::bring(Awaiting& awaiting) {
-  for (Answer& answer : awaiting.answers) {
-    if (answer.object == 0) continue;
+void Client::bring(Awaiting& awaiting, const Deadline& deadline) {
+  struct Pins {
+    Client& client;
+    std::vector<Answer>& answers;
+    ~Pins() {
+      for (Answer& answer : answers) client.unpin(answer);
+    }
+  } const pins{*this, awaiting.answers};
+  for (std::size_t i = 0; i < awaiting.answers.size(); ++i) {
+    Answer& answer = awaiting.answers[i];
+    if (answer.object != 0) bring(awaiting, awaiting.ids[i], answer, deadline);
+  }
+}
+
+/// When the worker can't give it, it is asked anew, or the one that the session has moved to: what is lost is for a
+/// worker to say.
+void Client::bring(const Awaiting& awaiting, FutureId id, Answer& answer, const Deadline& deadline) {
+  for (int tries = 1;; ++tries) {
     try {
       answer.value = fetch_object(answer.object, answer.size);
-      wire::Unpin message;
-      message.add_objects(answer.object);
-      const Lock lock(link_.mutex());
-      link_.send(wire::UNPIN, message);
+      return unpin(answer);
     } catch (const wire::NetworkError& error) {
-      throw ObjectLostError(std::string("a value could not be fetched: ") + error.what());
+      unpin(answer);
+      if (tries == kFetchTries) throw SessionError(std::string("a value could not be fetched: ") + error.what());
     }
+    std::this_thread::sleep_for(kFetchAgain * (1 << tries));
+    Awaiting again{.ids = {&id, 1}, .values = true, .blocks = awaiting.blocks, .poll = awaiting.poll, .need = 1};
+    ask_and_wait(again, deadline);
+    answer = std::move(again.answers.front());
+    if (answer.failure != detail::FailureKind::kNone) fail(id, answer);
+    if (answer.object == 0) return;
   }
+}
+
+void Client::unpin(Answer& answer) {
+  const std::uint64_t object = std::exchange(answer.object, 0);
+  if (object == 0) return;
+  const Lock lock(link_.mutex());
+  if (answer.worker != workers_) return;
+  wire::Unpin message;
+  message.add_objects(object);
+  link_.send(wire::UNPIN, message);
+  link_.write();
 }
 
 FutureId Client::put(detail::Result&& result, const char* type_name) {
@@ -215,12 +294,14 @@ FutureId Client::put(detail::Result&& result, const char* type_name) {
 }
 
 /// Arguments too large for a message become a value that the task depends on.
+bool Client::arguments_go_apart(const detail::Call& call) {
+  if (call.arguments.size() <= kLargeArgumentBytes) return false;
+  const Lock lock(link_.mutex());
+  return memory_ || takes_objects();
+}
+
+/// Nothing when there is no place for them any more.
 FutureId Client::put_arguments(const detail::Call& call) {
-  if (call.arguments.size() <= kLargeArgumentBytes) return {};
-  {
-    const Lock lock(link_.mutex());
-    if (!memory_ && !takes_objects()) return {};
-  }
   detail::Result result;
   detail::store(call.arguments, result);
   if (result.room.object == 0 && !takes_objects()) return {};

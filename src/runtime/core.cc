@@ -17,7 +17,9 @@ std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds timeout) {
   return runtime::client().get_for(id, timeout);
 }
 
-std::vector<Value> get_all(std::span<const FutureId> ids) { return runtime::client().get_all(ids); }
+void get_all(std::span<const FutureId> ids, const std::function<void(const Value&)>& take) {
+  runtime::client().get_all(ids, take);
+}
 
 FutureId put(Result&& result, const char* type_name) { return runtime::client().put(std::move(result), type_name); }
 std::uint64_t size_of(FutureId id) { return runtime::client().size_of(id); }

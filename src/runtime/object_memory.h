@@ -24,6 +24,8 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
   /// `stir` is called when something is let go, on whatever thread that happens. \throws std::system_error
   ObjectMemory(int descriptor, std::function<void()> stir);
 
+  std::uint64_t size() const { return view_.size(); }
+
   /// An object that this process may read; let go with the last copy of the owner.
   detail::Value read(std::uint64_t object, std::uint64_t offset, std::uint64_t size);
   /// One that this process may write: `in_place` by everybody through its bytes, until it is sealed; else only by

@@ -73,14 +73,26 @@ std::string find_command() {
       "MORROW_COMMAND to its path");
 }
 
-std::string make_folder() {
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  for (const std::string& base : {std::string(runtime == nullptr ? "" : runtime), std::string("/tmp")}) {
-    std::string folder = base + "/morrow-private-XXXXXX";
+std::string named_folder(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? "" : value;
+}
+
+/// In the first of these that is one. \throws SessionError
+std::string make_folder(const std::string& prefix, const std::vector<std::string>& bases) {
+  for (const std::string& base : bases) {
+    std::string folder = base + "/" + prefix + "-XXXXXX";
     if (!base.empty() && mkdtemp(folder.data()) != nullptr) return folder;
   }
-  throw SessionError(std::string("a private worker needs a temporary folder, and none can be made in /tmp: ") +
+  throw SessionError("a private worker needs a temporary folder, and none can be made in " + bases.back() + ": " +
                      std::strerror(errno));
+}
+
+/// For what finds no room in memory: on a disk, which the folder of sockets seldom is.
+std::string make_spill_folder(const SessionOptions& options) {
+  const std::string prefix = "morrow-private-spill";
+  if (!options.spill_folder.empty()) return make_folder(prefix, {options.spill_folder});
+  return make_folder(prefix, {named_folder("TMPDIR"), "/var/tmp", "/tmp"});
 }
 
 std::string number(double value) {
@@ -109,6 +121,10 @@ std::vector<std::string> resource_arguments(const SessionOptions& options) {
   }
   if (options.gpus.value() != 0) add("--gpus", checked("gpus", options.gpus));
   for (const auto& [name, amount] : options.resources) add("--resource", name + "=" + checked(name.c_str(), amount));
+  if (options.object_memory) {
+    if (options.object_memory->value() <= 0) throw SessionError("SessionOptions: object_memory must be more than 0");
+    add("--object-memory", std::to_string(options.object_memory->value()));
+  }
   return arguments;
 }
 
@@ -116,11 +132,14 @@ std::vector<std::string> resource_arguments(const SessionOptions& options) {
 
 PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_command()) {
   const std::vector<std::string> resources = resource_arguments(options);
-  folder_ = make_folder();
+  folder_ = make_folder("morrow-private", {named_folder("XDG_RUNTIME_DIR"), "/tmp"});
+  const Folders unless_started{*this};
+  spill_folder_ = make_spill_folder(options);
   auto [ours, theirs] = wire::socket_pair(false);
   socket_ = std::move(ours);
-  std::vector<std::string> arguments{command_, "worker",       "--private",
-                                     folder_,  "--private-fd", std::to_string(theirs.get())};
+  std::vector<std::string> arguments{command_,      "worker",       "--private",
+                                     folder_,       "--private-fd", std::to_string(theirs.get()),
+                                     "--spill-dir", spill_folder_};
   arguments.insert(arguments.end(), resources.begin(), resources.end());
   std::vector<char*> pointers;
   pointers.reserve(arguments.size() + 1);
@@ -146,8 +165,6 @@ PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_comm
   posix_spawnattr_destroy(&attributes);
   if (error != 0) {
     pid_ = -1;
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
     throw SessionError("the private worker " + command_ + " can't be started: " + std::strerror(error));
   }
 }
@@ -178,8 +195,14 @@ PrivateWorker::~PrivateWorker() {
     kill(pid_, SIGKILL);
     reap(true);
   }
+  remove_folders();  // it does so itself, unless it was killed
+}
+
+void PrivateWorker::remove_folders() {
   std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);  // it does so itself, unless it was killed
+  for (const std::string& folder : {folder_, spill_folder_}) {
+    if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
+  }
 }
 
 }  // namespace morrow::runtime

@@ -28,10 +28,19 @@ class PrivateWorker {
   std::string ending();
 
  private:
+  /// Removes the folders of a worker that did not come to be.
+  struct Folders {
+    PrivateWorker& worker;
+    ~Folders() {
+      if (worker.pid_ < 0) worker.remove_folders();
+    }
+  };
   bool reap(bool wait_for_it);
+  void remove_folders();
 
   std::string command_;
   std::string folder_;
+  std::string spill_folder_;
   wire::Fd socket_;
   pid_t pid_ = -1;
   bool ended_ = false;

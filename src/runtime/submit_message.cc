@@ -72,9 +72,8 @@ std::uint64_t function_key(const std::string& program_key, CodeRef code) {
 }  // namespace
 
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key, detail::FutureId arguments) {
-  const bool inline_arguments = arguments == detail::FutureId{};
-  const std::size_t bytes = call.closure.size() + (inline_arguments ? call.arguments.size() : 0);
+                 const std::string& program_key, bool arguments_apart) {
+  const std::size_t bytes = call.closure.size() + (arguments_apart ? 0 : call.arguments.size());
   if (bytes > kMaxArgumentBytes) {
     throw TooLargeError(
         "the arguments and captures of this submit are " + std::to_string(bytes) +
@@ -101,7 +100,6 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     message.set_name(options.name);
   }
   for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
-  if (!inline_arguments) write_id(*message.add_dependencies(), arguments);
 
   thread_local wire::Payload payload;
   payload.Clear();
@@ -122,8 +120,8 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     key_code.offset ^= target.offset;  // plain functions of one type share their invoker
     std::memset(payload.mutable_closure()->data() + at, 0, sizeof(address));
   }
-  payload.set_arguments_last(!inline_arguments);
-  if (inline_arguments) {
+  payload.set_arguments_last(arguments_apart);
+  if (!arguments_apart) {
     payload.mutable_arguments()->resize(call.arguments.size());
     call.arguments.copy_to(reinterpret_cast<std::byte*>(payload.mutable_arguments()->data()));
   }

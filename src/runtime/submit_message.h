@@ -9,9 +9,10 @@
 
 namespace morrow::runtime {
 
-/// Fills all of `message` but its number, id and claim.
+/// Fills all of `message` but its number, id and claim. With `arguments_apart` they are no part of it: they are a value
+/// that is to be its last dependency.
 /// \throws std::invalid_argument: options that make no sense, or a function of a system library; TooLargeError
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key, detail::FutureId arguments);
+                 const std::string& program_key, bool arguments_apart);
 
 }  // namespace morrow::runtime

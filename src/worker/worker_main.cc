@@ -102,6 +102,18 @@ class PrivateFolder {
   std::string path_;
 };
 
+/// Removes a folder at the end if nothing is in it then.
+class EmptyFolder {
+ public:
+  explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
+  ~EmptyFolder() { rmdir(path_.c_str()); }
+  EmptyFolder(const EmptyFolder&) = delete;
+  EmptyFolder& operator=(const EmptyFolder&) = delete;
+
+ private:
+  std::string path_;
+};
+
 ShellOptions shell_options(const WorkerOptions& options) {
   ShellOptions shell;
   shell.cluster = options.cluster;
@@ -163,6 +175,7 @@ int run_private(const WorkerOptions& options) {
   // The terminal's Ctrl-C is for the driver; we end when it does.
   setsid();
   const PrivateFolder folder(options.private_folder);
+  const EmptyFolder spill_folder(options.spill_folder);
   wire::Fd driver(options.private_fd);
   if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
   Logs logs({"", true});
@@ -172,7 +185,8 @@ int run_private(const WorkerOptions& options) {
   shell.cache_folder = options.private_folder + "/images";
   shell.info.name = options.name.empty() ? shell.info.host : options.name;
   shell.objects.owner = shell.info.name;
-  shell.objects.spill_folder = options.private_folder + "/objects";
+  shell.objects.spill_folder =
+      options.spill_folder.empty() ? options.private_folder + "/objects" : options.spill_folder;
   leave_disk_to_store(shell);
   boost::asio::io_context io(1);
   Shell worker(io, std::move(shell), logs);

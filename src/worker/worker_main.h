@@ -23,8 +23,8 @@ struct WorkerOptions {
   std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is buried
   bool quiet = false;              ///< only warnings go to standard error
   bool inline_store = false;       ///< commits on the main thread, for measurements
-  std::string
-      private_folder;   ///< not empty: a private worker, which keeps all in this folder and removes it at its end
+  std::string private_folder;  ///< not empty: a private worker, which keeps all in this folder and removes it at its
+                               ///< end; the folder for spilled objects too, when nothing else is in it
   int private_fd = -1;  ///< the connection of a private worker's one driver
 };
 

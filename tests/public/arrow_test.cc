@@ -252,6 +252,52 @@ TEST(Arrow, ASliceKeepsItsOffset) {
   expect_round_trip(slice);
 }
 
+TEST(Arrow, AnArrayWithNoRowsNeedsNoOffset) {
+  for (const std::string format : {"u", "Z", "+l", "+L"}) {
+    SCOPED_TRACE(format);
+    Column empty{.format = format, .name = "none", .length = 0, .nulls = 0, .has_buffer_zero = false};
+    empty.buffers.resize(format[0] == '+' ? 2 : 3);
+    if (format[0] == '+') empty.children = {fixed("i", 4, 0)};
+    for (const bool place : {false, true}) {
+      // A buffer of no bytes may end where other memory begins.
+      ArrowArray array{};
+      ArrowSchema schema{};
+      export_array(empty, array);
+      export_schema(empty, schema);
+      const std::unique_ptr<std::byte[]> nothing(new std::byte[0]);
+      if (place) array.buffers[1] = nothing.get();
+      ArrowBatch::from_arrow(&array, &schema).to_arrow(&array, &schema);
+      EXPECT_EQ(array.length, 0);
+      std::int64_t first = -1;
+      ASSERT_NE(array.buffers[1], nullptr);
+      std::memcpy(&first, array.buffers[1], sizeof first);  // with what fills it up to 64 bytes
+      EXPECT_EQ(first, 0);
+      array.release(&array);
+      schema.release(&schema);
+    }
+  }
+}
+
+TEST(Arrow, ABufferThatIsMissingIsRefusedWithASentence) {
+  for (const Column& column : {fixed("i", 4, 1000), strings("u", false), strings("U", true)}) {
+    for (std::size_t missing = 1; missing < column.buffers.size(); ++missing) {
+      ArrowArray array{};
+      ArrowSchema schema{};
+      export_array(column, array);
+      export_schema(column, schema);
+      array.buffers[missing] = nullptr;
+      try {
+        ArrowBatch::from_arrow(&array, &schema);
+        ADD_FAILURE() << column.format << " without buffer " << missing;
+      } catch (const std::invalid_argument& error) {
+        EXPECT_NE(std::string(error.what()).find("rows has no buffer " + std::to_string(missing)), std::string::npos)
+            << error.what();
+      }
+      EXPECT_EQ(array.release, nullptr);
+    }
+  }
+}
+
 TEST(Arrow, WhatIsGivenIsReleasedAlsoWhenItIsRefused) {
   Column wrong = fixed("i", 4);
   wrong.format = "vu";

@@ -183,10 +183,10 @@ std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds) {
   return get(id);
 }
 
-std::vector<Value> get_all(std::span<const FutureId> ids) {
+void get_all(std::span<const FutureId> ids, const std::function<void(const Value&)>& take) {
   std::vector<Value> values;
   for (const FutureId id : ids) values.push_back(get(id));
-  return values;
+  for (const Value& value : values) take(value);
 }
 
 std::uint64_t size_of(FutureId id) { return get(id).bytes.size(); }

@@ -182,6 +182,91 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     wait_for_file(arguments[0]);
   };
 
+  // More than the memory, at once: large values, copied out, with small ones between them.
+  all["get_all"] = [](char** arguments) {
+    const int count = std::atoi(arguments[0]);
+    const auto size = static_cast<std::size_t>(std::atoi(arguments[1]));
+    const auto make = [](int seed, std::size_t n) {
+      return std::vector<double>(seed % 3 == 0 ? 2 : n, static_cast<double>(seed));
+    };
+    std::vector<Future<std::vector<double>>> futures;
+    for (int i = 0; i < count; ++i) futures.push_back(morrow::submit(make, i, size));
+    const auto wrong = [size](const std::vector<std::vector<double>>& values) {
+      std::size_t found = 0;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        found += values[i] == std::vector<double>(i % 3 == 0 ? 2 : size, static_cast<double>(i)) ? 0 : 1;
+      return found;
+    };
+    const auto values = morrow::get_all(futures);
+    std::cout << values.size() << " here, wrong " << wrong(values) << "\n";
+    const auto inside = [](const std::vector<Future<std::vector<double>>>& all_of_them) {
+      double total = 0;
+      for (const auto& one : morrow::get_all(all_of_them)) total += one.back();
+      return total;
+    };
+    std::cout << morrow::submit(inside, futures).get() << "\n";
+    std::vector<Future<Array<double>>> arrays;
+    for (int i = 0; i < 3; ++i) arrays.push_back(morrow::submit(numbers, size));
+    {
+      const auto first = arrays[1].get();
+      const auto all_arrays = morrow::get_all(arrays);
+      std::cout << (all_arrays[1].data() == first.data() ? "one place" : "two places") << " " << sum(all_arrays[2])
+                << "\n";
+    }
+    const auto fails =
+        morrow::submit({.max_retries = 0}, []() -> std::vector<double> { throw std::runtime_error("no"); });
+    try {
+      morrow::get_all({futures[1], Future<std::vector<double>>(fails), futures[2]});
+    } catch (const morrow::RemoteError& error) {
+      std::cout << "failed\n";
+    }
+    for (const auto& one : futures) one.release();
+    for (const auto& one : arrays) one.release();
+    morrow::flush();
+    std::cout << "released" << std::endl;
+    wait_for_file(arguments[2]);
+  };
+
+  // By a driver on another host: fetches again and again while its worker dies.
+  all["fetch"] = [](char** arguments) {
+    const auto put = morrow::put(std::vector<double>(2'500'000, 1.0));
+    // A copy goes to another worker.
+    std::cout << morrow::submit({.resources = {{arguments[0], 1}}}, sum_of_copy, put).get() << std::endl;
+    wait_for_file(arguments[1]);
+    std::size_t wrong = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (std::chrono::steady_clock::now() < end) {
+      const auto values = put.get();
+      wrong += values.size() == 2'500'000 && values.back() == 1.0 ? 0 : 1;
+    }
+    std::cout << "wrong " << wrong << "\n";
+  };
+
+  // Questions that are taken back while their answers are on their way.
+  all["ask_and_leave"] = [](char** arguments) {
+    const auto large = morrow::submit(numbers, std::size_t{100'000});
+    morrow::wait({large}, 1);
+    for (int i = 0; i < 300; ++i) large.get_for(std::chrono::microseconds(20 * (i % 20)));
+    large.release();
+    morrow::flush();
+    std::cout << "released" << std::endl;
+    wait_for_file(arguments[0]);
+  };
+
+  all["refused"] = [](char** arguments) {
+    const std::string much(10'000'000, 'x');
+    const auto size = [](const std::string& text) { return text.size(); };
+    for (int i = 0; i < 10; ++i) {
+      try {
+        morrow::submit({.max_retries = -1}, size, much);
+      } catch (const std::invalid_argument&) {
+        std::cout << ".";
+      }
+    }
+    std::cout << morrow::submit(size, much).get() << " refused" << std::endl;
+    wait_for_file(arguments[0]);
+  };
+
   all["no_room"] = [](char** arguments) {
     const auto size = static_cast<std::size_t>(std::atoll(arguments[0]));
     const auto large = [](std::size_t n) { return std::vector<char>(n, 'a').size() > 1 ? std::string(n, 'b') : ""; };
@@ -292,6 +377,19 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     }
     std::cout << "let go" << std::endl;
     wait_for_file(arguments[1]);
+  };
+
+  all["private"] = [](char** arguments) {
+    session.reset();
+    morrow::SessionOptions options{.cpus = 1, .object_memory = 64_MB};
+    if (arguments[1] != nullptr) options.spill_folder = arguments[1];
+    session.emplace("", options);
+    std::vector<Future<Array<double>>> more;
+    for (int i = 0; i < 20; ++i) more.push_back(morrow::submit(numbers, std::size_t{1'000'000}));
+    morrow::wait(more, more.size());
+    std::cout << "spilled" << std::endl;
+    wait_for_file(arguments[0]);
+    std::cout << sum(more[0].get()) << "\n";
   };
 
   all["writer_dies"] = [](char**) {

@@ -20,6 +20,9 @@ struct Deep {
   std::string text;
   std::vector<Row> rows;
 };
+struct alignas(128) Overaligned {
+  double values[16];
+};
 class Closed {
  public:
   explicit Closed(std::string text) : text_(std::move(text)) {}
@@ -112,6 +115,9 @@ int main() {
 #endif
 #ifdef array_of_text  // its elements can have no pointer in them
   morrow::Array<std::string> texts;
+#endif
+#ifdef array_of_overaligned  // give their type a smaller alignas
+  morrow::Array<Overaligned> pages;
 #endif
 #ifdef pointer_result  // CannotBeSent<int*
   morrow::submit([]() -> int* { return nullptr; });
