@@ -25,7 +25,7 @@ struct WorkerOptions {
   bool inline_store = false;       ///< commits on the main thread, for measurements
   std::string private_folder;  ///< not empty: a private worker, which keeps all in this folder and removes it at its
                                ///< end; the folder for spilled objects too, when nothing else is in it
-  int private_fd = -1;  ///< the connection of a private worker's one driver
+  int private_fd = -1;         ///< the connection of a private worker's one driver
 };
 
 /// Runs a worker until a signal ends it (SIGINT, SIGTERM; a second one ends it at once), or, for a private one, its
