@@ -23,8 +23,6 @@ constexpr ProcessId kClientBit = 1ULL << 63;
 constexpr int kFetchTries = 3;
 constexpr int kFetchAgainMs = 20;
 
-using Lane = StoreThread::Lane;
-
 }  // namespace
 
 /// A task that was given to an executor and waits for its values to be here.
@@ -291,7 +289,7 @@ void Shell::fetch_object(control::FutureId future, const control::ObjectRef& obj
 /// have it too, and so a value that many want spreads as a tree.
 void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [fetching](store::Store& store) { fetching->holders = control::object_holders(store, fetching->future); },
       [this, fetching] {
         std::vector<wire::Endpoint> holders;

@@ -13,11 +13,6 @@
 namespace morrow::test {
 namespace {
 
-testing::AssertionResult has(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
-
 std::string text_of(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
