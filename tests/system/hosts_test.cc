@@ -132,6 +132,7 @@ TEST_F(TwoHosts, ASortOverBothIsInOrder) {
 
 TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {
   const std::string token = line_.substr(9, line_.find('@') - 9);
+  cluster_.expect_crashes();  // of the task that writes into what it published
   ASSERT_EQ(driver({bin() + "/../test-programs/object_scenarios", "in_place"}, line_).status, 0);
   // As an argument, too: it is there for a moment only.
   ASSERT_EQ(driver({bin() + "/morrow", "status", line_}, "").status, 0);
