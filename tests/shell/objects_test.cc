@@ -202,7 +202,9 @@ TEST_F(ObjectsRoom, AValueThatNobodyHasIsAFailureAndLeavesNothing) {
 TEST_F(ObjectsRoom, AFlippedBitOnDiskIsFoundSaidAndAnotherCopyIsUsed) {
   const std::uint64_t number = made(1);
   for (int i = 0; i < 4; ++i) made(i);
-  ASSERT_TRUE(until([&] { return seen(number).on_disk && !seen(number).in_memory; }));
+  ASSERT_TRUE(until([&] { return seen(number).on_disk; }));
+  if (seen(number).in_memory) made(4);  // two were written at once, and the room of the other one was enough
+  ASSERT_FALSE(seen(number).in_memory);
   for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
     if (entry.path().filename() != std::to_string(number) + ".object") continue;
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
