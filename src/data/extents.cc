@@ -7,20 +7,20 @@ namespace morrow::data {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kPageSize = 4096;
 
-std::uint64_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
+std::uint64_t in_whole_pages(std::uint64_t size) { return (size + kPageSize - 1) / kPageSize * kPageSize; }
 
 }  // namespace
 
-Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPage * kPage), limit_(capacity_) {
+Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPageSize * kPageSize), limit_(capacity_) {
   free_[0] = capacity_;
   by_size_.emplace(capacity_, 0);
 }
 
 std::optional<Extent> Extents::allocate(std::uint64_t size) {
   if (size > capacity_) return std::nullopt;
-  const std::uint64_t need = whole_pages(size == 0 ? 1 : size);
+  const std::uint64_t need = in_whole_pages(size == 0 ? 1 : size);
   auto best = by_size_.lower_bound({need, 0});
   while (best != by_size_.end() && best->second + need > limit_) ++best;
   if (best == by_size_.end()) return std::nullopt;
@@ -71,6 +71,6 @@ std::uint64_t Extents::largest_free() const {
   return largest;
 }
 
-void Extents::limit(std::uint64_t end) { limit_ = std::min(end / kPage * kPage, capacity_); }
+void Extents::limit(std::uint64_t end) { limit_ = std::min(end / kPageSize * kPageSize, capacity_); }
 
 }  // namespace morrow::data

@@ -16,7 +16,7 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kGreetingBytes = 16 << 10;
 // A worker that is stopped accepts connections all the same, and says nothing: then the next one is asked.
 constexpr std::chrono::seconds kPatience{5};
 
@@ -49,7 +49,7 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
   for (;;) {
     // Whatever the socket holds is read first: a worker that refuses may close without reading all of ours.
     const ssize_t got =
-        wire::receive_some(fd, connection.frames.room(kReadBytes), kReadBytes, connection.object_memory);
+        wire::receive_some(fd, connection.frames.room(kGreetingBytes), kGreetingBytes, connection.object_memory);
     if (got == 0 || (got < 0 && !would_block())) return std::nullopt;
     if (got > 0) {
       connection.frames.filled(static_cast<std::size_t>(got));

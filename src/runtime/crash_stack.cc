@@ -97,7 +97,7 @@ Registers registers_of(const void* context) {
 #endif
 }
 
-_Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
+_Unwind_Reason_Code step_from_fault(_Unwind_Context* context, void* data) {
   bool& at_fault = *static_cast<bool*>(data);
   int before_instruction = 0;
   const std::uintptr_t address = _Unwind_GetIPInfo(context, &before_instruction);
@@ -135,7 +135,7 @@ void fill_record(int signal, const siginfo_t& info, const Registers& at) {
   if (record_at >= 0) write_record();
   record.count = 0;
   bool at_fault = false;
-  _Unwind_Backtrace(step, &at_fault);
+  _Unwind_Backtrace(step_from_fault, &at_fault);
   if (record.count <= 1 && at.stack != 0) {
     // A call to where no code is: the caller's address is the last that was pushed.
     std::uintptr_t caller = 0;

@@ -9,14 +9,14 @@ namespace {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-struct Known {
+struct Remembered {
   std::mutex mutex;
   std::optional<Manifest> manifest;
   std::shared_ptr<const Numbering> numbers;
 };
 
-Known& known() {
-  static Known& the = *new Known;  // asked for until the very end of the process
+Remembered& known() {
+  static Remembered& the = *new Remembered;  // asked for until the very end of the process
   return the;
 }
 
@@ -72,7 +72,7 @@ void number_by(const Manifest& manifest) {
 
 std::shared_ptr<const Numbering> numbering() {
   auto table = loaded_modules();
-  Known& the = known();
+  Remembered& the = known();
   const std::lock_guard lock(the.mutex);
   if (!the.numbers || the.numbers->table != table) {
     the.numbers = number(the.manifest ? &*the.manifest : nullptr, std::move(table));

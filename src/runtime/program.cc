@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr std::size_t kKeyBytes = 16;
 constexpr int kLevel = 3;
-constexpr const char* kSelf = "/proc/self/exe";
+constexpr const char* kOwnFile = "/proc/self/exe";
 
 // They differ from shell to shell and call to call, and say nothing to a program.
 constexpr std::array<std::string_view, 4> kLeftOut{"MORROW_EXECUTOR=", "_=", "OLDPWD=", "SHLVL="};
@@ -67,7 +67,7 @@ std::string working_folder() {
 std::string real_path(const std::string& name) {
   std::array<char, PATH_MAX> path{};
   if (name.empty()) {
-    const ssize_t size = readlink(kSelf, path.data(), path.size());
+    const ssize_t size = readlink(kOwnFile, path.data(), path.size());
     return size <= 0 ? "" : std::string(path.data(), static_cast<std::size_t>(size));
   }
   return realpath(name.c_str(), path.data()) == nullptr ? name : path.data();
@@ -81,7 +81,7 @@ void fill_module(wire::Module& out, const ManifestModule& module) {
   out.set_size(module.size);
   out.set_real_path(real_path(module.name));
   struct stat status {};
-  if (stat(module.name.empty() ? kSelf : module.name.c_str(), &status) == 0) {
+  if (stat(module.name.empty() ? kOwnFile : module.name.c_str(), &status) == 0) {
     out.set_device(status.st_dev);
     out.set_inode(status.st_ino);
   }
@@ -166,7 +166,7 @@ Manifest read_manifest(const wire::Program& program) {
 
 Upload::Upload(const wire::Module& module)
     : module_(module),
-      path_(module.name().empty() ? kSelf : module.name()),
+      path_(module.name().empty() ? kOwnFile : module.name()),
       file_(open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
   struct stat status {};
   if (file_ < 0 || fstat(file_, &status) != 0) {

@@ -13,7 +13,7 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kConnectPatience{5};
 constexpr std::chrono::seconds kTransferPatience{60};
 constexpr std::size_t kMaxSentence = 4096;
 
@@ -37,7 +37,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
       break;
     }
     try {
-      wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kPatience));
+      wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kConnectPatience));
       const std::lock_guard lock(mutex_);
       std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
       met_ = true;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxTypeBytes = 1 << 10;
 constexpr std::size_t kMaxMessageBytes = 16 << 10;
-constexpr std::size_t kMaxFrames = 128;
+constexpr std::size_t kMaxFramesSent = 128;
 constexpr std::size_t kAlignment = 16;
 
 // The bytes that a task is given, each part at an aligned place of one block.
@@ -100,7 +100,7 @@ TaskResult failed(detail::Failure failure, const wire::Task& task, const wire::P
     failure.message.resize(kMaxMessageBytes);
     failure.message += "… (cut off)";
   }
-  if (failure.frames.size() > kMaxFrames) failure.frames.resize(kMaxFrames);
+  if (failure.frames.size() > kMaxFramesSent) failure.frames.resize(kMaxFramesSent);
   TaskResult result;
   result.failure = failure.kind;
   result.failure_bytes = write_failure(failure).SerializeAsString();

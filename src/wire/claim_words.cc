@@ -18,18 +18,18 @@ std::uint64_t word(std::uint32_t generation, ClaimWords::State state) {
   return static_cast<std::uint64_t>(generation) << 32 | static_cast<std::uint32_t>(state);
 }
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail_with_errno(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
 }  // namespace
 
 int ClaimWords::create_file() {
   const int file = memfd_create("morrow-claim-words", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (file < 0) fail("cannot create the claim words of an executor");
+  if (file < 0) fail_with_errno("cannot create the claim words of an executor");
   if (ftruncate(file, kFileBytes) != 0) {
     const int error = errno;
     close(file);
     errno = error;
-    fail("cannot size the claim words of an executor");
+    fail_with_errno("cannot size the claim words of an executor");
   }
   fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL);  // a shorter file would kill whoever looks at its words
   return file;
@@ -37,7 +37,7 @@ int ClaimWords::create_file() {
 
 ClaimWords::ClaimWords(int file) {
   void* at = mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (at == MAP_FAILED) fail("cannot map the claim words of an executor");
+  if (at == MAP_FAILED) fail_with_errno("cannot map the claim words of an executor");
   madvise(at, kFileBytes, MADV_DONTFORK);
   words_ = static_cast<std::atomic<std::uint64_t>*>(at);
 }

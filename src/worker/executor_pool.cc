@@ -15,7 +15,7 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kReadBytes = 256u << 10;
+constexpr std::size_t kOutputBytes = 256u << 10;
 
 // Each executor has five descriptors here. Programs get the limit that was there before.
 std::uint64_t raise_open_files() {
@@ -38,7 +38,7 @@ class ExecutorPool::Impl {
                 .options = std::move(options),
                 .reaper = ProcessReaper(io),
                 .open_files = raise_open_files(),
-                .buffer = std::vector<char>(kReadBytes),
+                .buffer = std::vector<char>(kOutputBytes),
                 .forget = [this](ExecutorId id) { links.erase(id); }} {}
 
   ~Impl() {

@@ -24,7 +24,7 @@ constexpr std::size_t kAskers = 8;
 constexpr std::chrono::seconds kPatience{20};
 constexpr std::chrono::seconds kMoment{2};
 constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
-constexpr std::size_t kReadBytes = 4 << 20;
+constexpr std::size_t kBytesAtOnce = 4 << 20;
 constexpr std::size_t kMaxSentence = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
@@ -41,7 +41,7 @@ std::uint64_t checksum_of(const wire::HttpResponse& response) {
 void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
   while (!into.empty()) {
     if (stop) throw wire::NetworkError("this worker stops");
-    const auto part = into.first(std::min(kReadBytes, into.size()));
+    const auto part = into.first(std::min(kBytesAtOnce, into.size()));
     connection.read_body(part);
     into = into.subspan(part.size());
   }

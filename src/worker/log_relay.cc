@@ -17,8 +17,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxWaiting = 256 << 10;  // of a session whose worker is being looked up
-constexpr std::size_t kMaxUnsent = 4 << 20;     // to a worker that does not read
+constexpr std::size_t kMaxWaiting = 256 << 10;   // of a session whose worker is being looked up
+constexpr std::size_t kMaxUnsentLogs = 4 << 20;  // to a worker that does not read
 constexpr std::size_t kMaxRoutes = 10'000;
 constexpr std::uint64_t kRouteFor = 5'000'000'000;  // sessions move
 
@@ -101,7 +101,7 @@ void LogRelay::deliver(const std::string& socket, std::string_view frames) {
     hello.set_cluster(options_.cluster);
     wire::append_frame(peer->out, wire::HELLO, hello);
   }
-  if (peer->out.size() + frames.size() <= kMaxUnsent) peer->out += frames;
+  if (peer->out.size() + frames.size() <= kMaxUnsentLogs) peer->out += frames;
   if (!peer->waits) write(std::shared_ptr<Peer>(peer));
 }
 

@@ -13,7 +13,7 @@ using State = ObjectState;
 
 namespace {
 
-constexpr std::size_t kThreads = 2;
+constexpr std::size_t kDiskThreads = 2;
 /// Looks on behalf of other workers.
 constexpr ProcessId kWire = ~ProcessId{0};
 
@@ -34,7 +34,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
       extents_(arena_.capacity()),
       spill_(options_.spill_folder, options_.owner, options_.disk_to_leave),
       timer_(io),
-      threads_(kThreads) {
+      threads_(kDiskThreads) {
   came(kWire);
 }
 

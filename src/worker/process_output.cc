@@ -12,7 +12,7 @@
 namespace morrow::worker {
 
 namespace {
-constexpr std::size_t kReadBytes = 32'768;
+constexpr std::size_t kPieceBytes = 32'768;
 }  // namespace
 
 OutputPipe::OutputPipe(boost::asio::io_context& io, wire::Fd end, Take take) : end_(io), take_(std::move(take)) {
@@ -27,7 +27,7 @@ void OutputPipe::start() {
     const auto self = weak.lock();
     if (error || !self || !self->end_.is_open()) return;
     std::size_t got = 0;
-    if (self->read_some(kReadBytes, got)) self->start();
+    if (self->read_some(kPieceBytes, got)) self->start();
   });
 }
 
@@ -45,7 +45,7 @@ void OutputPipe::close() {
 
 // False at the end of the pipe or when it was closed meanwhile.
 bool OutputPipe::read_some(std::size_t limit, std::size_t& got) {
-  std::array<char, kReadBytes> bytes;
+  std::array<char, kPieceBytes> bytes;
   got = 0;
   const ssize_t size = read(end_.native_handle(), bytes.data(), std::min(limit, bytes.size()));
   if (size < 0) return errno == EAGAIN || errno == EINTR;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kKeepPrinted = 4'096;
 constexpr int kLastLines = 5;
-constexpr std::chrono::seconds kEndAfterSilence{1};
+constexpr std::chrono::seconds kLauncherEndsAfterSilence{1};
 
 bool has_packet(int fd) {
   pollfd readable{fd, POLLIN, 0};
@@ -119,7 +119,7 @@ void ProgramProcess::read_packets() {
 void ProgramProcess::on_channel_end() {
   close_channel();
   if (!reached_ || in_place_) return;
-  timer_.expires_after(kEndAfterSilence);
+  timer_.expires_after(kLauncherEndsAfterSilence);
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (!error && self && self->owner_ != nullptr) self->kill();

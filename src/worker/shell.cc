@@ -12,8 +12,6 @@ namespace morrow::worker {
 
 namespace {
 
-using Lane = StoreThread::Lane;
-
 constexpr std::chrono::seconds kStopWithin{5};
 constexpr Time kFinestTimer = 500'000;
 constexpr int kPassesATurn = 4;
@@ -75,7 +73,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
       pool_(
           io,
           [this](std::function<void(store::Store&)> job, std::function<void()> done) {
-            store_.post(Lane::kClaim, std::move(job), std::move(done));
+            store_.post(StoreLane::kClaim, std::move(job), std::move(done));
           },
           *this,
           [this] {
@@ -220,7 +218,7 @@ void Shell::drain_or_leave() {
   if (!brain_.drained()) return;
   leaving_ = true;
   store_.post(
-      Lane::kUpkeep, [epoch = epoch_](store::Store& store) { control::leave(store, epoch); },
+      StoreLane::kUpkeep, [epoch = epoch_](store::Store& store) { control::leave(store, epoch); },
       [this] { finish(End::kStopped); });
 }
 

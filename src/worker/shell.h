@@ -30,6 +30,8 @@
 
 namespace morrow::worker {
 
+using StoreLane = StoreThread::Lane;
+
 struct ShellOptions {
   std::string cluster;
   std::string store_url;

@@ -8,8 +8,6 @@
 
 namespace morrow::worker {
 
-using Lane = StoreThread::Lane;
-
 // ---- executors ----
 
 void Shell::carry_out(action::StartExecutor& start) {
@@ -105,7 +103,7 @@ void Shell::carry_out(action::CommitRound& commit) {
   round_in_flight_ = true;
   ++rounds_;
   store_.post(
-      Lane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(*work->round); },
+      StoreLane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(*work->round); },
       [this, work] {
         round_in_flight_ = false;
         if (work->result.fanouts) maintenance_.fan_out();
@@ -125,7 +123,7 @@ void Shell::carry_out(action::ClaimWork& claim) {
   auto work = std::make_shared<Work>();
   work->request = std::move(claim.request);
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [work, total = options_.info.total](store::Store& store) {
         work->result = control::claim(store, work->request, total, work->tries);
       },
@@ -136,7 +134,7 @@ void Shell::carry_out(action::FindReadyDependencies& find) {
   constexpr std::size_t kAtOnce = 100;
   auto ready = std::make_shared<std::vector<control::FutureId>>();
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [ready, id = find.id](store::Store& store) { *ready = control::ready_dependencies(store, id, kAtOnce); },
       [this, ready, id = find.id] { brain_.ready_dependencies_done(now(), id, *ready); });
 }
@@ -144,7 +142,7 @@ void Shell::carry_out(action::FindReadyDependencies& find) {
 void Shell::carry_out(action::SetIdle& idle) {
   auto more = std::make_shared<bool>(false);
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [more, epoch = epoch_, idle](store::Store& store) {
         *more = control::set_idle(store, epoch, idle.idle, idle.free);
       },
@@ -155,7 +153,7 @@ void Shell::carry_out(action::SetIdle& idle) {
 
 void Shell::carry_out(action::WakeIdle& wake) {
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [epoch = epoch_, limit = wake.limit](store::Store& store) { control::wake_idle(store, epoch, limit); }, nullptr);
 }
 

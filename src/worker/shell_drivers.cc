@@ -15,12 +15,10 @@ namespace morrow::worker {
 
 namespace {
 
-using Lane = StoreThread::Lane;
-
 constexpr std::size_t kMaxQueuedBlobBytes = 4 << 20;
 constexpr std::size_t kProgramKeyBytes = 16;
-constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kMaxChunkBytes = 96 << 10;
+constexpr std::size_t kModuleHashBytes = 32;
+constexpr std::size_t kMaxUploadedBytes = 96 << 10;
 constexpr std::uint64_t kMaxGraceMs = 24ULL * 3600 * 1000;
 
 }  // namespace
@@ -99,7 +97,7 @@ void Shell::client_gone(ClientId client, const std::string& why) {
 void Shell::orphan(control::SessionId session, std::uint64_t attachment) {
   if (stopping_) return;  // leaving does it for all
   store_.post(
-      Lane::kUpkeep,
+      StoreLane::kUpkeep,
       [epoch = epoch_, session, attachment](store::Store& store) {
         control::orphan_session(store, epoch, session, attachment);
       },
@@ -160,13 +158,13 @@ void Shell::program(Driver& driver, std::string_view payload) {
   if (program.key() != driver.program) throw wire::ProtocolError("the program is not the one that was said HELLO for");
   auto hashes = std::make_shared<std::set<std::string>>();
   for (const wire::Module& module : program.modules()) {
-    if (!module.system() && module.sha256().size() == kHashBytes) hashes->insert(module.sha256());
+    if (!module.system() && module.sha256().size() == kModuleHashBytes) hashes->insert(module.sha256());
   }
   pool_.program_hint(driver.program, driver.pid);
   // Before any round with its tasks: another worker may claim them as soon as that is committed.
   auto missing = std::make_shared<std::vector<std::string>>();
   store_.post(
-      Lane::kRound,
+      StoreLane::kRound,
       [missing, hashes, key = driver.program, bytes = std::string(payload),
        session = driver.session](store::Store& store) {
         control::put_program(store, key, bytes, session);
@@ -194,7 +192,7 @@ void Shell::send_need(Driver& driver) {
 void Shell::blob_chunk(Driver& driver, std::string_view payload) {
   auto chunk = std::make_shared<wire::BlobChunk>();
   wire::parse(*chunk, payload);
-  if (chunk->hash().size() != kHashBytes || chunk->data().size() > kMaxChunkBytes)
+  if (chunk->hash().size() != kModuleHashBytes || chunk->data().size() > kMaxUploadedBytes)
     throw wire::ProtocolError("a piece of a file is malformed");
   Blob& blob = driver.blobs[chunk->hash()];
   if (chunk->index() != blob.next++) throw wire::ProtocolError("the pieces of a file came out of order");
@@ -206,7 +204,7 @@ void Shell::blob_chunk(Driver& driver, std::string_view payload) {
     clients_.pause(driver.id);
   }
   store_.post(
-      Lane::kUpkeep,
+      StoreLane::kUpkeep,
       [chunk, session = driver.session](store::Store& store) {
         control::put_blob_chunk(store, chunk->hash(), chunk->index(), chunk->data());
         if (!chunk->last()) return;
@@ -246,7 +244,7 @@ void Shell::end_sessions() {
     driver.asked_failed = true;
     auto failed = std::make_shared<control::FailedFutures>();
     store_.post(
-        Lane::kUpkeep,
+        StoreLane::kUpkeep,
         [failed, session = driver.session, observed = driver.observed](store::Store& store) {
           *failed = control::failed_in_scope(store, session, observed);
         },
@@ -274,7 +272,7 @@ void Shell::status(ClientId client) {
   facts.self.used = brain_.used();
   facts.self.executors = static_cast<std::uint32_t>(brain_.executors());
   store_.post(
-      Lane::kUpkeep, [reply, facts](store::Store& store) { *reply = make_status(store, facts); },
+      StoreLane::kUpkeep, [reply, facts](store::Store& store) { *reply = make_status(store, facts); },
       [this, reply, client] { clients_.send(client, wire::STATUS_REPLY, *reply); });
 }
 

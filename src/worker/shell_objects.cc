@@ -22,8 +22,6 @@ constexpr std::uint64_t kFetchSlowestMs = 500;
 /// A holder that does not answer is dead, and soon buried, or comes back: leases that this is waited for.
 constexpr std::uint64_t kLeasesForHolder = 3;
 
-using Lane = StoreThread::Lane;
-
 }  // namespace
 
 ProcessId Shell::process_of(const Waiter& who) {
@@ -188,7 +186,7 @@ void Shell::fetch_object(control::FutureId future, const control::ObjectRef& obj
 /// have it too, and so a value that many want spreads as a tree.
 void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
   store_.post(
-      Lane::kClaim,
+      StoreLane::kClaim,
       [fetching](store::Store& store) {
         fetching->holders = control::object_holders(store, fetching->future, fetching->number);
       },

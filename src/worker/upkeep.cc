@@ -11,7 +11,7 @@ namespace morrow::worker {
 namespace {
 
 constexpr std::uint64_t kBeats = 8;  // over a lease, at least
-constexpr std::uint64_t kLookMs = 500;
+constexpr std::uint64_t kLongestPauseMs = 500;
 constexpr std::size_t kChecks = 1'000;
 constexpr std::size_t kWake = 16;  ///< idle workers, when a burial leaves work
 /// Every so many turns: what is rarely found.
@@ -60,7 +60,7 @@ Upkeep::Upkeep(Means means, control::Epoch epoch, Options options, Events events
     : means_(std::move(means)),
       epoch_(epoch),
       options_(options),
-      period_ms_(std::max<std::uint64_t>(1, std::min(kLookMs, options.lease_ms / 10))),
+      period_ms_(std::max<std::uint64_t>(1, std::min(kLongestPauseMs, options.lease_ms / 10))),
       events_(std::move(events)),
       silence_(epoch, options.lease_ms * 1'000'000) {}
 

@@ -16,7 +16,7 @@ using detail::Invocation;
 using detail::Result;
 using detail::Value;
 
-void give_back(Result& result, std::string_view text) {
+void hand_back(Result& result, std::string_view text) {
   const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
   result.bytes.assign(bytes, bytes + text.size());
 }
@@ -25,33 +25,33 @@ std::string text_of(const Value& value) {
   return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()};
 }
 
-void echo(const Invocation& invocation, Result& result) {
-  give_back(result,
+void echo_call(const Invocation& invocation, Result& result) {
+  hand_back(result,
             {reinterpret_cast<const char*>(invocation.arguments.bytes.data()), invocation.arguments.bytes.size()});
 }
 
 FutureId submit_echo() {
   detail::Call call;
-  call.invoker = echo;
+  call.invoker = echo_call;
   call.function_name = "echo";
   return detail::submit(std::move(call), Options(), std::source_location::current());
 }
 
 void submits_and_gets(const Invocation&, Result& result) {
   const FutureId id = submit_echo();
-  give_back(result, "got " + text_of(detail::get(id)));
+  hand_back(result, "got " + text_of(detail::get(id)));
 }
 
 void gets_in_a_thread(const Invocation&, Result& result) {
   std::string text;
   std::thread([&text] { text = text_of(detail::get(submit_echo())); }).join();
-  give_back(result, "thread got " + text);
+  hand_back(result, "thread got " + text);
 }
 
 void waits_a_moment(const Invocation&, Result& result) {
   const FutureId id = submit_echo();
   const auto value = detail::get_for(id, std::chrono::hours(1));
-  give_back(result, value ? "value" : "nothing");
+  hand_back(result, value ? "value" : "nothing");
 }
 
 void recurses(const Invocation& invocation, Result& result) {
@@ -106,7 +106,7 @@ TEST_F(ExecutorWaits, ANestedTaskRunsOnTopOfTheOneThatWaits) {
   EXPECT_EQ(submit.number(), 2U);
   const auto inner = await();
   EXPECT_EQ(inner.claim(), 101U);
-  executor_.give(2, echo, "third", true);
+  executor_.give(2, echo_call, "third", true);
   EXPECT_EQ(executor_.done().bytes(), "third");
   answer(inner, "inner");
   EXPECT_EQ(executor_.done().bytes(), "got inner");
@@ -120,12 +120,12 @@ TEST_F(ExecutorWaits, OtherTasksThanNestedOnesStayInTheQueueMeanwhile) {
   executor_.give(0, submits_and_gets);
   submitted();
   const auto asked = await();
-  executor_.give(1, echo, "queued");
+  executor_.give(1, echo_call, "queued");
   EXPECT_TRUE(executor_.tasks.is_quiet());
   EXPECT_TRUE(executor_.words->revoke(1, 1));  // so it can be taken back
   answer(asked, "it");
   EXPECT_EQ(executor_.done().bytes(), "got it");
-  executor_.give(2, echo, "last");
+  executor_.give(2, echo_call, "last");
   EXPECT_EQ(executor_.done().bytes(), "last");
 }
 
@@ -135,7 +135,7 @@ TEST_F(ExecutorWaits, ANestedTaskThatComesTooLateRunsAfterwards) {
   const auto asked = await();
   answer(asked, "it");
   EXPECT_EQ(executor_.done().bytes(), "got it");
-  executor_.give(1, echo, "late", true);
+  executor_.give(1, echo_call, "late", true);
   EXPECT_EQ(executor_.done().bytes(), "late");
 }
 
@@ -144,7 +144,7 @@ TEST_F(ExecutorWaits, AThreadOfATaskAsksForItAndHostsNestedTasks) {
   EXPECT_EQ(submitted().claim(), 100U);
   const auto asked = await();
   EXPECT_EQ(asked.claim(), 100U);
-  executor_.give(1, echo, "guest", true);
+  executor_.give(1, echo_call, "guest", true);
   EXPECT_EQ(executor_.done().bytes(), "guest");
   answer(asked, "it");
   EXPECT_EQ(executor_.done().bytes(), "thread got it");
@@ -155,7 +155,7 @@ TEST_F(ExecutorWaits, TimedWaitsHostNothing) {
   submitted();
   const auto asked = await();
   EXPECT_FALSE(asked.blocks());
-  executor_.give(1, echo, "guest", true);
+  executor_.give(1, echo_call, "guest", true);
   EXPECT_TRUE(executor_.tasks.is_quiet());
   answer(asked, "x");
   EXPECT_EQ(executor_.done().bytes(), "value");

@@ -11,14 +11,14 @@ namespace morrow::test {
 namespace {
 
 template <class F>
-auto in_thread(F function) {
+auto session_in_thread(F function) {
   return std::async(std::launch::async, std::move(function));
 }
 
 TEST(Reconnect, WhatIsNotCommittedIsSentAgainToAnotherWorkerAndAskedAgain) {
   const FakeCluster cluster;
   FakeWorker first("one");
-  auto driver = in_thread([] {
+  auto driver = session_in_thread([] {
     const Session session(kCluster);
     auto a = submit([](int n) { return n; }, 1);
     submit([](int n) { return n; }, 2);
@@ -57,7 +57,7 @@ TEST(Reconnect, WhatIsNotCommittedIsSentAgainToAnotherWorkerAndAskedAgain) {
 TEST(Reconnect, TheSameWorkerStartedAgainIsFound) {
   const FakeCluster cluster;
   auto first = std::make_unique<FakeWorker>("one");
-  auto driver = in_thread([] {
+  auto driver = session_in_thread([] {
     const Session session(kCluster);
     return submit([](int n) { return n; }, 1).get();
   });
@@ -80,7 +80,7 @@ TEST(Reconnect, SubmitsGoOnWithoutAWorkerAndAreSentLater) {
   auto first = std::make_unique<FakeWorker>("one");
   std::promise<void> gone;
   std::promise<void> submitted;
-  auto driver = in_thread([&] {
+  auto driver = session_in_thread([&] {
     const Session session(kCluster);
     gone.get_future().wait();
     for (int i = 0; i < 100; ++i) submit([](int n) { return n; }, i);
@@ -108,7 +108,7 @@ TEST(Reconnect, AWorkerThatSpeaksNonsenseIsLeft) {
   const FakeCluster cluster;
   FakeWorker first("one");
   testing::internal::CaptureStderr();
-  auto driver = in_thread([] {
+  auto driver = session_in_thread([] {
     const Session session(kCluster);
     return submit([](int n) { return n; }, 1).get();
   });
@@ -136,7 +136,7 @@ TEST(Reconnect, AStoreThatLostWhatItCommittedEndsTheSessionWithASentence) {
   const FakeCluster cluster;
   FakeWorker first("one");
   testing::internal::CaptureStderr();
-  auto driver = in_thread([] {
+  auto driver = session_in_thread([] {
     const Session session(kCluster);
     auto future = submit([](int n) { return n; }, 1);
     flush();

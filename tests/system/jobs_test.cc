@@ -8,11 +8,6 @@
 namespace morrow::test {
 namespace {
 
-testing::AssertionResult has(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
-
 /// Jobs on one worker with two slots.
 class Jobs : public testing::Test {
  protected:

@@ -13,11 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-testing::AssertionResult has(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
-}
-
 class ObjectJobs : public testing::Test {
  protected:
   std::unique_ptr<Process> worker(std::vector<std::string> options = {"--object-memory", "64MB"}) {

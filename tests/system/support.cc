@@ -50,6 +50,11 @@ std::string temporary_file() {
 std::string bin() { return MORROW_TEST_BIN; }
 std::string scenarios() { return MORROW_TEST_SCENARIOS; }
 
+testing::AssertionResult has(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "no \"" << part << "\" in:\n" << text;
+}
+
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
   const auto end = Clock::now() + limit;
   while (!condition()) {

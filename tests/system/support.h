@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <functional>
 #include <map>
@@ -90,6 +92,9 @@ std::string scenarios();
 
 /// How many processes descend from `pid`.
 std::vector<pid_t> descendants(pid_t pid);
+
+/// Whether `part` is in `text`; the message shows both.
+testing::AssertionResult has(const std::string& text, const std::string& part);
 
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit = std::chrono::seconds(30));
 
