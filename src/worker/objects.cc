@@ -14,6 +14,7 @@ using State = ObjectState;
 namespace {
 
 constexpr std::size_t kDiskThreads = 2;
+constexpr std::uint64_t kPrefetchPart = 8;  // of the memory is for what nobody needs at once
 /// Looks on behalf of other workers.
 constexpr ProcessId kWire = ~ProcessId{0};
 
@@ -133,7 +134,11 @@ void Objects::prefetch(control::FutureId future, const control::ObjectRef& refer
   const Object* object = find(reference.number);
   if (object != nullptr && object->state != State::kOnDisk) return;
   if (extents_.largest_free() < reference.size) return;  // who must have it asks, and waits
-  const auto let_go = [this](const ObjectPlace* place, const ObjectProblem*) {
+  // What is on its way holds room: two workers that are full of it would wait for each other.
+  if (prefetching_ + reference.size > extents_.capacity() / kPrefetchPart) return;
+  prefetching_ += reference.size;
+  const auto let_go = [this, size = reference.size](const ObjectPlace* place, const ObjectProblem*) {
+    prefetching_ -= size;
     if (place != nullptr) unpin(kWire, place->number);
   };
   want(kWire, future, reference, let_go, true);

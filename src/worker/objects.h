@@ -216,6 +216,7 @@ class Objects {
   std::uint64_t grows_to_ = 0;
   std::string growth_problem_;       ///< the machine had no memory when it was asked last
   std::uint64_t grow_again_ = 0;     ///< when it is asked again, in ms
+  std::uint64_t prefetching_ = 0;    ///< bytes on their way here for nobody in particular
   std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
   std::uint64_t spilled_bytes_ = 0;  ///< on disk
   std::string disk_problem_;         ///< of the last try
