@@ -50,9 +50,19 @@ std::string header(const wire::HttpRequest& request, const std::string& name) {
 }
 
 /// Tables compress well, other values seldom: a network is faster than a try to compress them.
-bool is_arrow(std::span<const std::byte> bytes) {
-  return bytes.size() > data::kArrowMarkAt + data::kArrowMark.size() &&
-         std::memcmp(bytes.data() + data::kArrowMarkAt, data::kArrowMark.data(), data::kArrowMark.size()) == 0;
+void read_blocks(wire::NetStream& stream, std::uint64_t length, std::span<std::byte> into) {
+  data::BlockReader reader(into);
+  std::vector<std::byte> piece(kWriteBytes);
+  try {
+    for (std::size_t part = 0; length > 0; length -= part) {
+      part = static_cast<std::size_t>(std::min<std::uint64_t>(length, piece.size()));
+      stream.read_all(std::span(piece).first(part));
+      reader.feed(std::span(piece).first(part));
+    }
+  } catch (const data::Damaged& damaged) {
+    throw wire::NetworkError(std::string("an object came damaged: ") + damaged.what());
+  }
+  if (!reader.done()) throw wire::NetworkError("an object came cut short");
 }
 
 /// A block is a chunk, so that it can be written as soon as it is compressed.
@@ -205,7 +215,7 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
                             {"accept-ranges", "bytes"},
                             {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
-  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && is_arrow(lent->bytes)) {
+  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && data::is_arrow(lent->bytes)) {
     headers["morrow-encoding"] = kBlocks;
     stream.write(wire::chunked_head(200, headers));
     return write_blocks(stream, lent->bytes);
@@ -229,9 +239,11 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
 }
 
 void Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
-  const auto size = number_of(header(request, "content-length"));
+  const auto length = number_of(header(request, "content-length"));
+  const bool blocks = header(request, "morrow-encoding") == kBlocks;
+  const auto size = blocks ? number_of(header(request, "morrow-size")) : length;
   const auto session = number_of(header(request, "morrow-session"), 16);
-  if (!size || !session) throw wire::NetworkError("an object came without its length or session");
+  if (!length || !size || !session) throw wire::NetworkError("an object came without its length or session");
   struct Answer {
     std::optional<Objects::Incoming> room;
     std::string sentence;
@@ -251,7 +263,11 @@ void Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
   };
   try {
     if (header(request, "expect") == "100-continue") stream.write(wire::response_head(100, {}, 0));
-    stream.read_all(answer->room->bytes);
+    if (blocks) {
+      read_blocks(stream, *length, answer->room->bytes);
+    } else {
+      stream.read_all(answer->room->bytes);
+    }
     const auto checksum = number_of(header(request, "morrow-checksum"), 16);
     if (!checksum || data::checksum(answer->room->bytes) != *checksum)
       throw wire::NetworkError("an object came with a wrong checksum");
