@@ -59,6 +59,19 @@ void BlockWriter::encode(std::span<const std::byte> raw, std::vector<std::byte>&
   out.insert(out.end(), block.stored.begin(), block.stored.end());
 }
 
+bool is_arrow(std::span<const std::byte> value) {
+  return value.size() > kArrowMarkAt + kArrowMark.size() &&
+         std::memcmp(value.data() + kArrowMarkAt, kArrowMark.data(), kArrowMark.size()) == 0;
+}
+
+std::vector<std::byte> blocks_of(std::span<const std::byte> raw) {
+  BlockWriter writer;
+  std::vector<std::byte> out;
+  for (; !raw.empty(); raw = raw.subspan(std::min(kBlockBytes, raw.size())))
+    writer.encode(raw.first(std::min(kBlockBytes, raw.size())), out);
+  return out;
+}
+
 void BlockReader::feed(std::span<const std::byte> piece) {
   while (!piece.empty()) {
     const std::size_t have = pending_.size();

@@ -28,6 +28,7 @@ inline constexpr std::size_t kBlockHeaderBytes = 16;
 /// Where values that are Arrow data say so: they are worth compressing on their way, too.
 inline constexpr std::size_t kArrowMarkAt = 16;
 inline constexpr std::string_view kArrowMark = "MORROW ARROW DATA 1";
+bool is_arrow(std::span<const std::byte> value);
 
 /// Makes blocks. After one that did not compress, it does not try for the next 16. Not thread-safe.
 class BlockWriter {
@@ -45,6 +46,9 @@ class BlockWriter {
   std::vector<std::byte> compressed_;
   int skip_ = 0;
 };
+
+/// All of a value in blocks, one after another.
+std::vector<std::byte> blocks_of(std::span<const std::byte> raw);
 
 /// Reads blocks from a stream that comes in pieces of any size. Holds at most one block. Not thread-safe.
 class BlockReader {

@@ -113,8 +113,15 @@ detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
 
 std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> bytes) {
   const wire::Endpoint endpoint = current();
-  const wire::HttpHeaders headers{{"morrow-session", wire::hex_of(session)},
-                                  {"morrow-checksum", wire::hex_of(data::checksum(bytes))}};
+  wire::HttpHeaders headers{{"morrow-session", wire::hex_of(session)},
+                            {"morrow-checksum", wire::hex_of(data::checksum(bytes))}};
+  std::vector<std::byte> blocks;
+  if (data::is_arrow(bytes)) {
+    headers["morrow-encoding"] = "blocks";
+    headers["morrow-size"] = std::to_string(bytes.size());
+    blocks = data::blocks_of(bytes);
+    bytes = blocks;
+  }
   return connections_.with(endpoint, [&](wire::HttpConnection& connection) {
     const auto response = connection.put("/object", headers, bytes);
     const std::string text = connection.read_text(response, kMaxSentence);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,10 +32,22 @@ std::string header(const wire::HttpRequest& request, const std::string& name) {
   return found == request.headers.end() ? "" : found->second;
 }
 
-/// Tables compress well, other values seldom: a network is faster than a try to compress them.
-bool is_arrow(std::span<const std::byte> bytes) {
-  return bytes.size() > data::kArrowMarkAt + data::kArrowMark.size() &&
-         std::memcmp(bytes.data() + data::kArrowMarkAt, data::kArrowMark.data(), data::kArrowMark.size()) == 0;
+/// False: they are damaged, or stand for another number of bytes. All of them are read.
+bool read_blocks(wire::NetStream& stream, std::uint64_t length, std::span<std::byte> into) {
+  data::BlockReader reader(into);
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(length, kWriteBytes)));
+  bool well = true;
+  for (std::size_t part = 0; length > 0; length -= part) {
+    part = static_cast<std::size_t>(std::min<std::uint64_t>(length, piece.size()));
+    stream.read_all(std::span(piece).first(part));
+    if (!well) continue;
+    try {
+      reader.feed(std::span(piece).first(part));
+    } catch (const data::Damaged&) {
+      well = false;
+    }
+  }
+  return well && reader.done();
 }
 
 /// A block is a chunk, so that it can be written as soon as it is compressed.
@@ -170,7 +181,8 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
                             {"accept-ranges", "bytes"},
                             {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
   if (!request.keep_alive) headers["connection"] = "close";
-  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && is_arrow(lent->bytes)) {
+  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && data::is_arrow(lent->bytes)) {
+    // Tables compress well, other values seldom: a network is faster than a try to compress them.
     headers["morrow-encoding"] = kBlocks;
     stream.write(wire::chunked_head(200, headers));
     return write_blocks(stream, lent->bytes);
@@ -199,8 +211,11 @@ bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
     say(stream, request, status, sentence, {{"connection", "close"}});
     return false;
   };
-  const auto size = number_of(header(request, "content-length"));
-  if (!size) return refuse_with(411, "an object needs its content-length\n");
+  const auto length = number_of(header(request, "content-length"));
+  if (!length) return refuse_with(411, "an object needs its content-length\n");
+  const bool blocks = header(request, "morrow-encoding") == kBlocks;
+  const auto size = blocks ? number_of(header(request, "morrow-size")) : length;
+  if (!size) return refuse_with(400, "an object in blocks needs morrow-size\n");
   const auto session = number_of(header(request, "morrow-session"), 16);
   const auto checksum = number_of(header(request, "morrow-checksum"), 16);
   if (!session || !checksum)
@@ -216,7 +231,9 @@ bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
   });
   if (!answer || !answer->room) return refuse_with(507, answer ? answer->sentence : "the worker is busy");
   if (header(request, "expect") == "100-continue") stream.write(wire::response_head(100, {}, 0));
-  stream.read_all(answer->room->bytes);
+  if (blocks && !read_blocks(stream, *length, answer->room->bytes))
+    return refuse_with(422, "the object's blocks came damaged\n");
+  if (!blocks) stream.read_all(answer->room->bytes);
   if (data::checksum(answer->room->bytes) != *checksum)
     return refuse_with(422, "the object came with a wrong checksum\n");
   const std::uint64_t number = answer->room->number;

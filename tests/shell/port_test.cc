@@ -95,6 +95,29 @@ TEST_F(PortTest, AnObjectIsTakenForAnOpenSessionOnly) {
   EXPECT_TRUE(given_back());
 }
 
+TEST_F(PortTest, AnObjectIsTakenInBlocksToo) {
+  std::vector<std::byte> bytes(9'000, std::byte{7});
+  auto blocks = data::blocks_of(bytes);
+  EXPECT_LT(blocks.size(), bytes.size() / 10);
+  const auto put = [&](std::size_t size) {
+    wire::HttpConnection connection(endpoint_, std::chrono::seconds(10));
+    return connection
+        .put("/object",
+             {{"morrow-session", wire::hex_of(5)},
+              {"morrow-checksum", wire::hex_of(data::checksum(bytes))},
+              {"morrow-encoding", "blocks"},
+              {"morrow-size", std::to_string(size)}},
+             blocks)
+        .status;
+  };
+  EXPECT_EQ(put(bytes.size()), 201);
+  EXPECT_EQ(received_, bytes);
+  EXPECT_EQ(put(bytes.size() + 1), 422);
+  EXPECT_EQ(put(bytes.size() - 1), 422);
+  blocks[blocks.size() / 2] ^= std::byte{1};
+  EXPECT_EQ(put(bytes.size()), 422);
+}
+
 TEST_F(PortTest, RubbishEndsTheConnectionAndNothingElse) {
   for (const std::string& rubbish :
        {std::string(100'000, '\xff'), std::string("GET / HTTP/9.9\r\n\r\n"), std::string()}) {

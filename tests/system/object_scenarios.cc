@@ -1,11 +1,14 @@
 // Jobs with large values, named by the first argument: what the tests of objects run as drivers.
+#include <morrow/arrow.h>
 #include <morrow/morrow.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -390,6 +393,25 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "spilled" << std::endl;
     wait_for_file(arguments[0]);
     std::cout << sum(more[0].get()) << "\n";
+  };
+
+  all["arrow"] = [](char**) {
+    static const std::vector<std::int64_t> column(1'000'000, 7);
+    static std::array<const void*, 2> buffers{nullptr, column.data()};
+    ArrowSchema schema{};
+    schema.format = "l";
+    schema.release = [](ArrowSchema* which) { which->release = nullptr; };
+    ArrowArray array{};
+    array.length = static_cast<std::int64_t>(column.size());
+    array.n_buffers = 2;
+    array.buffers = buffers.data();
+    array.release = [](ArrowArray* which) { which->release = nullptr; };
+    const auto put = morrow::put(morrow::ArrowBatch::from_arrow(&array, &schema));
+    put.get().to_arrow(&array, &schema);
+    std::cout << (std::memcmp(array.buffers[1], column.data(), 8 * column.size()) == 0 ? "same" : "changed") << " ";
+    array.release(&array);
+    schema.release(&schema);
+    std::cout << morrow::submit([](const morrow::ArrowBatch& batch) { return batch.rows(); }, put).get() << "\n";
   };
 
   all["writer_dies"] = [](char**) {

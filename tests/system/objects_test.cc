@@ -118,6 +118,12 @@ TEST_F(ObjectJobs, AllOfMoreThanTheMemoryIsGotAtOnceWhenItIsCopiedOut) {
   }
 }
 
+TEST_F(ObjectJobs, ArrowDataGoesThereAndBackFromAnotherHost) {
+  const auto one = worker();
+  EXPECT_EQ(start_remote({"arrow"}, join_line())->wait().out, "same 1000000\n");
+  EXPECT_EQ(run({"arrow"}).out, "same 1000000\n");
+}
+
 TEST_F(ObjectJobs, AnAnswerThatNobodyWaitsForLeavesNoPin) {
   const auto one = worker();
   const auto driver = start_remote({"ask_and_leave", file("go")}, join_line());
