@@ -13,7 +13,7 @@ bool holds(const Transition& t, const Entry& entry, Claim claim) {
 
 bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t tries) {
   if (tries > spec.max_retries) return false;
-  return outcome.failure == FailureKind::kCrash ||
+  return outcome.failure == FailureKind::kCrash || outcome.crowded ||
          (outcome.failure == FailureKind::kException && spec.retry_exceptions);
 }
 

@@ -92,6 +92,7 @@ struct Outcome {
   std::string bytes;      ///< the value, or the failure as the runtime encodes it (opaque here)
   FutureId root;          ///< of a kDependency failure: the future that failed first
   ObjectRef object = {};  ///< the value, when it is not in `bytes`
+  bool crowded = false;   ///< of a failure: others held what it needed, so that it is tried again; not kept
   bool ok() const { return failure == FailureKind::kNone; }
 };
 using OutcomePtr = std::shared_ptr<const Outcome>;

@@ -110,14 +110,28 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
 
   Executor* executor = nullptr;
   Frame* frame = state->lends ? frame_of(state->who, state->request.claim, &executor) : nullptr;
-  if (state->missing > 0 || frame == nullptr || !frame->is_lent || more_missing(*state)) {
+  const bool stands = frame != nullptr && frame->is_lent;
+  if (stands && state->missing > 0 && ready.with_value && !ready.only_small && outcome && outcome->object) {
+    // A value that is here for a task is held in memory, and a task that stands still is one of many: together they
+    // would hold all of it and wait for the rest.
+    action::Prefetch ahead;
+    ahead.objects.emplace_back(ready.id, outcome->object);
+    state->held_back.push_back(std::move(ready));
+    act(std::move(ahead));
+  } else if (stands && state->missing == 0 && !more_missing(*state)) {
+    // The answer that lets a waiting task go on is given when the task has its slot again.
+    state->held_back.push_back(std::move(ready));
+    if (!std::exchange(state->resumes, true)) resume_.emplace_back(state, now);
+  } else {
+    if (state->missing == 0 || !stands) give_back(*state);
     act(std::move(ready));
-    return;
   }
-  // The answer that lets a waiting task go on is given when the task has its slot again.
-  const bool first = state->held_back.empty();
-  state->held_back.push_back(std::move(ready));
-  if (first) resume_.emplace_back(state, now);
+}
+
+/// The answers that were held back are given.
+void Brain::Impl::give_back(AwaitState& state) {
+  for (action::Ready& ready : state.held_back) act(std::move(ready));
+  state.held_back.clear();
 }
 
 /// False: nobody here waits for it.
@@ -218,7 +232,7 @@ void Brain::Impl::drop_await(Time now, const AwaitPtr& state) {
   const Waiter& who = state->who;
   forget_await(*state);
   for (const control::FutureId id : state->request.ids) remove_waiter(now, id, state);
-  if (!state->lends || !state->held_back.empty()) return;
+  if (!state->lends || state->resumes) return;
   Executor* executor = nullptr;
   Frame* frame = frame_of(who, state->request.claim, &executor);
   if (frame == nullptr || !frame->is_lent) return;
@@ -270,8 +284,8 @@ bool Brain::Impl::try_resume(Time now, const AwaitPtr& state, Time since) {
     frame->is_lent = false;
     frame->running_since = now;
   }
-  for (action::Ready& ready : state->held_back) act(std::move(ready));
-  state->held_back.clear();
+  give_back(*state);
+  state->resumes = false;
   return true;
 }
 

@@ -65,7 +65,8 @@ struct AwaitState {
   std::vector<bool> answered;
   std::uint32_t unanswered = 0;
   std::uint32_t missing = 0;             ///< answers until it is satisfied
-  std::vector<action::Ready> held_back;  ///< the last answers: given when the task has its slot again
+  std::vector<action::Ready> held_back;  ///< given when the task has its slot again: large values, and the last answer
+  bool resumes = false;                  ///< it stands in `resume_`
   bool lends = false;
 };
 using AwaitPtr = std::shared_ptr<AwaitState>;
@@ -196,6 +197,7 @@ class Brain::Impl {
   void answer(Time now, const AwaitPtr& state, std::uint32_t index, const control::OutcomePtr& outcome, bool pending);
   void remove_waiter(Time now, control::FutureId id, const AwaitPtr& state);
   void lend(Time now, Executor& executor, Frame& frame, bool hosts);
+  void give_back(AwaitState& state);
   void resume(Time now);
   bool try_resume(Time now, const AwaitPtr& state, Time since);
   void want(Time now, control::FutureId id);

@@ -53,7 +53,7 @@ void Brain::Impl::wait_for_earlier(Time now) {
 
 bool Brain::Impl::retryable(const Task& task, const control::Outcome& outcome) const {
   if (outcome.ok() || task.run.tries >= task.run.spec->max_retries) return false;
-  return outcome.failure == FailureKind::kCrash ||
+  return outcome.failure == FailureKind::kCrash || outcome.crowded ||
          (outcome.failure == FailureKind::kException && task.run.spec->retry_exceptions);
 }
 

@@ -57,7 +57,7 @@ void Objects::reserve(ProcessId who, std::uint64_t size, Then then, bool if_free
     const ObjectProblem none = no_room(size, "");
     return then(nullptr, &none);
   }
-  want_room(size, 0,
+  want_room(who, size, 0,
             [this, who, then = std::move(then)](std::optional<data::Extent> extent, const ObjectProblem& problem) {
               const auto process = processes_.find(who);
               if (process == processes_.end()) {
@@ -180,11 +180,11 @@ void Objects::restore(Object& object) {
           fetch(*broken, {number, broken->size, 0});
         });
   };
-  want_room(object.size, object.number, got);
+  want_room(0, object.size, object.number, got);
 }
 
 void Objects::fetch(Object& object, const control::ObjectRef& reference) {
-  want_room(reference.size, reference.number,
+  want_room(0, reference.size, reference.number,
             [this, reference](std::optional<data::Extent> extent, ObjectProblem problem) {
               Object* wanted = find(reference.number);
               if (!extent) return failed(reference.number, problem);

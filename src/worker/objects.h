@@ -25,8 +25,9 @@
 
 namespace morrow::worker {
 
-/// A process that writes or reads objects. An executor's number, or a driver's connection with the highest bit set.
+/// A process that writes or reads objects. An executor's number, or a driver's connection with `kDriverBit`.
 using ProcessId = std::uint64_t;
+inline constexpr ProcessId kDriverBit = 1ULL << 63;
 
 struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
@@ -52,7 +53,8 @@ struct ObjectPlace {
 struct ObjectProblem {
   control::FailureKind kind = control::FailureKind::kLost;
   std::string sentence;
-  bool lost = false;  ///< no living worker has it: it may be computed again
+  bool lost = false;     ///< no living worker has it: it may be computed again
+  bool crowded = false;  ///< other tasks hold the room that is missing: later there may be enough
 };
 
 /// What people see of an object.
@@ -109,6 +111,8 @@ class Objects {
   void prefetch(control::FutureId future, const control::ObjectRef& object);
   /// Some of the memory is held by those who write and read, or is on its way to be free.
   bool anything_held() const;
+  /// Calls `then` when all who wait for room now have it or are told that there is none.
+  void after_waiting(std::function<void()> then);
   /// What is wrong with values of so many bytes that somebody has to read together; nothing: they find room some time.
   std::optional<ObjectProblem> never_fit(std::uint64_t bytes) const;
   /// Takes back one pin, or a reservation.
@@ -155,9 +159,11 @@ class Objects {
   };
   using Room = std::function<void(std::optional<data::Extent>, ObjectProblem)>;
   struct Waiting {
+    ProcessId who = 0;  ///< of a new object
     std::uint64_t size = 0;
     std::uint64_t object = 0;  ///< that is to come there; 0: a new one
     std::uint64_t came = 0;    ///< in ms
+    std::uint64_t turn = 0;    ///< the first that came has the lowest
     Room then;
     std::uint64_t first_since = 0;  ///< 0: others are before it
     bool after_one_that_failed = false;
@@ -177,15 +183,21 @@ class Objects {
   void remove(Object& object);
   void give_back(Object& object);
 
-  void want_room(std::uint64_t size, std::uint64_t object, Room then);
+  void want_room(ProcessId who, std::uint64_t size, std::uint64_t object, Room then);
   void serve();
+  void serve_waiting();
+  void serve_after_waiting();
   void serve_soon();
   bool serve_another();
   void give(data::Extent extent, Waiting served);
   bool waited_enough(Waiting& first);
   bool is_brief(const Waiting& waits);
   bool send_one_away();
-  void give_up(std::deque<Waiting>::iterator one, const std::string& why);
+  bool untie();
+  std::vector<ProcessId> who_waits(const Waiting& waits);
+  bool holds_something(ProcessId who) const;
+  bool crowded(const Waiting& waits);
+  void give_up(std::deque<Waiting>::iterator one, const std::string& why, bool crowded = false);
   bool make_room(std::uint64_t size, bool may_spill);
   void spill(Object& object);
   void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
@@ -211,7 +223,10 @@ class Objects {
   std::deque<Waiting> waiting_;    ///< for room; who came first is served first, if that is possible
   bool one_failed_ = false;        ///< the last that left `waiting_` got nothing
   bool serves_soon_ = false;
-  std::uint64_t sent_away_ = 0;                            ///< when the last was, in ms
+  std::uint64_t sent_away_ = 0;  ///< when the last was, in ms
+  std::uint64_t untied_ = 0;     ///< likewise
+  std::uint64_t next_turn_ = 0;
+  std::deque<std::pair<std::uint64_t, std::function<void()>>> after_waiting_;  ///< by the turn that comes after them
   std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
   std::uint64_t grows_to_ = 0;
   std::string growth_problem_;       ///< the machine had no memory when it was asked last

@@ -21,6 +21,7 @@ constexpr std::uint64_t kBriefMs = 300;
 constexpr std::uint64_t kMoreTimeMs = 1000;
 constexpr std::uint64_t kPassFreely = 2000;  // ms
 constexpr std::uint64_t kSmallPart = 16;
+constexpr std::uint64_t kUntieMs = 500;
 constexpr std::uint64_t kSayAgainMs = 10'000;
 
 std::string amount(std::uint64_t bytes) {
@@ -56,17 +57,22 @@ bool Objects::anything_held() const {
   });
 }
 
-void Objects::want_room(std::uint64_t size, std::uint64_t object, Room then) {
+void Objects::want_room(ProcessId who, std::uint64_t size, std::uint64_t object, Room then) {
   if (size > extents_.capacity()) {
     return then(std::nullopt, no_room(size, "; start the worker with a larger --object-memory, or split the value"));
   }
-  Waiting waits{std::max<std::uint64_t>(size, 1), object, monotonic_ms(), std::move(then)};
+  Waiting waits{who, std::max<std::uint64_t>(size, 1), object, monotonic_ms(), next_turn_++, std::move(then)};
   waiting_.push_back(std::move(waits));
   serve();
 }
 
 /// Gives room to those who wait for it, in their order.
 void Objects::serve() {
+  serve_waiting();
+  serve_after_waiting();
+}
+
+void Objects::serve_waiting() {
   if (extents_.limit() < extents_.capacity() && monotonic_ms() >= grow_again_) extents_.limit(extents_.capacity());
   while (!waiting_.empty()) {
     Waiting& first = waiting_.front();
@@ -86,11 +92,11 @@ void Objects::serve() {
     if (spilling_ != 0 || (disk_problem_.empty() && !enough)) {
       if (serve_another()) continue;
       if (spilling_ != 0) return;  // more comes free by itself
-      if (send_one_away()) continue;
+      if (send_one_away() || untie()) continue;
       return watch_waiting();
     }
     one_failed_ = true;
-    give_up(waiting_.begin(), "; " + why_no_room());
+    give_up(waiting_.begin(), "; " + why_no_room(), crowded(first));
     disk_problem_.clear();
   }
 }
@@ -101,10 +107,78 @@ std::string Objects::why_no_room() const {
   return "all of it is in use by tasks and drivers: free some, or start the worker with a larger --object-memory";
 }
 
-void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why) {
+void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why, bool crowded) {
   const Waiting given_up = std::move(*one);
   waiting_.erase(one);
-  given_up.then(std::nullopt, no_room(given_up.size, why));
+  ObjectProblem problem = no_room(given_up.size, why);
+  problem.crowded = crowded;
+  given_up.then(std::nullopt, problem);
+}
+
+void Objects::after_waiting(std::function<void()> then) {
+  after_waiting_.emplace_back(next_turn_, std::move(then));
+  serve_after_waiting();
+}
+
+void Objects::serve_after_waiting() {
+  std::uint64_t turn = next_turn_;
+  for (const Waiting& one : waiting_) turn = std::min(turn, one.turn);
+  for (const auto& [extent, one] : growing_) turn = std::min(turn, one.turn);
+  for (; !after_waiting_.empty() && after_waiting_.front().first <= turn; after_waiting_.pop_front())
+    boost::asio::post(io_, std::move(after_waiting_.front().second));
+}
+
+// ---- tasks that hold what others wait for ----
+
+std::vector<ProcessId> Objects::who_waits(const Waiting& waits) {
+  std::vector<ProcessId> all;
+  const Object* object = waits.object == 0 ? nullptr : find(waits.object);
+  if (object == nullptr) return {waits.who};
+  all.reserve(object->asking.size());
+  for (const Asking& one : object->asking) all.push_back(one.who);
+  return all;
+}
+
+bool Objects::holds_something(ProcessId who) const {
+  const auto found = processes_.find(who);
+  return found != processes_.end() && !(found->second.pins.empty() && found->second.writes.empty());
+}
+
+/// Whether tasks hold memory besides those who wait for this.
+bool Objects::crowded(const Waiting& waits) {
+  if (!disk_problem_.empty() || extents_.limit() < extents_.capacity()) return false;
+  const std::vector<ProcessId> own = who_waits(waits);
+  return std::any_of(processes_.begin(), processes_.end(), [&](const auto& process) {
+    return (process.first & kDriverBit) == 0 && holds_something(process.first) &&
+           std::find(own.begin(), own.end(), process.first) == own.end();
+  });
+}
+
+/// When all that hold memory wait for more, none of them will ever let go: the last one that came gets nothing, and may
+/// begin anew when the others are through.
+bool Objects::untie() {
+  const std::uint64_t now = monotonic_ms();
+  if (now < std::max(waiting_.front().first_since, untied_) + kUntieMs || !growing_.empty()) return false;
+  std::unordered_set<ProcessId> waits;
+  for (const Waiting& one : waiting_) {
+    for (const ProcessId who : who_waits(one)) waits.insert(who);
+  }
+  std::size_t holders = 0;
+  for (const auto& [who, process] : processes_) {
+    if (!holds_something(who)) continue;
+    if (!waits.contains(who)) return false;
+    ++holders;
+  }
+  if (holders < 2) return false;
+  const auto holds = [this](const Waiting& one) {
+    const std::vector<ProcessId> all = who_waits(one);
+    return std::any_of(all.begin(), all.end(), [this](ProcessId who) { return holds_something(who); });
+  };
+  const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), holds);
+  if (last == waiting_.rend()) return false;
+  untied_ = now;
+  give_up(std::prev(last.base()), "; tasks hold all of it that wait for each other", true);
+  return true;
 }
 
 /// Those who wait for a moment only may hold what the first waits for: one of them at a time has to ask anew.

@@ -87,6 +87,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     bool started = false;
     std::deque<Given> given;                         ///< the oldest first
     std::deque<std::shared_ptr<Starting>> starting;  ///< of these: not sent yet, for want of values
+    bool crowded = false;                            ///< a task of it got no room, since others held it
     LineCutter out;
     LineCutter err;
   };
@@ -159,6 +160,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void program_failed(const std::string& program, const std::string& sentence) override;
   void program_output(const std::string& program, std::string_view text);
   void task_done(Executor& executor, std::string_view payload);
+  void ended(ExecutorId number, Brain::Done done);
   void end_partial_lines(Executor& executor);
   void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
   Executor* by_process(ExecutorId process);
@@ -168,6 +170,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   // shell_objects.cc
   static ProcessId process_of(const Waiter& who);
   bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
+  void crowded(const Waiter& who);
   void unpin(const Waiter& who, std::string_view payload);
   void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
            control::SessionId session);

@@ -109,7 +109,7 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   done.slot = task->slot;
   done.generation = task->generation;
   done.claim = claim;
-  done.outcome = std::move(outcome);
+  done.outcome = outcome;
   done.may_hold_futures = task_done_.may_hold_futures();
   done.ran_ns = task_done_.ran_ns();
   if (task == &executor.given.front()) {
@@ -117,8 +117,16 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   } else {
     std::erase_if(executor.given, [claim](const Given& one) { return one.claim == claim; });
   }
-  brain_.task_done(now(), executor.number, std::move(done));
-  if (!executor.starting.empty()) start_ready(executor.number);
+  const bool crowded = std::exchange(executor.crowded, false);
+  if (!crowded || outcome->failure != control::FailureKind::kNoRoom) return ended(executor.number, std::move(done));
+  // Told when those who waited with it are served: at once, it would be in their way again.
+  outcome->crowded = true;
+  objects_.after_waiting([this, number = executor.number, done = std::move(done)] { ended(number, done); });
+}
+
+void Shell::ended(ExecutorId number, Brain::Done done) {
+  brain_.task_done(now(), number, std::move(done));
+  if (Executor* executor = by_number(number); executor != nullptr && !executor->starting.empty()) start_ready(number);
 }
 
 // ---- what tasks write ----

@@ -16,7 +16,6 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr ProcessId kClientBit = 1ULL << 63;
 constexpr std::uint64_t kFetchAgainMs = 20;
 constexpr std::uint64_t kFetchSlowestMs = 500;
 /// A holder that does not answer is dead, and soon buried, or comes back: leases that this is waited for.
@@ -25,7 +24,7 @@ constexpr std::uint64_t kLeasesForHolder = 3;
 }  // namespace
 
 ProcessId Shell::process_of(const Waiter& who) {
-  return who.client != 0 ? kClientBit | who.client : ProcessId{who.executor};
+  return who.client != 0 ? kDriverBit | who.client : ProcessId{who.executor};
 }
 
 // ---- what clients ask ----
@@ -43,6 +42,7 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
           reserved.set_offset(place->extent.offset);
         } else {
           reserved.set_error(problem->sentence);
+          if (problem->crowded) crowded(who);
         }
         send(who, wire::RESERVED, reserved);
       };
@@ -55,6 +55,11 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
     default:
       return false;
   }
+}
+
+/// A task of it that fails for this is tried again.
+void Shell::crowded(const Waiter& who) {
+  if (Executor* executor = by_number(who.executor); executor != nullptr && who.client == 0) executor->crowded = true;
 }
 
 void Shell::unpin(const Waiter& who, std::string_view payload) {
@@ -109,6 +114,7 @@ void Shell::carry_out(action::Ready& ready) {
       decide_again_ = true;
       brain_.object_lost(now(), ready);
     } else if (brain_.object_here(ready)) {
+      if (problem != nullptr && problem->crowded) crowded(ready.to);
       answer(ready, place, problem);
     } else if (place != nullptr) {
       objects_.unpin(process_of(ready.to), place->number);

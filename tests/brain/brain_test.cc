@@ -26,6 +26,8 @@ Step submit(std::string script, Resources needs = Machine::one_cpu()) {
 }
 Step await(std::vector<std::size_t> children = {}) { return {Kind::kAwait, 0, {}, {}, std::move(children), {}}; }
 Step gives(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
+Step gives_large() { return {Kind::kReturnLarge, 0, {}, {}, {}, {}}; }
+Step no_room() { return {Kind::kNoRoom, 0, {}, {}, {}, {}}; }
 Step crashes() { return {Kind::kCrash, 0, {}, {}, {}, {}}; }
 Step throws() { return {Kind::kThrow, 0, {}, {}, {}, {}}; }
 
@@ -282,6 +284,29 @@ TEST(Brain, ACrashIsRetriedAndThenFailsTheFutureAlone) {
   EXPECT_EQ(machine.outcome(bad)->failure, FailureKind::kCrash);
   EXPECT_TRUE(machine.outcome(good)->ok());
   EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "bad"), 3);
+}
+
+TEST(Brain, ATaskThatFoundNoRoomSinceOthersHeldItIsTriedAgain) {
+  Machine machine(slots(1));
+  machine.script("crowded", {work(kMs), no_room()});
+  const FutureId id = machine.submit("crowded", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 2; });
+  ASSERT_TRUE(machine.run_until(id));
+  EXPECT_EQ(machine.outcome(id)->failure, FailureKind::kNoRoom);
+  EXPECT_EQ(machine.started.size(), 3U);
+}
+
+TEST(Brain, AWaitingTaskHoldsNoLargeValuesBeforeItGoesOn) {
+  Machine machine(slots(1));
+  std::vector<Step> parent;
+  for (int i = 1; i <= 3; ++i) {
+    machine.script("large" + std::to_string(i), {work(i * 100 * kMs), gives_large()});
+    parent.push_back(submit("large" + std::to_string(i)));
+  }
+  parent.insert(parent.end(), {await(), work(kMs), gives("p")});
+  machine.script("parent", parent);
+  ASSERT_TRUE(machine.run_until(machine.submit("parent")));
+  ASSERT_EQ(machine.large_came.size(), 3U);
+  EXPECT_EQ(machine.large_came.front(), machine.large_came.back());
 }
 
 TEST(Brain, ExceptionsAreRetriedOnlyWhenAsked) {

@@ -169,6 +169,7 @@ void Machine::do_action(worker::Action& todo) {
       return;
     }
     at(now_ + kHop, [this, got = *ready] {
+      if (got.outcome && got.outcome->object && brain_->object_here(got)) large_came.push_back(now_);
       const auto found = processes_.find(got.to.executor);
       if (found == processes_.end() || !found->second.alive) return;
       for (Running& task : found->second.stack) {
@@ -279,6 +280,7 @@ void Machine::advance(worker::ExecutorId id) {
         request.token = ++token_;
         request.claim = task.dispatch.task.claim;
         request.hosts = step.kind == Step::Kind::kAwait;
+        request.values = true;
         if (step.children.empty()) request.ids = task.children;
         for (const std::size_t child : step.children) request.ids.push_back(task.children.at(child));
         for (std::uint32_t i = 0; i < request.ids.size(); ++i) task.awaited.insert({request.token, i});
@@ -303,9 +305,14 @@ void Machine::advance(worker::ExecutorId id) {
         return;
       }
       case Step::Kind::kThrow:
+      case Step::Kind::kNoRoom:
+      case Step::Kind::kReturnLarge:
       case Step::Kind::kReturn: {
         control::Outcome outcome;
         if (step.kind == Step::Kind::kThrow) outcome.failure = control::FailureKind::kException;
+        if (step.kind == Step::Kind::kNoRoom) outcome.failure = control::FailureKind::kNoRoom;
+        outcome.crowded = step.kind == Step::Kind::kNoRoom;
+        if (step.kind == Step::Kind::kReturnLarge) outcome.object = {++token_, 1 << 20, kEpoch};
         outcome.bytes = step.value;
         return finish_task(id, std::move(outcome));
       }

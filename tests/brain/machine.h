@@ -23,7 +23,7 @@ using worker::Time;
 
 /// What a task does, step by step. Children are numbered from 0 in the order it submits them.
 struct Step {
-  enum class Kind { kWork, kSubmit, kAwait, kAwaitAny, kReturn, kThrow, kCrash };
+  enum class Kind { kWork, kSubmit, kAwait, kAwaitAny, kReturn, kReturnLarge, kThrow, kCrash, kNoRoom };
   Kind kind = Kind::kReturn;
   Time work = 0;                      ///< kWork: nanoseconds
   std::string script;                 ///< kSubmit: the child's script
@@ -80,6 +80,7 @@ class Machine {
   std::uint64_t acked = 0;
   std::size_t running_now = 0;  ///< tasks that compute (not waiting)
   std::size_t most_running = 0;
+  std::vector<Time> large_came;  ///< when large values came to tasks
 
  private:
   struct Running;

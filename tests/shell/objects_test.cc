@@ -300,6 +300,33 @@ TEST_F(ObjectsRoom, OfThoseWhoHoldRoomFromEachOtherOnlyOneFails) {
   EXPECT_TRUE(wait(two).ok());
 }
 
+TEST_F(ObjectsRoom, TasksThatHoldRoomFromEachOtherAreSetFreeLongBeforeTheirTimeIsOver) {
+  options_.room_within_ms = 100'000;
+  open();
+  const std::uint64_t number = made(1);
+  const Answer pinned = wait(ask(1, number));
+  wait(ask_room(2, 2 * kMega));
+  const auto one = ask_room(1, 2 * kMega);
+  const auto two = ask_room(2, 2 * kMega);
+  const Answer given_up = wait(two);  // the last one that came
+  EXPECT_FALSE(given_up.ok());
+  EXPECT_TRUE(given_up.problem.crowded);
+  bool through = false;
+  objects_->after_waiting([&] { through = true; });
+  EXPECT_FALSE(until([&] { return through; }, std::chrono::milliseconds(50)));
+  objects_->gone(2);
+  EXPECT_TRUE(wait(one).ok());
+  EXPECT_TRUE(until([&] { return through; }));
+}
+
+TEST_F(ObjectsRoom, WhoWaitsForADriverAloneIsNotTriedAgain) {
+  objects_->came(kDriverBit | 1);
+  wait(ask_room(kDriverBit | 1, 4 * kMega));
+  const Answer none = wait(ask_room(1, kMega));
+  EXPECT_FALSE(none.ok());
+  EXPECT_FALSE(none.problem.crowded);
+}
+
 TEST_F(ObjectsRoom, TheTimeOfOneWhoWaitsRunsSinceItIsTheFirst) {
   wait(ask_room(1, 4 * kMega));
   const auto first = ask_room(2, kMega);
