@@ -94,8 +94,9 @@ struct Options {
   Amount gpus = 0;
   /// Other resources, by the names that workers were started with.
   std::map<std::string, Amount> resources = {};
-  /// How often a task whose process died is started again. Also how often a large value is computed again that was lost
-  /// with the workers that held it: a loss counts as a failed attempt, and with 0 nothing is run twice.
+  /// How often a task is started again whose process died, or that found no room in the object memory because other
+  /// tasks held it. Also how often a large value is computed again that was lost with the workers that held it: a loss
+  /// counts as a failed attempt, and with 0 nothing is run twice.
   WholeNumber max_retries = 3;
   /// Whether an exception counts as a failure to be retried; otherwise it goes to who asks for the value at once.
   bool retry_exceptions = false;

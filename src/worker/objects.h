@@ -227,7 +227,7 @@ class Objects {
   std::uint64_t untied_ = 0;     ///< likewise
   std::uint64_t next_turn_ = 0;
   std::deque<std::pair<std::uint64_t, std::function<void()>>> after_waiting_;  ///< by the turn that comes after them
-  std::vector<std::pair<data::Extent, Waiting>> growing_;  ///< have room that does not exist yet
+  std::vector<std::pair<data::Extent, Waiting>> growing_;                      ///< have room that does not exist yet
   std::uint64_t grows_to_ = 0;
   std::string growth_problem_;       ///< the machine had no memory when it was asked last
   std::uint64_t grow_again_ = 0;     ///< when it is asked again, in ms

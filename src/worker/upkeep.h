@@ -97,7 +97,7 @@ class Upkeep {
   std::set<control::ScopeId> ending_;
   std::set<control::Epoch> burying_;
   std::set<control::Epoch> there_;  ///< the workers of the last look
-  bool one_went_ = false;           ///< since the last look for scopes that close
+  bool one_went_ = true;            ///< since the last look for scopes that close; at first some may have gone before
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;

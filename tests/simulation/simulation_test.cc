@@ -74,14 +74,15 @@ TEST_P(FaultTest, IsFoundAndNothingIsFoundWithoutIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, FaultTest,
-                         ::testing::Values(Planted{Fault::kLostWakeUp, 300}, Planted{Fault::kEarlyDecision, 1000},
-                                           Planted{Fault::kEarlyDependent, 50}, Planted{Fault::kRisenFuture, 1000},
+                         ::testing::Values(Planted{Fault::kLostWakeUp, 300}, Planted{Fault::kEarlyDecision, 1000, 1000},
+                                           Planted{Fault::kEarlyDependent, 50}, Planted{Fault::kRisenFuture, 1000, 700},
                                            Planted{Fault::kRetriedChildren, 300}, Planted{Fault::kRevivedCreation, 300},
                                            Planted{Fault::kDrainedInbox, 500}, Planted{Fault::kForgottenRound, 300},
-                                           Planted{Fault::kIdleWithoutLook, 3000, 4000},
+                                           Planted{Fault::kIdleWithoutLook, 3000, 5800},
                                            Planted{Fault::kScopeBySnapshot, 1000}, Planted{Fault::kNoAdoption, 50},
                                            Planted{Fault::kReleasedWhileNeeded, 100},
-                                           Planted{Fault::kStolenSession, 3000}, Planted{Fault::kEndedOverChildren, 50},
+                                           Planted{Fault::kStolenSession, 3000, 3900},
+                                           Planted{Fault::kEndedOverChildren, 50},
                                            Planted{Fault::kSilenceByClock, 1000}),
                          [](const auto& given) {
                            for (const auto& [fault, name] : fault_names()) {
