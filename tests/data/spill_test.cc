@@ -113,16 +113,16 @@ TEST_F(Spill, SomeOfTheDiskIsLeftToTheStoreThatIsOnIt) {
   const std::uint64_t leaves = disk_to_leave(folder_ + "/not/there/yet", directory_.path() + "/store");
   EXPECT_EQ(leaves, std::min<std::uint64_t>(1 << 30, space.capacity / 20));
   EXPECT_EQ(disk_to_leave(folder_, "/proc/self"), 0U);
-  SpillFolder spill(folder_, "w1", space.available - 10'000'000);
-  const Bytes large = random_bytes(20'000'000);
+  // Others write to this disk and remove files meanwhile.
+  SpillFolder spill(folder_, "w1", 2 * space.capacity);
   try {
-    spill.write(1, large);
+    spill.write(1, random_bytes(1000));
     FAIL() << "it was written";
   } catch (const DiskFull& error) {
     EXPECT_NE(std::strstr(error.what(), "are left to the cluster's store"), nullptr) << error.what();
   }
   EXPECT_EQ(entries(spill.path()), 1U) << "its lock";
-  spill.write(2, random_bytes(1000));
+  SpillFolder(folder_, "w2", space.available / 2).write(1, random_bytes(1000));
 }
 
 TEST_F(Spill, NothingStaysOfAWorkerThatEnds) {
