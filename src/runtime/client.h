@@ -118,6 +118,7 @@ class Client : protected Link::Handler {
   void remember(detail::FutureId id, const std::shared_ptr<const void>& owner, detail::ByteView bytes);
   void reserved(const wire::Reserved& reserved);
   std::optional<detail::Value> held(detail::FutureId id);
+  std::uint64_t put_apart(detail::ByteView bytes);
   std::size_t get_window(std::span<const detail::FutureId> ids, std::span<Answer> answers);
   void bring(Awaiting& awaiting, const Deadline& deadline);
   void bring(const Awaiting& awaiting, detail::FutureId id, Answer& answer, const Deadline& deadline);

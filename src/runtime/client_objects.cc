@@ -244,17 +244,29 @@ void Client::unpin(Answer& answer) {
   link_.write();
 }
 
+/// When the worker can't be reached, it goes to the one that the session moves to.
+std::uint64_t Client::put_apart(detail::ByteView bytes) {
+  for (int tries = 1;; ++tries) {
+    try {
+      return put_object(bytes);
+    } catch (const wire::NetworkError& error) {
+      if (tries == kFetchTries) throw SessionError(std::string("a value could not be put: ") + error.what());
+    }
+    std::this_thread::sleep_for(kFetchAgain * (1 << tries));
+    Waiting me;
+    Lock lock(link_.mutex());
+    link_.wait(
+        lock, me, [this] { return link_.connected(); }, std::nullopt);
+  }
+}
+
 FutureId Client::put(detail::Result&& result, const char* type_name) {
   wire::Put message;
   message.set_name(type_name);
   if (result.room.object == 0) {
     const bool large = result.bytes.size() > detail::kInlineBytes && takes_objects();
     if (large) {
-      try {
-        message.set_object(put_object(result.bytes));
-      } catch (const wire::NetworkError& error) {
-        throw SessionError(std::string("a value could not be put: ") + error.what());
-      }
+      message.set_object(put_apart(result.bytes));
       message.set_size(result.bytes.size());
     } else if (result.bytes.size() > kMaxValueBytes) {
       throw TooLargeError("this value is " + std::to_string(result.bytes.size()) +

@@ -15,7 +15,7 @@ namespace morrow::worker {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kSentAheadBytes = 1 << 20;
 constexpr int kTriesAlone = 3;
@@ -38,7 +38,7 @@ struct Shell::Starting {
   control::op::LostValue lost;  ///< the problem, when that can be mended
   int tries = 0;
   std::uint64_t others = 0;  ///< tasks with such values that had started when it began to wait
-  Clock::time_point since;
+  SteadyClock::time_point since;
   std::uint64_t bytes() const {
     std::uint64_t all = 0;
     for (const auto& [index, place] : places) all += place.extent.size;
@@ -57,7 +57,7 @@ void Shell::carry_out(action::Dispatch& dispatch) {
   if (!waits && (dispatch.nested || executor->starting.empty())) return start(*executor, dispatch, {});
   auto starting = std::make_shared<Starting>();
   starting->dispatch = std::move(dispatch);
-  starting->since = Clock::now();
+  starting->since = SteadyClock::now();
   executor->starting.push_back(starting);
   std::set<std::uint64_t> distinct;
   std::uint64_t bytes = 0;
@@ -121,12 +121,12 @@ bool Shell::tries_again(const std::shared_ptr<Starting>& starting) {
   if (starting->hopeless || starting->problem->kind != control::FailureKind::kNoRoom) return false;
   if (starting->others != started_with_objects_) {
     starting->others = started_with_objects_;
-    starting->since = Clock::now();
+    starting->since = SteadyClock::now();
   }
   const std::chrono::milliseconds at_most(kRoomWithinTimes * options_.objects.room_within_ms);
   const bool alone = !objects_.anything_held();
   ++starting->tries;
-  if (alone ? starting->tries >= kTriesAlone : Clock::now() - starting->since > at_most) return false;
+  if (alone ? starting->tries >= kTriesAlone : SteadyClock::now() - starting->since > at_most) return false;
   starting->problem.reset();
   starting->missing = 1;
   static thread_local std::minstd_rand random{std::random_device{}()};

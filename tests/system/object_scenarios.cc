@@ -245,6 +245,19 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << "wrong " << wrong << "\n";
   };
 
+  // By a driver on another host: puts again and again while its worker dies.
+  all["puts"] = [](char** arguments) {
+    morrow::submit([] {}).get();
+    std::cout << "ready" << std::endl;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    while (std::chrono::steady_clock::now() < end) {
+      const auto put = morrow::put(std::vector<double>(2'500'000, 1.0));
+      put.release();
+    }
+    wait_for_file(arguments[0]);
+    std::cout << morrow::put(std::vector<double>(2'500'000, 1.0)).get().size() << "\n";
+  };
+
   // Questions that are taken back while their answers are on their way.
   all["ask_and_leave"] = [](char** arguments) {
     const auto large = morrow::submit(numbers, std::size_t{100'000});

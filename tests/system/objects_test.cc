@@ -38,6 +38,18 @@ class ObjectJobs : public testing::Test {
     return cluster_.start(program(arguments),
                           {{"MORROW_CLUSTER", line}, {"XDG_RUNTIME_DIR", cluster_.folder() + "/elsewhere"}});
   }
+  /// Whether the worker is the one that the line leads to.
+  static bool joins(Process& worker, const std::string& line) {
+    const std::string address = line.substr(line.find('@') + 1, line.rfind('/') - line.find('@') - 1);
+    return worker.err().find("//" + address) != std::string::npos;
+  }
+  /// A driver that comes is told the address of the other one: of two with 64 MB.
+  bool knows_both(const std::string& line) {
+    return eventually([&] {
+      return cluster_.run({bin() + "/morrow", "objects"}, {{"MORROW_CLUSTER", line}}).out.find("of 128.0 MB in use") !=
+             std::string::npos;
+    });
+  }
   std::string objects() { return cluster_.run({bin() + "/morrow", "objects", cluster_.name()}).out; }
   bool has_in_use(const std::string& amount) {
     return objects().find("object memory: " + amount + " of") != std::string::npos;
@@ -137,14 +149,9 @@ TEST_F(ObjectJobs, AValueOnItsWayToADriverIsGotFromAnotherWorkerWhenItsOwnDies) 
   const auto one = worker({"--object-memory", "64MB", "--name", "one", "--resource", "at-one=1"});
   const auto two = worker({"--object-memory", "64MB", "--name", "two", "--resource", "at-two=1"});
   const std::string line = join_line();
-  const std::string address = line.substr(line.find('@') + 1, line.rfind('/') - line.find('@') - 1);
-  const bool joins_one = one->err().find("//" + address) != std::string::npos;
+  const bool joins_one = joins(*one, line);
   const auto& own = joins_one ? one : two;
-  // It is told the address of the other one when it comes.
-  ASSERT_TRUE(eventually([&] {
-    return cluster_.run({bin() + "/morrow", "objects"}, {{"MORROW_CLUSTER", line}}).out.find("of 128.0 MB in use") !=
-           std::string::npos;
-  }));
+  ASSERT_TRUE(knows_both(line));
   const auto driver = start_remote({"fetch", joins_one ? "at-two" : "at-one", file("go")}, line);
   ASSERT_TRUE(driver->wait_for_text("2500000\n")) << driver->out() << driver->err();
   touch(file("go"));
@@ -152,6 +159,21 @@ TEST_F(ObjectJobs, AValueOnItsWayToADriverIsGotFromAnotherWorkerWhenItsOwnDies) 
   own->signal(SIGKILL);
   own->wait();
   EXPECT_EQ(driver->wait().out, "2500000\nwrong 0\n") << driver->err();
+}
+
+TEST_F(ObjectJobs, ADriverOfAnotherHostPutsOnWhenItsWorkerDies) {
+  const auto one = worker({"--object-memory", "64MB", "--name", "one"});
+  const auto two = worker({"--object-memory", "64MB", "--name", "two"});
+  const std::string line = join_line();
+  const auto& own = joins(*one, line) ? one : two;
+  ASSERT_TRUE(knows_both(line));
+  const auto driver = start_remote({"puts", file("go")}, line);
+  ASSERT_TRUE(driver->wait_for_text("ready")) << driver->out() << driver->err();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  own->signal(SIGKILL);
+  own->wait();
+  touch(file("go"));
+  EXPECT_EQ(driver->wait().out, "ready\n2500000\n") << driver->err();
 }
 
 TEST_F(ObjectJobs, ASubmitThatIsRefusedLeavesNothingOfItsArguments) {
