@@ -105,7 +105,7 @@ void Brain::Impl::answer(Time now, const AwaitPtr& state, std::uint32_t index, c
   ready.with_value = state->request.values || (outcome && !outcome->ok());
   ready.only_small = state->request.only_small;
   ready.outcome = outcome;
-  if (ready.with_value && outcome && outcome->object) ++coming_[{ready.to, ready.token}];
+  if (ready.with_value && !ready.only_small && outcome && outcome->object) ++coming_[{ready.to, ready.token}];
   if (--state->unanswered == 0) forget_await(*state);
 
   Executor* executor = nullptr;

@@ -88,6 +88,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     std::deque<Given> given;                         ///< the oldest first
     std::deque<std::shared_ptr<Starting>> starting;  ///< of these: not sent yet, for want of values
     bool crowded = false;                            ///< a task of it got no room, since others held it
+    std::optional<Brain::Done> late;                 ///< the end of that task, until it is told
     LineCutter out;
     LineCutter err;
   };
@@ -161,6 +162,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void program_output(const std::string& program, std::string_view text);
   void task_done(Executor& executor, std::string_view payload);
   void ended(ExecutorId number, Brain::Done done);
+  void tell_late(ExecutorId number);
   void end_partial_lines(Executor& executor);
   void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
   Executor* by_process(ExecutorId process);

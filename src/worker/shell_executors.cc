@@ -72,6 +72,12 @@ void Shell::program_failed(const std::string& program, const std::string& senten
 void Shell::executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
+  if (executor->late && type != wire::UNPIN) {
+    // Its next task speaks: ends are told in their order.
+    tell_late(executor->number);
+    executor = by_process(process);
+    if (executor == nullptr) return;
+  }
   if (type == wire::TASK_DONE) return task_done(*executor, payload);
   if (change_frame(Waiter{0, executor->number}, nullptr, executor, type, payload)) return;
   throw wire::ProtocolError("a task's process sent a frame of type " + std::to_string(type) +
@@ -121,7 +127,15 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   if (!crowded || outcome->failure != control::FailureKind::kNoRoom) return ended(executor.number, std::move(done));
   // Told when those who waited with it are served: at once, it would be in their way again.
   outcome->crowded = true;
-  objects_.after_waiting([this, number = executor.number, done = std::move(done)] { ended(number, done); });
+  executor.late = std::move(done);
+  objects_.after_waiting([this, number = executor.number] { tell_late(number); });
+}
+
+void Shell::tell_late(ExecutorId number) {
+  Executor* executor = by_number(number);
+  if (executor == nullptr || !executor->late) return;
+  Brain::Done done = *std::exchange(executor->late, std::nullopt);
+  ended(number, std::move(done));
 }
 
 void Shell::ended(ExecutorId number, Brain::Done done) {
