@@ -11,12 +11,6 @@ bool holds(const Transition& t, const Entry& entry, Claim claim) {
          entry.state.epoch() == t.self;
 }
 
-bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t tries) {
-  if (tries > spec.max_retries) return false;
-  return outcome.failure == FailureKind::kCrash || outcome.crowded ||
-         (outcome.failure == FailureKind::kException && spec.retry_exceptions);
-}
-
 }  // namespace
 
 OpResult apply(Transition& t, const op::End& op) {

@@ -151,4 +151,10 @@ std::string Resources::text() const {
   return out.empty() ? "nothing" : out;
 }
 
+bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t failed) {
+  if (failed > spec.max_retries) return false;
+  return outcome.failure == FailureKind::kCrash || outcome.crowded ||
+         (outcome.failure == FailureKind::kException && spec.retry_exceptions);
+}
+
 }  // namespace morrow::control

@@ -97,6 +97,9 @@ struct Outcome {
 };
 using OutcomePtr = std::shared_ptr<const Outcome>;
 
+/// Whether a future is run again whose execution ended so: `failed` executions have failed, this one counted.
+bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t failed);
+
 /// A future to be run, with all that an executor needs.
 struct Runnable {
   FutureId id;

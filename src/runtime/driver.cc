@@ -28,9 +28,9 @@ constexpr std::chrono::seconds kSayWaitingAfter{1};
 constexpr std::chrono::milliseconds kLookAgain{50};
 constexpr std::chrono::seconds kGreetPatience{5};
 
-void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
-
 }  // namespace
+
+void Driver::say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
 
 std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOptions& options) {
   std::unique_ptr<PrivateWorker> worker;

@@ -30,6 +30,8 @@ class Driver : public Client {
   void end();
 
  private:
+  /// On the program's stderr.
+  static void say(const std::string& line);
   struct Kept {
     std::uint64_t number;
     wire::FrameType type;

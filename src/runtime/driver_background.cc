@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 
 #include <morrow/error.h>
@@ -20,8 +19,6 @@ constexpr std::chrono::milliseconds kTryAgain{50};
 constexpr std::chrono::seconds kSayLostAfter{2};
 constexpr std::chrono::seconds kRefusedFor{5};
 constexpr std::size_t kUploadAheadBytes = 512 << 10;
-
-void announce(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
 
 }  // namespace
 
@@ -95,7 +92,7 @@ void Driver::reconnect(Lock& lock) {
     lock.lock();
     const auto now = Clock::now();
     if (connection && connection->welcome.error().empty()) {
-      if (said) announce("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster_);
+      if (said) say("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster_);
       return welcome(std::move(*connection));
     }
     if (connection) {
@@ -110,8 +107,8 @@ void Driver::reconnect(Lock& lock) {
     if (!said && now - lost >= kSayLostAfter) {
       said = true;
       const std::string& why = remote_ ? remote_->why() : silent_;
-      announce("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one" +
-               (why.empty() ? "" : ": " + why));
+      say("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one" +
+          (why.empty() ? "" : ": " + why));
     }
     if (!stop_) background_.changed.wait_for(lock, kTryAgain);
   }
@@ -143,7 +140,7 @@ void Driver::upload(Lock& lock) {
       lock.unlock();
     }
   } catch (const Error& error) {
-    announce(error.what());
+    say(error.what());
   }
   lock.lock();
 }

@@ -176,7 +176,6 @@ class Brain::Impl {
   void check(Time now, control::FutureId id);
   TaskPtr hold(Time now, control::Runnable runnable);
   void finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
-  bool retryable(const Task& task, const control::Outcome& outcome) const;
   control::OutcomePtr released() const;
   void forget(const TaskPtr& task);
   void resolve_again(Time now, control::FutureId id);

@@ -51,18 +51,12 @@ void Brain::Impl::wait_for_earlier(Time now) {
   if (!ends_soon || now - gather_.blocked_since() >= setup_.knobs.wait_for_brief) gather_.unblock();
 }
 
-bool Brain::Impl::retryable(const Task& task, const control::Outcome& outcome) const {
-  if (outcome.ok() || task.run.tries >= task.run.spec->max_retries) return false;
-  return outcome.failure == FailureKind::kCrash || outcome.crowded ||
-         (outcome.failure == FailureKind::kException && task.run.spec->retry_exceptions);
-}
-
 void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures) {
   task->place = Place::kEnded;
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
   if (stands_still_for(task->run.id)) resuming_[task->run.id] = now;
-  const bool again = task->lost.object == 0 && retryable(*task, *task->outcome);
+  const bool again = task->lost.object == 0 && control::retried(*task->outcome, *task->run.spec, task->run.tries + 1);
   if (!task->committed && gather_.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
