@@ -22,7 +22,7 @@ class Include:
 
 def resolve(tree: Tree, path: str, said: str) -> str | None:
     folder = path.rpartition("/")[0]
-    for candidate in (f"src/{said}", f"include/{said}", f"{folder}/{said}"):
+    for candidate in (f"src/{said}", f"include/{said}", f"{folder}/{said}", said):
         if tree.has(candidate):
             return candidate
     if said.endswith(".pb.h"):
@@ -32,16 +32,20 @@ def resolve(tree: Tree, path: str, said: str) -> str | None:
     return None
 
 
+def includes_of(tree: Tree, path: str) -> list[Include]:
+    """What this file includes of ours."""
+    found = []
+    for number, line in enumerate(tree.lines(path), 1):
+        match = INCLUDE.match(line)
+        if match:
+            said = match[1] or match[2]
+            found.append(Include(path, number, said, resolve(tree, path, said)))
+    return found
+
+
 def includes(tree: Tree) -> list[Include]:
     """All includes in what stands in the table of rooms."""
-    found = []
-    for path in tree.sources(*HOUSES):
-        for number, line in enumerate(tree.lines(path), 1):
-            match = INCLUDE.match(line)
-            if match:
-                said = match[1] or match[2]
-                found.append(Include(path, number, said, resolve(tree, path, said)))
-    return found
+    return [include for path in tree.sources(*HOUSES) for include in includes_of(tree, path)]
 
 
 def used_arrows(tree: Tree, rooms: Rooms) -> dict[tuple[str, str], list[Include]]:
