@@ -14,8 +14,8 @@
 #include "control/round.h"
 #include "tests/simulation/executors.h"
 #include "tests/simulation/store_lanes.h"
-#include "worker/brain.h"
-#include "worker/upkeep.h"
+#include "worker/brain/brain.h"
+#include "worker/cluster/upkeep.h"
 
 namespace morrow::simulation {
 
