@@ -153,7 +153,7 @@ TEST(Worker, TwoOnOneMachineShareTheClusterAndGetNamesOfTheirOwn) {
   EXPECT_NE(named.error_text().find("runs already"), std::string::npos) << named.error_text();
 }
 
-TEST(Worker, AKilledOneIsBuriedByTheOthersAfterTheLease) {
+TEST(Worker, AKilledOneIsEvictedByTheOthersAfterTheLease) {
   const Home home;
   Command one({"worker", "lease", "--name", "one", "--lease-ms", "1000"});
   ASSERT_TRUE(one.says("is ready"));
@@ -161,20 +161,20 @@ TEST(Worker, AKilledOneIsBuriedByTheOthersAfterTheLease) {
   ASSERT_TRUE(two.says("is ready"));
   one.signal(SIGKILL);
   one.wait();
-  EXPECT_TRUE(two.says("is buried")) << two.error_text();
+  EXPECT_TRUE(two.says("is evicted")) << two.error_text();
   // Its dead socket is no obstacle to a new one of that name.
   Command again({"worker", "lease", "--name", "one", "--lease-ms", "1000"});
   EXPECT_TRUE(again.says("is ready"));
 }
 
-TEST(Worker, AStoppedOneThatWasBuriedJoinsAgain) {
+TEST(Worker, AStoppedOneThatWasEvictedJoinsAgain) {
   const Home home;
   Command one({"worker", "fence", "--name", "one", "--lease-ms", "1000"});
   ASSERT_TRUE(one.says("is ready"));
   Command two({"worker", "fence", "--name", "two", "--lease-ms", "1000"});
   ASSERT_TRUE(two.says("is ready"));
   one.signal(SIGSTOP);
-  ASSERT_TRUE(two.says("is buried")) << two.error_text();
+  ASSERT_TRUE(two.says("is evicted")) << two.error_text();
   one.signal(SIGCONT);
   EXPECT_TRUE(one.says("joins the cluster again")) << one.error_text();
   one.signal(SIGTERM);

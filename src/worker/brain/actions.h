@@ -138,7 +138,7 @@ struct EndScopes {
   std::vector<control::ScopeId> scopes;
 };
 
-/// The epoch has ended (somebody buried this worker): stop all, join again or exit.
+/// The incarnation has ended (somebody evicted this worker): stop all, join again or exit.
 struct Fenced {};
 
 }  // namespace action

@@ -23,7 +23,7 @@ std::uint64_t Brain::Impl::draw() {
 }
 
 void Brain::Impl::deadlines(Time now) {
-  gather_.make_due_before(now >= setup_.knobs.linger ? now - setup_.knobs.linger : 0);
+  commit_queue_.make_due_before(now >= setup_.knobs.linger ? now - setup_.knobs.linger : 0);
   while (!timeouts_.empty() && timeouts_.begin()->first <= now) {
     const auto [executor_id, claim] = timeouts_.begin()->second;
     timeouts_.erase(timeouts_.begin());
@@ -53,7 +53,7 @@ void Brain::Impl::deadlines(Time now) {
       revoke_queued(now, executor);
     }
   }
-  if (now - last_round_ >= setup_.knobs.heartbeat && !round_in_flight_ && !gather_.has_due()) {
+  if (now - last_round_ >= setup_.knobs.heartbeat && !round_in_flight_ && !commit_queue_.has_due()) {
     control::WorkerInfo info = setup_.info;
     info.used = ledger_.used();
     info.executors = static_cast<std::uint32_t>(executors_.size());
@@ -77,7 +77,7 @@ void Brain::Impl::step(Time now) {
   if (fenced_) return;
   deadlines(now);
   schedule(now);
-  if (others_idle_ && backlog_ > 0 && !gather_.empty()) gather_.make_all_due();
+  if (others_idle_ && backlog_ > 0 && !commit_queue_.empty()) commit_queue_.make_all_due();
   wait_for_earlier(now);
   build_round(now);
   const bool idle = !stopping_ && backlog_ == 0 && !index_maybe_ && ledger_.free().cpu_milli > 0;
@@ -101,8 +101,9 @@ void Brain::Impl::step(Time now) {
 Time Brain::Impl::next_deadline() const {
   Time next = last_round_ + setup_.knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
-  if (const auto oldest = gather_.oldest(); oldest && !round_in_flight_) sooner(*oldest + setup_.knobs.linger);
-  if (gather_.blocker() != nullptr && !round_in_flight_) sooner(gather_.blocked_since() + setup_.knobs.wait_for_brief);
+  if (const auto oldest = commit_queue_.oldest(); oldest && !round_in_flight_) sooner(*oldest + setup_.knobs.linger);
+  if (commit_queue_.blocker() != nullptr && !round_in_flight_)
+    sooner(commit_queue_.blocked_since() + setup_.knobs.wait_for_brief);
   if (!timeouts_.empty()) sooner(timeouts_.begin()->first);
   for (const auto& [state, since] : resume_) sooner(std::max(since + setup_.knobs.resume_after, now_ + 1'000'000));
   for (const ExecutorId id : ahead_) {
@@ -130,7 +131,7 @@ bool Brain::Impl::expects_soon() const {
 
 void Brain::Impl::stop(Time now) {
   stopping_ = true;
-  gather_.make_all_due();
+  commit_queue_.make_all_due();
   // All that was not committed goes to the index when its submit is written; all that was goes back to it.
   for (auto& [id, task] : tasks_) {
     if (task->place == Place::kBacklog && task->committed) {
@@ -147,7 +148,7 @@ void Brain::Impl::stop(Time now) {
 }
 
 bool Brain::Impl::drained() const {
-  return stopping_ && !round_in_flight_ && !claim_in_flight_ && gather_.empty() && tasks_.empty();
+  return stopping_ && !round_in_flight_ && !claim_in_flight_ && commit_queue_.empty() && tasks_.empty();
 }
 
 bool Brain::Impl::nobody_could_run(const control::Resources& need) const {
@@ -182,7 +183,7 @@ void Brain::Impl::workers_seen(Time now, const std::vector<control::WorkerSeen>&
   (void)now;
   workers_ = workers;
   others_idle_ = std::any_of(workers.begin(), workers.end(), [&](const control::WorkerSeen& worker) {
-    return worker.idle && !worker.dying && worker.info.epoch != setup_.epoch;
+    return worker.idle && !worker.dying && worker.info.incarnation != setup_.incarnation;
   });
 }
 

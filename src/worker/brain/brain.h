@@ -25,7 +25,7 @@ namespace morrow::worker {
 class Brain {
  public:
   struct Setup {
-    control::Epoch epoch = 0;
+    control::Incarnation incarnation = 0;
     control::WorkerInfo info;  ///< name, host, total…: published with the heartbeat
     std::uint64_t seed = 0;    ///< of all random numbers it draws
     Knobs knobs;

@@ -113,13 +113,13 @@ void Brain::Impl::put(Time now, const Asker& asker, control::FutureId id, contro
   submit.spec = std::move(spec);
   tasks_[id] = task;
   task->submit = push(now, std::move(submit), task, false, asker.who, asker.number);
-  gather_.make_ended(now, task->submit);
+  commit_queue_.make_ended(now, task->submit);
 }
 
 void Brain::Impl::flush(Time now, const Waiter& who) {
   (void)now;
   (void)who;
-  gather_.make_all_due();
+  commit_queue_.make_all_due();
 }
 
 // ---- the thin ones of Brain ----

@@ -5,7 +5,7 @@
 
 namespace morrow::worker {
 
-Gather::Position Gather::push(Item item, bool due) {
+CommitQueue::Position CommitQueue::push(Item item, bool due) {
   const Position position = first_ + items_.size();
   items_.push_back(std::move(item));
   if (due) due_end_ = position + 1;
@@ -13,14 +13,14 @@ Gather::Position Gather::push(Item item, bool due) {
   return position;
 }
 
-void Gather::advance() {
+void CommitQueue::advance() {
   settled_end_ = std::max(settled_end_, std::max(first_, due_end_));
   while (holds(settled_end_) && at(settled_end_).settled) ++settled_end_;
   due_end_ = std::max(due_end_, std::min(wanted_end_, settled_end_));
   while (!ended_.empty() && ended_.front().first < due_end_) ended_.pop_front();
 }
 
-void Gather::make_ended(Time now, Position position) {
+void CommitQueue::make_ended(Time now, Position position) {
   if (!holds(position)) return;
   at(position).settled = true;
   wanted_end_ = std::max(wanted_end_, position + 1);
@@ -28,38 +28,38 @@ void Gather::make_ended(Time now, Position position) {
   advance();
 }
 
-const Item* Gather::blocker() const {
+const Item* CommitQueue::blocker() const {
   return !ended_.empty() && holds(settled_end_) ? &items_[settled_end_ - first_] : nullptr;
 }
 
-void Gather::unblock() {
+void CommitQueue::unblock() {
   due_end_ = std::max(due_end_, wanted_end_);
   advance();
 }
 
-void Gather::make_due(Position position) {
+void CommitQueue::make_due(Position position) {
   if (holds(position)) due_end_ = std::max(due_end_, position + 1);
   advance();
 }
 
-void Gather::make_all_due() {
+void CommitQueue::make_all_due() {
   due_end_ = first_ + items_.size();
   advance();
 }
 
-void Gather::make_due_before(Time time) {
+void CommitQueue::make_due_before(Time time) {
   Position position = std::max(first_, due_end_);
   if (!holds(position) || at(position).arrived > time) return;
   while (holds(position) && at(position).arrived <= time) due_end_ = ++position;
   advance();
 }
 
-std::optional<Time> Gather::oldest() const {
+std::optional<Time> CommitQueue::oldest() const {
   if (items_.empty()) return std::nullopt;
   return items_.front().arrived;
 }
 
-std::vector<Item> Gather::take(std::size_t max_items, std::size_t max_bytes) {
+std::vector<Item> CommitQueue::take(std::size_t max_items, std::size_t max_bytes) {
   std::vector<Item> taken;
   std::size_t bytes = 0;
   while (has_due() && taken.size() < max_items) {

@@ -35,7 +35,7 @@ struct Item {
 /// Two executors end their tasks out of order. To write the earlier ones as claimed only because a later one has ended
 /// would cost each two writes, so an item that has *ended* becomes due when all before it are settled; whoever drives
 /// this looks at `blocker`, and gives up by `unblock` when that takes too long.
-class Gather {
+class CommitQueue {
  public:
   using Position = std::uint64_t;
 

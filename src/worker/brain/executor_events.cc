@@ -154,7 +154,7 @@ void Brain::Impl::interrupted(Time now, const TaskPtr& task) {
     return;
   }
   // What it submitted belongs to the execution that ended: the claim goes back with it, and the next one is another.
-  gather_.make_due(task->submit);
+  commit_queue_.make_due(task->submit);
   task->asked = true;
   task->place = Place::kEnded;
   push(now, control::op::Relinquish{task->run.id, task->run.claim}, task, true);

@@ -38,7 +38,7 @@ struct Task {
   bool begun = false;      ///< queued at an executor, which did not let it be taken back
   bool wanted = false;     ///< a task that stands still here awaits it
   Time arrived = 0;
-  Gather::Position submit = 0;  ///< of its submit, while !committed
+  CommitQueue::Position submit = 0;  ///< of its submit, while !committed
   ExecutorId executor = 0;
   std::uint32_t slot = 0;
   std::uint32_t generation = 0;
@@ -157,8 +157,8 @@ class Brain::Impl {
   void flush(Time now, const Waiter& who);
 
   // rounds.cc: what goes to the store; results.cc: what comes back; index_claims.cc: work from the index
-  Gather::Position push(Time now, control::Op op, TaskPtr task, bool due, const Waiter& who = {},
-                        std::uint64_t number = 0);
+  CommitQueue::Position push(Time now, control::Op op, TaskPtr task, bool due, const Waiter& who = {},
+                             std::uint64_t number = 0);
   void build_round(Time now);
   bool prepare(Item& item);
   void round_done(Time now, control::RoundResult result);
@@ -261,7 +261,7 @@ class Brain::Impl {
   using FlatMap = boost::unordered_flat_map<Key, Value, std::hash<Key>>;
   FlatMap<control::FutureId, TaskPtr> tasks_;
   FlatMap<control::Claim, TaskPtr> claims_;  ///< of tasks handed to executors
-  Gather gather_;
+  CommitQueue commit_queue_;
   std::vector<Item> in_flight_;                  ///< their operations stand in `round_`
   std::shared_ptr<const control::Round> round_;  ///< on its way to the store
   bool round_in_flight_ = false;

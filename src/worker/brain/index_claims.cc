@@ -13,7 +13,7 @@ void Brain::Impl::want_claim(Time now) {
   if (index_rest_ && given_back_) index_maybe_ = true;
   if (!index_maybe_ && by_id_.empty()) return;
   control::ClaimRequest request;
-  request.epoch = setup_.epoch;
+  request.incarnation = setup_.incarnation;
   request.random = draw();
   for (const control::FutureId id : by_id_) {
     if (request.by_id.size() >= 100) break;

@@ -216,10 +216,10 @@ void Brain::Impl::free_unpublished(const Task& task, const control::Outcome* pub
 }
 
 void Brain::object_copied(Time now, control::FutureId id, std::uint64_t object) {
-  impl_->push(now, op::Hold{id, object}, nullptr, true);
+  impl_->push(now, op::AddReplica{id, object}, nullptr, true);
 }
 
-void Brain::object_dropped(Time now, control::FutureId id) { impl_->push(now, op::LetGo{id}, nullptr, true); }
+void Brain::object_dropped(Time now, control::FutureId id) { impl_->push(now, op::DropReplica{id}, nullptr, true); }
 
 void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
   const control::OpResult::Drained& drained = *result.drained;

@@ -19,8 +19,8 @@ constexpr std::size_t kSmallOpBytes = 120;
 
 }  // namespace
 
-Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, bool due, const Waiter& who,
-                                   std::uint64_t number) {
+CommitQueue::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, bool due, const Waiter& who,
+                                        std::uint64_t number) {
   Item item;
   item.bytes = kSmallOpBytes;
   if (const auto* submit = std::get_if<op::Submit>(&change)) {
@@ -34,7 +34,7 @@ Gather::Position Brain::Impl::push(Time now, control::Op change, TaskPtr task, b
   item.number = number;
   item.arrived = now;
   item.settled = due || item.task == nullptr || item.task->committed;
-  return gather_.push(std::move(item), due);
+  return commit_queue_.push(std::move(item), due);
 }
 
 bool Brain::Impl::is_brief(const control::Spec& spec) const {
@@ -44,11 +44,11 @@ bool Brain::Impl::is_brief(const control::Spec& spec) const {
 
 /// What has ended waits for brief tasks that were submitted before it and run in other processes, but not for others.
 void Brain::Impl::wait_for_earlier(Time now) {
-  const Item* blocker = gather_.blocker();
+  const Item* blocker = commit_queue_.blocker();
   if (blocker == nullptr) return;
   const Task& task = *blocker->task;
   const bool ends_soon = task.place == Place::kHanded && !task.asked && is_brief(*task.run.spec);
-  if (!ends_soon || now - gather_.blocked_since() >= setup_.knobs.wait_for_brief) gather_.unblock();
+  if (!ends_soon || now - commit_queue_.blocked_since() >= setup_.knobs.wait_for_brief) commit_queue_.unblock();
 }
 
 void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures) {
@@ -57,12 +57,12 @@ void Brain::Impl::finish(Time now, const TaskPtr& task, control::OutcomePtr outc
   task->may_hold_futures = may_hold_futures;
   if (stands_still_for(task->run.id)) resuming_[task->run.id] = now;
   const bool again = task->lost.object == 0 && control::retried(*task->outcome, *task->run.spec, task->run.tries + 1);
-  if (!task->committed && gather_.holds(task->submit)) {
+  if (!task->committed && commit_queue_.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
     const bool alone = (!task->asked && task->lost.object == 0) || control::planted(control::Fault::kEndedOverChildren);
-    if (alone && !again) return gather_.make_ended(now, task->submit);
-    gather_.make_due(task->submit);
+    if (alone && !again) return commit_queue_.make_ended(now, task->submit);
+    commit_queue_.make_due(task->submit);
   }
   op::End end;
   end.id = task->run.id;
@@ -124,10 +124,10 @@ bool Brain::Impl::prepare(Item& item) {
 }
 
 void Brain::Impl::build_round(Time now) {
-  if (round_in_flight_ || fenced_ || !gather_.has_due()) return;
-  in_flight_ = gather_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes);
+  if (round_in_flight_ || fenced_ || !commit_queue_.has_due()) return;
+  in_flight_ = commit_queue_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes);
   const auto round = std::make_shared<control::Round>();
-  round->epoch = setup_.epoch;
+  round->incarnation = setup_.incarnation;
   round->ops.reserve(in_flight_.size());
   promised_ = {};
   for (Item& item : in_flight_) {
@@ -178,7 +178,7 @@ void Brain::Impl::round_done(Time now, control::RoundResult result) {
       lost_done(now, *lost, got);
     } else if (std::holds_alternative<op::Drain>(change)) {
       drain_done(now, got);
-    } else if (const auto* hold = std::get_if<op::Hold>(&change)) {
+    } else if (const auto* hold = std::get_if<op::AddReplica>(&change)) {
       if (got.verdict == Verdict::kAbsent) act(action::FreeObjects{{hold->number}});
     } else if (const auto* cancel = std::get_if<op::Cancel>(&change)) {
       const auto task = tasks_.find(cancel->id);

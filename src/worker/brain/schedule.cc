@@ -371,7 +371,7 @@ void Brain::Impl::give_back_unstarted(Time now) {
       ++counters_.handed_back;
     }
   }
-  gather_.make_all_due();  // what is not committed goes to the index as well
+  commit_queue_.make_all_due();  // what is not committed goes to the index as well
 }
 
 }  // namespace morrow::worker

@@ -46,7 +46,7 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   std::sort(workers.begin(), workers.end(),
             [](const auto& one, const auto& other) { return one.info.name < other.info.name; });
   for (const control::WorkerSeen& worker : workers) {
-    const bool self = worker.info.epoch == facts.self.epoch;
+    const bool self = worker.info.incarnation == facts.self.incarnation;
     const control::WorkerInfo& info = self ? facts.self : worker.info;
     wire::WorkerStatus* shown = reply.add_workers();
     shown->set_name(info.name);

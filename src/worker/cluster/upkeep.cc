@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kBeats = 8;  // over a lease, at least
 constexpr std::uint64_t kLongestPauseMs = 500;
 constexpr std::size_t kChecks = 1'000;
-constexpr std::size_t kWake = 16;  ///< idle workers, when a burial leaves work
+constexpr std::size_t kWake = 16;  ///< idle workers, when a eviction leaves work
 /// Every so many turns: what is rarely found.
 constexpr std::uint64_t kRare = 6;
 constexpr std::uint64_t kVeryRare = 600;
@@ -21,23 +21,24 @@ constexpr std::uint64_t kKeepImages = 2ULL << 30;
 
 }  // namespace
 
-std::vector<Silence::Suspect> Silence::look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers) {
+std::vector<FailureDetector::Suspect> FailureDetector::look(std::uint64_t now,
+                                                            const std::vector<control::WorkerSeen>& workers) {
   for (const control::WorkerSeen& worker : workers) {
-    if (worker.info.epoch != self_ || worker.round == own_round_) continue;
+    if (worker.info.incarnation != self_ || worker.round == own_round_) continue;
     own_round_ = worker.round;
     const std::uint64_t passed = now - std::exchange(last_beat_, now);
     time_ += control::planted(control::Fault::kSilenceByClock) ? passed : std::min(passed, lease_ / kBeats);
   }
   std::vector<Suspect> suspects;
-  std::unordered_map<control::Epoch, Seen> seen;
+  std::unordered_map<control::Incarnation, Seen> seen;
   for (const control::WorkerSeen& worker : workers) {
-    if (worker.info.epoch == self_ || worker.dying) continue;
+    if (worker.info.incarnation == self_ || worker.dying) continue;
     Seen state{worker.round, time_};
-    if (const auto before = seen_.find(worker.info.epoch);
+    if (const auto before = seen_.find(worker.info.incarnation);
         before != seen_.end() && before->second.round == worker.round)
       state = before->second;
-    seen.emplace(worker.info.epoch, state);
-    if (time_ - state.since >= lease_) suspects.push_back({worker.info.epoch, worker.round});
+    seen.emplace(worker.info.incarnation, state);
+    if (time_ - state.since >= lease_) suspects.push_back({worker.info.incarnation, worker.round});
   }
   seen_ = std::move(seen);
   return suspects;
@@ -50,19 +51,19 @@ struct Upkeep::Look {
   bool very_rare = false;
   bool for_endings = false;
   std::vector<control::WorkerSeen> workers;
-  std::vector<control::Epoch> graves;
+  std::vector<control::Incarnation> tombstones;
   std::vector<control::OrphanSession> orphans;
   std::vector<control::FutureId> checks;
   std::vector<control::ScopeId> endings;
 };
 
-Upkeep::Upkeep(Means means, control::Epoch epoch, Options options, Events events)
+Upkeep::Upkeep(Means means, control::Incarnation incarnation, Options options, Events events)
     : means_(std::move(means)),
-      epoch_(epoch),
+      incarnation_(incarnation),
       options_(options),
       period_ms_(std::max<std::uint64_t>(1, std::min(kLongestPauseMs, options.lease_ms / 10))),
       events_(std::move(events)),
-      silence_(epoch, options.lease_ms * 1'000'000) {}
+      failure_detector_(incarnation, options.lease_ms * 1'000'000) {}
 
 void Upkeep::start() {
   look();
@@ -88,11 +89,11 @@ void Upkeep::look() {
   found->very_rare = turns_ % kVeryRare == kVeryRare - 1;
   ++turns_;
   means_.post(
-      [found, epoch = epoch_](store::Store& store) {
+      [found, incarnation = incarnation_](store::Store& store) {
         found->workers = control::workers(store);
-        found->graves = control::graves(store);
+        found->tombstones = control::tombstones(store);
         found->orphans = control::orphan_sessions(store);
-        if (found->polls) found->checks = control::pending_checks(store, epoch, kChecks);
+        if (found->polls) found->checks = control::pending_checks(store, incarnation, kChecks);
         if (found->for_endings) found->endings = control::endings(store);
         if (found->very_rare) control::collect_images(store, kKeepImages);
       },
@@ -104,9 +105,9 @@ void Upkeep::looked(Look& found) {
   if (stopped_) return;
   events_.workers_seen(found.workers);
   if (!found.checks.empty()) events_.checks_found(found.checks);
-  for (const Silence::Suspect& suspect : silence_.look(means_.clock_ns(), found.workers))
-    bury(suspect.epoch, suspect.round, false);
-  for (const control::Epoch grave : found.graves) bury(grave, 0, false);
+  for (const FailureDetector::Suspect& suspect : failure_detector_.look(means_.clock_ns(), found.workers))
+    evict(suspect.incarnation, suspect.round, false);
+  for (const control::Incarnation tombstone : found.tombstones) evict(tombstone, 0, false);
   time_orphans(found.orphans);
   note_who_went(found.workers);
   end_scopes(found.endings);
@@ -115,14 +116,14 @@ void Upkeep::looked(Look& found) {
 
 /// Who went, dead or not, may have left scopes half ended.
 void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
-  std::set<control::Epoch> there;
-  for (const control::WorkerSeen& worker : workers) there.insert(worker.info.epoch);
+  std::set<control::Incarnation> there;
+  for (const control::WorkerSeen& worker : workers) there.insert(worker.info.incarnation);
   one_went_ = one_went_ || !std::includes(there.begin(), there.end(), there_.begin(), there_.end());
   there_ = std::move(there);
 }
 
-void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
-  if (stopped_ || epoch == epoch_ || !burying_.insert(epoch).second) return;
+void Upkeep::evict(control::Incarnation incarnation, std::uint64_t round, bool begun) {
+  if (stopped_ || incarnation == incarnation_ || !evicting_.insert(incarnation).second) return;
   struct Step {
     bool more = false;
     bool moved = false;
@@ -130,21 +131,21 @@ void Upkeep::bury(control::Epoch epoch, std::uint64_t round, bool begun) {
   };
   auto step = std::make_shared<Step>();
   means_.post(
-      [step, self = epoch_, epoch, round](store::Store& store) {
-        step->more = control::bury_step(store, self, epoch, round, step->moved);
+      [step, self = incarnation_, incarnation, round](store::Store& store) {
+        step->more = control::evict_step(store, self, incarnation, round, step->moved);
         if (step->moved) return;
         step->checks = control::pending_checks(store, self, kChecks);
         control::wake_idle(store, self, kWake);
       },
-      [this, step, epoch, round, begun] {
-        burying_.erase(epoch);
+      [this, step, incarnation, round, begun] {
+        evicting_.erase(incarnation);
         if (step->moved) return;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         events_.work_came();
         if (step->more) {
-          bury(epoch, round, true);
+          evict(incarnation, round, true);
         } else if (begun) {
-          events_.say("a worker that gave no sign of life is buried; what it held goes on elsewhere");
+          events_.say("a worker that gave no sign of life is evicted; what it held goes on elsewhere");
         }
       });
 }
@@ -163,7 +164,7 @@ void Upkeep::end_scope(control::ScopeId scope) {
   };
   auto step = std::make_shared<Step>();
   means_.post(
-      [step, self = epoch_, scope](store::Store& store) {
+      [step, self = incarnation_, scope](store::Store& store) {
         step->more = control::ending_step(store, self, scope);
         step->checks = control::pending_checks(store, self, kChecks);
       },
@@ -186,9 +187,9 @@ void Upkeep::fan_out() {
   };
   auto step = std::make_shared<Step>();
   means_.post(
-      [step, epoch = epoch_](store::Store& store) {
-        step->more = control::fanout_step(store, epoch);
-        step->checks = control::pending_checks(store, epoch, kChecks);
+      [step, incarnation = incarnation_](store::Store& store) {
+        step->more = control::fanout_step(store, incarnation);
+        step->checks = control::pending_checks(store, incarnation, kChecks);
       },
       [this, step] {
         fanning_out_ = false;

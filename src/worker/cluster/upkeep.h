@@ -15,12 +15,12 @@ namespace morrow::worker {
 /// Tells from the heartbeats of others who is silent. Time passes with this worker's own committed heartbeats, and each
 /// counts for an eighth of the lease at the most: while the store is away, or this process was stopped, nobody falls
 /// silent. Values only.
-class Silence {
+class FailureDetector {
  public:
-  Silence(control::Epoch self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
+  FailureDetector(control::Incarnation self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
 
   struct Suspect {
-    control::Epoch epoch = 0;
+    control::Incarnation incarnation = 0;
     std::uint64_t round = 0;
   };
   /// Takes in what the store says of all workers, at `now` (monotonic, nanoseconds); returns those that were silent for
@@ -32,15 +32,15 @@ class Silence {
     std::uint64_t round = 0;
     std::uint64_t since = 0;  ///< in time_
   };
-  control::Epoch self_;
+  control::Incarnation self_;
   std::uint64_t lease_;
   std::uint64_t own_round_ = 0;
   std::uint64_t last_beat_ = 0;
   std::uint64_t time_ = 0;  ///< that passed with own heartbeats, in nanoseconds
-  std::unordered_map<control::Epoch, Seen> seen_;
+  std::unordered_map<control::Incarnation, Seen> seen_;
 };
 
-/// What a worker does for the cluster now and then: looks who is alive, buries the dead, ends what others left
+/// What a worker does for the cluster now and then: looks who is alive, evicts the dead, ends what others left
 /// unfinished, serves what overflowed. It owns no thread, clock or timer: the shell and the simulator lend it theirs.
 class Upkeep {
  public:
@@ -57,14 +57,14 @@ class Upkeep {
     std::function<void(control::SessionId, std::uint64_t attachment)> session_abandoned;
     std::function<void(const std::string& sentence)> say;
     std::function<void()> tick;
-    std::function<void()> work_came;  ///< a burial left something in the index
+    std::function<void()> work_came;  ///< a eviction left something in the index
   };
   struct Options {
     std::uint64_t lease_ms = 0;
     bool polls = true;  ///< also looks for work that some wake-up should have told of; off in some simulations
   };
 
-  Upkeep(Means means, control::Epoch epoch, Options options, Events events);
+  Upkeep(Means means, control::Incarnation incarnation, Options options, Events events);
 
   void start();
   void stop() { stopped_ = true; }
@@ -80,24 +80,24 @@ class Upkeep {
   void look();
   void looked(Look& found);
   void note_who_went(const std::vector<control::WorkerSeen>& workers);
-  void bury(control::Epoch epoch, std::uint64_t round, bool begun);
+  void evict(control::Incarnation incarnation, std::uint64_t round, bool begun);
   void end_scope(control::ScopeId scope);
   void time_orphans(const std::vector<control::OrphanSession>& orphans);
 
   Means means_;
-  control::Epoch epoch_;
+  control::Incarnation incarnation_;
   Options options_;
   std::uint64_t period_ms_;
   Events events_;
-  Silence silence_;
+  FailureDetector failure_detector_;
   bool stopped_ = false;
   bool looking_ = false;
   bool fanning_out_ = false;
   std::uint64_t turns_ = 0;
   std::set<control::ScopeId> ending_;
-  std::set<control::Epoch> burying_;
-  std::set<control::Epoch> there_;  ///< the workers of the last look
-  bool one_went_ = true;            ///< since the last look for scopes that close; at first some may have gone before
+  std::set<control::Incarnation> evicting_;
+  std::set<control::Incarnation> there_;  ///< the workers of the last look
+  bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;

@@ -5,8 +5,8 @@
 
 namespace morrow::worker {
 
-Maintenance::Maintenance(boost::asio::io_context& io, StoreThread& store, control::Epoch epoch, std::uint64_t lease_ms,
-                         Events events)
+Maintenance::Maintenance(boost::asio::io_context& io, StoreThread& store, control::Incarnation incarnation,
+                         std::uint64_t lease_ms, Events events)
     : timer_(io),
       upkeep_(
           {
@@ -24,7 +24,7 @@ Maintenance::Maintenance(boost::asio::io_context& io, StoreThread& store, contro
                 return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
               },
           },
-          epoch, {lease_ms, true}, std::move(events)) {}
+          incarnation, {lease_ms, true}, std::move(events)) {}
 
 void Maintenance::stop() {
   upkeep_.stop();

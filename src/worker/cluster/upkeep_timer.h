@@ -16,7 +16,7 @@ class Maintenance {
  public:
   using Events = Upkeep::Events;
 
-  Maintenance(boost::asio::io_context& io, StoreThread& store, control::Epoch epoch, std::uint64_t lease_ms,
+  Maintenance(boost::asio::io_context& io, StoreThread& store, control::Incarnation incarnation, std::uint64_t lease_ms,
               Events events);
 
   void start() { upkeep_.start(); }

@@ -53,8 +53,8 @@ struct ObjectPlace {
 struct ObjectProblem {
   control::FailureKind kind = control::FailureKind::kLost;
   std::string sentence;
-  bool lost = false;     ///< no living worker has it: it may be computed again
-  bool crowded = false;  ///< other tasks hold the room that is missing: later there may be enough
+  bool lost = false;       ///< no living worker has it: it may be computed again
+  bool contended = false;  ///< other tasks hold the room that is missing: later there may be enough
 };
 
 /// What people see of an object.
@@ -193,11 +193,11 @@ class Objects {
   bool waited_enough(Waiting& first);
   bool is_brief(const Waiting& waits);
   bool send_one_away();
-  bool untie();
+  bool break_deadlock();
   std::vector<ProcessId> who_waits(const Waiting& waits);
   bool holds_something(ProcessId who) const;
-  bool crowded(const Waiting& waits);
-  void give_up(std::deque<Waiting>::iterator one, const std::string& why, bool crowded = false);
+  bool contended(const Waiting& waits);
+  void give_up(std::deque<Waiting>::iterator one, const std::string& why, bool contended = false);
   bool make_room(std::uint64_t size, bool may_spill);
   void spill(Object& object);
   void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
@@ -223,8 +223,8 @@ class Objects {
   std::deque<Waiting> waiting_;    ///< for room; who came first is served first, if that is possible
   bool one_failed_ = false;        ///< the last that left `waiting_` got nothing
   bool serves_soon_ = false;
-  std::uint64_t sent_away_ = 0;  ///< when the last was, in ms
-  std::uint64_t untied_ = 0;     ///< likewise
+  std::uint64_t sent_away_ = 0;           ///< when the last was, in ms
+  std::uint64_t deadlock_broken_ms_ = 0;  ///< likewise
   std::uint64_t next_turn_ = 0;
   std::deque<std::pair<std::uint64_t, std::function<void()>>> after_waiting_;  ///< by the turn that comes after them
   std::vector<std::pair<data::Extent, Waiting>> growing_;                      ///< have room that does not exist yet

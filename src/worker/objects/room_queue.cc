@@ -21,7 +21,7 @@ constexpr std::uint64_t kBriefMs = 300;
 constexpr std::uint64_t kMoreTimeMs = 1000;
 constexpr std::uint64_t kPassFreely = 2000;  // ms
 constexpr std::uint64_t kSmallPart = 16;
-constexpr std::uint64_t kUntieMs = 500;
+constexpr std::uint64_t kBreakDeadlockMs = 500;
 constexpr std::uint64_t kSayAgainMs = 10'000;
 
 std::string amount(std::uint64_t bytes) {
@@ -92,11 +92,11 @@ void Objects::serve_waiting() {
     if (spilling_ != 0 || (disk_problem_.empty() && !enough)) {
       if (serve_another()) continue;
       if (spilling_ != 0) return;  // more comes free by itself
-      if (send_one_away() || untie()) continue;
+      if (send_one_away() || break_deadlock()) continue;
       return watch_waiting();
     }
     one_failed_ = true;
-    give_up(waiting_.begin(), "; " + why_no_room(), crowded(first));
+    give_up(waiting_.begin(), "; " + why_no_room(), contended(first));
     disk_problem_.clear();
   }
 }
@@ -107,11 +107,11 @@ std::string Objects::why_no_room() const {
   return "all of it is in use by tasks and drivers: free some, or start the worker with a larger --object-memory";
 }
 
-void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why, bool crowded) {
+void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why, bool contended) {
   const Waiting given_up = std::move(*one);
   waiting_.erase(one);
   ObjectProblem problem = no_room(given_up.size, why);
-  problem.crowded = crowded;
+  problem.contended = contended;
   given_up.then(std::nullopt, problem);
 }
 
@@ -145,7 +145,7 @@ bool Objects::holds_something(ProcessId who) const {
 }
 
 /// Whether tasks hold memory besides those who wait for this.
-bool Objects::crowded(const Waiting& waits) {
+bool Objects::contended(const Waiting& waits) {
   if (!disk_problem_.empty() || extents_.limit() < extents_.capacity()) return false;
   const std::vector<ProcessId> own = who_waits(waits);
   return std::any_of(processes_.begin(), processes_.end(), [&](const auto& process) {
@@ -156,9 +156,10 @@ bool Objects::crowded(const Waiting& waits) {
 
 /// When all that hold memory wait for more, none of them will ever let go: the last one that came gets nothing, and may
 /// begin anew when the others are through.
-bool Objects::untie() {
+bool Objects::break_deadlock() {
   const std::uint64_t now = monotonic_ms();
-  if (now < std::max(waiting_.front().first_since, untied_) + kUntieMs || !growing_.empty()) return false;
+  if (now < std::max(waiting_.front().first_since, deadlock_broken_ms_) + kBreakDeadlockMs || !growing_.empty())
+    return false;
   std::unordered_set<ProcessId> waits;
   for (const Waiting& one : waiting_) {
     for (const ProcessId who : who_waits(one)) waits.insert(who);
@@ -176,7 +177,7 @@ bool Objects::untie() {
   };
   const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), holds);
   if (last == waiting_.rend()) return false;
-  untied_ = now;
+  deadlock_broken_ms_ = now;
   give_up(std::prev(last.base()), "; tasks hold all of it that wait for each other", true);
   return true;
 }

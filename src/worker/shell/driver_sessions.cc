@@ -98,8 +98,8 @@ void Shell::orphan(control::SessionId session, std::uint64_t attachment) {
   if (stopping_) return;  // leaving does it for all
   store_.post(
       StoreLane::kUpkeep,
-      [epoch = epoch_, session, attachment](store::Store& store) {
-        control::orphan_session(store, epoch, session, attachment);
+      [incarnation = incarnation_, session, attachment](store::Store& store) {
+        control::orphan_session(store, incarnation, session, attachment);
       },
       nullptr);
 }

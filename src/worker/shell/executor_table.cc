@@ -108,7 +108,7 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   if (object != 0) {
     if (!objects_.seal(executor.number, object, task_done_.size(), task->id, task_done_.keeps()))
       throw wire::ProtocolError("a task's process named an object that is not its own to write");
-    outcome->object = {object, task_done_.size(), epoch_};
+    outcome->object = {object, task_done_.size(), incarnation_};
   }
   if (!outcome->ok()) outcome->bytes = located(outcome->bytes, options_.info.name, task->attempt);
   Brain::Done done;
@@ -123,10 +123,10 @@ void Shell::task_done(Executor& executor, std::string_view payload) {
   } else {
     std::erase_if(executor.given, [claim](const Given& one) { return one.claim == claim; });
   }
-  const bool crowded = std::exchange(executor.crowded, false);
-  if (!crowded || outcome->failure != control::FailureKind::kNoRoom) return ended(executor.number, std::move(done));
+  const bool contended = std::exchange(executor.contended, false);
+  if (!contended || outcome->failure != control::FailureKind::kNoRoom) return ended(executor.number, std::move(done));
   // Told when those who waited with it are served: at once, it would be in their way again.
-  outcome->crowded = true;
+  outcome->contended = true;
   executor.late = std::move(done);
   objects_.after_waiting([this, number = executor.number] { tell_late(number); });
 }

@@ -55,7 +55,7 @@ void Shell::workers_seen(const std::vector<control::WorkerSeen>& workers) {
   const std::string scheme = options_.encrypt ? "https://" : "http://";
   for (const control::WorkerSeen& worker : workers) {
     const std::string& address = worker.info.address;
-    if (worker.info.epoch == epoch_ || worker.dying || address.empty()) continue;
+    if (worker.info.incarnation == incarnation_ || worker.dying || address.empty()) continue;
     urls_.push_back(address);
     if (address.starts_with(scheme)) addresses_.push_back(address.substr(scheme.size()));
   }

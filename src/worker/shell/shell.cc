@@ -28,8 +28,8 @@ std::uint64_t draw() {
   return drawn;
 }
 
-ShellOptions with_epoch(ShellOptions options, control::Epoch epoch) {
-  options.info.epoch = epoch;
+ShellOptions with_incarnation(ShellOptions options, control::Incarnation incarnation) {
+  options.info.incarnation = incarnation;
   options.knobs.claim_slots = wire::ClaimWords::kSlots;
   return options;
 }
@@ -38,9 +38,9 @@ ShellOptions with_epoch(ShellOptions options, control::Epoch epoch) {
 
 Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
     : io_(io),
-      options_(with_epoch(std::move(options), draw())),
+      options_(with_incarnation(std::move(options), draw())),
       logs_(logs),
-      epoch_(options_.info.epoch),
+      incarnation_(options_.info.incarnation),
       store_(
           io,
           [this] {
@@ -52,7 +52,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               const wire::Certificate authority = wire::make_authority(options_.cluster);
               secrets_ = control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate});
             }
-            committer_ = std::make_shared<control::Committer>(*store, epoch_);
+            committer_ = std::make_shared<control::Committer>(*store, incarnation_);
             return store;
           },
           [this] {
@@ -61,7 +61,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
             store.log = [this](const std::string& sentence) { logs_.warn(sentence); };
             return store;
           }()),
-      brain_(Brain::Setup{epoch_, options_.info, draw(), options_.knobs}),
+      brain_(Brain::Setup{incarnation_, options_.info, draw(), options_.knobs}),
       objects_(
           io, options_.objects,
           {
@@ -90,7 +90,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           }()),
       clients_(io, *this, [this](const std::string& sentence) { logs_.warn(sentence); }),
       relay_(io, store_, {options_.cluster, options_.info.name}),
-      maintenance_(io, store_, epoch_, options_.lease_ms,
+      maintenance_(io, store_, incarnation_, options_.lease_ms,
                    {
                        [this](const auto& workers) { workers_seen(workers); },
                        [this](const auto& checks) { brain_.checks_found(now(), checks); },
@@ -129,7 +129,7 @@ Time Shell::now() {
 }
 
 void Shell::watch_signal() {
-  store_.watch(control::signal_key(epoch_), [this] {
+  store_.watch(control::signal_key(incarnation_), [this] {
     // Set again before the inbox is read: a change in between fires it once more.
     watch_signal();
     brain_.signalled(now());
@@ -221,7 +221,7 @@ void Shell::drain_or_leave() {
   if (!brain_.drained()) return;
   leaving_ = true;
   store_.post(
-      StoreLane::kUpkeep, [epoch = epoch_](store::Store& store) { control::leave(store, epoch); },
+      StoreLane::kUpkeep, [incarnation = incarnation_](store::Store& store) { control::leave(store, incarnation); },
       [this] { finish(End::kStopped); });
 }
 

@@ -36,7 +36,7 @@ struct ShellOptions {
   std::string cluster;
   std::string store_url;
   std::string cache_folder;  ///< images are materialized here
-  control::WorkerInfo info;  ///< the epoch is drawn by the shell
+  control::WorkerInfo info;  ///< the incarnation is drawn by the shell
   Knobs knobs;
   ObjectOptions objects;
   std::uint64_t lease_ms = 5'000;
@@ -87,7 +87,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
     bool started = false;
     std::deque<Given> given;                         ///< the oldest first
     std::deque<std::shared_ptr<Starting>> starting;  ///< of these: not sent yet, for want of values
-    bool crowded = false;                            ///< a task of it got no room, since others held it
+    bool contended = false;                          ///< a task of it got no room, since others held it
     std::optional<Brain::Done> late;                 ///< the end of that task, until it is told
     LineCutter out;
     LineCutter err;
@@ -172,7 +172,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   // value_answers.cc
   static ProcessId process_of(const Waiter& who);
   bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
-  void crowded(const Waiter& who);
+  void contended(const Waiter& who);
   void unpin(const Waiter& who, std::string_view payload);
   void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
            control::SessionId session);
@@ -227,7 +227,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   boost::asio::io_context& io_;
   ShellOptions options_;
   Logs& logs_;
-  control::Epoch epoch_;
+  control::Incarnation incarnation_;
   std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
   control::Secrets secrets_;
   std::vector<std::string> addresses_;  ///< of other workers, HOST:PORT

@@ -143,8 +143,8 @@ void Shell::carry_out(action::SetIdle& idle) {
   auto more = std::make_shared<bool>(false);
   store_.post(
       StoreLane::kClaim,
-      [more, epoch = epoch_, idle](store::Store& store) {
-        *more = control::set_idle(store, epoch, idle.idle, idle.free);
+      [more, incarnation = incarnation_, idle](store::Store& store) {
+        *more = control::set_idle(store, incarnation, idle.idle, idle.free);
       },
       [this, more] {
         if (*more) brain_.signalled(now());
@@ -154,7 +154,10 @@ void Shell::carry_out(action::SetIdle& idle) {
 void Shell::carry_out(action::WakeIdle& wake) {
   store_.post(
       StoreLane::kClaim,
-      [epoch = epoch_, limit = wake.limit](store::Store& store) { control::wake_idle(store, epoch, limit); }, nullptr);
+      [incarnation = incarnation_, limit = wake.limit](store::Store& store) {
+        control::wake_idle(store, incarnation, limit);
+      },
+      nullptr);
 }
 
 void Shell::carry_out(action::EndScopes& scopes) { maintenance_.end_scopes(scopes.scopes); }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kFetchAgainMs = 20;
 constexpr std::uint64_t kFetchSlowestMs = 500;
-/// A holder that does not answer is dead, and soon buried, or comes back: leases that this is waited for.
+/// A holder that does not answer is dead, and soon evicted, or comes back: leases that this is waited for.
 constexpr std::uint64_t kLeasesForHolder = 3;
 
 }  // namespace
@@ -42,7 +42,7 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
           reserved.set_offset(place->extent.offset);
         } else {
           reserved.set_error(problem->sentence);
-          if (problem->crowded) crowded(who);
+          if (problem->contended) contended(who);
         }
         send(who, wire::RESERVED, reserved);
       };
@@ -58,8 +58,8 @@ bool Shell::object_frame(const Waiter& who, wire::FrameType type, std::string_vi
 }
 
 /// A task of it that fails for this is tried again.
-void Shell::crowded(const Waiter& who) {
-  if (Executor* executor = by_number(who.executor); executor != nullptr && who.client == 0) executor->crowded = true;
+void Shell::contended(const Waiter& who) {
+  if (Executor* executor = by_number(who.executor); executor != nullptr && who.client == 0) executor->contended = true;
 }
 
 void Shell::unpin(const Waiter& who, std::string_view payload) {
@@ -77,7 +77,7 @@ void Shell::put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, co
   if (put.object() == 0) {
     outcome->bytes = std::move(*put.mutable_bytes());
   } else if (objects_.seal(process_of(who), put.object(), put.size(), id_of(put.id()), put.keeps())) {
-    outcome->object = {put.object(), put.size(), epoch_};
+    outcome->object = {put.object(), put.size(), incarnation_};
   } else if (put.resent()) {
     // It was written into the memory of a worker that is gone; if that committed it, this is dropped.
     outcome = std::make_shared<control::Outcome>(
@@ -114,7 +114,7 @@ void Shell::carry_out(action::Ready& ready) {
       decide_again_ = true;
       brain_.object_lost(now(), ready);
     } else if (brain_.object_here(ready)) {
-      if (problem != nullptr && problem->crowded) crowded(ready.to);
+      if (problem != nullptr && problem->contended) contended(ready.to);
       answer(ready, place, problem);
     } else if (place != nullptr) {
       objects_.unpin(process_of(ready.to), place->number);
@@ -200,7 +200,7 @@ void Shell::fetch_from(std::shared_ptr<Fetching> fetching) {
         std::vector<wire::Endpoint> holders;
         bool others = false;
         for (const control::WorkerInfo& holder : fetching->holders) {
-          if (holder.epoch == epoch_) continue;
+          if (holder.incarnation == incarnation_) continue;
           others = true;
           if (auto endpoint = endpoint_of(holder.address)) holders.push_back(std::move(*endpoint));
         }
@@ -217,7 +217,7 @@ void Shell::fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end,
   if (end == Fetcher::End::kWhole) return fetching->done(false, "");
   std::uint64_t pause = kFetchAgainMs;
   if (end != Fetcher::End::kBusy) {
-    // The store says that living workers have it. One that died is buried soon, and what it alone had is lost then.
+    // The store says that living workers have it. One that died is evicted soon, and what it alone had is lost then.
     if (fetching->since == 0) {
       fetching->since = monotonic_ms();
       logs_.warn("a value can't be fetched yet: " + sentence);

@@ -136,7 +136,7 @@ TEST(Brain, ABurstOfDependentTasksIsSharedWithAnIdleWorker) {
   const FutureId first = machine.submit("first");
   ASSERT_TRUE(machine.run_until(first));
   control::WorkerSeen other;
-  other.info.epoch = 4711;
+  other.info.incarnation = 4711;
   other.info.total.cpu_milli = 2000;
   other.idle = true;
   machine.brain().workers_seen(machine.now(), {other});
@@ -288,8 +288,9 @@ TEST(Brain, ACrashIsRetriedAndThenFailsTheFutureAlone) {
 
 TEST(Brain, ATaskThatFoundNoRoomSinceOthersHeldItIsTriedAgain) {
   Machine machine(slots(1));
-  machine.script("crowded", {work(kMs), no_room()});
-  const FutureId id = machine.submit("crowded", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 2; });
+  machine.script("contended", {work(kMs), no_room()});
+  const FutureId id =
+      machine.submit("contended", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 2; });
   ASSERT_TRUE(machine.run_until(id));
   EXPECT_EQ(machine.outcome(id)->failure, FailureKind::kNoRoom);
   EXPECT_EQ(machine.started.size(), 3U);

@@ -11,8 +11,8 @@ Item running() {
   return item;
 }
 
-TEST(Gather, WhatIsDueTakesAlongAllBeforeIt) {
-  Gather gather;
+TEST(CommitQueue, WhatIsDueTakesAlongAllBeforeIt) {
+  CommitQueue gather;
   gather.push(running(), false);
   const auto second = gather.push(running(), false);
   gather.push(running(), false);
@@ -22,8 +22,8 @@ TEST(Gather, WhatIsDueTakesAlongAllBeforeIt) {
   EXPECT_FALSE(gather.has_due());
 }
 
-TEST(Gather, AnEndWaitsForThoseBeforeIt) {
-  Gather gather;
+TEST(CommitQueue, AnEndWaitsForThoseBeforeIt) {
+  CommitQueue gather;
   const auto first = gather.push(running(), false);
   const auto second = gather.push(running(), false);
   const auto third = gather.push(running(), false);
@@ -37,8 +37,8 @@ TEST(Gather, AnEndWaitsForThoseBeforeIt) {
   EXPECT_EQ(gather.take(10, 10'000).size(), 3u);
 }
 
-TEST(Gather, WhatHasNoEndToWaitForBlocksNobody) {
-  Gather gather;
+TEST(CommitQueue, WhatHasNoEndToWaitForBlocksNobody) {
+  CommitQueue gather;
   Item release;
   gather.push(std::move(release), false);
   const auto submit = gather.push(running(), false);
@@ -47,8 +47,8 @@ TEST(Gather, WhatHasNoEndToWaitForBlocksNobody) {
   EXPECT_EQ(gather.take(10, 10'000).size(), 2u);
 }
 
-TEST(Gather, UnblockingTakesWhatHasEndedAndAllBeforeIt) {
-  Gather gather;
+TEST(CommitQueue, UnblockingTakesWhatHasEndedAndAllBeforeIt) {
+  CommitQueue gather;
   gather.push(running(), false);
   const auto second = gather.push(running(), false);
   const auto third = gather.push(running(), false);
@@ -59,8 +59,8 @@ TEST(Gather, UnblockingTakesWhatHasEndedAndAllBeforeIt) {
   EXPECT_EQ(gather.take(10, 10'000).size(), 1u);
 }
 
-TEST(Gather, TheNextBlockerCountsFromTheEndThatStillWaits) {
-  Gather gather;
+TEST(CommitQueue, TheNextBlockerCountsFromTheEndThatStillWaits) {
+  CommitQueue gather;
   const auto first = gather.push(running(), false);
   const auto second = gather.push(running(), false);
   const auto third = gather.push(running(), false);

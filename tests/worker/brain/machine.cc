@@ -13,7 +13,7 @@ namespace action = worker::action;
 namespace {
 
 constexpr worker::ClientId kDriver = 1;
-constexpr control::Epoch kEpoch = 4242;
+constexpr control::Incarnation kIncarnation = 4242;
 constexpr Time kHop = 5'000;  // a message between processes
 
 }  // namespace
@@ -41,14 +41,14 @@ struct Machine::Process {
 Machine::Machine(Setup setup) : setup_(std::move(setup)) {
   store_ = store::open_store("sim:");
   worker::Brain::Setup brain;
-  brain.epoch = kEpoch;
-  brain.info.epoch = kEpoch;
+  brain.incarnation = kIncarnation;
+  brain.info.incarnation = kIncarnation;
   brain.info.name = "one";
   brain.info.total = setup_.total;
   brain.seed = setup_.seed;
   brain.knobs = setup_.knobs;
   control::join(*store_, brain.info);
-  committer_ = std::make_unique<control::Committer>(*store_, kEpoch);
+  committer_ = std::make_unique<control::Committer>(*store_, kIncarnation);
   brain_ = std::make_unique<worker::Brain>(brain);
   brain_->workers_seen(now_, control::workers(*store_));
   set_watch();
@@ -59,7 +59,7 @@ Machine::Machine(Setup setup) : setup_(std::move(setup)) {
 Machine::~Machine() = default;
 
 void Machine::set_watch() {
-  watch_ = store_->watch(control::signal_key(kEpoch), [this] {
+  watch_ = store_->watch(control::signal_key(kIncarnation), [this] {
     at(now_ + 10'000, [this] {
       set_watch();
       brain_->signalled(now_);
@@ -198,7 +198,7 @@ void Machine::do_action(worker::Action& todo) {
   } else if (auto* ends = std::get_if<action::EndScopes>(&todo)) {
     at(now_ + setup_.commit_takes, [this, scopes = ends->scopes] {
       for (const auto scope : scopes) {
-        while (control::ending_step(*store_, kEpoch, scope)) {
+        while (control::ending_step(*store_, kIncarnation, scope)) {
         }
       }
       brain_->signalled(now_);
@@ -312,8 +312,8 @@ void Machine::advance(worker::ExecutorId id) {
         control::Outcome outcome;
         if (step.kind == Step::Kind::kThrow) outcome.failure = control::FailureKind::kException;
         if (step.kind == Step::Kind::kNoRoom) outcome.failure = control::FailureKind::kNoRoom;
-        outcome.crowded = step.kind == Step::Kind::kNoRoom;
-        if (step.kind == Step::Kind::kReturnLarge) outcome.object = {++token_, 1 << 20, kEpoch};
+        outcome.contended = step.kind == Step::Kind::kNoRoom;
+        if (step.kind == Step::Kind::kReturnLarge) outcome.object = {++token_, 1 << 20, kIncarnation};
         outcome.bytes = step.value;
         return finish_task(id, std::move(outcome));
       }

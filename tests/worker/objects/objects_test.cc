@@ -310,7 +310,7 @@ TEST_F(ObjectsRoom, TasksThatHoldRoomFromEachOtherAreSetFreeLongBeforeTheirTimeI
   const auto two = ask_room(2, 2 * kMega);
   const Answer given_up = wait(two);  // the last one that came
   EXPECT_FALSE(given_up.ok());
-  EXPECT_TRUE(given_up.problem.crowded);
+  EXPECT_TRUE(given_up.problem.contended);
   bool through = false;
   objects_->after_waiting([&] { through = true; });
   EXPECT_FALSE(until([&] { return through; }, std::chrono::milliseconds(50)));
@@ -324,7 +324,7 @@ TEST_F(ObjectsRoom, WhoWaitsForADriverAloneIsNotTriedAgain) {
   wait(ask_room(kDriverBit | 1, 4 * kMega));
   const Answer none = wait(ask_room(1, kMega));
   EXPECT_FALSE(none.ok());
-  EXPECT_FALSE(none.problem.crowded);
+  EXPECT_FALSE(none.problem.contended);
 }
 
 TEST_F(ObjectsRoom, TheTimeOfOneWhoWaitsRunsSinceItIsTheFirst) {
