@@ -2,11 +2,8 @@
 #include "base/code_lines.h"
 
 #include <backtrace.h>
-#include <cxxabi.h>
 
-#include <cstdlib>
-#include <memory>
-#include <string_view>
+#include "base/demangle.h"
 
 namespace morrow::base {
 
@@ -26,15 +23,6 @@ void on_symbol(void* data, std::uintptr_t, const char* name, std::uintptr_t, std
 }
 
 }  // namespace
-
-std::string demangled(const char* name) {
-  if (name == nullptr) return "";
-  if (!std::string_view(name).starts_with("_Z")) return name;  // else a C function `f` would be float
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? text.get() : name;
-}
 
 std::string text_of(const CodeLine& line) {
   std::string text = line.function.empty() ? "?" : line.function;

@@ -9,9 +9,6 @@ struct backtrace_state;
 
 namespace morrow::base {
 
-/// A name as the linker has it, as people write it; unchanged when it is no name of C++, empty for null. Thread-safe.
-std::string demangled(const char* name);
-
 /// A place in the code. What the debug information does not know is empty.
 struct CodeLine {
   std::string function;

@@ -3,13 +3,15 @@
 
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstring>
 
 namespace morrow::base {
 
 std::string describe_signal(int signal) {
   std::string text = "signal " + std::to_string(signal);
-  // Not strsignal, whose buffer is shared. A real-time signal has no description.
+  if (signal <= 0 || signal >= NSIG) return text;  // sigdescr_np looks one too far
+  // Not strsignal, whose buffer the threads share. A real-time signal has no description.
   if (const char* const description = sigdescr_np(signal)) text += std::string(" (") + description + ")";
   return text;
 }

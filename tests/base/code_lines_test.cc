@@ -32,12 +32,5 @@ TEST(CodeLines, SaysWhatIsKnownOfALine) {
   EXPECT_EQ(text_of({"", "file.cc", 3}), "? at file.cc:3");
 }
 
-TEST(CodeLines, OnlyNamesOfCppAreDemangled) {
-  EXPECT_EQ(demangled("_ZN6morrow4base6randomEv"), "morrow::base::random()");
-  EXPECT_EQ(demangled("f"), "f");
-  EXPECT_EQ(demangled("_Znonsense"), "_Znonsense");
-  EXPECT_EQ(demangled(nullptr), "");
-}
-
 }  // namespace
 }  // namespace morrow::base

@@ -34,6 +34,7 @@ TEST(ExitStatus, SaysTheSignalThatKilled) {
 TEST(ExitStatus, ASignalWithoutADescriptionIsItsNumber) {
   EXPECT_EQ(describe_signal(SIGSEGV), "signal 11 (Segmentation fault)");
   EXPECT_EQ(describe_signal(SIGRTMIN + 2), "signal " + std::to_string(SIGRTMIN + 2));
+  EXPECT_EQ(describe_signal(NSIG), "signal " + std::to_string(NSIG));
   EXPECT_EQ(describe_signal(4711), "signal 4711");
   EXPECT_EQ(describe_signal(-1), "signal -1");
 }
