@@ -3,6 +3,7 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <new>
 
 #include "base/invariant.h"
@@ -24,7 +25,11 @@ void Sha256::add(std::string_view bytes) {
   MORROW_INVARIANT(added, "a digest takes bytes until it is finished", bytes.size());
 }
 
-void Sha256::add(std::uint64_t number) { add({reinterpret_cast<const char*>(&number), sizeof(number)}); }
+void Sha256::add(std::uint64_t number) {
+  std::array<char, sizeof(number)> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(number >> (8 * i));
+  add({bytes.data(), bytes.size()});
+}
 
 std::string Sha256::finish() {
   std::string digest(kSha256Bytes, '\0');

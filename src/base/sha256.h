@@ -23,7 +23,7 @@ class Sha256 {
   ~Sha256();
 
   void add(std::string_view bytes);
-  /// Its 8 bytes as this machine has them.
+  /// Its 8 bytes, the lowest first.
   void add(std::uint64_t number);
   /// The 32 bytes of the digest. Call it once, and nothing after it.
   std::string finish();

@@ -25,7 +25,7 @@ TEST(Sha256, TakesBytesInPieces) {
   EXPECT_EQ(hex_of(moved.finish()), kOfAbc);
 }
 
-TEST(Sha256, ANumberIsItsBytes) {
+TEST(Sha256, ANumberIsItsBytesTheLowestFirst) {
   Sha256 hash;
   hash.add(std::uint64_t{0x6162636465666768});
   EXPECT_EQ(hash.finish(), sha256_of("hgfedcba"));
