@@ -5,7 +5,7 @@
 #include "cli/amounts.h"
 #include "cli/commands.h"
 #include "wire/paths.h"
-#include "worker/port.h"
+#include "worker/port/port.h"
 #include "worker/worker_main.h"
 
 namespace morrow::cli {

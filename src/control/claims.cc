@@ -2,8 +2,8 @@
 #include <unordered_set>
 
 #include "control/cluster.h"
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/sources.h"
 #include "control/transition.h"
 
@@ -27,7 +27,7 @@ std::vector<std::string> shapes(store::Transaction& tx, std::size_t limit) {
 }
 
 /// Something of the shape that `self` may take now.
-bool has_work(store::Transaction& tx, std::string_view shape, Epoch self, std::uint64_t now) {
+bool has_work(store::Transaction& tx, std::string_view shape, Incarnation self, std::uint64_t now) {
   const auto may_take = [&](const store::KeyValue& item) {
     const keys::IndexEntry entry = keys::read_index(item.key);
     return entry.shard == keys::shard_of(self) || !keys::is_kept(entry, now);
@@ -123,7 +123,7 @@ class Taking {
       const FutureId id = keys::read_index(key).id;
       Entry& entry = t_.load(id);  // the only read that conflicts
       if (!entry.exists || entry.status() != Status::kReady || entry.state.index_key() != key) {
-        probe<"an index entry was taken by another one">();
+        coverage_mark<"an index entry was taken by another one">();
         continue;
       }
       if (!take(id, entry)) continue;
@@ -155,20 +155,20 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
   const std::uint64_t number = mix(request.claims.front()) ^ request.random;
   std::size_t committed = 0;
   store.transact([&](store::Transaction& transaction) {
-    Transition t(transaction, request.epoch);
+    Transition t(transaction, request.incarnation);
     ClaimResult result;
-    if (!t.alive(request.epoch)) {
-      probe<"a claim from the index was fenced">();
+    if (!t.alive(request.incarnation)) {
+      coverage_mark<"a claim from the index was fenced">();
       result.fenced = true;
       tries.push_back(std::move(result));
       committed = tries.size();
       return;
     }
-    const std::string lane = keys::claim_round(request.epoch);
+    const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
       if (seen.number() == number && seen.attempt() <= tries.size()) {
-        probe<"a claim from the index found that it had committed">();
+        coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
       }
@@ -208,29 +208,29 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
   return found;
 }
 
-bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free) {
+bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free) {
   store.transact([&](store::Transaction& transaction) {
-    Transition t(transaction, epoch);
-    if (!t.alive(epoch)) return;
+    Transition t(transaction, incarnation);
+    if (!t.alive(incarnation)) return;
     if (idle) {
-      transaction.set(keys::idle(epoch), free.encode());
+      transaction.set(keys::idle(incarnation), free.encode());
     } else {
-      transaction.clear(keys::idle(epoch));
+      transaction.clear(keys::idle(incarnation));
     }
   });
   if (planted(Fault::kIdleWithoutLook)) return false;
   // After the registration committed: what was left in the index before did not see this worker idle.
   const auto transaction = store.begin_read();
   for (const std::string& shape : shapes(*transaction, kShapes)) {
-    if (!Resources::decode(shape).fits_in(free) || !has_work(*transaction, shape, epoch, sources::microseconds()))
+    if (!Resources::decode(shape).fits_in(free) || !has_work(*transaction, shape, incarnation, sources::microseconds()))
       continue;
-    probe<"a worker that registered as idle found work">();
+    coverage_mark<"a worker that registered as idle found work">();
     return true;
   }
   return false;
 }
 
-void wake_idle(store::Store& store, Epoch self, std::size_t limit) {
+void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
   store.transact([&](store::Transaction& transaction) {
     Transition t(transaction, self);
     auto idle = transaction.scan(keys::idles(), store::Read::kSnapshot, 1000);
@@ -245,9 +245,10 @@ void wake_idle(store::Store& store, Epoch self, std::size_t limit) {
       std::size_t work = transaction.scan(keys::index_shape(shape), store::Read::kSnapshot, limit).size();
       for (auto& [key, free] : idle) {
         if (work == 0 || woken == limit) break;
-        const Epoch epoch = keys::read_u64(key, 1);
-        if (key.empty() || epoch == self || !need.fits_in(Resources::decode(free)) || !t.alive(epoch)) continue;
-        t.touch(epoch);
+        const Incarnation incarnation = keys::read_u64(key, 1);
+        if (key.empty() || incarnation == self || !need.fits_in(Resources::decode(free)) || !t.alive(incarnation))
+          continue;
+        t.touch(incarnation);
         key.clear();
         --work;
         ++woken;
@@ -256,7 +257,7 @@ void wake_idle(store::Store& store, Epoch self, std::size_t limit) {
   });
 }
 
-std::string signal_key(Epoch epoch) { return keys::signal(epoch); }
+std::string signal_key(Incarnation incarnation) { return keys::signal(incarnation); }
 
 std::vector<ShapeWaiting> index_shapes(store::Store& store) {
   constexpr std::size_t kCounted = 10'000;

@@ -10,18 +10,18 @@
 #include "control/types.h"
 #include "store/store.h"
 
-/// Everything of control that is not a worker's own round: claims from the shared index, membership, burial, the ends
+/// Everything of control that is not a worker's own round: claims from the shared index, membership, eviction, the ends
 /// of scopes, images, counts. Each function is one transaction (or says otherwise) and may be repeated harmlessly.
 namespace morrow::control {
 
 // ---- membership ----
 
-/// Joins the cluster: writes epoch and info. Checks the schema version. \throws store::StoreError when the cluster is
-/// of another version.
+/// Joins the cluster: writes incarnation and info. Checks the schema version. \throws store::StoreError when the
+/// cluster is of another version.
 void join(store::Store& store, const WorkerInfo& info);
 
-/// Leaves: gives up everything that is still claimed, as burial does, at once.
-void leave(store::Store& store, Epoch epoch);
+/// Leaves: gives up everything that is still claimed, as eviction does, at once.
+void leave(store::Store& store, Incarnation incarnation);
 
 struct WorkerSeen {
   WorkerInfo info;
@@ -31,16 +31,16 @@ struct WorkerSeen {
 };
 std::vector<WorkerSeen> workers(store::Store& store);
 
-/// One step of burying `epoch`, whose heartbeat stood at `seen_round`: the first ends its epoch, unless the counter
-/// moved (then false); the following give back its claims, checks, fan-outs, inbox and sessions in chunks. Returns true
-/// while there is more to do. \param moved set when the counter moved.
+/// One step of evicting `incarnation`, whose heartbeat stood at `seen_round`: the first ends its incarnation, unless
+/// the counter moved (then false); the following give back its claims, checks, fan-outs, inbox and sessions in chunks.
+/// Returns true while there is more to do. \param moved set when the counter moved.
 ///
 /// What it ends posts checks to `self`, so look at pending_checks afterwards; the same after claim, fanout_step,
 /// ending_step and fail_ready.
-bool bury_step(store::Store& store, Epoch self, Epoch epoch, std::uint64_t seen_round, bool& moved);
+bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved);
 
 /// Graves that somebody left unfinished.
-std::vector<Epoch> graves(store::Store& store);
+std::vector<Incarnation> tombstones(store::Store& store);
 
 /// Sessions whose worker is dead (orphaned), with their attachment and grace.
 struct OrphanSession {
@@ -53,8 +53,8 @@ std::vector<OrphanSession> orphan_sessions(store::Store& store);
 /// The unix socket of the worker that the session is attached to; empty when it has no driver now.
 std::string socket_of_session(store::Store& store, SessionId session);
 
-/// Marks the session as having no driver (its connection to `epoch` broke): it is then listed among the orphans.
-void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment);
+/// Marks the session as having no driver (its connection to `incarnation` broke): it is then listed among the orphans.
+void orphan_session(store::Store& store, Incarnation incarnation, SessionId session, std::uint64_t attachment);
 
 // ---- other hosts ----
 
@@ -75,7 +75,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
 // ---- claims from the index: the contended lane ----
 
 struct ClaimRequest {
-  Epoch epoch = 0;
+  Incarnation incarnation = 0;
   Resources free;               ///< only shapes that fit are taken, and their sum at most
   std::uint32_t limit = 1;      ///< at most so many (also beyond `free` when `ahead` says so)
   std::uint32_t ahead = 0;      ///< up to so many more of a shape already taken, to be run after them in the same slot
@@ -101,31 +101,31 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
 
 /// Registers or clears this worker as idle; then looks once more: true when the index holds something that fits
 /// `total`.
-bool set_idle(store::Store& store, Epoch epoch, bool idle, const Resources& free);
+bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free);
 
 /// Wakes up to `limit` idle workers that fit what stands in the index: touches their signal keys. A scan made after the
 /// commit that left work there.
-void wake_idle(store::Store& store, Epoch self, std::size_t limit);
+void wake_idle(store::Store& store, Incarnation self, std::size_t limit);
 
 /// The key whose change means: look into your inbox, or the index.
-std::string signal_key(Epoch epoch);
+std::string signal_key(Incarnation incarnation);
 
 // ---- work left behind ----
 
 /// Checks and fan-outs listed for this worker that a crash or an overflow left (`checks` of a round are the quick
 /// path). Returns futures to Check.
-std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size_t limit);
+std::vector<FutureId> pending_checks(store::Store& store, Incarnation incarnation, std::size_t limit);
 
 /// One chunk of working off `fanout/<worker>/…` keys (completions with more than 100 waiters and dependents). True
 /// while there is more.
-bool fanout_step(store::Store& store, Epoch epoch);
+bool fanout_step(store::Store& store, Incarnation incarnation);
 
 /// Scopes that are closing and not yet gone.
 std::vector<ScopeId> endings(store::Store& store);
 
 /// One chunk of ending a scope: nested scopes, cancels, waiters told, then ranges cleared, then the record. True while
 /// there is more.
-bool ending_step(store::Store& store, Epoch self, ScopeId scope);
+bool ending_step(store::Store& store, Incarnation self, ScopeId scope);
 
 // ---- programs and images ----
 
@@ -176,6 +176,6 @@ struct FailedFutures {
 FailedFutures failed_in_scope(store::Store& store, ScopeId scope, const std::vector<FutureId>& except);
 
 /// Ends a ready future as failed (used for fail_if_unschedulable); false when it is not ready any more.
-bool fail_ready(store::Store& store, Epoch self, FutureId id, const Outcome& outcome);
+bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcome& outcome);
 
 }  // namespace morrow::control

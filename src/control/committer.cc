@@ -2,7 +2,7 @@
 #include <iterator>
 #include <utility>
 
-#include "control/probe.h"
+#include "control/coverage_mark.h"
 #include "control/round.h"
 #include "control/transition.h"
 
@@ -47,7 +47,7 @@ void merge(RoundResult& total, RoundResult&& part) {
 
 RoundResult Committer::run(const Round& round) {
   if (round_ != &round) begin(round);
-  if (total_.commits != 0 || !tries_.empty()) probe<"a round went on after the store had failed">();
+  if (total_.commits != 0 || !tries_.empty()) coverage_mark<"a round went on after the store had failed">();
   try {
     while (!parts_.empty() && !total_.fenced) {
       const Part part = parts_.front();
@@ -67,7 +67,7 @@ RoundResult Committer::run(const Round& round) {
 
 void Committer::begin(const Round& round) {
   if (!number_) {
-    const auto last = store_.begin_read()->get(keys::round(epoch_), store::Read::kSnapshot);
+    const auto last = store_.begin_read()->get(keys::round(incarnation_), store::Read::kSnapshot);
     number_ = last ? parse_record<record::Round>(*last).number() : 0;
   }
   round_ = &round;
@@ -95,7 +95,7 @@ void Committer::run_part(std::span<const Op> ops) {
   RoundResult result;
   store::CommitResult commit = store::CommitResult::kConflict;
   try {
-    result = apply_round(*transaction, epoch_, ops, *number_, tries_.size() + 1);
+    result = apply_round(*transaction, incarnation_, ops, *number_, tries_.size() + 1);
     if (result.fenced) {
       total_.fenced = true;
       return;
@@ -115,7 +115,7 @@ void Committer::run_part(std::span<const Op> ops) {
   if (commit == store::CommitResult::kCommitted) return committed(std::move(result));
   tries_.push_back(std::move(result));
   if (commit == store::CommitResult::kUnknown) {
-    probe<"the answer to a round was lost">();
+    coverage_mark<"the answer to a round was lost">();
     unknown_ = true;
   }
   // A try whose answer was lost may land until another has committed: only the same list again settles it.
@@ -131,7 +131,7 @@ void Committer::committed(RoundResult&& result) {
 }
 
 void Committer::split() {
-  probe<"a round was split after a conflict">();
+  coverage_mark<"a round was split after a conflict">();
   const Part part = parts_.front();
   const std::size_t middle = part.begin + (part.end - part.begin) / 2;
   parts_.front() = {middle, part.end, false};
@@ -144,9 +144,9 @@ void Committer::run_ahead(const op::Submit& submit) {
   bool more = false;
   RoundResult result;
   store_.transact([&](store::Transaction& transaction) {
-    Transition t(transaction, epoch_);
+    Transition t(transaction, incarnation_);
     result = RoundResult();
-    result.fenced = !t.alive(epoch_);
+    result.fenced = !t.alive(incarnation_);
     if (result.fenced) return;
     more = build(t, submit, step_);
     t.settle();

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -65,7 +65,7 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
     if (failure) return std::nullopt;
     if (!there.final() && !load(dependency).final() && !planted(Fault::kEarlyDependent)) {
       // Read with a conflict: its end would clear this need, and look at who has an edge.
-      probe<"a future that was to run needs a lost value once more">();
+      coverage_mark<"a future that was to run needs a lost value once more">();
       tx.set(keys::need(id, dependency), "");
       missing = true;
       continue;
@@ -82,7 +82,7 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   const bool needs_all = claim != 0 || entry.state.dependencies() != 0;
   if (needs_all) runnable = assemble(id, entry, spec, failure);
   if (failure) {
-    probe<"a future that was to be ready failed instead">();
+    coverage_mark<"a future that was to be ready failed instead">();
     save(id, entry);
     finish(id, entry, around(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
@@ -106,7 +106,7 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   return result;
 }
 
-OpResult Transition::check(FutureId id, Claim claim, Epoch list) {
+OpResult Transition::check(FutureId id, Claim claim, Incarnation list) {
   FutureId failed;
   for (const bool bad : {false, true}) {
     const std::string key = keys::check(list, id, bad);
@@ -137,11 +137,11 @@ OpResult Transition::check(FutureId id, Claim claim, Epoch list) {
   // Needs of a waiting future only go away, and each that goes posts a check: a snapshot suffices.
   const bool missing = !tx.scan(keys::needs(id), store::Read::kSnapshot, 1).empty();
   if (missing && !planted(Fault::kEarlyDependent)) {
-    probe<"a check found something missing">();
+    coverage_mark<"a check found something missing">();
     // What was posted in this very transaction is for a later one: the needs that this one still sees may go in another
     // one that does not see ours go either.
     if (list == self && posted_.contains(id)) {
-      probe<"a check stood in the round that posted it">();
+      coverage_mark<"a check stood in the round that posted it">();
       tx.set(keys::check(list, id, false), keys::encode_id(id));
     }
     return verdict(Verdict::kWaiting);

@@ -1,5 +1,5 @@
 #include "control/cluster.h"
-#include "control/probe.h"
+#include "control/coverage_mark.h"
 #include "control/transition.h"
 
 // Work that is done in chunks by whoever comes: the ends of scopes, fan-outs, checks left behind.
@@ -33,7 +33,7 @@ void remove_session(Transition& t, SessionId id) {
   }
   SessionEntry& entry = t.session(id);
   if (!entry.exists) return;
-  t.tx.clear(keys::attached(entry.session.epoch(), id));
+  t.tx.clear(keys::attached(entry.session.incarnation(), id));
   t.tx.clear(keys::orphan(id));
   t.tx.clear(keys::session(id));
   entry.exists = false;
@@ -85,7 +85,7 @@ class Walk {
     if (keys::suffix_of(key) == keys::kEdge) {
       // Who depends on it from outside, and has not begun, can't run any more.
       const FutureId dependent = keys::read_id(key, keys::kFuturePrefixBytes + 1);
-      if (dependent.scope != scope_) probe<"a scope ended under a dependent from outside">();
+      if (dependent.scope != scope_) coverage_mark<"a scope ended under a dependent from outside">();
       if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
     }
     return true;
@@ -98,7 +98,7 @@ class Walk {
     if (!entry.exists) return true;
     if (!entry.final()) {
       if (entry.status() == Status::kClaimed && !running_too) return true;
-      probe<"the end of a scope cancelled a future">();
+      coverage_mark<"the end of a scope cancelled a future">();
       t_.tell_holder(id, entry);
       t_.finish(id, entry, around, outcome);
     } else if (entry.state.fanout() != 0 && running_too) {
@@ -143,7 +143,7 @@ std::vector<ScopeId> endings(store::Store& store) {
   return out;
 }
 
-bool ending_step(store::Store& store, Epoch self, ScopeId scope) {
+bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
   bool more = false;
   store.transact([&](store::Transaction& transaction) {
     more = false;
@@ -161,17 +161,17 @@ bool ending_step(store::Store& store, Epoch self, ScopeId scope) {
   return more;
 }
 
-bool fanout_step(store::Store& store, Epoch epoch) {
+bool fanout_step(store::Store& store, Incarnation incarnation) {
   bool more = false;
   store.transact([&](store::Transaction& transaction) {
     more = false;
-    Transition t(transaction, epoch);
-    if (!t.alive(epoch)) return;
-    const auto first = transaction.scan(keys::fanouts(epoch), store::Read::kSnapshot, 1);
+    Transition t(transaction, incarnation);
+    if (!t.alive(incarnation)) return;
+    const auto first = transaction.scan(keys::fanouts(incarnation), store::Read::kSnapshot, 1);
     if (first.empty()) return;
     more = true;
     const FutureId id = keys::read_id(first.front().key, 9);
-    if (t.load(id).state.fanout() == epoch) {
+    if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
       t.settle();
     } else {
@@ -181,9 +181,10 @@ bool fanout_step(store::Store& store, Epoch epoch) {
   return more;
 }
 
-std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size_t limit) {
+std::vector<FutureId> pending_checks(store::Store& store, Incarnation incarnation, std::size_t limit) {
   std::vector<FutureId> out;
-  for (const auto& [key, unused] : store.begin_read()->scan(keys::checks(epoch), store::Read::kSnapshot, 2 * limit)) {
+  for (const auto& [key, unused] :
+       store.begin_read()->scan(keys::checks(incarnation), store::Read::kSnapshot, 2 * limit)) {
     out.push_back(keys::read_id(key, 9));
   }
   out = distinct(out);
@@ -191,7 +192,7 @@ std::vector<FutureId> pending_checks(store::Store& store, Epoch epoch, std::size
   return out;
 }
 
-bool fail_ready(store::Store& store, Epoch self, FutureId id, const Outcome& outcome) {
+bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcome& outcome) {
   bool failed = false;
   store.transact([&](store::Transaction& transaction) {
     failed = false;

@@ -13,7 +13,7 @@ enum class Fault : std::uint8_t {
   kEarlyDependent,       ///< a check does not look whether other dependencies are missing
   kRisenFuture,          ///< messages of a session are taken from any attachment, with any number
   kRetriedChildren,      ///< a retry goes on under the claim of the execution that failed
-  kRevivedCreation,      ///< a round does not read its worker's epoch
+  kRevivedCreation,      ///< a round does not read its worker's incarnation
   kDrainedInbox,         ///< a drain clears the whole inbox instead of what it read
   kForgottenRound,       ///< a round whose answer was lost does not find that it committed
   kIdleWithoutLook,      ///< an idle worker does not look once more after it registered

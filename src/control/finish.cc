@@ -1,7 +1,7 @@
 #include <utility>
 
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/sources.h"
 #include "control/transition.h"
 
@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kFanoutChunk = 100;
 
 /// A signal only has to change.
-std::string fresh_signal(Epoch self) { return keys::u64(self) + keys::u64(++sources::signals); }
+std::string fresh_signal(Incarnation self) { return keys::u64(self) + keys::u64(++sources::signals); }
 
 }  // namespace
 
@@ -27,22 +27,22 @@ OutcomePtr bounded(OutcomePtr outcome) {
   return std::make_shared<Outcome>(Outcome{FailureKind::kTooLarge, {}, {}});
 }
 
-bool Transition::alive(Epoch epoch) {
-  const auto [it, fresh] = alive_.try_emplace(epoch, false);
+bool Transition::alive(Incarnation incarnation) {
+  const auto [it, fresh] = alive_.try_emplace(incarnation, false);
   if (fresh) {
-    const auto value = tx.get(keys::epoch(epoch), store::Read::kConflict);
-    it->second = value && !parse_record<record::Epoch>(*value).dying();
+    const auto value = tx.get(keys::incarnation(incarnation), store::Read::kConflict);
+    it->second = value && !parse_record<record::Incarnation>(*value).dying();
   }
   return it->second;
 }
 
-void Transition::touch(Epoch epoch) {
-  if (touched_.insert(epoch).second) tx.set(keys::signal(epoch), fresh_signal(self));
+void Transition::touch(Incarnation incarnation) {
+  if (touched_.insert(incarnation).second) tx.set(keys::signal(incarnation), fresh_signal(self));
 }
 
-void Transition::post_ended(Epoch waiter, FutureId id, const record::State& state) {
+void Transition::post_ended(Incarnation waiter, FutureId id, const record::State& state) {
   tx.clear(keys::waiter(id, waiter));
-  if (!alive(waiter)) return probe<"a waiter was dead">();
+  if (!alive(waiter)) return coverage_mark<"a waiter was dead">();
   // The outcome goes along: the future may be freed before the worker reads its inbox.
   record::InboxItem item;
   *item.mutable_outcome() = state.outcome();
@@ -59,11 +59,11 @@ void Transition::post_check(FutureId dependent, FutureId dependency, bool failed
 }
 
 void Transition::tell_holder(FutureId id, const Entry& entry) {
-  if (entry.status() != Status::kClaimed || !alive(entry.state.epoch())) return;
+  if (entry.status() != Status::kClaimed || !alive(entry.state.incarnation())) return;
   record::InboxItem item;
   put_id(id, *item.mutable_future());
-  tx.set(keys::inbox_cancelled(entry.state.epoch(), entry.state.claim()), serialize(item));
-  touch(entry.state.epoch());
+  tx.set(keys::inbox_cancelled(entry.state.incarnation(), entry.state.claim()), serialize(item));
+  touch(entry.state.incarnation());
 }
 
 void Transition::finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt) {
@@ -75,7 +75,7 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
   if (outcome.object) add_holder(id, outcome.object.number);
   if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
       around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
-    probe<"an end was left to a fan-out">();
+    coverage_mark<"an end was left to a fan-out">();
     record::Fanout work;
     tx.set(keys::fanout(self, id), serialize(work));
     state.set_fanout(self);
@@ -83,7 +83,7 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
     save(id, entry);
     return;
   }
-  for (const Epoch waiter : around.waiters) post_ended(waiter, id, state);
+  for (const Incarnation waiter : around.waiters) post_ended(waiter, id, state);
   for (const FutureId& dependent : around.dependents) post_check(dependent, id, !outcome.ok());
   for (const FutureId& dependency : around.needs) tx.clear(keys::need(id, dependency));
   if (state.dependencies() != 0) {
@@ -92,7 +92,7 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
   // A value that lies with workers may be lost: then it is computed again.
   if (!outcome.object) clear_spec(id, entry);
   if (state.released() && (around.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
-    probe<"a released future was freed by its end">();
+    coverage_mark<"a released future was freed by its end">();
     erase(id, entry);
   } else {
     save(id, entry);
@@ -126,18 +126,18 @@ void Transition::reap(FutureId id) {
     return;
   }
   const Around near = around(id);
-  if (!near.complete || !near.dependents.empty()) return probe<"a release waits for dependents">();
-  for (const Epoch waiter : near.waiters) {
-    if (alive(waiter)) return probe<"a release waits for a waiter">();
+  if (!near.complete || !near.dependents.empty()) return coverage_mark<"a release waits for dependents">();
+  for (const Incarnation waiter : near.waiters) {
+    if (alive(waiter)) return coverage_mark<"a release waits for a waiter">();
   }
-  probe<"a release cancelled what nobody needs">();
+  coverage_mark<"a release cancelled what nobody needs">();
   tell_holder(id, entry);
   finish(id, entry, near, Outcome{FailureKind::kReleased, {}, {}});
 }
 
 bool Transition::fan_out(FutureId id) {
   Entry& entry = load(id);
-  const Epoch owner = entry.state.fanout();
+  const Incarnation owner = entry.state.fanout();
   if (!entry.exists || owner == 0) return false;
   const std::string key = keys::fanout(owner, id);
   const auto value = tx.get(key, store::Read::kConflict);

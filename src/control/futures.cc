@@ -1,5 +1,5 @@
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/sources.h"
 #include "control/transition.h"
 
@@ -25,7 +25,7 @@ Around Transition::around(FutureId id) {
   }
   const auto pairs = tx.scan(keys::neighbours(id), read, kAroundLimit + 1);
   around.complete = pairs.size() <= kAroundLimit;
-  if (!around.complete) probe<"a future has more neighbours than one scan takes">();
+  if (!around.complete) coverage_mark<"a future has more neighbours than one scan takes">();
   const auto [it, fresh] = futures_.try_emplace(id);
   for (const auto& [key, value] : pairs) {
     switch (keys::suffix_of(key)) {
@@ -92,7 +92,7 @@ void Transition::erase(FutureId id, Entry& entry) {
   if (const ScopeId adopted = entry.state.adopted(); adopted != 0) {
     ScopeEntry& child = scope(adopted);
     if (child.open() && scope_empty(adopted)) {
-      probe<"an adopted scope went with its future">();
+      coverage_mark<"an adopted scope went with its future">();
       remove_scope(adopted, child);
     }
   }
@@ -125,7 +125,7 @@ void Transition::enter_index(FutureId id, Entry& entry, const Home& home) {
   // Entries of a shard stand about in the order in which they came.
   const std::uint64_t now = sources::microseconds();
   const std::uint64_t order = home.worker == 0 ? keys::order_at(now) : keys::kept_until(now + home.within);
-  const Epoch shard_owner = home.worker == 0 ? self : home.worker;
+  const Incarnation shard_owner = home.worker == 0 ? self : home.worker;
   std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(shard_owner), order, id);
   tx.set(key, "");
   entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
@@ -145,18 +145,18 @@ void Transition::leave_index(Entry& entry) {
 void Transition::hold(FutureId id, Entry& entry, Claim claim) {
   entry.state.set_status(static_cast<std::uint32_t>(Status::kClaimed));
   entry.state.set_claim(claim);
-  entry.state.set_epoch(self);
+  entry.state.set_incarnation(self);
   tx.set(keys::claimed(self, id), keys::u64(claim));
 }
 
 void Transition::drop_claim(FutureId id, Entry& entry, bool adopt) {
   record::State& state = entry.state;
-  tx.clear(keys::claimed(state.epoch(), id));
+  tx.clear(keys::claimed(state.incarnation(), id));
   if (state.has_scope()) {
     const ScopeId claim = state.claim();
     ScopeEntry& own = scope(claim);
     if (own.open() && adopt && !planted(Fault::kNoAdoption) && scope(id.scope).open() && !scope_empty(claim)) {
-      probe<"a scope was adopted with a result">();
+      coverage_mark<"a scope was adopted with a result">();
       tx.set(keys::child(id.scope, claim), "");
       own.scope.set_linked(true);
       save_scope(claim, own);
@@ -167,7 +167,7 @@ void Transition::drop_claim(FutureId id, Entry& entry, bool adopt) {
   }
   state.set_has_scope(false);
   state.set_claim(0);
-  state.set_epoch(0);
+  state.set_incarnation(0);
 }
 
 }  // namespace morrow::control

@@ -124,15 +124,15 @@ std::string need(FutureId dependent, FutureId dependency) {
   return key;
 }
 
-std::string waiter(FutureId id, Epoch epoch) {
+std::string waiter(FutureId id, Incarnation incarnation) {
   std::string key = future_suffix(id, kWaiter);
-  put(key, epoch);
+  put(key, incarnation);
   return key;
 }
 
-std::string holder(FutureId id, Epoch epoch) {
+std::string holder(FutureId id, Incarnation incarnation) {
   std::string key = future_suffix(id, kHolder);
-  put(key, epoch);
+  put(key, incarnation);
   return key;
 }
 
@@ -189,58 +189,58 @@ IndexEntry read_index(std::string_view key) {
           read_id(key, 3 + length + 9)};
 }
 
-std::uint8_t shard_of(Epoch epoch) { return static_cast<std::uint8_t>(epoch); }
+std::uint8_t shard_of(Incarnation incarnation) { return static_cast<std::uint8_t>(incarnation); }
 
-std::string claimed(Epoch epoch, FutureId id) { return numbered_future('c', epoch, id); }
-store::Range claimed(Epoch epoch) { return below(numbered('c', epoch)); }
+std::string claimed(Incarnation incarnation, FutureId id) { return numbered_future('c', incarnation, id); }
+store::Range claimed(Incarnation incarnation) { return below(numbered('c', incarnation)); }
 
-std::string check(Epoch epoch, FutureId id, bool failed) {
-  std::string key = numbered_future('k', epoch, id);
+std::string check(Incarnation incarnation, FutureId id, bool failed) {
+  std::string key = numbered_future('k', incarnation, id);
   key.push_back(failed ? '\1' : '\0');
   return key;
 }
 
-store::Range checks(Epoch epoch) { return below(numbered('k', epoch)); }
-std::string fanout(Epoch epoch, FutureId id) { return numbered_future('x', epoch, id); }
-store::Range fanouts(Epoch epoch) { return below(numbered('x', epoch)); }
+store::Range checks(Incarnation incarnation) { return below(numbered('k', incarnation)); }
+std::string fanout(Incarnation incarnation, FutureId id) { return numbered_future('x', incarnation, id); }
+store::Range fanouts(Incarnation incarnation) { return below(numbered('x', incarnation)); }
 
-std::string inbox_ended(Epoch epoch, FutureId id) {
-  std::string key = suffixed('m', epoch, kInboxEnded);
+std::string inbox_ended(Incarnation incarnation, FutureId id) {
+  std::string key = suffixed('m', incarnation, kInboxEnded);
   put(key, id);
   return key;
 }
 
-std::string inbox_cancelled(Epoch epoch, Claim claim) {
-  std::string key = suffixed('m', epoch, kInboxCancelled);
+std::string inbox_cancelled(Incarnation incarnation, Claim claim) {
+  std::string key = suffixed('m', incarnation, kInboxCancelled);
   put(key, claim);
   return key;
 }
 
-std::string inbox_freed(Epoch epoch, std::uint64_t object) {
-  std::string key = suffixed('m', epoch, kInboxFreed);
+std::string inbox_freed(Incarnation incarnation, std::uint64_t object) {
+  std::string key = suffixed('m', incarnation, kInboxFreed);
   put(key, object);
   return key;
 }
 
-std::string inbox_moved(Epoch epoch, SessionId session, std::uint64_t attachment) {
-  std::string key = suffixed('m', epoch, kInboxMoved);
+std::string inbox_moved(Incarnation incarnation, SessionId session, std::uint64_t attachment) {
+  std::string key = suffixed('m', incarnation, kInboxMoved);
   put(key, session);
   put(key, attachment);
   return key;
 }
 
-store::Range inbox(Epoch epoch) { return below(numbered('m', epoch)); }
+store::Range inbox(Incarnation incarnation) { return below(numbered('m', incarnation)); }
 
 std::string session(SessionId session) { return numbered('s', session); }
 store::Range sessions() { return below("s"); }
 
-std::string attached(Epoch epoch, SessionId session) {
-  std::string key = numbered('a', epoch);
+std::string attached(Incarnation incarnation, SessionId session) {
+  std::string key = numbered('a', incarnation);
   put(key, session);
   return key;
 }
 
-store::Range attached(Epoch epoch) { return below(numbered('a', epoch)); }
+store::Range attached(Incarnation incarnation) { return below(numbered('a', incarnation)); }
 std::string orphan(SessionId session) { return numbered('u', session); }
 store::Range orphans() { return below("u"); }
 std::string scope(ScopeId scope) { return numbered('o', scope); }
@@ -256,16 +256,16 @@ store::Range all_scopes() { return below("o"); }
 std::string ending(ScopeId scope) { return numbered('e', scope); }
 store::Range endings() { return below("e"); }
 
-std::string epoch(Epoch epoch) { return suffixed('w', epoch, 'e'); }
-std::string info(Epoch epoch) { return suffixed('w', epoch, 'i'); }
-std::string round(Epoch epoch) { return suffixed('w', epoch, 'r'); }
-std::string claim_round(Epoch epoch) { return suffixed('w', epoch, 'c'); }
-std::string signal(Epoch epoch) { return suffixed('w', epoch, 's'); }
+std::string incarnation(Incarnation incarnation) { return suffixed('w', incarnation, 'e'); }
+std::string info(Incarnation incarnation) { return suffixed('w', incarnation, 'i'); }
+std::string round(Incarnation incarnation) { return suffixed('w', incarnation, 'r'); }
+std::string claim_round(Incarnation incarnation) { return suffixed('w', incarnation, 'c'); }
+std::string signal(Incarnation incarnation) { return suffixed('w', incarnation, 's'); }
 store::Range workers() { return below("w"); }
-std::string idle(Epoch epoch) { return numbered('d', epoch); }
+std::string idle(Incarnation incarnation) { return numbered('d', incarnation); }
 store::Range idles() { return below("d"); }
-std::string grave(Epoch epoch) { return numbered('g', epoch); }
-store::Range graves() { return below("g"); }
+std::string tombstone(Incarnation incarnation) { return numbered('g', incarnation); }
+store::Range tombstones() { return below("g"); }
 std::string secrets() { return "y"; }
 std::string schema() { return "v"; }
 

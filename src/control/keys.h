@@ -40,8 +40,8 @@ std::string specification(FutureId id, std::uint32_t part);
 std::string state(FutureId id);
 std::string edge(FutureId dependency, FutureId dependent);
 std::string need(FutureId dependent, FutureId dependency);
-std::string waiter(FutureId id, Epoch epoch);
-std::string holder(FutureId id, Epoch epoch);
+std::string waiter(FutureId id, Incarnation incarnation);
+std::string holder(FutureId id, Incarnation incarnation);
 store::Range holders(FutureId id);
 store::Range edges(FutureId id);
 store::Range needs(FutureId id);
@@ -70,7 +70,7 @@ store::Range index_shape(std::string_view shape);
 store::Range index_shard(std::string_view shape, std::uint8_t shard);
 /// \throws store::StoreError when it is none
 IndexEntry read_index(std::string_view key);
-std::uint8_t shard_of(Epoch epoch);
+std::uint8_t shard_of(Incarnation incarnation);
 inline std::uint64_t order_at(std::uint64_t microseconds) { return microseconds & ~std::uint64_t{1}; }
 inline std::uint64_t kept_until(std::uint64_t microseconds) { return microseconds | 1; }
 /// No entry is kept for longer; who sees one that is looks at another clock than its own.
@@ -80,23 +80,23 @@ inline bool is_kept(const IndexEntry& entry, std::uint64_t now) {
 }
 
 // ---- claims, checks, fan-outs, inbox ----
-std::string claimed(Epoch epoch, FutureId id);
-store::Range claimed(Epoch epoch);
-std::string check(Epoch epoch, FutureId id, bool failed);
-store::Range checks(Epoch epoch);
-std::string fanout(Epoch epoch, FutureId id);
-store::Range fanouts(Epoch epoch);
-std::string inbox_ended(Epoch epoch, FutureId id);
-std::string inbox_cancelled(Epoch epoch, Claim claim);
-std::string inbox_freed(Epoch epoch, std::uint64_t object);
-std::string inbox_moved(Epoch epoch, SessionId session, std::uint64_t attachment);
-store::Range inbox(Epoch epoch);
+std::string claimed(Incarnation incarnation, FutureId id);
+store::Range claimed(Incarnation incarnation);
+std::string check(Incarnation incarnation, FutureId id, bool failed);
+store::Range checks(Incarnation incarnation);
+std::string fanout(Incarnation incarnation, FutureId id);
+store::Range fanouts(Incarnation incarnation);
+std::string inbox_ended(Incarnation incarnation, FutureId id);
+std::string inbox_cancelled(Incarnation incarnation, Claim claim);
+std::string inbox_freed(Incarnation incarnation, std::uint64_t object);
+std::string inbox_moved(Incarnation incarnation, SessionId session, std::uint64_t attachment);
+store::Range inbox(Incarnation incarnation);
 
 // ---- sessions and scopes ----
 std::string session(SessionId session);
 store::Range sessions();
-std::string attached(Epoch epoch, SessionId session);
-store::Range attached(Epoch epoch);
+std::string attached(Incarnation incarnation, SessionId session);
+store::Range attached(Incarnation incarnation);
 std::string orphan(SessionId session);
 store::Range orphans();
 std::string scope(ScopeId scope);
@@ -107,16 +107,16 @@ std::string ending(ScopeId scope);
 store::Range endings();
 
 // ---- workers ----
-std::string epoch(Epoch epoch);
-std::string info(Epoch epoch);
-std::string round(Epoch epoch);
-std::string claim_round(Epoch epoch);
-std::string signal(Epoch epoch);
+std::string incarnation(Incarnation incarnation);
+std::string info(Incarnation incarnation);
+std::string round(Incarnation incarnation);
+std::string claim_round(Incarnation incarnation);
+std::string signal(Incarnation incarnation);
 store::Range workers();
-std::string idle(Epoch epoch);
+std::string idle(Incarnation incarnation);
 store::Range idles();
-std::string grave(Epoch epoch);
-store::Range graves();
+std::string tombstone(Incarnation incarnation);
+store::Range tombstones();
 std::string schema();
 std::string secrets();
 

@@ -1,5 +1,5 @@
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/transition.h"
 
 // What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
@@ -8,7 +8,7 @@ namespace {
 
 bool holds(const Transition& t, const Entry& entry, Claim claim) {
   return entry.exists && entry.status() == Status::kClaimed && entry.state.claim() == claim &&
-         entry.state.epoch() == t.self;
+         entry.state.incarnation() == t.self;
 }
 
 }  // namespace
@@ -18,12 +18,12 @@ OpResult apply(Transition& t, const op::End& op) {
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!holds(t, entry, op.claim)) {
-    probe<"an end came after its claim had ended">();
+    coverage_mark<"an end came after its claim had ended">();
     return verdict(Verdict::kStale);
   }
   OutcomePtr outcome = bounded(op.outcome);
   if (op.lost.object != 0) {
-    const OpResult lost = t.lose(op.lost, 0);
+    const OpResult lost = t.recompute(op.lost, 0);
     const bool for_good =
         lost.verdict == Verdict::kAbsent || (lost.verdict == Verdict::kFinished && !lost.outcome->ok());
     if (!for_good) {
@@ -36,7 +36,7 @@ OpResult apply(Transition& t, const op::End& op) {
     const SpecPtr spec = t.spec(op.id, entry.state);
     if (retried(*outcome, *spec, entry.state.tries())) {
       if (planted(Fault::kRetriedChildren) && op.next_claim != 0) return t.make_ready(op.id, entry, spec, op.claim);
-      probe<"an execution that failed is tried again">();
+      coverage_mark<"an execution that failed is tried again">();
       t.drop_claim(op.id, entry, false);
       return t.make_ready(op.id, entry, spec, op.next_claim, true);
     }
@@ -121,7 +121,7 @@ OpResult apply(Transition& t, const op::Drain& op) {
     t.tx.clear(key);
   }
   if (planted(Fault::kDrainedInbox)) t.tx.clear_range(keys::inbox(t.self));
-  if (taken < items.size()) probe<"an inbox held more than one drain takes">();
+  if (taken < items.size()) coverage_mark<"an inbox held more than one drain takes">();
   drained.more = taken < items.size();
   OpResult result;
   result.drained = std::make_shared<const OpResult::Drained>(std::move(drained));

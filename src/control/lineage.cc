@@ -1,6 +1,6 @@
 #include <string>
 
-#include "control/probe.h"
+#include "control/coverage_mark.h"
 #include "control/transition.h"
 
 // A value that no living worker has any more is computed again, from the specification that stayed with it.
@@ -41,36 +41,36 @@ std::string obstacle(Transition& t, const record::State& state, const Spec& spec
 
 bool can_run_again(const Spec& spec) { return !spec.payload.empty() && spec.max_retries > 0; }
 
-OpResult Transition::lose(const op::LostValue& value, Claim claim) {
+OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const FutureId id = value.future;
   // Nothing begins anew behind the walk through a closing scope.
   if (!scope(id.scope).open()) return verdict(Verdict::kAbsent);
   Entry& entry = load(id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!entry.final()) {
-    probe<"a lost value was being computed again already">();
+    coverage_mark<"a lost value was being computed again already">();
     return verdict(Verdict::kWaiting);
   }
   if (entry.state.outcome().object().number() != value.object) {
-    probe<"a lost value had been computed again already">();
+    coverage_mark<"a lost value had been computed again already">();
     return finished(entry);
   }
   if (entry.state.fanout() != 0) {
     // Who has this on its list may not come to it, while all that need the value come back here again and again.
-    probe<"a value was lost while its end was still being told">();
+    coverage_mark<"a value was lost while its end was still being told">();
     fan_out(id);
     return verdict(Verdict::kAgain);
   }
   // With a conflict: a worker that has just copied it must not be missed.
   const auto holders = tx.scan(keys::holders(id), store::Read::kConflict);
   for (const auto& [key, object] : holders) {
-    const Epoch holder = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const Incarnation holder = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
     if (holder != self && alive(holder)) return finished(entry);
   }
   const SpecPtr spec = this->spec(id, entry.state);
   if (const std::string why = obstacle(*this, entry.state, *spec); !why.empty()) return never(why);
 
-  probe<"a lost value is computed again">();
+  coverage_mark<"a lost value is computed again">();
   for (const auto& [key, unused] : holders) tx.clear(key);
   entry.state.clear_outcome();
   entry.state.set_tries(entry.state.tries() + 1);
@@ -86,6 +86,6 @@ OpResult Transition::lose(const op::LostValue& value, Claim claim) {
   return make_ready(id, entry, spec, claim);
 }
 
-OpResult apply(Transition& t, const op::Lost& op) { return t.lose(op.value, op.claim); }
+OpResult apply(Transition& t, const op::Lost& op) { return t.recompute(op.value, op.claim); }
 
 }  // namespace morrow::control

@@ -16,10 +16,10 @@ void join(store::Store& store, const WorkerInfo& info) {
                               ", this worker writes version " + std::to_string(kSchemaVersion) +
                               "; start a worker of the same release, or a new cluster.");
     }
-    if (transaction.get(keys::epoch(info.epoch), store::Read::kConflict)) return;
-    record::Epoch epoch;
-    transaction.set(keys::epoch(info.epoch), serialize(epoch));
-    transaction.set(keys::info(info.epoch), encode_worker(info));
+    if (transaction.get(keys::incarnation(info.incarnation), store::Read::kConflict)) return;
+    record::Incarnation incarnation;
+    transaction.set(keys::incarnation(info.incarnation), serialize(incarnation));
+    transaction.set(keys::info(info.incarnation), encode_worker(info));
   });
 }
 
@@ -43,21 +43,21 @@ Secrets cluster_secrets(store::Store& store, const Secrets& fresh) {
 
 std::vector<WorkerSeen> workers(store::Store& store) {
   const auto transaction = store.begin_read();
-  std::map<Epoch, WorkerSeen> seen;
+  std::map<Incarnation, WorkerSeen> seen;
   for (const auto& [key, value] : transaction->scan(keys::workers(), store::Read::kSnapshot)) {
-    const Epoch epoch = keys::read_u64(key, 1);
+    const Incarnation incarnation = keys::read_u64(key, 1);
     switch (key.back()) {
       case 'e': {
-        WorkerSeen& worker = seen[epoch];
-        worker.info.epoch = epoch;
-        worker.dying = parse_record<record::Epoch>(value).dying();
+        WorkerSeen& worker = seen[incarnation];
+        worker.info.incarnation = incarnation;
+        worker.dying = parse_record<record::Incarnation>(value).dying();
         break;
       }
       case 'i':
-        if (seen.contains(epoch)) seen[epoch].info = decode_worker(epoch, value);
+        if (seen.contains(incarnation)) seen[incarnation].info = decode_worker(incarnation, value);
         break;
       case 'r':
-        if (seen.contains(epoch)) seen[epoch].round = parse_record<record::Round>(value).number();
+        if (seen.contains(incarnation)) seen[incarnation].round = parse_record<record::Round>(value).number();
         break;
       default:
         break;
@@ -69,7 +69,7 @@ std::vector<WorkerSeen> workers(store::Store& store) {
   }
   std::vector<WorkerSeen> out;
   out.reserve(seen.size());
-  for (auto& [epoch, worker] : seen) out.push_back(std::move(worker));
+  for (auto& [incarnation, worker] : seen) out.push_back(std::move(worker));
   return out;
 }
 
@@ -86,15 +86,15 @@ std::vector<OrphanSession> orphan_sessions(store::Store& store) {
   return out;
 }
 
-void orphan_session(store::Store& store, Epoch epoch, SessionId session, std::uint64_t attachment) {
+void orphan_session(store::Store& store, Incarnation incarnation, SessionId session, std::uint64_t attachment) {
   store.transact([&](store::Transaction& transaction) {
-    Transition t(transaction, epoch);
+    Transition t(transaction, incarnation);
     SessionEntry& entry = t.session(session);
-    if (!entry.exists || entry.session.ending() || entry.session.epoch() != epoch ||
+    if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation ||
         entry.session.attachment() != attachment)
       return;
-    transaction.clear(keys::attached(epoch, session));
-    entry.session.set_epoch(0);
+    transaction.clear(keys::attached(incarnation, session));
+    entry.session.set_incarnation(0);
     entry.dirty = true;
     transaction.set(keys::orphan(session), "");
     t.flush();

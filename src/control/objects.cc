@@ -2,7 +2,7 @@
 #include <map>
 
 #include "control/cluster.h"
-#include "control/probe.h"
+#include "control/coverage_mark.h"
 #include "control/transition.h"
 
 // Which workers hold the values that are too large for a record.
@@ -10,14 +10,14 @@ namespace morrow::control {
 
 void Transition::add_holder(FutureId id, std::uint64_t object) { tx.set(keys::holder(id, self), keys::u64(object)); }
 
-void Transition::tell_freed(Epoch holder, std::uint64_t object) {
+void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
   if (holder == self && reports_freed) {
     freed.push_back(object);
   } else if (alive(holder)) {
     tx.set(keys::inbox_freed(holder, object), "");
     touch(holder);
   } else {
-    probe<"an object was freed after its holder had died">();
+    coverage_mark<"an object was freed after its holder had died">();
   }
 }
 
@@ -34,7 +34,7 @@ Transition::Home Transition::home_of(const Runnable& runnable) {
   constexpr std::uint64_t kWait = 100'000;              // µs
   constexpr std::uint64_t kBytesPerMicrosecond = 1000;  // about what a transfer makes
   std::uint64_t here = 0;
-  std::map<Epoch, std::uint64_t> there;
+  std::map<Incarnation, std::uint64_t> there;
   for (std::size_t i = 0; i < runnable.dependencies.size(); ++i) {
     const ObjectRef& object = runnable.dependencies[i]->object;
     if (!object) continue;
@@ -46,15 +46,15 @@ Transition::Home Transition::home_of(const Runnable& runnable) {
       std::max_element(there.begin(), there.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == there.end() || most->second < here + kWorthTheWay) return {};
   // It must be able to run it. Snapshots: should it go meanwhile, others take the future a little later.
-  const auto alive = tx.get(keys::epoch(most->first), store::Read::kSnapshot);
+  const auto alive = tx.get(keys::incarnation(most->first), store::Read::kSnapshot);
   const auto info = tx.get(keys::info(most->first), store::Read::kSnapshot);
-  if (!alive || !info || parse_record<record::Epoch>(*alive).dying()) return {};
+  if (!alive || !info || parse_record<record::Incarnation>(*alive).dying()) return {};
   if (!runnable.spec->requirements.fits_in(decode_worker(most->first, *info).total)) return {};
-  probe<"a future went to the worker that has its values">();
+  coverage_mark<"a future went to the worker that has its values">();
   return {most->first, std::min(kWait + (most->second - here) / kBytesPerMicrosecond, keys::kLongestKept)};
 }
 
-OpResult apply(Transition& t, const op::Hold& op) {
+OpResult apply(Transition& t, const op::AddReplica& op) {
   // A closing scope tells the holders that it meets on its walk: none may be added behind it.
   if (!t.scope(op.id.scope).open()) return verdict(Verdict::kAbsent);
   const Entry& entry = t.load(op.id);
@@ -63,7 +63,7 @@ OpResult apply(Transition& t, const op::Hold& op) {
   return {};
 }
 
-OpResult apply(Transition& t, const op::LetGo& op) {
+OpResult apply(Transition& t, const op::DropReplica& op) {
   t.tx.clear(keys::holder(op.id, t.self));
   return {};
 }
@@ -73,11 +73,11 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
   const auto view = store.begin_read();
   for (const auto& [key, object] : view->scan(keys::holders(id), store::Read::kSnapshot)) {
     if (keys::read_u64(object, 0) != number) continue;
-    const Epoch epoch = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
-    const auto alive = view->get(keys::epoch(epoch), store::Read::kSnapshot);
-    if (!alive || parse_record<record::Epoch>(*alive).dying()) continue;
-    if (const auto info = view->get(keys::info(epoch), store::Read::kSnapshot))
-      holders.push_back(decode_worker(epoch, *info));
+    const Incarnation incarnation = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const auto alive = view->get(keys::incarnation(incarnation), store::Read::kSnapshot);
+    if (!alive || parse_record<record::Incarnation>(*alive).dying()) continue;
+    if (const auto info = view->get(keys::info(incarnation), store::Read::kSnapshot))
+      holders.push_back(decode_worker(incarnation, *info));
   }
   return holders;
 }

@@ -114,10 +114,10 @@ std::string encode_worker(const WorkerInfo& info) {
   return serialize(out);
 }
 
-WorkerInfo decode_worker(Epoch epoch, std::string_view bytes) {
+WorkerInfo decode_worker(Incarnation incarnation, std::string_view bytes) {
   const auto in = parse_record<record::Worker>(bytes);
   WorkerInfo info;
-  info.epoch = epoch;
+  info.incarnation = incarnation;
   info.name = in.name();
   info.host = in.host();
   info.pid = in.pid();
@@ -148,7 +148,7 @@ template record::Specification parse_record(std::string_view);
 template record::Session parse_record(std::string_view);
 template record::Scope parse_record(std::string_view);
 template record::Worker parse_record(std::string_view);
-template record::Epoch parse_record(std::string_view);
+template record::Incarnation parse_record(std::string_view);
 template record::Round parse_record(std::string_view);
 template record::InboxItem parse_record(std::string_view);
 template record::Fanout parse_record(std::string_view);

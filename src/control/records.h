@@ -24,7 +24,7 @@ SpecPtr decode_spec(std::string_view bytes);
 
 std::string encode_worker(const WorkerInfo& info);
 /// \throws store::StoreError when the record is not one of this version.
-WorkerInfo decode_worker(Epoch epoch, std::string_view bytes);
+WorkerInfo decode_worker(Incarnation incarnation, std::string_view bytes);
 
 /// Parses `bytes` into a record. \throws store::StoreError when it is damaged or of a later version.
 template <typename Record>

@@ -1,20 +1,20 @@
 #include "control/round.h"
 
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
 
-RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<const Op> ops, std::uint64_t number,
-                        std::uint64_t attempt) {
+RoundResult apply_round(store::Transaction& transaction, Incarnation incarnation, std::span<const Op> ops,
+                        std::uint64_t number, std::uint64_t attempt) {
   RoundResult result;
-  Transition t(transaction, epoch);
+  Transition t(transaction, incarnation);
   t.reports_freed = true;
-  const std::vector<std::string> own{keys::epoch(epoch), keys::round(epoch)};
+  const std::vector<std::string> own{keys::incarnation(incarnation), keys::round(incarnation)};
   transaction.prefetch(own, {});
-  if (!planted(Fault::kRevivedCreation) && !t.alive(epoch)) {
-    probe<"a round was fenced">();
+  if (!planted(Fault::kRevivedCreation) && !t.alive(incarnation)) {
+    coverage_mark<"a round was fenced">();
     result.fenced = true;
     return result;
   }
@@ -22,7 +22,7 @@ RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<
   if (last) {
     const auto seen = parse_record<record::Round>(*last);
     if (seen.number() == number && !planted(Fault::kForgottenRound)) {
-      probe<"a round found that it had committed">();
+      coverage_mark<"a round found that it had committed">();
       result.committed_attempt = seen.attempt();
       return result;
     }

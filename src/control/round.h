@@ -21,7 +21,7 @@ struct Origin {
   enum class Kind : std::uint8_t {
     kSession,    ///< a driver: dropped unless `attachment` is the session's own and `number` is above what was applied
     kExecution,  ///< a running task: dropped unless `claim` still holds `future`
-    kWorker,     ///< this worker itself: fenced by its epoch alone
+    kWorker,     ///< this worker itself: fenced by its incarnation alone
   };
   Kind kind = Kind::kWorker;
   SessionId session = 0;
@@ -135,7 +135,7 @@ struct EndSession {
   std::uint64_t attachment = 0;
 };
 
-/// A dependency of `id` ended (a posted check, or one found after a burial): when none is missing any more it becomes
+/// A dependency of `id` ended (a posted check, or one found after a eviction): when none is missing any more it becomes
 /// ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
 struct Check {
   FutureId id;
@@ -143,13 +143,13 @@ struct Check {
 };
 
 /// This worker has a copy of the value of `id`, which is the object `number`. kAbsent: nobody needs it (any more).
-struct Hold {
+struct AddReplica {
   FutureId id;
   std::uint64_t number = 0;
 };
 
 /// This worker has no copy of it any more.
-struct LetGo {
+struct DropReplica {
   FutureId id;
 };
 
@@ -174,8 +174,8 @@ struct Publish {
 }  // namespace op
 
 using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op::Await, op::Unawait, op::Release,
-                        op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::Hold, op::LetGo,
-                        op::Lost, op::Drain, op::Publish>;
+                        op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::AddReplica,
+                        op::DropReplica, op::Lost, op::Drain, op::Publish>;
 
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
@@ -212,13 +212,13 @@ struct OpResult {
 };
 
 struct Round {
-  Epoch epoch = 0;
+  Incarnation incarnation = 0;
   std::vector<Op> ops;
 };
 
 struct RoundResult {
-  bool fenced =
-      false;  ///< this worker's epoch has ended: nothing more was committed, and nothing ever will be; no result counts
+  bool fenced = false;  ///< this worker's incarnation has ended: nothing more was committed, and nothing ever will be;
+                        ///< no result counts
   std::vector<OpResult> results;     ///< one for each operation
   std::vector<FutureId> checks;      ///< futures whose dependency ended in this round: Check them in a later one
   std::vector<std::uint64_t> freed;  ///< objects of this worker that nobody needs any more
@@ -234,7 +234,7 @@ struct RoundResult {
 /// Commits rounds of one worker. Lives on the store's thread.
 class Committer {
  public:
-  Committer(store::Store& store, Epoch epoch) : store_(store), epoch_(epoch) {}
+  Committer(store::Store& store, Incarnation incarnation) : store_(store), incarnation_(incarnation) {}
 
   /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the
   /// round's number. After a StoreError, call it again with the same round: it goes on where it stopped, so that
@@ -255,7 +255,7 @@ class Committer {
   void split();
 
   store::Store& store_;
-  Epoch epoch_;
+  Incarnation incarnation_;
   std::optional<std::uint64_t> number_;  ///< of the last part; read from the store by the first
   const Round* round_ = nullptr;         ///< the one that is being applied, with all that follows
   RoundResult total_;
@@ -267,11 +267,11 @@ class Committer {
 };
 
 /// One operation list in one transaction: what `Committer` runs for each part of a round.
-RoundResult apply_round(store::Transaction& transaction, Epoch epoch, std::span<const Op> ops, std::uint64_t number,
-                        std::uint64_t attempt);
+RoundResult apply_round(store::Transaction& transaction, Incarnation incarnation, std::span<const Op> ops,
+                        std::uint64_t number, std::uint64_t attempt);
 inline RoundResult apply_round(store::Transaction& transaction, const Round& round, std::uint64_t number,
                                std::uint64_t attempt) {
-  return apply_round(transaction, round.epoch, round.ops, number, attempt);
+  return apply_round(transaction, round.incarnation, round.ops, number, attempt);
 }
 
 }  // namespace morrow::control

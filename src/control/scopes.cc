@@ -1,5 +1,5 @@
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -23,7 +23,7 @@ void Transition::save_scope(ScopeId id, ScopeEntry& entry) {
 
 bool Transition::enter_scope(const Origin& origin, ScopeId id) {
   ScopeEntry& entry = scope(id);
-  if (entry.exists && entry.scope.closing()) probe<"a scope that closes was to be entered">();
+  if (entry.exists && entry.scope.closing()) coverage_mark<"a scope that closes was to be entered">();
   if (entry.exists) return !entry.scope.closing();
   if (origin.kind != Origin::Kind::kExecution || origin.claim != id) return false;
   // The first thing that this execution submits: its claim becomes a scope. `accept` has seen that it holds its future.

@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -24,8 +24,8 @@ Verdict Transition::accept(const Origin& origin, bool apply) {
     case Origin::Kind::kExecution: {
       const Entry& parent = load(origin.future);
       const bool holds = parent.exists && parent.status() == Status::kClaimed && parent.state.claim() == origin.claim &&
-                         parent.state.epoch() == self;
-      if (!holds) probe<"an execution asked for a change after its claim had ended">();
+                         parent.state.incarnation() == self;
+      if (!holds) coverage_mark<"an execution asked for a change after its claim had ended">();
       return holds ? Verdict::kDone : Verdict::kStale;
     }
     case Origin::Kind::kSession:
@@ -38,11 +38,11 @@ Verdict Transition::accept(const Origin& origin, bool apply) {
     return Verdict::kDone;
   }
   if (!entry.exists || entry.session.attachment() != origin.attachment || entry.session.ending()) {
-    probe<"a session's message came from an old attachment">();
+    coverage_mark<"a session's message came from an old attachment">();
     return Verdict::kStale;
   }
   if (origin.number <= entry.session.applied()) {
-    probe<"a session's message came again">();
+    coverage_mark<"a session's message came again">();
     return Verdict::kAgain;
   }
   if (apply) {
@@ -76,21 +76,21 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
   } else if (entry.session.ending()) {
     return verdict(Verdict::kAbsent);
   } else if (op.opening < entry.session.opening() && op.opening != 0 && !planted(Fault::kStolenSession)) {
-    probe<"an old connection was to take a session back">();
+    coverage_mark<"an old connection was to take a session back">();
     return verdict(Verdict::kStale);
-  } else if (const Epoch old = entry.session.epoch(); old != 0) {
+  } else if (const Incarnation old = entry.session.incarnation(); old != 0) {
     t.tx.clear(keys::attached(old, op.session));
     if (old != t.self && entry.session.attachment() != op.attachment && t.alive(old)) {
-      probe<"a session moved from a living worker">();
+      coverage_mark<"a session moved from a living worker">();
       t.tx.set(keys::inbox_moved(old, op.session, entry.session.attachment()), "");
       t.touch(old);
     }
   } else {
-    probe<"an orphaned session was taken up again">();
+    coverage_mark<"an orphaned session was taken up again">();
     t.tx.clear(keys::orphan(op.session));
   }
   entry.session.set_attachment(op.attachment);
-  entry.session.set_epoch(t.self);
+  entry.session.set_incarnation(t.self);
   entry.session.set_grace_ms(op.grace_ms);
   entry.session.set_opening(op.opening);
   entry.dirty = true;
@@ -106,13 +106,13 @@ OpResult apply(Transition& t, const op::EndSession& op) {
   }
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (entry.session.ending()) return {};
-  const bool orphan = entry.session.epoch() == 0;
+  const bool orphan = entry.session.incarnation() == 0;
   if (op.origin.kind == Origin::Kind::kWorker && (!orphan || entry.session.attachment() != op.attachment)) {
-    probe<"an abandoned session had come back">();
+    coverage_mark<"an abandoned session had come back">();
     return verdict(Verdict::kStale);
   }
   if (orphan) t.tx.clear(keys::orphan(op.session));
-  if (!orphan) t.tx.clear(keys::attached(entry.session.epoch(), op.session));
+  if (!orphan) t.tx.clear(keys::attached(entry.session.incarnation(), op.session));
   entry.session.set_ending(true);
   entry.dirty = true;
   t.close_scope(op.session, t.scope(op.session));
@@ -123,9 +123,9 @@ std::string socket_of_session(store::Store& store, SessionId session) {
   const auto transaction = store.begin_read();
   const auto value = transaction->get(keys::session(session), store::Read::kSnapshot);
   if (!value) return {};
-  const Epoch epoch = parse_record<record::Session>(*value).epoch();
-  const auto info = transaction->get(keys::info(epoch), store::Read::kSnapshot);
-  return info ? decode_worker(epoch, *info).socket : std::string();
+  const Incarnation incarnation = parse_record<record::Session>(*value).incarnation();
+  const auto info = transaction->get(keys::info(incarnation), store::Read::kSnapshot);
+  return info ? decode_worker(incarnation, *info).socket : std::string();
 }
 
 }  // namespace morrow::control

@@ -48,7 +48,7 @@ struct SessionEntry {
 
 /// Who stands around a future: read in one conflicting scan of its own prefix.
 struct Around {
-  std::vector<Epoch> waiters;
+  std::vector<Incarnation> waiters;
   std::vector<FutureId> dependents;
   std::vector<FutureId> needs;
   bool complete = true;  ///< false: the scan met its limit
@@ -59,12 +59,12 @@ struct Around {
 class Transition {
  public:
   /// `self` is the worker on whose behalf it runs: its lists take the checks and fan-outs.
-  Transition(store::Transaction& transaction, Epoch worker) : tx(transaction), self(worker) {}
+  Transition(store::Transaction& transaction, Incarnation worker) : tx(transaction), self(worker) {}
   Transition(const Transition&) = delete;
   Transition& operator=(const Transition&) = delete;
 
   store::Transaction& tx;
-  const Epoch self;
+  const Incarnation self;
 
   // What happened, for RoundResult.
   std::vector<FutureId> checks;
@@ -76,10 +76,10 @@ class Transition {
   std::uint32_t records = 0;
 
   // ---- workers ----
-  /// True while `epoch` lives (a conflicting read: its burial makes this transaction fail).
-  bool alive(Epoch epoch);
+  /// True while `incarnation` lives (a conflicting read: its eviction makes this transaction fail).
+  bool alive(Incarnation incarnation);
   /// Wakes a living worker.
-  void touch(Epoch epoch);
+  void touch(Incarnation incarnation);
 
   // ---- futures (futures.cc) ----
   Entry& load(FutureId id);
@@ -95,7 +95,7 @@ class Transition {
   void clear_spec(FutureId id, Entry& entry);
   /// The worker that has the large values a future needs, and for how long it waits for that one to take it.
   struct Home {
-    Epoch worker = 0;          ///< 0: anybody may take it at once
+    Incarnation worker = 0;    ///< 0: anybody may take it at once
     std::uint64_t within = 0;  ///< microseconds
   };
   void enter_index(FutureId id, Entry& entry, const Home& home);
@@ -110,7 +110,7 @@ class Transition {
   void finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt = false);
   /// Tells the worker that runs it.
   void tell_holder(FutureId id, const Entry& entry);
-  void post_ended(Epoch waiter, FutureId id, const record::State& state);
+  void post_ended(Incarnation waiter, FutureId id, const record::State& state);
   void post_check(FutureId dependent, FutureId dependency, bool failed);
   /// Lets go of a dependency; when that was the last use of a released one, it is freed by `settle`.
   void unpin(FutureId dependent, FutureId dependency);
@@ -125,11 +125,11 @@ class Transition {
   /// This worker has the value of `id`.
   void add_holder(FutureId id, std::uint64_t object);
   /// Tells a worker that nobody needs an object any more.
-  void tell_freed(Epoch holder, std::uint64_t object);
+  void tell_freed(Incarnation holder, std::uint64_t object);
   /// Tells all that hold the value of `id`.
   void free_object(FutureId id);
   /// See op::Lost.
-  OpResult lose(const op::LostValue& value, Claim claim);
+  OpResult recompute(const op::LostValue& value, Claim claim);
   /// Another worker than this one, when much of what the run needs lies there and not here.
   Home home_of(const Runnable& runnable);
 
@@ -150,7 +150,7 @@ class Transition {
   /// dependency is being computed again.
   OpResult make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken = false);
   /// Looks at a future one of whose dependencies ended; takes the posted checks from the list of `list`.
-  OpResult check(FutureId id, Claim claim, Epoch list);
+  OpResult check(FutureId id, Claim claim, Incarnation list);
 
   // ---- sessions and scopes (sessions.cc, scopes.cc) ----
   SessionEntry& session(SessionId id);
@@ -172,8 +172,8 @@ class Transition {
   std::unordered_map<FutureId, Entry> futures_;
   std::unordered_map<ScopeId, ScopeEntry> scopes_;
   std::unordered_map<SessionId, SessionEntry> sessions_;
-  std::unordered_map<Epoch, bool> alive_;
-  std::unordered_set<Epoch> touched_;
+  std::unordered_map<Incarnation, bool> alive_;
+  std::unordered_set<Incarnation> touched_;
   std::unordered_set<FutureId> posted_;  ///< futures for which a check was posted
   std::vector<FutureId> loose_;
   record::State final_;  ///< of create_final, used again and again
@@ -194,8 +194,8 @@ OpResult apply(Transition& t, const op::OpenScope& op);
 OpResult apply(Transition& t, const op::EndScope& op);
 OpResult apply(Transition& t, const op::EndSession& op);
 OpResult apply(Transition& t, const op::Check& op);
-OpResult apply(Transition& t, const op::Hold& op);
-OpResult apply(Transition& t, const op::LetGo& op);
+OpResult apply(Transition& t, const op::AddReplica& op);
+OpResult apply(Transition& t, const op::DropReplica& op);
 OpResult apply(Transition& t, const op::Lost& op);
 OpResult apply(Transition& t, const op::Drain& op);
 OpResult apply(Transition& t, const op::Publish& op);

@@ -10,10 +10,10 @@
 /// The words that control and the worker share. Values only.
 namespace morrow::control {
 
-using Epoch = std::uint64_t;      ///< one incarnation of a worker, random; 0 is none
-using Claim = std::uint64_t;      ///< one execution of a future, random; also the scope of what it submits; 0 is none
-using SessionId = std::uint64_t;  ///< random; also the scope of what the driver submits outside of any Scope
-using ScopeId = std::uint64_t;    ///< a session, a Scope block or a claim
+using Incarnation = std::uint64_t;  ///< one incarnation of a worker, random; 0 is none
+using Claim = std::uint64_t;        ///< one execution of a future, random; also the scope of what it submits; 0 is none
+using SessionId = std::uint64_t;    ///< random; also the scope of what the driver submits outside of any Scope
+using ScopeId = std::uint64_t;      ///< a session, a Scope block or a claim
 
 /// The scope a future was born in, and its number there.
 struct FutureId {
@@ -82,17 +82,17 @@ inline constexpr FailureKind kLastFailureKind = FailureKind::kLost;
 struct ObjectRef {
   std::uint64_t number = 0;  ///< random; 0: none
   std::uint64_t size = 0;    ///< bytes
-  Epoch maker = 0;           ///< the worker that had it first
+  Incarnation maker = 0;     ///< the worker that had it first
   explicit operator bool() const { return number != 0; }
 };
 
 /// How a future ended.
 struct Outcome {
   FailureKind failure = FailureKind::kNone;
-  std::string bytes;      ///< the value, or the failure as the runtime encodes it (opaque here)
-  FutureId root;          ///< of a kDependency failure: the future that failed first
-  ObjectRef object = {};  ///< the value, when it is not in `bytes`
-  bool crowded = false;   ///< of a failure: others held what it needed, so that it is tried again; not kept
+  std::string bytes;       ///< the value, or the failure as the runtime encodes it (opaque here)
+  FutureId root;           ///< of a kDependency failure: the future that failed first
+  ObjectRef object = {};   ///< the value, when it is not in `bytes`
+  bool contended = false;  ///< of a failure: others held what it needed, so that it is tried again; not kept
   bool ok() const { return failure == FailureKind::kNone; }
 };
 using OutcomePtr = std::shared_ptr<const Outcome>;
@@ -110,7 +110,7 @@ struct Runnable {
 };
 
 struct WorkerInfo {
-  Epoch epoch = 0;
+  Incarnation incarnation = 0;
   std::string name;
   std::string host;
   std::int64_t pid = 0;

@@ -1,8 +1,9 @@
 #include <morrow/detail/core.h>
 
-#include "runtime/client.h"
+#include "runtime/client/client.h"
 
-// The seam to the templates: everything goes to the client of this process, a driver's or an executor's.
+// The seam to the templates: everything goes to the client of this process, a driver's or an executor's. Rooms for
+// values are in client/rooms.cc.
 namespace morrow {
 
 namespace detail {
@@ -23,50 +24,6 @@ void get_all(std::span<const FutureId> ids, const std::function<void(const Value
 
 FutureId put(Result&& result, const char* type_name) { return runtime::client().put(std::move(result), type_name); }
 std::uint64_t size_of(FutureId id) { return runtime::client().size_of(id); }
-
-namespace {
-
-Room find_room(std::size_t size, bool in_place) {
-  if (size > kInlineBytes && runtime::has_client()) {
-    if (auto room = runtime::client().reserve(size, in_place)) return *std::move(room);
-  }
-  return heap_room(size);
-}
-
-}  // namespace
-
-Room make_room(std::size_t size) { return find_room(size, true); }
-
-Room make_copy(std::span<const ByteView> pieces) {
-  std::size_t size = 0;
-  for (const ByteView piece : pieces) size += piece.size();
-  Room room = find_room(size, false);
-  std::byte* to = runtime::inside_of(room);
-  for (const ByteView piece : pieces) {
-    copy_bytes(to, piece.data(), piece.size());
-    to += piece.size();
-  }
-  return room;
-}
-
-void seal(const Room& room) { runtime::seal_room(room); }
-
-void store(const Packed& packed, Result& result) {
-  const Room room = find_room(packed.size(), false);
-  if (room.object == 0) {
-    result.bytes.resize(packed.size());
-    return packed.copy_to(result.bytes.data());
-  }
-  packed.copy_to(runtime::inside_of(room));
-  store(room, result);
-}
-
-bool store(const Room& room, Result& result) {
-  if (!runtime::take_to_publish(room)) return false;
-  runtime::seal_room(room);
-  result.room = room;
-  return true;
-}
 
 bool ready(FutureId id) { return runtime::client().ready(id); }
 

@@ -6,8 +6,8 @@
 
 #include <morrow/error.h>
 
-#include "runtime/driver.h"
-#include "runtime/fork_server.h"
+#include "runtime/driver/driver.h"
+#include "runtime/executor/fork_server.h"
 
 namespace morrow {
 

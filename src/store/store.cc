@@ -3,60 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <random>
 #include <thread>
 
 #include "store/limits.h"
-#include "store/lmdb/lmdb_store.h"
-#include "store/sim/sim_store.h"
 
 namespace morrow::store {
-namespace {
-
-std::uint64_t parse_number(std::string_view name, std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
-    throw StoreError(fmt::format("The store parameter {}={} must be a whole number above 0.", name, text));
-  }
-  return number;
-}
-
-void apply_parameter(LmdbOptions& options, std::string_view parameter) {
-  const auto equals = parameter.find('=');
-  const std::string_view name = parameter.substr(0, equals);
-  const std::string_view value = equals == std::string_view::npos ? std::string_view() : parameter.substr(equals + 1);
-  if (name == "sync" && value == "full") {
-    options.full_sync = true;
-  } else if (name == "lease_ms") {
-    options.lease = std::chrono::milliseconds(parse_number(name, value));
-  } else if (name == "max_bytes") {
-    options.max_bytes = parse_number(name, value);
-  } else {
-    throw StoreError(fmt::format(
-        "The store parameter {} is not known: lmdb takes sync=full, lease_ms=N and max_bytes=N.", parameter));
-  }
-}
-
-LmdbOptions parse_lmdb(std::string_view rest) {
-  LmdbOptions options;
-  const auto question = rest.find('?');
-  options.directory = std::string(rest.substr(0, question));
-  if (options.directory.empty()) throw StoreError("The store URL lmdb: names no directory: write lmdb:DIR.");
-  if (question == std::string_view::npos) return options;
-  std::string_view parameters = rest.substr(question + 1);
-  while (!parameters.empty()) {
-    const auto ampersand = parameters.find('&');
-    apply_parameter(options, parameters.substr(0, ampersand));
-    parameters = ampersand == std::string_view::npos ? std::string_view() : parameters.substr(ampersand + 1);
-  }
-  return options;
-}
-
-}  // namespace
-
 Range Range::with_prefix(std::string_view prefix) {
   std::string end(prefix);
   while (!end.empty() && end.back() == '\xff') end.pop_back();
@@ -80,17 +32,6 @@ void Store::pause_before_retry(int attempt) {
   const int longest_us = 100 << std::min(attempt, 10);
   std::uniform_int_distribution<int> pause(longest_us / 2, longest_us);
   std::this_thread::sleep_for(std::chrono::microseconds(pause(random)));
-}
-
-std::unique_ptr<Store> open_store(std::string_view url, StoreOptions options) {
-  if (url == "sim:") return std::make_unique<SimStore>();
-  constexpr std::string_view kLmdb = "lmdb:";
-  if (url.starts_with(kLmdb)) {
-    LmdbOptions lmdb = parse_lmdb(url.substr(kLmdb.size()));
-    if (options.log) lmdb.log = std::move(options.log);
-    return std::make_unique<LmdbStore>(std::move(lmdb));
-  }
-  throw StoreError(fmt::format("The store URL {} is not known: write lmdb:DIR.", url));
 }
 
 void check_key(std::string_view key, std::size_t max_bytes) {

@@ -22,11 +22,11 @@
 #include "wire/join_url.h"
 #include "wire/paths.h"
 #include "wire/socket.h"
-#include "worker/logs.h"
-#include "worker/port.h"
-#include "worker/program_files.h"
-#include "worker/shell.h"
-#include "worker/shell_machine.h"
+#include "worker/logs/logs.h"
+#include "worker/machine.h"
+#include "worker/pool/program/files.h"
+#include "worker/port/port.h"
+#include "worker/shell/shell.h"
 
 namespace morrow::worker {
 

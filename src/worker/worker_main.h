@@ -20,7 +20,7 @@ struct WorkerOptions {
   std::string spill_folder;           ///< empty: in the cluster's state folder
   std::string store_url;              ///< empty: LMDB in the cluster's state folder
   std::uint32_t executor_cap = 256;
-  std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is buried
+  std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is evicted
   bool quiet = false;              ///< only warnings go to standard error
   bool inline_store = false;       ///< commits on the main thread, for measurements
   std::string private_folder;  ///< not empty: a private worker, which keeps all in this folder and removes it at its

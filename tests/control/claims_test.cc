@@ -55,7 +55,7 @@ TEST_F(ClaimsTest, AheadTakesMoreOfTheSameShapeBeyondWhatIsFree) {
   index(1, 5);
   index(6, 6, 100);
   ClaimRequest request;
-  request.epoch = 2;
+  request.incarnation = 2;
   request.free.cpu_milli = 1000;
   request.limit = 1;
   request.ahead = 2;
@@ -70,7 +70,7 @@ TEST_F(ClaimsTest, AheadTakesMoreOfTheSameShapeBeyondWhatIsFree) {
 TEST_F(ClaimsTest, AnAwaitedFutureIsTakenByItsId) {
   index(1, 5);
   ClaimRequest request;
-  request.epoch = 2;
+  request.incarnation = 2;
   request.limit = 0;
   request.claims = {200, 201};
   request.by_id = {{10, 4}, {10, 77}};
@@ -95,13 +95,13 @@ TEST_F(ClaimsTest, TwoWorkersNeverTakeTheSame) {
     database->hooks.step = [&] {
       if (++reads != at) return;
       ClaimRequest request;
-      request.epoch = 1;
+      request.incarnation = 1;
       request.free = total;
       request.claims = {++next};
       for (const Runnable& one : claim_once(other, request, total).taken) by_one.insert(one.id);
     };
     ClaimRequest request;
-    request.epoch = 2;
+    request.incarnation = 2;
     request.free = total;
     request.claims = {++next};
     for (const Runnable& one : claim_once(store, request, total).taken) by_two.insert(one.id);
@@ -114,7 +114,7 @@ TEST_F(ClaimsTest, TwoWorkersNeverTakeTheSame) {
 TEST_F(ClaimsTest, AClaimWhoseAnswerWasLostBeforeTheStoreFailedGivesWhatItTook) {
   index(1, 5);
   ClaimRequest request;
-  request.epoch = 2;
+  request.incarnation = 2;
   request.free.cpu_milli = 2000;
   request.limit = 2;
   request.claims = {200, 201};

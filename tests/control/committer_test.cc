@@ -127,7 +127,7 @@ TEST_F(CommitterTest, AnEmptyRoundIsAHeartbeat) {
   EXPECT_GT(round(), before);
 }
 
-TEST_F(CommitterTest, ANewCommitterOfTheSameEpochGoesOnCounting) {
+TEST_F(CommitterTest, ANewCommitterOfTheSameIncarnationGoesOnCounting) {
   run(1, {});
   EXPECT_EQ(run(1, {submit(driver(10), {10, 1}, 100)}).results.at(0).verdict, Verdict::kClaimed);
 }

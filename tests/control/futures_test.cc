@@ -201,15 +201,16 @@ TEST_F(FuturesTest, AnAwaitThatCommitsDuringARealizeIsToldAllTheSame) {
 
 TEST_F(FuturesTest, MoreWaitersThanATransactionServesAreServedInChunks) {
   one(1, submit(driver(10), x, 100));
-  for (Epoch epoch = 1000; epoch < 1250; ++epoch) {
-    join_worker(epoch);
-    one(epoch, op::Await{x});
+  for (Incarnation incarnation = 1000; incarnation < 1250; ++incarnation) {
+    join_worker(incarnation);
+    one(incarnation, op::Await{x});
   }
   const RoundResult ended = run(1, {end(x, 100, value("v"))});
   EXPECT_TRUE(ended.fanouts);
   one(1, op::Release{driver(10), x});
   work_off(1);
-  for (Epoch epoch = 1000; epoch < 1250; ++epoch) EXPECT_EQ(drain(epoch).ended.size(), 1U);
+  for (Incarnation incarnation = 1000; incarnation < 1250; ++incarnation)
+    EXPECT_EQ(drain(incarnation).ended.size(), 1U);
   EXPECT_EQ(look(1, x), Verdict::kAbsent);
 }
 

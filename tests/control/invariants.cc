@@ -55,12 +55,12 @@ void Invariants::check_changes(const store::Commit& commit) {
     }
     const bool state = key[0] == 'f' && keys::suffix_of(key) == keys::kState;
     const bool record = (key[0] == 'o' || key[0] == 's') && key.size() == 9;
-    const bool epoch = key[0] == 'w' && key.back() == 'e' && key.size() == 10;
-    if (!state && !record && !epoch) continue;
+    const bool incarnation = key[0] == 'w' && key.back() == 'e' && key.size() == 10;
+    if (!state && !record && !incarnation) continue;
     gone.insert(key);
     if (state) freed_futures_.insert(keys::future_of(key));
     if (record) freed_scopes_.insert(keys::read_u64(key, 1));
-    if (epoch) freed_epochs_.insert(keys::read_u64(key, 1));
+    if (incarnation) freed_incarnations_.insert(keys::read_u64(key, 1));
   }
   for (const store::Range& range : commit.cleared) {
     if (other_ranges_ && range.begin[0] != 'f') continue;
@@ -71,12 +71,12 @@ void Invariants::check_changes(const store::Commit& commit) {
   freed_.insert(gone.begin(), gone.end());
 }
 
-/// No commit creates anything under a future, scope or epoch that was freed or has ended.
+/// No commit creates anything under a future, scope or incarnation that was freed or has ended.
 void Invariants::check_change(const std::string& key, const std::string& value) {
   if (freed_.contains(key)) wrong("Something that was freed came back: " + readable(key));
   const bool of_worker = std::string_view("ackxmwdg").find(key[0]) != std::string_view::npos;
-  if (of_worker && !freed_epochs_.empty())
-    if (freed_epochs_.contains(keys::read_u64(key, 1))) wrong("A dead worker got something: " + readable(key));
+  if (of_worker && !freed_incarnations_.empty())
+    if (freed_incarnations_.contains(keys::read_u64(key, 1))) wrong("A dead worker got something: " + readable(key));
   if (key[0] == 'o' && key.size() > 9)
     if (freed_scopes_.contains(keys::read_u64(key, 1))) wrong("A scope that is gone got a child: " + readable(key));
   if (key[0] != 'f') return;
@@ -97,8 +97,9 @@ void Invariants::check_change(const std::string& key, const std::string& value) 
   if (status_of(state) != Status::kClaimed) return;
   const auto before = view_.states.find(id);
   const bool anew = before == view_.states.end() || before->second.claim() != state.claim();
-  const auto epoch = view_.epochs.find(state.epoch());
-  if (anew && (epoch == view_.epochs.end() || epoch->second)) wrong("A dead worker claimed future " + text(id) + ".");
+  const auto incarnation = view_.incarnations.find(state.incarnation());
+  if (anew && (incarnation == view_.incarnations.end() || incarnation->second))
+    wrong("A dead worker claimed future " + text(id) + ".");
 }
 
 /// A value that lay with workers may be computed again once none of the living ones has it, but for the one that says
@@ -106,10 +107,10 @@ void Invariants::check_change(const std::string& key, const std::string& value) 
 bool Invariants::lost_and_begun_anew(const std::string& outcome, Id id, const record::State& state) const {
   record::Outcome known;
   if (is_final(state) || !known.ParseFromString(outcome) || !known.has_object()) return false;
-  return std::count_if(view_.holders.lower_bound({id, 0}), view_.holders.upper_bound({id, ~Epoch{0}}),
+  return std::count_if(view_.holders.lower_bound({id, 0}), view_.holders.upper_bound({id, ~Incarnation{0}}),
                        [this](const auto& holder) {
-                         const auto epoch = view_.epochs.find(holder.first.second);
-                         return epoch != view_.epochs.end() && !epoch->second;
+                         const auto incarnation = view_.incarnations.find(holder.first.second);
+                         return incarnation != view_.incarnations.end() && !incarnation->second;
                        }) <= 1;
 }
 
@@ -205,8 +206,8 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
       return;
     case 'w':
       if (key.back() == 'e' && key.size() == 10) {
-        put(view_.epochs, number(1), value,
-            [](const std::string& bytes) { return parse_record<record::Epoch>(bytes).dying(); });
+        put(view_.incarnations, number(1), value,
+            [](const std::string& bytes) { return parse_record<record::Incarnation>(bytes).dying(); });
       }
       break;
     case 'm':
@@ -216,7 +217,7 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
       return;
   }
   put(view_.of_workers, std::pair(number(1), std::string(key)), there);
-  touched.epochs.insert(number(1));
+  touched.incarnations.insert(number(1));
 }
 
 /// Who stands beside a future that changed, and what is in a scope or at a session that changed.
@@ -251,7 +252,7 @@ std::vector<std::string> Invariants::check() {
     take_in(key, &bytes, all);
   });
   look(all);
-  for (const auto& [epoch, id] : view_.attached)
+  for (const auto& [incarnation, id] : view_.attached)
     if (!(view_.sessions.contains(id))) wrong("An attached session that is none.");
   return std::exchange(violations_, {});
 }
@@ -262,10 +263,10 @@ void Invariants::look(const Touched& touched) {
     look_at_neighbours(id);
   }
   for (const std::string& key : touched.index) look_at_index(key);
-  for (const auto& [epoch, id] : touched.claims) look_at_claim(epoch, id);
+  for (const auto& [incarnation, id] : touched.claims) look_at_claim(incarnation, id);
   for (const ScopeId id : touched.scopes) look_at_scope(id);
   for (const SessionId id : touched.sessions) look_at_session(id);
-  for (const Epoch epoch : touched.epochs) look_at_epoch(epoch);
+  for (const Incarnation incarnation : touched.incarnations) look_at_incarnation(incarnation);
 }
 
 void Invariants::look_at_future(Id id) {
@@ -310,7 +311,7 @@ void Invariants::look_at_future(Id id) {
   if (!(status == Status::kReady || state.index_key().empty()))
     wrong("A future that is not ready names an entry: " + name);
   if (status == Status::kClaimed) {
-    if (!(view_.claims.contains({state.epoch(), id}))) wrong("Burial would not find the claim on " + name);
+    if (!(view_.claims.contains({state.incarnation(), id}))) wrong("Eviction would not find the claim on " + name);
     if (state.has_scope() && !view_.scopes.contains(state.claim())) wrong("The scope of a claim is missing: " + name);
   }
   if (is_final(state) || status == Status::kBuilding || there == 0 || state.dependencies() == 0) return;
@@ -360,12 +361,12 @@ void Invariants::look_at_index(const std::string& key) {
     wrong("An index entry of no ready future: " + text(id));
 }
 
-void Invariants::look_at_claim(Epoch epoch, Id id) {
-  const auto held = view_.claims.find({epoch, id});
+void Invariants::look_at_claim(Incarnation incarnation, Id id) {
+  const auto held = view_.claims.find({incarnation, id});
   if (held == view_.claims.end()) return;
   const auto state = view_.states.find(id);
   if (!(state != view_.states.end() && status_of(state->second) == Status::kClaimed &&
-        state->second.claim() == held->second && state->second.epoch() == epoch))
+        state->second.claim() == held->second && state->second.incarnation() == incarnation))
     wrong("A claim key of no such claim: " + text(id));
 }
 
@@ -397,16 +398,16 @@ void Invariants::look_at_session(SessionId id) {
   if (!(exists || !view_.orphans.contains(id))) wrong("An orphan that is no session.");
   if (!exists || found_session->second.ending()) return;
   const record::Session& session = found_session->second;
-  const bool attached = session.epoch() != 0;
-  if (attached && !view_.attached.contains({session.epoch(), id}))
-    wrong("Burial would not find session " + std::to_string(id));
+  const bool attached = session.incarnation() != 0;
+  if (attached && !view_.attached.contains({session.incarnation(), id}))
+    wrong("Eviction would not find session " + std::to_string(id));
   if (!(attached || view_.orphans.contains(id))) wrong("Nobody would end session " + std::to_string(id));
 }
 
-void Invariants::look_at_epoch(Epoch epoch) {
-  const auto key = view_.of_workers.lower_bound({epoch, ""});
-  if (key == view_.of_workers.end() || key->first != epoch) return;
-  if (!(view_.epochs.contains(epoch))) wrong("A key of a worker that is gone: " + readable(key->second));
+void Invariants::look_at_incarnation(Incarnation incarnation) {
+  const auto key = view_.of_workers.lower_bound({incarnation, ""});
+  if (key == view_.of_workers.end() || key->first != incarnation) return;
+  if (!(view_.incarnations.contains(incarnation))) wrong("A key of a worker that is gone: " + readable(key->second));
 }
 
 }  // namespace morrow::control

@@ -42,20 +42,20 @@ class Invariants {
     std::set<std::pair<Id, Id>> edges;      // dependency, dependent
     std::set<std::pair<Id, Id>> needs;      // dependent, dependency
     std::set<std::pair<Id, Id>> needed_by;  // dependency, dependent
-    std::set<std::pair<Id, Epoch>> waiters;
-    std::map<std::pair<Id, Epoch>, std::uint64_t> holders;  // the object of a future's value
+    std::set<std::pair<Id, Incarnation>> waiters;
+    std::map<std::pair<Id, Incarnation>, std::uint64_t> holders;  // the object of a future's value
     std::set<std::string> index;
-    std::map<std::pair<Epoch, Id>, Claim> claims;
+    std::map<std::pair<Incarnation, Id>, Claim> claims;
     std::set<std::pair<Id, std::string>> checks;
-    std::map<std::pair<Id, Epoch>, bool> fanouts;
+    std::map<std::pair<Id, Incarnation>, bool> fanouts;
     std::map<ScopeId, record::Scope> scopes;
     std::set<std::pair<ScopeId, ScopeId>> links;
     std::set<ScopeId> endings;
     std::map<SessionId, record::Session> sessions;
-    std::set<std::pair<Epoch, SessionId>> attached;
+    std::set<std::pair<Incarnation, SessionId>> attached;
     std::set<SessionId> orphans;
-    std::map<Epoch, bool> epochs;                        // dying?
-    std::set<std::pair<Epoch, std::string>> of_workers;  // keys that belong to an epoch
+    std::map<Incarnation, bool> incarnations;                  // dying?
+    std::set<std::pair<Incarnation, std::string>> of_workers;  // keys that belong to an incarnation
   };
   /// What is to be looked at.
   struct Touched {
@@ -63,9 +63,9 @@ class Invariants {
     std::set<Id> states;  ///< futures whose state was written: their neighbours are looked at too
     std::set<ScopeId> scopes;
     std::set<SessionId> sessions;
-    std::set<Epoch> epochs;
+    std::set<Incarnation> incarnations;
     std::set<std::string> index;
-    std::set<std::pair<Epoch, Id>> claims;
+    std::set<std::pair<Incarnation, Id>> claims;
   };
 
   void check_changes(const store::Commit& commit);
@@ -77,10 +77,10 @@ class Invariants {
   void look_at_future(Id id);
   void look_at_neighbours(Id id);
   void look_at_index(const std::string& key);
-  void look_at_claim(Epoch epoch, Id id);
+  void look_at_claim(Incarnation incarnation, Id id);
   void look_at_scope(ScopeId id);
   void look_at_session(SessionId id);
-  void look_at_epoch(Epoch epoch);
+  void look_at_incarnation(Incarnation incarnation);
   void wrong(std::string sentence);
   bool lost_and_begun_anew(const std::string& outcome, Id id, const record::State& state) const;
 
@@ -88,10 +88,10 @@ class Invariants {
   const Depth depth_;
   bool other_ranges_ = false;
   View view_;
-  std::set<std::string> freed_;  // keys of states, scopes, sessions and epochs that were cleared
+  std::set<std::string> freed_;  // keys of states, scopes, sessions and incarnations that were cleared
   std::set<Id> freed_futures_;
   std::set<ScopeId> freed_scopes_;
-  std::set<Epoch> freed_epochs_;
+  std::set<Incarnation> freed_incarnations_;
   std::map<std::string, std::string> outcomes_;  // of final futures, by state key
   std::vector<std::string> violations_;
 };

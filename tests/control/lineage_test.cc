@@ -13,7 +13,7 @@ class LineageTest : public ControlTest {
     open_session(1, 10);
   }
 
-  static OutcomePtr object(std::uint64_t number, Epoch maker, std::uint64_t size = 100'000) {
+  static OutcomePtr object(std::uint64_t number, Incarnation maker, std::uint64_t size = 100'000) {
     auto outcome = std::make_shared<Outcome>();
     outcome->object = {number, size, maker};
     return outcome;
@@ -25,16 +25,16 @@ class LineageTest : public ControlTest {
     EXPECT_EQ(one(1, end(id, 1000 + number, object(number, 1))).verdict, Verdict::kFinished);
     return id;
   }
-  OpResult lost(Epoch who, FutureId id, std::uint64_t number, Claim claim = 0) {
+  OpResult lost(Incarnation who, FutureId id, std::uint64_t number, Claim claim = 0) {
     return one(who, op::Lost{{id, number}, claim});
   }
-  void bury(Epoch epoch) {
+  void evict(Incarnation incarnation) {
     std::uint64_t round = 0;
     for (const WorkerSeen& seen : workers(store)) {
-      if (seen.info.epoch == epoch) round = seen.round;
+      if (seen.info.incarnation == incarnation) round = seen.round;
     }
     bool moved = false;
-    while (bury_step(store, 2, epoch, round, moved)) {
+    while (evict_step(store, 2, incarnation, round, moved)) {
     }
     EXPECT_FALSE(moved);
   }
@@ -44,7 +44,7 @@ class LineageTest : public ControlTest {
 TEST_F(LineageTest, AValueWhoseOnlyHolderDiedIsComputedAgain) {
   const FutureId id = made(1, 77);
   EXPECT_EQ(lost(2, id, 77).verdict, Verdict::kFinished);  // worker 1 lives: it is not lost
-  bury(1);
+  evict(1);
   const OpResult again = lost(2, id, 77, 500);
   ASSERT_EQ(again.verdict, Verdict::kClaimed);
   EXPECT_EQ(again.runnable.spec->payload, "payload");
@@ -61,13 +61,13 @@ TEST_F(LineageTest, OneThatRanAheadOfItsSubmitIsComputedAgainToo) {
   submitted.how = op::Submit::How::kEnded;
   submitted.outcome = object(77, 1);
   EXPECT_EQ(one(1, submitted).verdict, Verdict::kFinished);
-  bury(1);
+  evict(1);
   EXPECT_EQ(lost(2, {10, 1}, 77, 501).verdict, Verdict::kClaimed);
 }
 
 TEST_F(LineageTest, WhoAwaitsIsToldOfTheNewValue) {
   const FutureId id = made(1, 77);
-  bury(1);
+  evict(1);
   EXPECT_EQ(lost(2, id, 77).verdict, Verdict::kReady);
   EXPECT_EQ(one(2, op::Await{id}).verdict, Verdict::kDone);
   const auto taken = claim_some(2, {600}).taken;
@@ -82,7 +82,7 @@ TEST_F(LineageTest, ATaskThatFindsItsValueLostWaitsForItOnceMore) {
   const FutureId id = made(1, 77);
   const FutureId user{10, 2};
   EXPECT_EQ(one(1, submit(driver(10), user, 0, make_spec({id}))).verdict, Verdict::kReady);
-  bury(1);
+  evict(1);
   const auto taken = claim_some(2, {600}).taken;
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken.front().dependencies.front()->object.number, 77U);
@@ -104,7 +104,7 @@ TEST_F(LineageTest, WhatStandsInTheIndexWaitsWhenAValueItNeedsIsComputedAgain) {
   const FutureId id = made(1, 77);
   const FutureId user{10, 2};
   EXPECT_EQ(one(1, submit(driver(10), user, 0, make_spec({id}, 500))).verdict, Verdict::kReady);
-  bury(1);
+  evict(1);
   EXPECT_EQ(lost(2, id, 77, 500).verdict, Verdict::kClaimed);
   EXPECT_TRUE(claim_some(2, {600}).taken.empty());
   EXPECT_EQ(run(2, {end(id, 500, object(78, 2))}).checks, std::vector<FutureId>{user});
@@ -114,7 +114,7 @@ TEST_F(LineageTest, WhatStandsInTheIndexWaitsWhenAValueItNeedsIsComputedAgain) {
 TEST_F(LineageTest, AChainOfLostValuesIsComputedAgainFromItsBeginning) {
   const FutureId first = made(1, 77);
   const FutureId second = made(2, 78, make_spec({first}));
-  bury(1);
+  evict(1);
   const OpResult again = lost(2, second, 78, 500);
   ASSERT_EQ(again.verdict, Verdict::kClaimed);  // as far as the store knows, its dependency is there
   op::End cannot = end(second, 500, failure(FailureKind::kLost));
@@ -136,7 +136,7 @@ TEST_F(LineageTest, WhatCannotBeComputedAgainSaysWhy) {
   const FutureId freed = made(3, 79);
   const FutureId orphan = made(4, 80, make_spec({freed}));
   one(1, op::Release{driver(10), freed});
-  bury(1);
+  evict(1);
   for (const auto& [id, number, reason] :
        {std::tuple{was_put, 77, "it was put"}, {run_once, 78, "max_retries = 0"}, {orphan, 80, "was freed"}}) {
     const OpResult result = lost(2, id, number);
@@ -153,7 +153,7 @@ TEST_F(LineageTest, ATaskWhoseValueIsLostForGoodFailsAndSaysSo) {
   const FutureId id = made(1, 77, put);
   const FutureId user{10, 2};
   EXPECT_EQ(one(1, submit(driver(10), user, 0, make_spec({id}))).verdict, Verdict::kReady);
-  bury(1);
+  evict(1);
   ASSERT_EQ(claim_some(2, {600}).taken.size(), 1U);
   op::End cannot = end(user, 600, failure(FailureKind::kLost));
   cannot.lost = {id, 77};
@@ -167,18 +167,18 @@ TEST_F(LineageTest, AValueIsComputedAgainAsOftenAsItMayBeTried) {
   auto spec = std::make_shared<Spec>(*make_spec());
   spec->max_retries = 2;
   const FutureId id = made(1, 77, spec);
-  bury(1);
+  evict(1);
   for (std::uint64_t time = 1; time <= 2; ++time) {
     EXPECT_EQ(lost(2, id, 76 + time, 500 + time).verdict, Verdict::kClaimed);
     EXPECT_EQ(one(2, end(id, 500 + time, object(77 + time, 2))).verdict, Verdict::kFinished);
-    one(2, op::LetGo{id});  // damaged
+    one(2, op::DropReplica{id});  // damaged
   }
   EXPECT_NE(why(lost(2, id, 79)).find("max_retries"), std::string::npos);
 }
 
 TEST_F(LineageTest, NothingBeginsAnewInAScopeThatCloses) {
   const FutureId id = made(1, 77);
-  bury(1);
+  evict(1);
   one(2, op::EndSession{{}, 10, 0});
   open_session(2, 11);
   const auto orphans = orphan_sessions(store);
@@ -193,7 +193,7 @@ TEST_F(LineageTest, WhatWasReleasedIsComputedAgainWhileSomebodyNeedsIt) {
   const FutureId user{10, 2};
   EXPECT_EQ(one(1, submit(driver(10), user, 0, make_spec({id}))).verdict, Verdict::kReady);
   one(1, op::Release{driver(10), id});
-  bury(1);
+  evict(1);
   EXPECT_EQ(lost(2, id, 77, 500).verdict, Verdict::kClaimed);
   EXPECT_EQ(one(2, end(id, 500, object(78, 2))).verdict, Verdict::kFinished);
   const auto taken = claim_some(2, {600}).taken;

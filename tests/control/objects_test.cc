@@ -21,14 +21,14 @@ class ObjectsTest : public ControlTest {
   }
   ~ObjectsTest() override { sources::microseconds = &sources::system_microseconds; }
 
-  static OutcomePtr object(std::uint64_t number, Epoch maker, std::uint64_t size = 100'000'000) {
+  static OutcomePtr object(std::uint64_t number, Incarnation maker, std::uint64_t size = 100'000'000) {
     auto outcome = std::make_shared<Outcome>();
     outcome->object = {number, size, maker};
     return outcome;
   }
 
   /// A future whose value `maker` has.
-  FutureId made(std::uint64_t sequence, std::uint64_t number, Epoch maker, std::uint64_t size = 100'000'000) {
+  FutureId made(std::uint64_t sequence, std::uint64_t number, Incarnation maker, std::uint64_t size = 100'000'000) {
     const FutureId id{10, sequence};
     EXPECT_EQ(one(maker, submit(driver(10), id, 1000 + number)).verdict, Verdict::kClaimed);
     EXPECT_EQ(one(maker, end(id, 1000 + number, object(number, maker, size))).verdict, Verdict::kFinished);
@@ -40,9 +40,9 @@ class ObjectsTest : public ControlTest {
     told_.insert(told_.end(), result.freed.begin(), result.freed.end());
   }
   /// Objects that a worker was told to free.
-  std::vector<std::uint64_t> freed(Epoch epoch) {
-    auto all = drain(epoch).freed;
-    if (epoch == 1) all.insert(all.end(), told_.begin(), told_.end());
+  std::vector<std::uint64_t> freed(Incarnation incarnation) {
+    auto all = drain(incarnation).freed;
+    if (incarnation == 1) all.insert(all.end(), told_.begin(), told_.end());
     std::sort(all.begin(), all.end());
     return all;
   }
@@ -64,7 +64,7 @@ using Names = std::vector<std::string>;
 TEST_F(ObjectsTest, AReleaseTellsAllThatHoldTheValue) {
   const FutureId id = made(1, 77, 1);
   EXPECT_EQ(holders(id), Names{"w1"});
-  EXPECT_EQ(one(2, op::Hold{id, 77}).verdict, Verdict::kDone);
+  EXPECT_EQ(one(2, op::AddReplica{id, 77}).verdict, Verdict::kDone);
   EXPECT_EQ(holders(id), (Names{"w1", "w2"}));
   release(id);
   EXPECT_EQ(freed(1), Numbers{77});
@@ -75,16 +75,16 @@ TEST_F(ObjectsTest, AReleaseTellsAllThatHoldTheValue) {
 
 TEST_F(ObjectsTest, ACopyOfWhatIsGoneIsRefused) {
   const FutureId id = made(1, 77, 1);
-  EXPECT_EQ(one(2, op::Hold{id, 78}).verdict, Verdict::kAbsent);  // another object
+  EXPECT_EQ(one(2, op::AddReplica{id, 78}).verdict, Verdict::kAbsent);  // another object
   release(id);
-  EXPECT_EQ(one(2, op::Hold{id, 77}).verdict, Verdict::kAbsent);
+  EXPECT_EQ(one(2, op::AddReplica{id, 77}).verdict, Verdict::kAbsent);
   EXPECT_TRUE(holders(id).empty());
 }
 
 TEST_F(ObjectsTest, WhoDroppedItsCopyIsNotTold) {
   const FutureId id = made(1, 77, 1);
-  one(2, op::Hold{id, 77});
-  one(2, op::LetGo{id});
+  one(2, op::AddReplica{id, 77});
+  one(2, op::DropReplica{id});
   EXPECT_EQ(holders(id), Names{"w1"});
   release(id);
   EXPECT_EQ(freed(2), Numbers{});
@@ -97,7 +97,7 @@ TEST_F(ObjectsTest, AScopeThatEndsFreesItsObjectsEverywhere) {
     const FutureId id{20, i};
     ASSERT_EQ(one(1, submit(driver(10), id, 500 + i)).verdict, Verdict::kClaimed);
     ASSERT_EQ(one(1, end(id, 500 + i, object(900 + i, 1))).verdict, Verdict::kFinished);
-    if (i % 2 == 0) one(3, op::Hold{id, 900 + i});
+    if (i % 2 == 0) one(3, op::AddReplica{id, 900 + i});
     all.push_back(900 + i);
   }
   one(1, op::EndScope{driver(10), 20});
@@ -105,7 +105,7 @@ TEST_F(ObjectsTest, AScopeThatEndsFreesItsObjectsEverywhere) {
   EXPECT_EQ(freed(1), all);
   EXPECT_EQ(freed(3).size(), 10U);
   // Behind the walk nothing can be added.
-  EXPECT_EQ(one(2, op::Hold{{20, 1}, 901}).verdict, Verdict::kAbsent);
+  EXPECT_EQ(one(2, op::AddReplica{{20, 1}, 901}).verdict, Verdict::kAbsent);
 }
 
 TEST_F(ObjectsTest, AFutureGoesToTheWorkerThatHasItsValues) {
@@ -135,7 +135,7 @@ TEST_F(ObjectsTest, AFutureRunsWhereItIsWhenItsValuesAreTooOrAreSmall) {
   const FutureId here = made(4, 79, 1);
   EXPECT_EQ(one(1, submit(driver(10), {10, 5}, 601, make_spec({there, here}))).verdict, Verdict::kClaimed);
   const FutureId copied = made(6, 80, 2);
-  one(1, op::Hold{copied, 80});
+  one(1, op::AddReplica{copied, 80});
   EXPECT_EQ(one(1, submit(driver(10), {10, 7}, 602, make_spec({copied}))).verdict, Verdict::kClaimed);
 }
 

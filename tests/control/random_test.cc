@@ -30,9 +30,9 @@ struct Driver {
 };
 
 struct Worker {
-  explicit Worker(std::shared_ptr<store::SimDatabase> database, Epoch number)
-      : epoch(number), store(std::move(database)), committer(store, number) {}
-  Epoch epoch;
+  explicit Worker(std::shared_ptr<store::SimDatabase> database, Incarnation number)
+      : incarnation(number), store(std::move(database)), committer(store, number) {}
+  Incarnation incarnation;
   store::SimStore store;
   Committer committer;
   std::vector<Held> held;
@@ -59,7 +59,7 @@ class Cluster {
     for (int i = 0; i < actions && violations.empty(); ++i) act(true);
   }
 
-  /// Ends all sessions, lets the dead be buried, and works off what is left. Gives the keys that stay.
+  /// Ends all sessions, lets the dead be evicted, and works off what is left. Gives the keys that stay.
   std::vector<std::string> wind_up() {
     calm_ = true;
     while (database_->in_flight() > 0) database_->land(0);
@@ -73,16 +73,16 @@ class Cluster {
       }
       for (const WorkerSeen& seen : workers(last.store)) {
         const bool dead = std::none_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-          return worker->alive && worker->epoch == seen.info.epoch;
+          return worker->alive && worker->incarnation == seen.info.incarnation;
         });
-        if (dead) bury(last, seen);
+        if (dead) evict(last, seen);
       }
       for (const OrphanSession& orphan : orphan_sessions(last.store)) {
         commit(last, {op::EndSession{{}, orphan.session, orphan.attachment}});
       }
     }
     for (auto& worker : workers_) {
-      if (worker->alive) leave(worker->store, worker->epoch);
+      if (worker->alive) leave(worker->store, worker->incarnation);
     }
     std::vector<std::string> left;
     for (const std::string& key : all_keys(*database_)) {
@@ -121,7 +121,7 @@ class Cluster {
   void add_worker() {
     workers_.push_back(std::make_unique<Worker>(database_, 0x1000 + fresh()));
     WorkerInfo info;
-    info.epoch = workers_.back()->epoch;
+    info.incarnation = workers_.back()->incarnation;
     join(workers_.back()->store, info);
   }
 
@@ -137,7 +137,7 @@ class Cluster {
   }
 
   RoundResult commit(Worker& worker, std::vector<Op> ops) {
-    const Round round{worker.epoch, std::move(ops)};
+    const Round round{worker.incarnation, std::move(ops)};
     const bool busy = std::exchange(worker.busy, true);
     RoundResult result = worker.committer.run(round);
     worker.busy = busy;
@@ -305,7 +305,7 @@ class Cluster {
 
   void take(Worker& worker) {
     ClaimRequest request;
-    request.epoch = worker.epoch;
+    request.incarnation = worker.incarnation;
     request.free.cpu_milli = 1000 * draw(4);
     request.limit = static_cast<std::uint32_t>(draw(3));
     request.ahead = static_cast<std::uint32_t>(draw(2));
@@ -320,9 +320,9 @@ class Cluster {
   }
 
   void work_off(Worker& worker) {
-    fanout_step(worker.store, worker.epoch);
-    for (const ScopeId scope : endings(worker.store)) ending_step(worker.store, worker.epoch, scope);
-    for (const FutureId& id : pending_checks(worker.store, worker.epoch, 20))
+    fanout_step(worker.store, worker.incarnation);
+    for (const ScopeId scope : endings(worker.store)) ending_step(worker.store, worker.incarnation, scope);
+    for (const FutureId& id : pending_checks(worker.store, worker.incarnation, 20))
       commit(worker, {op::Check{id, chance(50) ? fresh() : 0}});
     if (calm_) commit(worker, {op::Drain{}});
   }
@@ -350,23 +350,23 @@ class Cluster {
     }
   }
 
-  void bury(Worker& by, const WorkerSeen& seen) {
+  void evict(Worker& by, const WorkerSeen& seen) {
     bool moved = false;
     const bool busy = std::exchange(by.busy, true);
-    for (int i = 0; i < 1000 && bury_step(by.store, by.epoch, seen.info.epoch, seen.round, moved); ++i) {
+    for (int i = 0; i < 1000 && evict_step(by.store, by.incarnation, seen.info.incarnation, seen.round, moved); ++i) {
     }
     by.busy = busy;
   }
 
-  /// The worker stops; it is buried, and then goes on as if nothing had been.
+  /// The worker stops; it is evicted, and then goes on as if nothing had been.
   void kill(Worker& worker) {
     if (&worker == workers_.front().get() || workers_.front()->busy) return;
     worker.alive = false;
     for (const WorkerSeen& seen : workers(worker.store)) {
-      if (seen.info.epoch == worker.epoch) bury(*workers_.front(), seen);
+      if (seen.info.incarnation == worker.incarnation) evict(*workers_.front(), seen);
     }
-    const auto round = [&] { return worker.committer.run(Round{worker.epoch, {op::Await{any_future()}}}); };
-    if (graves(worker.store).empty() && !round().fenced) violations.insert("A buried worker committed.");
+    const auto round = [&] { return worker.committer.run(Round{worker.incarnation, {op::Await{any_future()}}}); };
+    if (tombstones(worker.store).empty() && !round().fenced) violations.insert("A evicted worker committed.");
     add_worker();
     for (Driver& driver : drivers_) {
       if (workers_[driver.worker]->alive || driver.ended) continue;

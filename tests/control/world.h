@@ -39,29 +39,29 @@ class ControlTest : public ::testing::Test {
     };
   }
 
-  void join_worker(Epoch epoch) {
+  void join_worker(Incarnation incarnation) {
     WorkerInfo info;
-    info.epoch = epoch;
-    info.name = "w" + std::to_string(epoch);
+    info.incarnation = incarnation;
+    info.name = "w" + std::to_string(incarnation);
     info.total.cpu_milli = 2000;
     join(store, info);
   }
 
-  RoundResult run(Epoch epoch, std::vector<Op> ops) {
-    return Committer(store, epoch).run(Round{epoch, std::move(ops)});
+  RoundResult run(Incarnation incarnation, std::vector<Op> ops) {
+    return Committer(store, incarnation).run(Round{incarnation, std::move(ops)});
   }
-  OpResult one(Epoch epoch, Op op) {
-    const RoundResult result = run(epoch, {std::move(op)});
+  OpResult one(Incarnation incarnation, Op op) {
+    const RoundResult result = run(incarnation, {std::move(op)});
     EXPECT_FALSE(result.fenced);
     return result.results.empty() ? OpResult{} : result.results.front();
   }
 
-  void open_session(Epoch epoch, SessionId session, std::uint64_t attachment = 1, bool reopen = false) {
+  void open_session(Incarnation incarnation, SessionId session, std::uint64_t attachment = 1, bool reopen = false) {
     op::OpenSession open;
     open.session = session;
     open.attachment = attachment;
     open.reopen = reopen;
-    EXPECT_EQ(one(epoch, open).verdict, Verdict::kDone);
+    EXPECT_EQ(one(incarnation, open).verdict, Verdict::kDone);
   }
 
   Origin driver(SessionId session, std::uint64_t attachment = 1) {
@@ -98,34 +98,34 @@ class ControlTest : public ::testing::Test {
 
   op::EndSession end_session(SessionId session) { return op::EndSession{driver(session), session, 1}; }
 
-  /// Does all that waits to be done by `epoch`: checks, fan-outs, ends of scopes, its inbox.
-  std::vector<OpResult> work_off(Epoch epoch) {
+  /// Does all that waits to be done by `incarnation`: checks, fan-outs, ends of scopes, its inbox.
+  std::vector<OpResult> work_off(Incarnation incarnation) {
     std::vector<OpResult> results;
     for (bool more = true; more;) {
-      more = fanout_step(store, epoch);
+      more = fanout_step(store, incarnation);
       for (const ScopeId scope : endings(store)) {
-        while (ending_step(store, epoch, scope)) {
+        while (ending_step(store, incarnation, scope)) {
         }
         more = true;
       }
-      for (const FutureId& id : pending_checks(store, epoch, 100)) {
-        results.push_back(one(epoch, op::Check{id, 0}));
+      for (const FutureId& id : pending_checks(store, incarnation, 100)) {
+        results.push_back(one(incarnation, op::Check{id, 0}));
         more = true;
       }
     }
     return results;
   }
 
-  OpResult::Drained drain(Epoch epoch) { return *one(epoch, op::Drain{}).drained; }
+  OpResult::Drained drain(Incarnation incarnation) { return *one(incarnation, op::Drain{}).drained; }
 
   static ClaimResult claim_once(store::Store& store, const ClaimRequest& request, const Resources& total) {
     ClaimTries tries;
     return claim(store, request, total, tries);
   }
 
-  ClaimResult claim_some(Epoch epoch, std::vector<Claim> claims, std::uint64_t cpu_milli = 2000) {
+  ClaimResult claim_some(Incarnation incarnation, std::vector<Claim> claims, std::uint64_t cpu_milli = 2000) {
     ClaimRequest request;
-    request.epoch = epoch;
+    request.incarnation = incarnation;
     request.free.cpu_milli = cpu_milli;
     request.limit = static_cast<std::uint32_t>(claims.size());
     request.claims = std::move(claims);
@@ -134,7 +134,7 @@ class ControlTest : public ::testing::Test {
     return claim_once(store, request, total);
   }
 
-  Verdict look(Epoch epoch, FutureId id) { return one(epoch, op::Await{id}).verdict; }
+  Verdict look(Incarnation incarnation, FutureId id) { return one(incarnation, op::Await{id}).verdict; }
 
   std::vector<std::string> keys_now() const { return all_keys(*database); }
 

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <string>
 
-#include "runtime/elf_image.h"
+#include "runtime/image/elf_image.h"
 #include "tests/fuzz/fuzz.h"
-#include "worker/program_files.h"
+#include "worker/pool/program/files.h"
 
 // A file that a driver names, read as machine code.
 

@@ -2,7 +2,7 @@
 
 #include <morrow/error.h>
 
-#include "runtime/values.h"
+#include "runtime/values/values.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/quiet.h"
 

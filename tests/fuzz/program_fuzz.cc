@@ -9,8 +9,8 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/quiet.h"
 #include "wire/frame.h"
-#include "worker/program_blob.h"
-#include "worker/program_files.h"
+#include "worker/pool/program/cached_file.h"
+#include "worker/pool/program/files.h"
 
 // The record of a program, and the pieces of its files, as a driver put them into the store.
 

@@ -77,24 +77,24 @@ void Cluster::committed(const store::Commit& commit) {
       std::printf("              %s %s\n", value ? "set  " : "clear", control::readable(key).c_str());
     }
   }
-  check_burials(commit);
+  check_evictions(commit);
   for (const std::string& sentence : invariants_.committed(commit)) wrong(sentence);
 }
 
-/// Only who stood still for long is buried: not who was kept from the store as everybody else.
-void Cluster::check_burials(const store::Commit& commit) {
+/// Only who stood still for long is evicted: not who was kept from the store as everybody else.
+void Cluster::check_evictions(const store::Commit& commit) {
   for (const auto& [key, value] : commit.writes) {
     if (key[0] != 'g' || !value) continue;
-    const control::Epoch epoch = control::keys::read_u64(key, 1);
-    const auto found =
-        std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->epoch() == epoch; });
+    const control::Incarnation incarnation = control::keys::read_u64(key, 1);
+    const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                    [&](const auto& worker) { return worker->incarnation() == incarnation; });
     if (found == workers_.end() || !(*found)->process().alive() || !(*found)->open()) continue;
     const Time lease = config_.lease_ms * kMillisecond;
     const auto [since, until] = (*found)->process().last_stop();
     const bool stood =
         until > since && std::min(until, timeline_.now()) - since > lease / 2 && timeline_.now() < until + 2 * lease;
-    say("worker " + std::to_string(epoch) + " is buried");
-    if (!stood) wrong("A worker was buried that was well.");
+    say("worker " + std::to_string(incarnation) + " is evicted");
+    if (!stood) wrong("A worker was evicted that was well.");
   }
 }
 
@@ -121,7 +121,7 @@ void Cluster::add_worker() {
 }
 
 void Cluster::worker_ended(VirtualWorker& worker) {
-  say("worker " + std::to_string(worker.epoch()) + " ends");
+  say("worker " + std::to_string(worker.incarnation()) + " ends");
   if (winding_up_) return;
   timeline_.after(random_.delay(kSecond), [this] {
     if (!winding_up_) add_worker();
@@ -155,7 +155,7 @@ void Cluster::stop_worker(bool beyond_lease) {
   if (worker == nullptr) return;
   const Time lease = config_.lease_ms * kMillisecond;
   const Time takes = beyond_lease ? random_.between(lease, 4 * lease) : random_.delay(lease / 3);
-  say("worker " + std::to_string(worker->epoch()) + " stands still");
+  say("worker " + std::to_string(worker->incarnation()) + " stands still");
   worker->process().stop_until(timeline_.now() + takes);
   if (!random_.chance(60)) return;
   // Its drivers lose patience, and leave what they sent in its buffers.
@@ -214,10 +214,10 @@ bool Cluster::drivers_done() const {
   return std::all_of(drivers_.begin(), drivers_.end(), [](const auto& driver) { return driver->done(); });
 }
 
-/// Whoever died while it left, or before, is buried by the others first.
-bool Cluster::dead_are_buried() const {
+/// Whoever died while it left, or before, is evicted by the others first.
+bool Cluster::dead_are_evicted() const {
   return std::all_of(workers_.begin(), workers_.end(), [this](const auto& worker) {
-    return worker->process().alive() || database_->find(control::keys::epoch(worker->epoch())) == nullptr;
+    return worker->process().alive() || database_->find(control::keys::incarnation(worker->incarnation())) == nullptr;
   });
 }
 
@@ -251,7 +251,7 @@ void Cluster::drive() {
   }
   for (const auto& worker : workers_) {
     if (worker->executors() != nullptr)
-      odd_.push_back("worker " + std::to_string(worker->epoch()) + " uses " + worker->brain().used().text() +
+      odd_.push_back("worker " + std::to_string(worker->incarnation()) + " uses " + worker->brain().used().text() +
                      " and had" + worker->executors()->text());
   }
   for (const std::string& key : left_keys(true)) {
@@ -271,7 +271,7 @@ void Cluster::wind_up() {
   const auto empty = [this, next = Time(0)]() mutable {
     if (timeline_.now() < next) return false;
     next = timeline_.now() + kLookForKeys;
-    return left_keys(false).empty() && dead_are_buried() && left_objects() == 0;
+    return left_keys(false).empty() && dead_are_evicted() && left_objects() == 0;
   };
   const auto complain = [this](bool workers_too) {
     if (!violations_.empty()) return;

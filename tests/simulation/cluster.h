@@ -41,7 +41,7 @@ class Cluster {
   void wrong(const std::string& sentence);
   void say(const std::string& sentence);
   void committed(const store::Commit& commit);
-  void check_burials(const store::Commit& commit);
+  void check_evictions(const store::Commit& commit);
   void add_worker();
   void worker_ended(VirtualWorker& worker);
   VirtualWorker* pick_worker();
@@ -52,7 +52,7 @@ class Cluster {
   void calm();
   bool drivers_done() const;
   bool workers_gone() const;
-  bool dead_are_buried() const;
+  bool dead_are_evicted() const;
   std::vector<std::string> left_keys(bool workers_too) const;
   /// Large values that living workers hold.
   std::size_t left_objects() const;

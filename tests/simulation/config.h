@@ -36,7 +36,7 @@ struct Config {
   bool polls = true;                    ///< the slow poll behind every wake-up
   Time calm_after = 2 * kSecond;        ///< of the start: then all is healed
   std::uint64_t short_pauses = 0;       ///< so many times a worker stands still for less than a lease
-  std::uint64_t long_pauses = 0;        ///< for longer than a lease: it is buried and comes back
+  std::uint64_t long_pauses = 0;        ///< for longer than a lease: it is evicted and comes back
   std::uint64_t outages = 0;            ///< the store is away, also for longer than a lease
   Time welcome_patience = 2 * kSecond;  ///< so long a driver waits for a welcome, then it goes to another worker
   std::uint64_t moves = 0;              ///< a driver loses its connection; its old worker may stand still

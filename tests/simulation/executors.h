@@ -9,7 +9,7 @@
 
 #include "tests/simulation/process.h"
 #include "tests/simulation/script.h"
-#include "worker/brain.h"
+#include "worker/brain/brain.h"
 
 namespace morrow::simulation {
 

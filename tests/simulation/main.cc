@@ -4,8 +4,8 @@
 #include <ctime>
 #include <string>
 
+#include "control/coverage_mark.h"
 #include "control/faults.h"
-#include "control/probe.h"
 #include "tests/simulation/cluster.h"
 #include "tests/simulation/fault_names.h"
 
@@ -26,16 +26,16 @@ int usage(int status) {
   return status;
 }
 
-void print_probes() {
+void print_marks() {
   std::string never;
   std::size_t all = 0;
   std::size_t hit = 0;
-  for (const control::Probe* probe = control::first_probe; probe != nullptr; probe = probe->next) {
+  for (const control::CoverageMark* mark = control::first_mark; mark != nullptr; mark = mark->next) {
     ++all;
-    hit += probe->hits != 0;
-    if (probe->hits == 0) never += std::string("  never: ") + probe->name + "\n";
+    hit += mark->hits != 0;
+    if (mark->hits == 0) never += std::string("  never: ") + mark->name + "\n";
   }
-  std::printf("probes: %zu of %zu were hit\n%s", hit, all, never.c_str());
+  std::printf("coverage marks: %zu of %zu were hit\n%s", hit, all, never.c_str());
 }
 
 }  // namespace
@@ -105,6 +105,6 @@ int main(int argc, char** argv) {
       static_cast<double>(done) / seconds, ahead, seconds, busy, ahead / seconds, ahead / busy,
       static_cast<unsigned long long>(commits), static_cast<unsigned long long>(tasks),
       static_cast<unsigned long long>(trace));
-  if (seeds > 1) print_probes();
+  if (seeds > 1) print_marks();
   return failed == 0 ? 0 : 1;
 }

@@ -27,9 +27,9 @@ worker::Knobs make_knobs(const Config& config) {
 
 }  // namespace
 
-VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name, bool licensed)
-    : world_(std::move(world)), epoch_(epoch), process_(world_.timeline) {
-  info_.epoch = epoch_;
+VirtualWorker::VirtualWorker(World world, control::Incarnation incarnation, std::string name, bool licensed)
+    : world_(std::move(world)), incarnation_(incarnation), process_(world_.timeline) {
+  info_.incarnation = incarnation_;
   info_.name = std::move(name);
   info_.total.cpu_milli = world_.config.cpus * 1000;
   info_.total.memory = 1ULL << 30;
@@ -39,7 +39,7 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
       StoreLanes::World{world_.timeline, world_.random, world_.config, world_.weather, world_.wrong}, world_.database,
       process_, to_main);
   Brain::Setup setup;
-  setup.epoch = epoch_;
+  setup.incarnation = incarnation_;
   setup.info = info_;
   setup.seed = world_.random.draw();
   setup.knobs = make_knobs(world_.config);
@@ -49,7 +49,7 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
                                                             [this](std::uint64_t size) {
                                                               const std::uint64_t number = world_.fresh();
                                                               objects_.insert(number);
-                                                              return control::ObjectRef{number, size, epoch_};
+                                                              return control::ObjectRef{number, size, incarnation_};
                                                             }},
                                            *brain_, to_main);
   worker::Upkeep::Means means;
@@ -69,14 +69,14 @@ VirtualWorker::VirtualWorker(World world, control::Epoch epoch, std::string name
   events.say = [](const std::string&) {};
   events.tick = [] {};
   events.work_came = [this] { brain_->signalled(now()); };
-  upkeep_ = std::make_unique<worker::Upkeep>(std::move(means), epoch_,
+  upkeep_ = std::make_unique<worker::Upkeep>(std::move(means), incarnation_,
                                              worker::Upkeep::Options{world_.config.lease_ms, world_.config.polls},
                                              std::move(events));
   lanes_->post(
       Lane::kRound,
       [this](store::Store& store) {
         control::join(store, info_);
-        committer_ = std::make_shared<control::Committer>(store, epoch_);
+        committer_ = std::make_shared<control::Committer>(store, incarnation_);
       },
       [this] { joined(); });
 }
@@ -90,7 +90,7 @@ void VirtualWorker::joined() {
 }
 
 void VirtualWorker::watch_signal() {
-  lanes_->watch(control::signal_key(epoch_), [this] {
+  lanes_->watch(control::signal_key(incarnation_), [this] {
     // Set again before the inbox is read: a change in between fires it once more.
     watch_signal();
     brain_->signalled(now());
@@ -152,7 +152,8 @@ void VirtualWorker::leave_when_drained() {
   if (!brain_->drained()) return;
   leaving_ = true;
   lanes_->post(
-      Lane::kUpkeep, [epoch = epoch_](store::Store& store) { control::leave(store, epoch); }, [this] { die(); });
+      Lane::kUpkeep, [incarnation = incarnation_](store::Store& store) { control::leave(store, incarnation); },
+      [this] { die(); });
 }
 
 void VirtualWorker::die() {
@@ -257,8 +258,8 @@ void VirtualWorker::orphan(control::SessionId session, std::uint64_t attachment)
   if (stopping_) return;
   lanes_->post(
       Lane::kUpkeep,
-      [epoch = epoch_, session, attachment](store::Store& store) {
-        control::orphan_session(store, epoch, session, attachment);
+      [incarnation = incarnation_, session, attachment](store::Store& store) {
+        control::orphan_session(store, incarnation, session, attachment);
       },
       nullptr);
 }
@@ -298,7 +299,8 @@ void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::fu
       Lane::kClaim,
       [this, id, number, found](store::Store& store) {
         const auto holders = control::object_holders(store, id, number);
-        *found = std::any_of(holders.begin(), holders.end(), [this](const auto& one) { return one.epoch != epoch_; });
+        *found = std::any_of(holders.begin(), holders.end(),
+                             [this](const auto& one) { return one.incarnation != incarnation_; });
       },
       [this, id, number, found, then = std::move(then)] {
         decide_again_ = true;
@@ -456,8 +458,8 @@ void VirtualWorker::carry_out(action::SetIdle& idle) {
   auto more = std::make_shared<bool>(false);
   lanes_->post(
       Lane::kClaim,
-      [more, epoch = epoch_, idle](store::Store& store) {
-        *more = control::set_idle(store, epoch, idle.idle, idle.free);
+      [more, incarnation = incarnation_, idle](store::Store& store) {
+        *more = control::set_idle(store, incarnation, idle.idle, idle.free);
       },
       [this, more] {
         if (*more) brain_->signalled(now());
@@ -467,7 +469,10 @@ void VirtualWorker::carry_out(action::SetIdle& idle) {
 void VirtualWorker::carry_out(action::WakeIdle& wake) {
   lanes_->post(
       Lane::kClaim,
-      [epoch = epoch_, limit = wake.limit](store::Store& store) { control::wake_idle(store, epoch, limit); }, nullptr);
+      [incarnation = incarnation_, limit = wake.limit](store::Store& store) {
+        control::wake_idle(store, incarnation, limit);
+      },
+      nullptr);
 }
 
 void VirtualWorker::carry_out(action::Fenced&) { die(); }

@@ -14,8 +14,8 @@
 #include "control/round.h"
 #include "tests/simulation/executors.h"
 #include "tests/simulation/store_lanes.h"
-#include "worker/brain.h"
-#include "worker/upkeep.h"
+#include "worker/brain/brain.h"
+#include "worker/cluster/upkeep.h"
 
 namespace morrow::simulation {
 
@@ -48,11 +48,11 @@ class VirtualWorker {
     std::function<void(VirtualWorker&)> ended;
   };
   /// What needs a license runs only where there is one.
-  VirtualWorker(World world, control::Epoch epoch, std::string name, bool licensed);
+  VirtualWorker(World world, control::Incarnation incarnation, std::string name, bool licensed);
   bool licensed() const { return info_.total.named_milli.contains("license"); }
   ~VirtualWorker();
 
-  control::Epoch epoch() const { return epoch_; }
+  control::Incarnation incarnation() const { return incarnation_; }
   Process& process() { return process_; }
   /// Takes drivers: it has joined, and neither stops nor is dead.
   bool open() const { return joined_ && !stopping_ && process_.alive(); }
@@ -135,7 +135,7 @@ class VirtualWorker {
   void carry_out(worker::action::Fenced& fenced);
 
   World world_;
-  const control::Epoch epoch_;
+  const control::Incarnation incarnation_;
   control::WorkerInfo info_;
   Process process_;
   std::unique_ptr<worker::Brain> brain_;

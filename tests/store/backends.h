@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "store/open/open_store.h"
 #include "store/store.h"
 #include "tests/store/temporary_directory.h"
 

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "store/lmdb/lmdb_store.h"
+#include "store/open/open_store.h"
 #include "tests/store/child_process.h"
 #include "tests/store/temporary_directory.h"
 

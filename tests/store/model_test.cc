@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "store/open/open_store.h"
 #include "store/store.h"
 #include "tests/store/temporary_directory.h"
 

@@ -83,7 +83,7 @@ TEST(Deaths, AWorkerThatRestartsIsFoundAgain) {
   EXPECT_NE(result.out.find("sum 20540"), std::string::npos) << result.out << result.err;
 }
 
-TEST(Deaths, AStoppedWorkerIsBuriedAndPublishesNothingWhenItComesBack) {
+TEST(Deaths, AStoppedWorkerIsEvictedAndPublishesNothingWhenItComesBack) {
   Cluster cluster;
   const auto one = cluster.worker({"--cpus", "1", "--name", "one"});
   const auto two = cluster.worker({"--cpus", "1", "--name", "two"});

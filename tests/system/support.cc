@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "control/keys.h"
+#include "store/open/open_store.h"
 #include "store/store.h"
 
 extern char** environ;

@@ -1,0 +1,161 @@
+#include "control/cluster.h"
+#include "control/coverage_mark.h"
+#include "control/transition.h"
+
+// The end of a worker, by itself or by others: first its incarnation, which fences everything; then what it leaves, in
+// chunks.
+namespace morrow::control {
+namespace {
+
+constexpr std::size_t kClaims = 20;
+constexpr std::size_t kChecks = 50;
+constexpr std::size_t kItems = 200;
+constexpr std::size_t kSessions = 50;
+
+void end_incarnation(Transition& t, Incarnation incarnation) {
+  record::Incarnation mark;
+  mark.set_dying(true);
+  t.tx.set(keys::incarnation(incarnation), serialize(mark));
+  t.tx.set(keys::tombstone(incarnation), "");
+  t.tx.clear(keys::idle(incarnation));
+}
+
+void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died) {
+  const Around around = t.around(id);
+  Entry& entry = t.load(id);
+  if (!entry.exists || entry.status() != Status::kClaimed || entry.state.incarnation() != incarnation) {
+    coverage_mark<"a eviction found a claim that had ended">();
+    t.tx.clear(keys::claimed(incarnation, id));
+    return;
+  }
+  if (died) {
+    entry.state.set_tries(entry.state.tries() + 1);
+    if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
+      coverage_mark<"a eviction failed what was tried too often">();
+      t.finish(id, entry, around, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
+      return;
+    }
+  }
+  t.drop_claim(id, entry, false);
+  t.enter_index(id, entry, {});
+  t.save(id, entry);
+}
+
+/// Works off one chunk of what `incarnation` leaves; at last its own keys. True while there is more.
+bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
+  const auto conflict = store::Read::kConflict;
+  constexpr std::size_t kId = 9;
+  const auto fanouts = t.tx.scan(keys::fanouts(incarnation), conflict, 1);
+  for (const auto& [key, unused] : fanouts) {
+    const FutureId id = keys::read_id(key, kId);
+    if (t.load(id).state.fanout() == incarnation) {
+      t.fan_out(id);
+      t.settle();
+    } else {
+      t.tx.clear(key);
+    }
+  }
+  if (!fanouts.empty()) {
+    coverage_mark<"a eviction worked off a fan-out">();
+    return true;
+  }
+  const auto claims = t.tx.scan(keys::claimed(incarnation), conflict, kClaims);
+  for (const auto& [key, unused] : claims) {
+    return_claim(t, incarnation, keys::read_id(key, kId), died);
+    t.settle();
+  }
+  if (!claims.empty()) {
+    coverage_mark<"a eviction gave back claims">();
+    return true;
+  }
+  const auto checks = t.tx.scan(keys::checks(incarnation), conflict, kChecks);
+  for (const auto& [key, unused] : checks) {
+    t.check(keys::read_id(key, kId), 0, incarnation);
+    t.settle();
+  }
+  if (!checks.empty()) {
+    coverage_mark<"a eviction looked at checks">();
+    return true;
+  }
+  const auto inbox = t.tx.scan(keys::inbox(incarnation), conflict, kItems);
+  for (const auto& [key, unused] : inbox) t.tx.clear(key);
+  if (!inbox.empty()) {
+    coverage_mark<"a eviction emptied an inbox">();
+    return true;
+  }
+  const auto sessions = t.tx.scan(keys::attached(incarnation), conflict, kSessions);
+  for (const auto& [key, unused] : sessions) {
+    t.tx.clear(key);
+    const SessionId id = keys::read_u64(key, kId);
+    SessionEntry& entry = t.session(id);
+    if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation) continue;
+    entry.session.set_incarnation(0);
+    entry.dirty = true;
+    t.tx.set(keys::orphan(id), "");
+  }
+  t.flush();
+  if (!sessions.empty()) {
+    coverage_mark<"a eviction orphaned sessions">();
+    return true;
+  }
+  for (const std::string& key : {keys::incarnation(incarnation), keys::info(incarnation), keys::round(incarnation),
+                                 keys::claim_round(incarnation), keys::signal(incarnation), keys::idle(incarnation),
+                                 keys::tombstone(incarnation)}) {
+    t.tx.clear(key);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved) {
+  bool more = false;
+  store.transact([&](store::Transaction& transaction) {
+    more = false;
+    moved = false;
+    Transition t(transaction, self);
+    const auto mark = transaction.get(keys::incarnation(incarnation), store::Read::kConflict);
+    if (!t.alive(self) || !mark) return;
+    more = true;
+    if (parse_record<record::Incarnation>(*mark).dying()) {
+      more = evict_chunk(t, incarnation, true);
+      return;
+    }
+    const auto round = transaction.get(keys::round(incarnation), store::Read::kConflict);
+    const std::uint64_t number = round ? parse_record<record::Round>(*round).number() : 0;
+    if (number == seen_round) {
+      end_incarnation(t, incarnation);
+    } else {
+      coverage_mark<"a worker that seemed silent was alive">();
+      moved = true;
+      more = false;
+    }
+  });
+  return more;
+}
+
+void leave(store::Store& store, Incarnation incarnation) {
+  bool more = false;
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, incarnation);
+    more = t.alive(incarnation);
+    if (more) end_incarnation(t, incarnation);
+  });
+  while (more) {
+    store.transact([&](store::Transaction& transaction) {
+      Transition t(transaction, incarnation);
+      more = transaction.get(keys::tombstone(incarnation), store::Read::kConflict).has_value() &&
+             evict_chunk(t, incarnation, false);
+    });
+  }
+}
+
+std::vector<Incarnation> tombstones(store::Store& store) {
+  std::vector<Incarnation> out;
+  for (const auto& [key, unused] : store.begin_read()->scan(keys::tombstones(), store::Read::kSnapshot)) {
+    out.push_back(keys::read_u64(key, 1));
+  }
+  return out;
+}
+
+}  // namespace morrow::control

@@ -1,0 +1,219 @@
+#include "runtime/client/link.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 64 << 10;
+constexpr std::size_t kCompactBytes = 256 << 10;
+constexpr std::size_t kKeepBytes = 1 << 20;
+
+wire::Fd make_event() {
+  wire::Fd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
+  return event;
+}
+
+void raise_event(const wire::Fd& event) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
+}
+
+void clear_event(const wire::Fd& event) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(event.get(), &count, sizeof(count));
+}
+
+}  // namespace
+
+Link::Link(Handler& handler) : handler_(handler), wake_(make_event()), background_wake_(make_event()) {}
+
+void Link::attach(wire::Fd socket, wire::FrameReader frames, std::string out) {
+  socket_ = std::move(socket);
+  frames_ = std::move(frames);
+  out_ = std::move(out);
+  sent_ = 0;
+  write();
+  deliver();
+  wake_all();
+}
+
+wire::Fd Link::take_socket() {
+  write();
+  wire::Fd socket = std::move(socket_);
+  if (unsent() != 0) socket.reset();
+  return socket;
+}
+
+void Link::send(wire::FrameType type, const google::protobuf::MessageLite& message) {
+  if (connected()) wire::append_frame(out_, type, message);
+}
+
+void Link::send(std::string_view frame) {
+  if (connected()) out_.append(frame);
+}
+
+void Link::write() {
+  if (!connected()) return;
+  while (sent_ < out_.size()) {
+    const ssize_t put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put >= 0) {
+      sent_ += static_cast<std::size_t>(put);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    const bool full = errno == EAGAIN || errno == EWOULDBLOCK;
+    if (!full) sent_ = out_.size();  // who reads finds the end, after what the other side still said
+    if (full && sent_ > kCompactBytes) {
+      out_.erase(0, sent_);
+      sent_ = 0;
+    }
+    if (reader_ != nullptr && polling_ && !polls_output_) {
+      if (reader_->background) {
+        interrupt_background();
+      } else {
+        raise_event(wake_);
+      }
+    }
+    handler_.on_stuck();
+    if (full) return;
+  }
+  out_.clear();
+  sent_ = 0;
+  if (out_.capacity() > kKeepBytes) out_.shrink_to_fit();
+}
+
+bool Link::may_read(const Waiting& me) {
+  if (!connected()) return false;
+  if (reader_ == nullptr || reader_ == &me) return true;
+  if (!reader_->background || me.background) return false;
+  interrupt_background();
+  return true;
+}
+
+void Link::leave(Waiting& me) {
+  if (reader_ != &me) return;
+  reader_ = nullptr;
+  if (!followers_.empty()) {
+    followers_.front()->changed.notify_one();
+  } else if (!me.background) {
+    handler_.on_reader_left();
+  }
+}
+
+bool Link::wait(Lock& lock, Waiting& me, const std::function<bool()>& done, const Deadline& deadline) {
+  struct Leave {
+    Link& link;
+    Waiting& me;
+    ~Leave() { link.leave(me); }
+  } leaves{*this, me};
+  for (;;) {
+    if (done()) return true;
+    handler_.check();
+    if (me.hosts && handler_.has_guest()) {
+      leave(me);  // somebody else must read while the guest runs
+      handler_.run_guest(lock);
+      continue;
+    }
+    if (deadline && Clock::now() >= *deadline) return false;
+    if (may_read(me)) {
+      reader_ = &me;
+      pump(lock, me, deadline);
+      continue;
+    }
+    if (reader_ == &me) reader_ = nullptr;
+    followers_.push_back(&me);
+    if (deadline) {
+      me.changed.wait_until(lock, *deadline);
+    } else {
+      me.changed.wait(lock);
+    }
+    followers_.erase(std::find(followers_.begin(), followers_.end(), &me));
+  }
+}
+
+void Link::read_in_background(Lock& lock, Waiting& me) {
+  if (!may_read(me)) return;
+  reader_ = &me;
+  pump(lock, me, std::nullopt);
+  leave(me);
+}
+
+void Link::interrupt_background() { raise_event(background_wake_); }
+
+void Link::wake_all() {
+  for (Waiting* waiting : followers_) waiting->changed.notify_one();
+}
+
+void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
+  const wire::Fd& wake = me.background ? background_wake_ : wake_;
+  polls_output_ = unsent() > 0;
+  pollfd polled[2] = {{socket_.get(), static_cast<short>(polls_output_ ? POLLIN | POLLOUT : POLLIN), 0},
+                      {wake.get(), POLLIN, 0}};
+  timespec limit{};
+  if (deadline) {
+    const auto left = std::max<std::chrono::nanoseconds>(*deadline - Clock::now(), std::chrono::nanoseconds(0));
+    limit.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
+    limit.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
+  }
+  polling_ = true;
+  const bool soon = !me.background && handler_.expects_soon();
+  lock.unlock();
+  int count = 0;
+  const timespec no_time{};
+  if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
+    count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
+  lock.lock();
+  if (count > 0 && polled[1].revents != 0) clear_event(wake);
+  if (reader_ != &me) return;
+  polling_ = false;
+  if (count <= 0) return;
+  if ((polled[0].revents & POLLOUT) != 0) write();
+  if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_once();
+}
+
+void Link::read_once() {
+  const ssize_t got = recv(socket_.get(), frames_.room(kReadBytes), kReadBytes, MSG_DONTWAIT);
+  if (got > 0) {
+    frames_.filled(static_cast<std::size_t>(got));
+    deliver();
+  } else if (got == 0) {
+    lose("");
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    lose(errno == ECONNRESET ? "" : std::strerror(errno));
+  }
+}
+
+void Link::deliver() {
+  try {
+    while (connected()) {
+      const auto frame = frames_.next();
+      if (!frame) return;
+      handler_.on_frame(frame->type, frame->payload);
+    }
+  } catch (const wire::ProtocolError& error) {
+    lose(error.what());
+  }
+}
+
+void Link::lose(const std::string& why) {
+  socket_.reset();
+  frames_ = wire::FrameReader();
+  out_.clear();
+  sent_ = 0;
+  handler_.on_lost(why);
+  wake_all();
+}
+
+}  // namespace morrow::runtime

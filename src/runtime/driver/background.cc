@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <exception>
+
+#include <morrow/error.h>
+
+#include "runtime/driver/driver.h"
+
+namespace morrow::runtime {
+
+namespace {
+
+// What was submitted and not asked for goes out after so long at the most: the shorter one where something waits
+// already.
+constexpr std::chrono::microseconds kTick{200};
+constexpr std::chrono::microseconds kLongTick{1'000};
+// The program is busy with us: the foreground reads and writes.
+constexpr std::chrono::milliseconds kQuietAfter{2};
+constexpr std::chrono::milliseconds kTryAgain{50};
+constexpr std::chrono::seconds kSayLostAfter{2};
+constexpr std::chrono::seconds kRefusedFor{5};
+constexpr std::size_t kUploadAheadBytes = 512 << 10;
+
+}  // namespace
+
+void Driver::run_background() {
+  Lock lock(link_.mutex());
+  while (!stop_) {
+    if (!fatal_.empty()) {
+      background_.changed.wait(lock);
+    } else if (!link_.connected()) {
+      reconnect(lock);
+    } else if (!uploads_.empty()) {
+      upload(lock);
+    } else {
+      rest(lock);
+    }
+  }
+}
+
+// Has the background thread look at once, when it does not by itself soon.
+void Driver::stir() {
+  if (mode_ == Mode::kSleeps) background_.changed.notify_one();
+  if (mode_ == Mode::kReads) link_.interrupt_background();
+  mode_ = Mode::kAwake;
+}
+
+void Driver::on_reader_left() {
+  if (mode_ == Mode::kSleeps) stir();
+}
+
+void Driver::on_stuck() { stir(); }
+
+void Driver::rest(Lock& lock) {
+  if (send_let_go()) link_.write();
+  const auto now = Clock::now();
+  if (activity_ != seen_activity_) {
+    seen_activity_ = activity_;
+    quiet_since_ = now;
+  }
+  if (now - quiet_since_ < kQuietAfter) {
+    background_.changed.wait_for(lock, link_.unsent() != 0 ? kTick : kLongTick);
+    return link_.write();
+  }
+  if (let_spare_go() && send_let_go()) link_.write();
+  if (link_.has_foreground_reader()) {
+    mode_ = Mode::kSleeps;
+    background_.changed.wait(lock);
+    mode_ = Mode::kAwake;
+    quiet_since_ = Clock::now();
+  } else {
+    mode_ = Mode::kReads;
+    link_.read_in_background(lock, background_);
+    mode_ = Mode::kAwake;
+  }
+}
+
+void Driver::reconnect(Lock& lock) {
+  const auto lost = Clock::now();
+  bool said = false;
+  auto not_refused = lost;
+  while (!stop_ && !link_.connected() && fatal_.empty()) {
+    std::optional<Connection> connection;
+    lock.unlock();
+    try {
+      connection = connect(Clock::now() + kRefusedFor);
+    } catch (const SessionError& error) {
+      lock.lock();
+      fatal_ = error.what();
+      return link_.wake_all();
+    } catch (const std::exception&) {  // the folder of the sockets is gone, say: it may come back
+    }
+    lock.lock();
+    const auto now = Clock::now();
+    if (connection && connection->welcome.error().empty()) {
+      if (said) say("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster_);
+      return welcome(std::move(*connection));
+    }
+    if (connection) {
+      // One that is about to stop refuses too; another one may take us.
+      if (now - not_refused >= kRefusedFor) {
+        fatal_ = connection->welcome.error();
+        return link_.wake_all();
+      }
+    } else {
+      not_refused = now;
+    }
+    if (!said && now - lost >= kSayLostAfter) {
+      said = true;
+      const std::string& why = remote_ ? remote_->why() : silent_;
+      say("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one" +
+          (why.empty() ? "" : ": " + why));
+    }
+    if (!stop_) background_.changed.wait_for(lock, kTryAgain);
+  }
+}
+
+void Driver::upload(Lock& lock) {
+  const std::uint64_t round = upload_round_;
+  const std::string hash = uploads_.front();
+  uploads_.pop_front();
+  const auto found = std::find_if(program_.modules().begin(), program_.modules().end(),
+                                  [&](const wire::Module& module) { return module.sha256() == hash; });
+  if (found == program_.modules().end()) return;
+  lock.unlock();
+  try {
+    Upload file(*found);
+    wire::BlobChunk piece;
+    while (file.next(piece)) {
+      lock.lock();
+      while (!stop_ && round == upload_round_ && link_.unsent() > kUploadAheadBytes) {
+        if (link_.has_foreground_reader()) {
+          background_.changed.wait_for(lock, kTick);
+        } else {
+          link_.read_in_background(lock, background_);
+        }
+      }
+      if (stop_ || round != upload_round_ || !link_.connected()) return;
+      link_.send(wire::BLOB_CHUNK, piece);
+      link_.write();
+      lock.unlock();
+    }
+  } catch (const Error& error) {
+    say(error.what());
+  }
+  lock.lock();
+}
+
+}  // namespace morrow::runtime

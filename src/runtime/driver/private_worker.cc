@@ -1,0 +1,208 @@
+#include "runtime/driver/private_worker.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include <morrow/error.h>
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr int kPollMs = 5;
+constexpr int kPatienceMs = 5'000;
+
+bool is_program(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && access(path.c_str(), X_OK) == 0;
+}
+
+std::string own_folder() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
+  if (size <= 0) return "";
+  const std::string file(path.data(), static_cast<std::size_t>(size));
+  return file.substr(0, file.rfind('/'));
+}
+
+std::string find_on_path() {
+  const char* variable = std::getenv("PATH");
+  std::string rest = variable == nullptr ? "" : variable;
+  while (!rest.empty()) {
+    const std::size_t colon = rest.find(':');
+    const std::string folder = rest.substr(0, colon);
+    if (!folder.empty() && is_program(folder + "/morrow")) return folder + "/morrow";
+    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+  }
+  return "";
+}
+
+std::string find_command() {
+  if (const char* named = std::getenv("MORROW_COMMAND"); named != nullptr && *named != '\0') {
+    if (is_program(named)) return named;
+    throw SessionError("MORROW_COMMAND names " + std::string(named) +
+                       ", which is not a program; set it to the morrow command");
+  }
+  std::vector<std::string> candidates;
+  if (const std::string folder = own_folder(); !folder.empty()) candidates.push_back(folder + "/morrow");
+  candidates.emplace_back(MORROW_BUILT_COMMAND);
+  candidates.emplace_back(MORROW_INSTALLED_COMMAND);
+  for (const std::string& candidate : candidates) {
+    if (is_program(candidate)) return candidate;
+  }
+  if (std::string found = find_on_path(); !found.empty()) return found;
+  throw SessionError(
+      "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH or "
+      "set "
+      "MORROW_COMMAND to its path");
+}
+
+std::string named_folder(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? "" : value;
+}
+
+/// In the first of these that is one. \throws SessionError
+std::string make_folder(const std::string& prefix, const std::vector<std::string>& bases) {
+  for (const std::string& base : bases) {
+    std::string folder = base + "/" + prefix + "-XXXXXX";
+    if (!base.empty() && mkdtemp(folder.data()) != nullptr) return folder;
+  }
+  throw SessionError("a private worker needs a temporary folder, and none can be made in " + bases.back() + ": " +
+                     std::strerror(errno));
+}
+
+/// For what finds no room in memory: on a disk, which the folder of sockets seldom is.
+std::string make_spill_folder(const SessionOptions& options) {
+  const std::string prefix = "morrow-private-spill";
+  if (!options.spill_folder.empty()) return make_folder(prefix, {options.spill_folder});
+  return make_folder(prefix, {named_folder("TMPDIR"), "/var/tmp", "/tmp"});
+}
+
+std::string number(double value) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.15g", value);
+  return text.data();
+}
+
+std::string checked(const char* what, Amount amount) {
+  const double value = amount.value();
+  if (!(value >= 0 && value <= 1e9))
+    throw SessionError(std::string("SessionOptions: ") + what + " must be from 0 to 1e9");
+  return number(value);
+}
+
+std::vector<std::string> resource_arguments(const SessionOptions& options) {
+  std::vector<std::string> arguments;
+  const auto add = [&arguments](const char* option, const std::string& value) {
+    arguments.emplace_back(option);
+    arguments.push_back(value);
+  };
+  if (options.cpus) add("--cpus", checked("cpus", *options.cpus));
+  if (options.memory) {
+    if (options.memory->value() < 0) throw SessionError("SessionOptions: memory must not be negative");
+    add("--memory", std::to_string(options.memory->value()));
+  }
+  if (options.gpus.value() != 0) add("--gpus", checked("gpus", options.gpus));
+  for (const auto& [name, amount] : options.resources) add("--resource", name + "=" + checked(name.c_str(), amount));
+  if (options.object_memory) {
+    if (options.object_memory->value() <= 0) throw SessionError("SessionOptions: object_memory must be more than 0");
+    add("--object-memory", std::to_string(options.object_memory->value()));
+  }
+  return arguments;
+}
+
+}  // namespace
+
+PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_command()) {
+  const std::vector<std::string> resources = resource_arguments(options);
+  folder_ = make_folder("morrow-private", {named_folder("XDG_RUNTIME_DIR"), "/tmp"});
+  const Folders unless_started{*this};
+  spill_folder_ = make_spill_folder(options);
+  auto [ours, theirs] = wire::socket_pair(false);
+  socket_ = std::move(ours);
+  std::vector<std::string> arguments{command_,      "worker",       "--private",
+                                     folder_,       "--private-fd", std::to_string(theirs.get()),
+                                     "--spill-dir", spill_folder_};
+  arguments.insert(arguments.end(), resources.begin(), resources.end());
+  std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, theirs.get(), theirs.get());  // the same number: it is inherited
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  // A session of its own: the terminal's Ctrl-C is for the driver, whose end it sees by the connection.
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  const int error = posix_spawn(&pid_, command_.c_str(), &actions, &attributes, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
+    pid_ = -1;
+    throw SessionError("the private worker " + command_ + " can't be started: " + std::strerror(error));
+  }
+}
+
+bool PrivateWorker::reap(bool wait_for_it) {
+  if (ended_ || pid_ < 0) return true;
+  pid_t got = 0;
+  while ((got = waitpid(pid_, &status_, wait_for_it ? 0 : WNOHANG)) < 0 && errno == EINTR) {
+  }
+  if (got < 0) status_ = 0;  // the program reaps its children itself, or ignores them
+  ended_ = got != 0;
+  return ended_;
+}
+
+std::string PrivateWorker::ending() {
+  for (int waited = 0; !reap(false) && waited < 1'000; waited += kPollMs) poll(nullptr, 0, kPollMs);
+  if (!ended_) return "closed the connection";
+  if (WIFSIGNALED(status_)) {
+    return "was killed by signal " + std::to_string(WTERMSIG(status_)) + " (" + sigdescr_np(WTERMSIG(status_)) + ")";
+  }
+  return "ended with status " + std::to_string(WEXITSTATUS(status_));
+}
+
+PrivateWorker::~PrivateWorker() {
+  socket_.reset();
+  for (int waited = 0; !reap(false) && waited < kPatienceMs; waited += kPollMs) poll(nullptr, 0, kPollMs);
+  if (!ended_) {
+    kill(pid_, SIGKILL);
+    reap(true);
+  }
+  remove_folders();  // it does so itself, unless it was killed
+}
+
+void PrivateWorker::remove_folders() {
+  std::error_code ignored;
+  for (const std::string& folder : {folder_, spill_folder_}) {
+    if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
+  }
+}
+
+}  // namespace morrow::runtime

@@ -1,0 +1,309 @@
+#include "runtime/executor/fork_server.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include <morrow/error.h>
+
+#include "runtime/executor/executor.h"
+#include "runtime/failures/crash_stack.h"
+#include "runtime/image/manifest.h"
+#include "runtime/image/program.h"
+#include "wire/frame.h"
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr const char* kVariable = "MORROW_EXECUTOR";
+constexpr std::size_t kThreadStackBytes = 8 << 20;
+constexpr int kStatusOfBadStart = 71;
+constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
+
+std::size_t count_threads() {
+  DIR* const folder = opendir("/proc/self/task");
+  if (folder == nullptr) return 1;
+  std::size_t count = 0;
+  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
+  closedir(folder);
+  return count;
+}
+
+void flush_streams() {
+  std::fflush(nullptr);
+  std::cout.flush();
+}
+
+// The first handler at exit: the status is told by the process's end, and what the first process made is not destroyed
+// here.
+void leave_at_exit(int status, void*) {
+  flush_streams();
+  _exit(status);
+}
+
+struct ForkRequest {
+  wire::Fork message;
+  std::vector<wire::Fd> descriptors;
+};
+
+[[noreturn]] void become_executor(ForkRequest request, const std::string& program_key) {
+  ExecutorSetup setup;
+  setup.stream = std::move(request.descriptors[0]);
+  setup.output = std::move(request.descriptors[1]);
+  setup.errors = std::move(request.descriptors[2]);
+  setup.claim_words = std::move(request.descriptors[3]);
+  if (request.descriptors.size() > kForkDescriptors)
+    setup.object_memory = std::move(request.descriptors[kForkDescriptors]);
+  setup.program_key = program_key;
+  setpgid(0, 0);
+  flush_streams();
+  dup2(setup.output.get(), STDOUT_FILENO);
+  dup2(setup.errors.get(), STDERR_FILENO);
+  if (const int null = open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
+    dup2(null, STDIN_FILENO);
+    close(null);
+  }
+  setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  if (request.message.has_devices()) {
+    setenv("CUDA_VISIBLE_DEVICES", request.message.visible_devices().c_str(), 1);
+  } else if (!request.message.visible_devices().empty()) {
+    unsetenv("CUDA_VISIBLE_DEVICES");
+  }
+  const int crash_record = fcntl(setup.claim_words.get(), F_DUPFD_CLOEXEC, 0);
+  lseek(crash_record, wire::ClaimWords::kCrashOffset, SEEK_SET);
+  install_crash_handlers(crash_record);
+  on_exit(leave_at_exit, nullptr);
+  try {
+    static Executor* const executor = new Executor(std::move(setup));
+    set_client(executor);
+    call_start_functions();
+    executor->run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "morrow: an executor could not start: %s\n", error.what());
+    flush_streams();
+    _exit(kStatusOfBadStart);
+  }
+}
+
+class ForkServer {
+ public:
+  explicit ForkServer(wire::Fd channel) : channel_(std::move(channel)) {}
+
+  [[noreturn]] void serve() {
+    remember_state();
+    if (!start()) end();
+    for (;;) {
+      std::array<pollfd, 2> polled{{{channel_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}}};
+      if (poll(polled.data(), polled.size(), -1) < 0) continue;
+      if (polled[1].revents != 0) reap();
+      if (polled[0].revents != 0 && !serve_packet()) end();
+    }
+  }
+
+ private:
+  // Signals of our children come by a descriptor; executors get back what the program had.
+  void remember_state() {
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &standard, &child_action_);
+    sigset_t child_signal;
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &child_signal, &mask_);
+    signals_ = wire::Fd(signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
+    // The worker gave the main thread a deep stack by the limit that new threads take theirs from.
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, kThreadStackBytes);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+  }
+
+  void restore_state() {
+    signals_.reset();
+    sigaction(SIGCHLD, &child_action_, nullptr);
+    pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+  }
+
+  // The program that the worker wants, and whether this is it.
+  bool start() {
+    std::string bytes;
+    std::vector<wire::Fd> none;
+    if (!wire::receive_packet(channel_.get(), bytes, none)) return false;
+    wire::Program program;
+    read_packet(bytes, wire::PROGRAM, program);
+    program_key_ = program.key();
+    wire::ProgramReady answer;
+    try {
+      if (const auto sentence = mismatch(read_manifest(program))) answer.set_error(*sentence);
+    } catch (const std::exception& error) {
+      answer.set_error(error.what());
+    }
+    answer.set_can_fork(program.fork_server() && count_threads() == 1);
+    answer.set_pid(getpid());
+    send(wire::PROGRAM_READY, answer);
+    return true;
+  }
+
+  static void read_packet(std::string_view bytes, wire::FrameType type, google::protobuf::MessageLite& message) {
+    wire::FrameReader reader;
+    reader.append(bytes);
+    const auto frame = reader.next();
+    if (!frame || frame->type != type) throw wire::ProtocolError("the worker sent a packet that was not expected");
+    wire::parse(message, frame->payload);
+  }
+
+  void send(wire::FrameType type, const google::protobuf::MessageLite& message, std::span<const int> descriptors = {}) {
+    std::string bytes;
+    wire::append_frame(bytes, type, message);
+    try {
+      wire::send_packet(channel_.get(), bytes, descriptors);
+    } catch (const std::system_error& error) {
+      if (error.code() == std::errc::broken_pipe || error.code() == std::errc::connection_reset)
+        end();  // the worker left
+      throw;
+    }
+  }
+
+  bool serve_packet() {
+    std::string bytes;
+    ForkRequest request;
+    if (!wire::receive_packet(channel_.get(), bytes, request.descriptors)) return false;
+    read_packet(bytes, wire::FORK, request.message);
+    wire::Forked answer;
+    answer.set_executor(request.message.executor());
+    if (request.descriptors.size() < kForkDescriptors || request.descriptors.size() > kForkDescriptors + 1) {
+      answer.set_error("a fork needs four descriptors");
+      send(wire::FORKED, answer);
+    } else if (request.message.in_place()) {
+      be_executor_here(std::move(request), answer);
+    } else {
+      fork_executor(std::move(request), answer);
+    }
+    return true;
+  }
+
+  [[noreturn]] void be_executor_here(ForkRequest request, wire::Forked& answer) {
+    answer.set_pid(getpid());
+    const wire::Fd process(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+    send_forked(answer, process);
+    restore_state();
+    become_executor(std::move(request), program_key_);  // the channel stays open as long as the process lives
+  }
+
+  void fork_executor(ForkRequest request, wire::Forked& answer) {
+    if (count_threads() > 1) {
+      answer.set_error("threads");
+      return send(wire::FORKED, answer);
+    }
+    flush_streams();
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != parent) _exit(0);
+      channel_.reset();
+      restore_state();
+      become_executor(std::move(request), program_key_);
+    }
+    if (pid < 0) {
+      answer.set_error(std::string("no executor can be forked: ") + std::strerror(errno));
+      return send(wire::FORKED, answer);
+    }
+    setpgid(pid, pid);
+    children_[pid] = request.message.executor();
+    answer.set_pid(pid);
+    const wire::Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    send_forked(answer, process);
+  }
+
+  void send_forked(const wire::Forked& answer, const wire::Fd& process) {
+    const std::array<int, 1> descriptor{process.get()};
+    send(wire::FORKED, answer, process ? std::span<const int>(descriptor) : std::span<const int>());
+  }
+
+  void reap() {
+    signalfd_siginfo info;
+    while (read(signals_.get(), &info, sizeof(info)) > 0) {
+    }
+    int status = 0;
+    pid_t pid = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+      const auto found = children_.find(pid);
+      if (found == children_.end()) continue;
+      wire::Exited message;
+      message.set_executor(found->second);
+      message.set_pid(pid);
+      message.set_status(status);
+      children_.erase(found);
+      send(wire::EXITED, message);
+    }
+  }
+
+  [[noreturn]] void end() {
+    for (const auto& [pid, executor] : children_) {
+      kill(-pid, SIGKILL);
+      kill(pid, SIGKILL);
+    }
+    _exit(0);
+  }
+
+  wire::Fd channel_;
+  wire::Fd signals_;
+  std::string program_key_;
+  std::map<pid_t, std::uint32_t> children_;
+  struct sigaction child_action_ {};
+  sigset_t mask_{};
+};
+
+}  // namespace
+
+wire::Fd executor_channel() {
+  const char* const value = std::getenv(kVariable);
+  if (value == nullptr) return {};
+  const std::string text = value;
+  unsetenv(kVariable);
+  if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos) return {};
+  const int fd = std::stoi(text);
+  int type = 0;
+  int domain = 0;
+  socklen_t size = sizeof(type);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) return {};
+  size = sizeof(domain);
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) return {};
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return wire::Fd(fd);
+}
+
+void serve_worker(wire::Fd channel) {
+  try {
+    ForkServer(std::move(channel)).serve();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "morrow: the first process of this program stopped: %s\n", error.what());
+    flush_streams();
+    _exit(kStatusOfBadStart);
+  }
+}
+
+}  // namespace morrow::runtime

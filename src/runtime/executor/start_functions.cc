@@ -1,0 +1,42 @@
+#include <morrow/executor.h>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "runtime/executor/fork_server.h"
+
+namespace morrow {
+
+namespace {
+
+struct Functions {
+  std::mutex mutex;
+  std::vector<std::function<void()>> all;
+};
+
+// Static initializers may register before this file's own have run.
+Functions& functions() {
+  static Functions* const instance = new Functions;
+  return *instance;
+}
+
+}  // namespace
+
+void on_executor_start(std::function<void()> function) {
+  Functions& known = functions();
+  const std::lock_guard lock(known.mutex);
+  known.all.push_back(std::move(function));
+}
+
+void runtime::call_start_functions() {
+  std::vector<std::function<void()>> all;
+  {
+    Functions& known = functions();
+    const std::lock_guard lock(known.mutex);
+    all = known.all;
+  }
+  for (const auto& function : all) function();
+}
+
+}  // namespace morrow

@@ -1,0 +1,187 @@
+#include "runtime/failures/throw_stack.h"
+
+#include <cxxabi.h>
+#include <unwind.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+
+#include "runtime/image/numbering.h"
+
+namespace morrow::runtime {
+
+/// Its key function is never defined, so its type_info is the one in throw_stack_hook.cc.
+struct ThrowInterceptor {
+  virtual ~ThrowInterceptor();
+};
+
+void record_throw() noexcept;
+
+namespace {
+
+constexpr std::size_t kMaxFrames = 128;
+constexpr int kMaxNested = 16;
+
+struct Capture {
+  std::uintptr_t boundary = 0;  ///< frames from here outwards belong to who ran the function
+  std::array<std::uintptr_t, kMaxFrames> addresses{};
+  std::size_t count = 0;
+  Capture* below = nullptr;
+};
+
+thread_local Capture* current = nullptr;
+
+_Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
+  auto& capture = *static_cast<Capture*>(data);
+  if (_Unwind_GetCFA(context) > capture.boundary || capture.count == kMaxFrames) return _URC_END_OF_STACK;
+  int before_instruction = 0;
+  std::uintptr_t address = _Unwind_GetIPInfo(context, &before_instruction);
+  if (before_instruction == 0 && address != 0) --address;  // a return address: the call stands before it
+  capture.addresses[capture.count++] = address;
+  return _URC_NO_REASON;
+}
+
+std::string demangled(const std::type_info* type) {
+  if (type == nullptr) return "an exception of another language";
+  const char* const name = type->name();
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
+  return status == 0 ? text.get() : name;
+}
+
+std::string text_of(const char* text) { return text == nullptr ? "" : text; }
+
+std::string message_of(const std::exception& error, int depth = 0) {
+  std::string message = text_of(error.what());
+  if (depth == kMaxNested) return message;
+  try {
+    std::rethrow_if_nested(error);
+  } catch (const std::exception& nested) {
+    message.append(": ").append(message_of(nested, depth + 1));
+  } catch (const std::string& text) {
+    message.append(": ").append(text);
+  } catch (const char* text) {
+    message.append(": ").append(text_of(text));
+  } catch (...) {
+    message.append(": ").append(demangled(abi::__cxa_current_exception_type()));
+  }
+  return message;
+}
+
+template <class Number>
+bool number_is_current(std::string& text) {
+  try {
+    throw;
+  } catch (const Number& value) {
+    text = std::to_string(value);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+template <class... Numbers>
+std::string current_number() {
+  std::string text;
+  static_cast<void>((number_is_current<Numbers>(text) || ...));
+  return text;
+}
+
+// What the exception that is being handled says; empty when it says nothing that can be read.
+std::string current_message() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return message_of(error);
+  } catch (const std::string& text) {
+    return text;
+  } catch (const std::string_view& text) {
+    return std::string(text);
+  } catch (const char* text) {
+    return text_of(text);
+  } catch (bool value) {
+    return value ? "true" : "false";
+  } catch (char value) {
+    return {value};
+  } catch (...) {
+    return current_number<int, unsigned, long, unsigned long, long long, unsigned long long, double, float>();
+  }
+}
+
+bool is_throw_function(std::uintptr_t address) {
+  const void* const function = _Unwind_FindEnclosingFunction(reinterpret_cast<void*>(address));
+  return function == reinterpret_cast<void*>(&abi::__cxa_throw) ||
+         function == reinterpret_cast<void*>(&abi::__cxa_rethrow) ||
+         function == reinterpret_cast<void*>(&std::rethrow_exception);
+}
+
+// Who threw: the first frame behind the throwing machinery, which is a few frames deep.
+std::size_t first_of_user(const Capture& capture) {
+  constexpr std::size_t kMachinery = 12;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < std::min(capture.count, kMachinery); ++i) {
+    if (is_throw_function(capture.addresses[i])) first = i + 1;
+  }
+  return first;
+}
+
+void describe(const Capture& capture, CapturedException& captured) {
+  captured.exception = std::current_exception();
+  captured.type = demangled(abi::__cxa_current_exception_type());
+  captured.message = current_message();
+  captured.frames.clear();
+  const auto numbers = numbering();
+  for (std::size_t i = first_of_user(capture); i < capture.count; ++i) {
+    captured.frames.push_back(frame_of(*numbers, capture.addresses[i]));
+  }
+}
+
+struct Entered {
+  explicit Entered(Capture& capture) { capture.below = std::exchange(current, &capture); }
+  ~Entered() { current = current->below; }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+};
+
+}  // namespace
+
+void record_throw() noexcept {
+  if (current == nullptr) return;
+  current->count = 0;
+  _Unwind_Backtrace(step, current);
+}
+
+// A forced unwind has no object, so the reference to it is null.
+__attribute__((noinline, no_sanitize("null"))) bool run_capturing(void (*body)(void*), void* argument,
+                                                                  CapturedException& captured) {
+  Capture capture;
+  // What the unwinder calls the CFA of a frame is its stack pointer: this frame's own and all inside are below.
+  capture.boundary = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + sizeof(void*);
+  const Entered entered(capture);
+  try {
+    try {
+      body(argument);
+      return true;
+    } catch (const ThrowInterceptor&) {  // never: it only looks
+    }
+  } catch (abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    try {
+      describe(capture, captured);
+    } catch (...) {
+      captured.message = "(no memory)";  // the failure is told all the same
+    }
+  }
+  return false;
+}
+
+}  // namespace morrow::runtime

@@ -1,0 +1,89 @@
+#include "runtime/image/numbering.h"
+
+#include <mutex>
+#include <string_view>
+
+namespace morrow::runtime {
+
+namespace {
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+struct Remembered {
+  std::mutex mutex;
+  std::optional<Manifest> manifest;
+  std::shared_ptr<const Numbering> numbers;
+};
+
+Remembered& known() {
+  static Remembered& the = *new Remembered;  // asked for until the very end of the process
+  return the;
+}
+
+std::shared_ptr<const Numbering> number(const Manifest* manifest, std::shared_ptr<const ModuleTable> table) {
+  auto numbers = std::make_shared<Numbering>();
+  numbers->table = std::move(table);
+  const std::size_t loaded = numbers->table->size();
+  if (manifest == nullptr) {
+    for (std::size_t i = 0; i < loaded; ++i) {
+      numbers->number_of.push_back(static_cast<std::uint32_t>(i));
+      numbers->place_of.emplace_back(i);
+      numbers->names.push_back((*numbers->table)[i].name);
+    }
+    return numbers;
+  }
+  numbers->number_of.assign(loaded, kUnknownModule);
+  for (std::size_t i = 0; i < manifest->modules.size(); ++i) {
+    const Match match = match_module(*manifest, i, *numbers->table);
+    numbers->place_of.push_back(match.same ? match.loaded : std::nullopt);
+    if (match.same) numbers->number_of[*match.loaded] = static_cast<std::uint32_t>(i);
+    numbers->names.push_back(manifest->modules[i].name);
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Match match_module(const Manifest& manifest, std::size_t number, const ModuleTable& table) {
+  const ManifestModule& wanted = manifest.modules[number];
+  Match match;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const LoadedModule& loaded = table[i];
+    const bool is_program = i == 0;
+    const bool wants_program = number == 0;
+    if (is_program != wants_program || (!is_program && base_name(loaded.name) != base_name(wanted.name))) continue;
+    // Two libraries of one name: the one of the right build is meant.
+    if (loaded.identity == wanted.build_id) return {i, true};
+    if (!match.loaded) match.loaded = i;
+  }
+  if (match.loaded || number == 0) return match;
+  for (std::size_t i = 1; i < table.size(); ++i) {
+    if (table[i].identity == wanted.build_id) return {i, true};  // under another name
+  }
+  return match;
+}
+
+void number_by(const Manifest& manifest) {
+  auto table = loaded_modules();
+  const std::lock_guard lock(known().mutex);
+  known().manifest = manifest;
+  known().numbers = number(&*known().manifest, std::move(table));
+}
+
+std::shared_ptr<const Numbering> numbering() {
+  auto table = loaded_modules();
+  Remembered& the = known();
+  const std::lock_guard lock(the.mutex);
+  if (!the.numbers || the.numbers->table != table) {
+    the.numbers = number(the.manifest ? &*the.manifest : nullptr, std::move(table));
+  }
+  return the.numbers;
+}
+
+detail::Frame frame_of(const Numbering& numbers, std::uintptr_t address) {
+  const auto place = find_module(*numbers.table, address);
+  if (!place || numbers.number_of[*place] == kUnknownModule) return {kUnknownModule, address};
+  return {numbers.number_of[*place], address - (*numbers.table)[*place].base};
+}
+
+}  // namespace morrow::runtime

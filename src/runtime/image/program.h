@@ -1,0 +1,40 @@
+#pragma once
+
+#include <morrow/session.h>
+
+#include "runtime/image/manifest.h"
+#include "wire/messages.pb.h"
+
+namespace morrow::runtime {
+
+/// All that an executor of this program is started from: its modules, arguments, environment and working folder. The
+/// key is made of contents alone, so the same program started the same way has the same key wherever its file lies.
+/// The token of a cluster, given or in a line to join it, is left out: tasks of others could read it. Hashes files:
+/// some milliseconds. \throws SessionError
+wire::Program make_program(bool fork_server, const std::string& token = {});
+
+Manifest read_manifest(const wire::Program& program);
+
+/// Fills `message` with the next piece of a file of the program. Not thread-safe.
+class Upload {
+ public:
+  /// \throws SessionError when the file can't be read, or changed since the program started
+  explicit Upload(const wire::Module& module);
+  ~Upload();
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+
+  /// False after the last piece. \throws SessionError
+  bool next(wire::BlobChunk& message);
+
+ private:
+  const wire::Module module_;
+  std::string path_;
+  int file_ = -1;
+  std::uint64_t at_ = 0;
+  std::uint32_t index_ = 0;
+  bool done_ = false;
+  std::string piece_;
+};
+
+}  // namespace morrow::runtime

@@ -1,0 +1,62 @@
+#include "runtime/values/values.h"
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+namespace morrow::runtime {
+
+detail::Value make_value(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  const detail::Room room = detail::heap_room(bytes.size());
+  std::memcpy(room.bytes.data(), bytes.data(), bytes.size());
+  return {room.bytes, room.owner};
+}
+
+detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
+  detail::Failure failure;
+  failure.kind = kind;
+  wire::Failure message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    failure.message = "why it failed was damaged on its way";
+    return failure;
+  }
+  if (kind == detail::FailureKind::kDependency) {
+    failure.root_kind =
+        bytes.empty() ? detail::FailureKind::kReleased : static_cast<detail::FailureKind>(message.kind());
+  }
+  failure.type = std::move(*message.mutable_type());
+  failure.message = std::move(*message.mutable_message());
+  failure.frames.reserve(static_cast<std::size_t>(message.frames_size()));
+  for (const wire::Frame& frame : message.frames()) failure.frames.push_back({frame.module(), frame.offset()});
+  failure.worker = std::move(*message.mutable_worker());
+  failure.attempt = message.attempt();
+  failure.task = std::move(*message.mutable_task());
+  failure.where = std::move(*message.mutable_where());
+  failure.signal = message.signal();
+  failure.exit_status = message.exit_status();
+  failure.root = read_id(message.root());
+  return failure;
+}
+
+wire::Failure write_failure(const detail::Failure& failure) {
+  wire::Failure message;
+  message.set_kind(static_cast<std::uint32_t>(failure.kind));
+  message.set_type(failure.type);
+  message.set_message(failure.message);
+  for (const detail::Frame& frame : failure.frames) {
+    wire::Frame* out = message.add_frames();
+    out->set_module(frame.module);
+    out->set_offset(frame.offset);
+  }
+  message.set_worker(failure.worker);
+  message.set_attempt(failure.attempt);
+  message.set_task(failure.task);
+  message.set_where(failure.where);
+  message.set_signal(failure.signal);
+  message.set_exit_status(failure.exit_status);
+  write_id(*message.mutable_root(), failure.root);
+  return message;
+}
+
+}  // namespace morrow::runtime

@@ -1,0 +1,76 @@
+#include "worker/brain/commit_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace morrow::worker {
+
+CommitQueue::Position CommitQueue::push(Item item, bool due) {
+  const Position position = first_ + items_.size();
+  items_.push_back(std::move(item));
+  if (due) due_end_ = position + 1;
+  advance();
+  return position;
+}
+
+void CommitQueue::advance() {
+  settled_end_ = std::max(settled_end_, std::max(first_, due_end_));
+  while (holds(settled_end_) && at(settled_end_).settled) ++settled_end_;
+  due_end_ = std::max(due_end_, std::min(wanted_end_, settled_end_));
+  while (!ended_.empty() && ended_.front().first < due_end_) ended_.pop_front();
+}
+
+void CommitQueue::make_ended(Time now, Position position) {
+  if (!holds(position)) return;
+  at(position).settled = true;
+  wanted_end_ = std::max(wanted_end_, position + 1);
+  if (position >= due_end_) ended_.emplace_back(position, now);
+  advance();
+}
+
+const Item* CommitQueue::blocker() const {
+  return !ended_.empty() && holds(settled_end_) ? &items_[settled_end_ - first_] : nullptr;
+}
+
+void CommitQueue::unblock() {
+  due_end_ = std::max(due_end_, wanted_end_);
+  advance();
+}
+
+void CommitQueue::make_due(Position position) {
+  if (holds(position)) due_end_ = std::max(due_end_, position + 1);
+  advance();
+}
+
+void CommitQueue::make_all_due() {
+  due_end_ = first_ + items_.size();
+  advance();
+}
+
+void CommitQueue::make_due_before(Time time) {
+  Position position = std::max(first_, due_end_);
+  if (!holds(position) || at(position).arrived > time) return;
+  while (holds(position) && at(position).arrived <= time) due_end_ = ++position;
+  advance();
+}
+
+std::optional<Time> CommitQueue::oldest() const {
+  if (items_.empty()) return std::nullopt;
+  return items_.front().arrived;
+}
+
+std::vector<Item> CommitQueue::take(std::size_t max_items, std::size_t max_bytes) {
+  std::vector<Item> taken;
+  std::size_t bytes = 0;
+  while (has_due() && taken.size() < max_items) {
+    bytes += items_.front().bytes;
+    if (!taken.empty() && bytes > max_bytes) break;
+    taken.push_back(std::move(items_.front()));
+    items_.pop_front();
+    ++first_;
+  }
+  advance();
+  return taken;
+}
+
+}  // namespace morrow::worker

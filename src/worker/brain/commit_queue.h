@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <boost/container/deque.hpp>
+
+#include "control/round.h"
+#include "worker/brain/actions.h"
+
+namespace morrow::worker {
+
+struct Task;
+using TaskPtr = std::shared_ptr<Task>;
+
+/// One change that waits to be committed.
+struct Item {
+  control::Op op;            ///< of a submit: completed when the round is built
+  TaskPtr task;              ///< the task that a Submit, End or Relinquish is about
+  Waiter who;                ///< whom to acknowledge it to
+  std::uint64_t number = 0;  ///< 0: nobody counts it
+  Time arrived = 0;
+  std::size_t bytes = 0;  ///< what it adds to a transaction, about
+  bool settled = true;    ///< nothing more is to come for it: false for a submit whose end may still join it
+};
+
+/// The changes of all clients in the order they came, which is the order they are committed in: so a parent stands
+/// before its children, a submit before its end, and a driver's messages in theirs. An item that is *due* takes along
+/// all that stands before it; what comes after may wait for company, or for its own end, which saves it a commit.
+///
+/// Two executors end their tasks out of order. To write the earlier ones as claimed only because a later one has ended
+/// would cost each two writes, so an item that has *ended* becomes due when all before it are settled; whoever drives
+/// this looks at `blocker`, and gives up by `unblock` when that takes too long.
+class CommitQueue {
+ public:
+  using Position = std::uint64_t;
+
+  Position push(Item item, bool due);
+  /// Nothing happens when the item is gone already.
+  void make_due(Position position);
+  /// The item is settled and due once all before it are settled. Nothing happens when it is gone already.
+  void make_ended(Time now, Position position);
+  /// The first unsettled item before one that has ended; null: nobody waits.
+  const Item* blocker() const;
+  /// When the first one that waits for the blocker ended.
+  Time blocked_since() const { return ended_.front().second; }
+  /// Makes due all that have ended, and all before them.
+  void unblock();
+  void make_all_due();
+  /// Makes due what came before `time`.
+  void make_due_before(Time time);
+
+  bool has_due() const { return !items_.empty() && first_ < due_end_; }
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  /// Whether the item still waits here.
+  bool holds(Position position) const { return position >= first_ && position < first_ + items_.size(); }
+  Item& at(Position position) { return items_[position - first_]; }
+  std::optional<Time> oldest() const;
+
+  /// Takes what is due, up to the limits; at least one item.
+  std::vector<Item> take(std::size_t max_items, std::size_t max_bytes);
+
+ private:
+  /// In large blocks: an item has half the size of those that std::deque takes.
+  boost::container::deque<Item, void, boost::container::deque_options<boost::container::block_size<128>>::type> items_;
+  Position first_ = 0;                           ///< position of items_.front()
+  Position due_end_ = 0;                         ///< all before this position is due
+  Position settled_end_ = 0;                     ///< all before this position is settled
+  std::deque<std::pair<Position, Time>> ended_;  ///< not yet due, in the order of their ends
+  Position wanted_end_ = 0;                      ///< all of them stand before this position
+
+  void advance();
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,108 @@
+#include "worker/brain/ledger.h"
+
+#include <algorithm>
+
+namespace morrow::worker {
+
+namespace {
+
+std::int64_t as_signed(std::uint64_t amount) { return static_cast<std::int64_t>(amount); }
+std::uint64_t not_below_zero(std::int64_t amount) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(amount, 0));
+}
+
+}  // namespace
+
+Ledger::Ledger(const control::Resources& total)
+    : total_(total),
+      cpu_(as_signed(total.cpu_milli)),
+      memory_(as_signed(total.memory)),
+      gpu_(as_signed(total.gpu_milli)) {
+  for (const auto& [name, amount] : total.named_milli) named_[name] = as_signed(amount);
+}
+
+bool Ledger::fits(const control::Resources& need) const {
+  // What is not asked for is not looked at: an oversubscribed cpu does not hold up a task that needs none.
+  if (need.cpu_milli != 0 && as_signed(need.cpu_milli) > cpu_) return false;
+  if (need.memory != 0 && as_signed(need.memory) > memory_) return false;
+  if (need.gpu_milli != 0 && as_signed(need.gpu_milli) > gpu_) return false;
+  return std::all_of(need.named_milli.begin(), need.named_milli.end(), [&](const auto& entry) {
+    if (entry.second == 0) return true;
+    const auto found = named_.find(entry.first);
+    return found != named_.end() && found->second >= as_signed(entry.second);
+  });
+}
+
+void Ledger::take(const control::Resources& need) {
+  cpu_ -= as_signed(need.cpu_milli);
+  memory_ -= as_signed(need.memory);
+  gpu_ -= as_signed(need.gpu_milli);
+  for (const auto& [name, amount] : need.named_milli) named_[name] -= as_signed(amount);
+}
+
+void Ledger::give(const control::Resources& need) {
+  cpu_ += as_signed(need.cpu_milli);
+  memory_ += as_signed(need.memory);
+  gpu_ += as_signed(need.gpu_milli);
+  for (const auto& [name, amount] : need.named_milli) named_[name] += as_signed(amount);
+}
+
+control::Resources Ledger::lendable(const control::Resources& need) {
+  control::Resources lent;
+  lent.cpu_milli = need.cpu_milli;
+  lent.named_milli = need.named_milli;
+  return lent;
+}
+
+std::uint64_t Ledger::cpu_oversubscribed() const { return not_below_zero(-cpu_); }
+
+control::Resources Ledger::free() const {
+  control::Resources free;
+  free.cpu_milli = not_below_zero(cpu_);
+  free.memory = not_below_zero(memory_);
+  free.gpu_milli = not_below_zero(gpu_);
+  for (const auto& [name, amount] : named_) free.named_milli[name] = not_below_zero(amount);
+  return free;
+}
+
+control::Resources Ledger::used() const {
+  control::Resources used;
+  used.cpu_milli = not_below_zero(as_signed(total_.cpu_milli) - cpu_);
+  used.memory = not_below_zero(as_signed(total_.memory) - memory_);
+  used.gpu_milli = not_below_zero(as_signed(total_.gpu_milli) - gpu_);
+  for (const auto& [name, amount] : total_.named_milli) {
+    used.named_milli[name] = not_below_zero(as_signed(amount) - named_.at(name));
+  }
+  return used;
+}
+
+Devices::Devices(unsigned count) : free_(count, 1000) {}
+
+bool Devices::fits(std::uint64_t gpu_milli) const {
+  if (gpu_milli == 0) return true;
+  if (gpu_milli < 1000) {
+    return std::any_of(free_.begin(), free_.end(), [&](std::uint64_t free) { return free >= gpu_milli; });
+  }
+  const auto whole = static_cast<std::uint64_t>(std::count(free_.begin(), free_.end(), 1000u));
+  return whole >= (gpu_milli + 999) / 1000;
+}
+
+std::vector<unsigned> Devices::take(std::uint64_t gpu_milli) {
+  std::vector<unsigned> taken;
+  if (gpu_milli == 0 || !fits(gpu_milli)) return taken;
+  const std::uint64_t share = std::min<std::uint64_t>(gpu_milli, 1000);
+  const std::size_t wanted = (gpu_milli + 999) / 1000;
+  for (unsigned device = 0; device < free_.size() && taken.size() < wanted; ++device) {
+    if (free_[device] < share) continue;
+    free_[device] -= share;
+    taken.push_back(device);
+  }
+  return taken;
+}
+
+void Devices::give(const std::vector<unsigned>& devices, std::uint64_t gpu_milli) {
+  const std::uint64_t share = std::min<std::uint64_t>(gpu_milli, 1000);
+  for (const unsigned device : devices) free_.at(device) += share;
+}
+
+}  // namespace morrow::worker

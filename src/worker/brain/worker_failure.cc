@@ -1,0 +1,24 @@
+#include "worker/brain/worker_failure.h"
+
+#include <memory>
+#include <utility>
+
+#include "wire/messages.pb.h"
+
+namespace morrow::worker {
+
+control::OutcomePtr make_failure(control::FailureKind kind, std::string message, const control::Spec* spec,
+                                 const std::string& worker, std::uint32_t attempt) {
+  wire::Failure failure;
+  failure.set_kind(static_cast<std::uint32_t>(kind));
+  failure.set_message(std::move(message));
+  failure.set_worker(worker);
+  failure.set_attempt(attempt);
+  if (spec != nullptr) failure.set_task(spec->name);
+  auto outcome = std::make_shared<control::Outcome>();
+  outcome->failure = kind;
+  outcome->bytes = failure.SerializeAsString();
+  return outcome;
+}
+
+}  // namespace morrow::worker

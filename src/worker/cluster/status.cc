@@ -1,0 +1,78 @@
+#include "worker/cluster/status.h"
+
+#include <algorithm>
+
+#include "control/cluster.h"
+
+namespace morrow::worker {
+
+namespace {
+
+const char* name_of(control::Status status) {
+  switch (status) {
+    case control::Status::kBuilding:
+      return "building";
+    case control::Status::kWaiting:
+      return "waiting";
+    case control::Status::kReady:
+      return "ready";
+    case control::Status::kClaimed:
+      return "claimed";
+    case control::Status::kRealized:
+      return "realized";
+    case control::Status::kFailed:
+      return "failed";
+    case control::Status::kCancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
+  const auto size = [](const control::WorkerSeen& worker) {
+    return std::pair(worker.info.total.cpu_milli, worker.info.total.memory);
+  };
+  const auto largest = std::max_element(workers.begin(), workers.end(),
+                                        [&](const auto& one, const auto& other) { return size(one) < size(other); });
+  return largest == workers.end() ? "" : "the largest, " + largest->info.name + ", has " + largest->info.total.text();
+}
+
+}  // namespace
+
+wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
+  wire::StatusReply reply;
+  reply.set_store(facts.store_url);
+  std::vector<control::WorkerSeen> workers = control::workers(store);
+  std::sort(workers.begin(), workers.end(),
+            [](const auto& one, const auto& other) { return one.info.name < other.info.name; });
+  for (const control::WorkerSeen& worker : workers) {
+    const bool self = worker.info.incarnation == facts.self.incarnation;
+    const control::WorkerInfo& info = self ? facts.self : worker.info;
+    wire::WorkerStatus* shown = reply.add_workers();
+    shown->set_name(info.name);
+    shown->set_host(info.host);
+    shown->set_pid(info.pid);
+    shown->set_address(info.address);
+    shown->set_total(info.total.text());
+    shown->set_used(info.used.text());
+    shown->set_executors(info.executors);
+    shown->set_this_one(self);
+    shown->set_dying(worker.dying);
+  }
+  const control::ClusterCounts counts = control::count(store);
+  for (const auto& [status, number] : counts.futures) (*reply.mutable_futures())[name_of(status)] = number;
+  reply.set_sessions(counts.sessions);
+  for (const control::ShapeWaiting& shape : control::index_shapes(store)) {
+    const bool fits = std::any_of(workers.begin(), workers.end(), [&](const control::WorkerSeen& worker) {
+      return !worker.dying && shape.requirements.fits_in(worker.info.total);
+    });
+    if (fits) continue;
+    const std::string task =
+        shape.first_spec && !shape.first_spec->name.empty() ? " (the first: " + shape.first_spec->name + ")" : "";
+    reply.add_warnings(std::to_string(shape.count) + (shape.count == 1 ? " future waits" : " futures wait") + " for " +
+                       shape.requirements.text() + task + ", and no worker has that much; " + largest_of(workers));
+  }
+  return reply;
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,238 @@
+#include "worker/cluster/store_thread.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace morrow::worker {
+
+namespace {
+
+int make_event() {
+  const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event < 0) throw std::system_error(errno, std::generic_category(), "can't make an eventfd");
+  return event;
+}
+
+/// Signals are for the main thread.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+StoreThread::StoreThread(boost::asio::io_context& io, const Open& open, Options options)
+    : options_(std::move(options)), wake_(io, make_event()) {
+  wait_for_wake();
+  if (options_.inline_mode) {
+    store_ = open();
+    return;
+  }
+  std::exception_ptr failed;
+  bool opened = false;
+  std::unique_lock lock(mutex_);
+  {
+    const SignalsBlocked blocked;
+    thread_ = std::thread([this, &open, &failed, &opened] { run_thread(open, failed, opened); });
+  }
+  work_.wait(lock, [&] { return opened || failed; });
+  lock.unlock();
+  if (failed) {
+    thread_.join();
+    std::rethrow_exception(failed);
+  }
+}
+
+StoreThread::~StoreThread() {
+  stop();
+  // In inline mode the store is closed here, on the thread that opened it.
+  watch_.reset();
+  store_.reset();
+}
+
+void StoreThread::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    work_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  const std::lock_guard lock(finished_mutex_);
+  finished_.clear();
+}
+
+void StoreThread::post(Lane lane, Job job, Done done) {
+  if (options_.inline_mode) {
+    if (run_job(job)) finished(std::move(done));
+    return;
+  }
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    lanes_[static_cast<std::size_t>(lane)].push_back(Task{std::move(job), std::move(done)});
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) work_.notify_one();
+}
+
+void StoreThread::run_thread(const Open& open, std::exception_ptr& failed, bool& opened) {
+  {
+    std::unique_ptr<store::Store> store;
+    std::exception_ptr error;
+    try {
+      store = open();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    store_ = std::move(store);
+    failed = error;
+    opened = !error;
+    work_.notify_all();
+    if (error) return;
+  }
+  for (;;) {
+    Task task;
+    {
+      std::unique_lock lock(mutex_);
+      const auto next = [this] {
+        return std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.empty(); });
+      };
+      auto lane = next();
+      while (lane == lanes_.end() && !stopping_) {
+        sleeping_ = true;
+        work_.wait(lock);
+        lane = next();
+      }
+      sleeping_ = false;
+      if (stopping_) break;
+      task = std::move(lane->front());
+      lane->pop_front();
+    }
+    if (run_job(task.job)) finished(std::move(task.done));
+  }
+  // A store belongs to the thread that opened it, to its end.
+  watch_.reset();
+  store_.reset();
+}
+
+bool StoreThread::run_job(const Job& job) {
+  using Clock = std::chrono::steady_clock;
+  std::uint64_t pause_ms = options_.first_pause_ms;
+  std::optional<Clock::time_point> told;
+  for (;;) {
+    try {
+      job(*store_);
+      if (told && options_.log) options_.log("the store takes writes again");
+      return true;
+    } catch (const store::TooLarge& error) {
+      const std::lock_guard lock(finished_mutex_);
+      broken_sentence_ = std::string("a change is larger than the store takes: ") + error.what();
+    } catch (const store::StoreError& error) {
+      if (!told || Clock::now() - *told > std::chrono::seconds(10)) {
+        told = Clock::now();
+        if (options_.log)
+          options_.log(std::string(error.what()) + "; what waits to be written is kept and tried again");
+      }
+      if (!pause(pause_ms)) return false;
+      pause_ms = std::min(pause_ms * 2, options_.longest_pause_ms);
+      continue;
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(finished_mutex_);
+      broken_sentence_ = std::string("the store holds what this version can't read: ") + error.what();
+    }
+    wake_main();
+    return false;
+  }
+}
+
+bool StoreThread::pause(std::uint64_t milliseconds) {
+  std::unique_lock lock(mutex_);
+  work_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopping_; });
+  return !stopping_;
+}
+
+void StoreThread::finished(Done done) {
+  if (!done) return;
+  {
+    const std::lock_guard lock(finished_mutex_);
+    finished_.push_back(std::move(done));
+  }
+  wake_main();
+}
+
+void StoreThread::wake_main() {
+  if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+  const std::uint64_t one = 1;
+  // The counter can't overflow: it is read before it is written again.
+  [[maybe_unused]] const ssize_t written = write(wake_.native_handle(), &one, sizeof one);
+}
+
+void StoreThread::wait_for_wake() {
+  wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(wake_.native_handle(), &count, sizeof count);
+    wait_for_wake();
+    tell_finished();
+  });
+}
+
+bool StoreThread::tell_finished() {
+  // Cleared before looking: what finishes from here on wakes again.
+  woken_.store(false, std::memory_order_release);
+  std::string broken;
+  {
+    const std::lock_guard lock(finished_mutex_);
+    telling_.swap(finished_);
+    broken.swap(broken_sentence_);
+  }
+  bool told = !telling_.empty();
+  for (Done& done : telling_) done();
+  telling_.clear();
+  if (watch_fired_.exchange(false) && fired_) {
+    told = true;
+    const auto fired = std::exchange(fired_, nullptr);
+    fired();
+  }
+  if (!broken.empty() && broken_) {
+    told = true;
+    broken_(broken);
+  }
+  return told;
+}
+
+void StoreThread::watch(std::string key, std::function<void()> fired) {
+  fired_ = std::move(fired);
+  post(
+      Lane::kRound, [this, key = std::move(key)](store::Store& store) { set_watch(store, key); }, nullptr);
+}
+
+void StoreThread::set_watch(store::Store& store, const std::string& key) {
+  watch_.reset();
+  watch_ = store.watch(key, [this] {
+    watch_fired_.store(true);
+    wake_main();
+  });
+}
+
+}  // namespace morrow::worker

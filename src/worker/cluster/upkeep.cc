@@ -1,0 +1,219 @@
+#include "worker/cluster/upkeep.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "control/faults.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::uint64_t kBeats = 8;  // over a lease, at least
+constexpr std::uint64_t kLongestPauseMs = 500;
+constexpr std::size_t kChecks = 1'000;
+constexpr std::size_t kWake = 16;  ///< idle workers, when a eviction leaves work
+/// Every so many turns: what is rarely found.
+constexpr std::uint64_t kRare = 6;
+constexpr std::uint64_t kVeryRare = 600;
+constexpr std::uint64_t kKeepImages = 2ULL << 30;
+
+}  // namespace
+
+std::vector<FailureDetector::Suspect> FailureDetector::look(std::uint64_t now,
+                                                            const std::vector<control::WorkerSeen>& workers) {
+  for (const control::WorkerSeen& worker : workers) {
+    if (worker.info.incarnation != self_ || worker.round == own_round_) continue;
+    own_round_ = worker.round;
+    const std::uint64_t passed = now - std::exchange(last_beat_, now);
+    time_ += control::planted(control::Fault::kSilenceByClock) ? passed : std::min(passed, lease_ / kBeats);
+  }
+  std::vector<Suspect> suspects;
+  std::unordered_map<control::Incarnation, Seen> seen;
+  for (const control::WorkerSeen& worker : workers) {
+    if (worker.info.incarnation == self_ || worker.dying) continue;
+    Seen state{worker.round, time_};
+    if (const auto before = seen_.find(worker.info.incarnation);
+        before != seen_.end() && before->second.round == worker.round)
+      state = before->second;
+    seen.emplace(worker.info.incarnation, state);
+    if (time_ - state.since >= lease_) suspects.push_back({worker.info.incarnation, worker.round});
+  }
+  seen_ = std::move(seen);
+  return suspects;
+}
+
+/// What one look at the store found.
+struct Upkeep::Look {
+  bool polls = true;
+  bool rare = false;
+  bool very_rare = false;
+  bool for_endings = false;
+  std::vector<control::WorkerSeen> workers;
+  std::vector<control::Incarnation> tombstones;
+  std::vector<control::OrphanSession> orphans;
+  std::vector<control::FutureId> checks;
+  std::vector<control::ScopeId> endings;
+};
+
+Upkeep::Upkeep(Means means, control::Incarnation incarnation, Options options, Events events)
+    : means_(std::move(means)),
+      incarnation_(incarnation),
+      options_(options),
+      period_ms_(std::max<std::uint64_t>(1, std::min(kLongestPauseMs, options.lease_ms / 10))),
+      events_(std::move(events)),
+      failure_detector_(incarnation, options.lease_ms * 1'000'000) {}
+
+void Upkeep::start() {
+  look();
+  arm();
+}
+
+void Upkeep::arm() {
+  means_.after(period_ms_, [this] {
+    if (stopped_) return;
+    events_.tick();
+    look();
+    arm();
+  });
+}
+
+void Upkeep::look() {
+  if (looking_) return;
+  looking_ = true;
+  auto found = std::make_shared<Look>();
+  found->polls = options_.polls;
+  found->rare = turns_ % kRare == 0;
+  found->for_endings = (found->polls && found->rare) || std::exchange(one_went_, false);
+  found->very_rare = turns_ % kVeryRare == kVeryRare - 1;
+  ++turns_;
+  means_.post(
+      [found, incarnation = incarnation_](store::Store& store) {
+        found->workers = control::workers(store);
+        found->tombstones = control::tombstones(store);
+        found->orphans = control::orphan_sessions(store);
+        if (found->polls) found->checks = control::pending_checks(store, incarnation, kChecks);
+        if (found->for_endings) found->endings = control::endings(store);
+        if (found->very_rare) control::collect_images(store, kKeepImages);
+      },
+      [this, found] { looked(*found); });
+}
+
+void Upkeep::looked(Look& found) {
+  looking_ = false;
+  if (stopped_) return;
+  events_.workers_seen(found.workers);
+  if (!found.checks.empty()) events_.checks_found(found.checks);
+  for (const FailureDetector::Suspect& suspect : failure_detector_.look(means_.clock_ns(), found.workers))
+    evict(suspect.incarnation, suspect.round, false);
+  for (const control::Incarnation tombstone : found.tombstones) evict(tombstone, 0, false);
+  time_orphans(found.orphans);
+  note_who_went(found.workers);
+  end_scopes(found.endings);
+  if (found.polls && found.rare) fan_out();
+}
+
+/// Who went, dead or not, may have left scopes half ended.
+void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
+  std::set<control::Incarnation> there;
+  for (const control::WorkerSeen& worker : workers) there.insert(worker.info.incarnation);
+  one_went_ = one_went_ || !std::includes(there.begin(), there.end(), there_.begin(), there_.end());
+  there_ = std::move(there);
+}
+
+void Upkeep::evict(control::Incarnation incarnation, std::uint64_t round, bool begun) {
+  if (stopped_ || incarnation == incarnation_ || !evicting_.insert(incarnation).second) return;
+  struct Step {
+    bool more = false;
+    bool moved = false;
+    std::vector<control::FutureId> checks;
+  };
+  auto step = std::make_shared<Step>();
+  means_.post(
+      [step, self = incarnation_, incarnation, round](store::Store& store) {
+        step->more = control::evict_step(store, self, incarnation, round, step->moved);
+        if (step->moved) return;
+        step->checks = control::pending_checks(store, self, kChecks);
+        control::wake_idle(store, self, kWake);
+      },
+      [this, step, incarnation, round, begun] {
+        evicting_.erase(incarnation);
+        if (step->moved) return;
+        if (!step->checks.empty()) events_.checks_found(step->checks);
+        events_.work_came();
+        if (step->more) {
+          evict(incarnation, round, true);
+        } else if (begun) {
+          events_.say("a worker that gave no sign of life is evicted; what it held goes on elsewhere");
+        }
+      });
+}
+
+void Upkeep::end_scopes(const std::vector<control::ScopeId>& scopes) {
+  for (const control::ScopeId scope : scopes) {
+    if (ending_.insert(scope).second) end_scope(scope);
+  }
+}
+
+void Upkeep::end_scope(control::ScopeId scope) {
+  if (stopped_) return;
+  struct Step {
+    bool more = false;
+    std::vector<control::FutureId> checks;
+  };
+  auto step = std::make_shared<Step>();
+  means_.post(
+      [step, self = incarnation_, scope](store::Store& store) {
+        step->more = control::ending_step(store, self, scope);
+        step->checks = control::pending_checks(store, self, kChecks);
+      },
+      [this, step, scope] {
+        if (!step->checks.empty()) events_.checks_found(step->checks);
+        if (step->more) {
+          end_scope(scope);
+        } else {
+          ending_.erase(scope);
+        }
+      });
+}
+
+void Upkeep::fan_out() {
+  if (fanning_out_ || stopped_) return;
+  fanning_out_ = true;
+  struct Step {
+    bool more = false;
+    std::vector<control::FutureId> checks;
+  };
+  auto step = std::make_shared<Step>();
+  means_.post(
+      [step, incarnation = incarnation_](store::Store& store) {
+        step->more = control::fanout_step(store, incarnation);
+        step->checks = control::pending_checks(store, incarnation, kChecks);
+      },
+      [this, step] {
+        fanning_out_ = false;
+        if (!step->checks.empty()) events_.checks_found(step->checks);
+        if (step->more) fan_out();
+      });
+}
+
+void Upkeep::time_orphans(const std::vector<control::OrphanSession>& orphans) {
+  const std::uint64_t now = means_.clock_ns();
+  std::unordered_map<control::SessionId, Orphan> still;
+  for (const control::OrphanSession& session : orphans) {
+    Orphan orphan{session.attachment, now, false};
+    if (const auto before = orphans_.find(session.session);
+        before != orphans_.end() && before->second.attachment == session.attachment) {
+      orphan = before->second;
+    }
+    if (!orphan.told && now - orphan.since >= session.grace_ms * 1'000'000) {
+      orphan.told = true;
+      events_.session_abandoned(session.session, session.attachment);
+    }
+    still.emplace(session.session, orphan);
+  }
+  orphans_ = std::move(still);
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "control/cluster.h"
+#include "store/store.h"
+
+namespace morrow::worker {
+
+/// Tells from the heartbeats of others who is silent. Time passes with this worker's own committed heartbeats, and each
+/// counts for an eighth of the lease at the most: while the store is away, or this process was stopped, nobody falls
+/// silent. Values only.
+class FailureDetector {
+ public:
+  FailureDetector(control::Incarnation self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
+
+  struct Suspect {
+    control::Incarnation incarnation = 0;
+    std::uint64_t round = 0;
+  };
+  /// Takes in what the store says of all workers, at `now` (monotonic, nanoseconds); returns those that were silent for
+  /// the lease.
+  std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
+
+ private:
+  struct Seen {
+    std::uint64_t round = 0;
+    std::uint64_t since = 0;  ///< in time_
+  };
+  control::Incarnation self_;
+  std::uint64_t lease_;
+  std::uint64_t own_round_ = 0;
+  std::uint64_t last_beat_ = 0;
+  std::uint64_t time_ = 0;  ///< that passed with own heartbeats, in nanoseconds
+  std::unordered_map<control::Incarnation, Seen> seen_;
+};
+
+/// What a worker does for the cluster now and then: looks who is alive, evicts the dead, ends what others left
+/// unfinished, serves what overflowed. It owns no thread, clock or timer: the shell and the simulator lend it theirs.
+class Upkeep {
+ public:
+  struct Means {
+    /// Runs `job` where the store is, after all that is more urgent, then `done` here; never from inside the call.
+    std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)> post;
+    /// Calls `then` once after so many milliseconds, unless the worker ends before.
+    std::function<void(std::uint64_t milliseconds, std::function<void()> then)> after;
+    std::function<std::uint64_t()> clock_ns;  ///< monotonic
+  };
+  struct Events {
+    std::function<void(const std::vector<control::WorkerSeen>&)> workers_seen;
+    std::function<void(const std::vector<control::FutureId>&)> checks_found;
+    std::function<void(control::SessionId, std::uint64_t attachment)> session_abandoned;
+    std::function<void(const std::string& sentence)> say;
+    std::function<void()> tick;
+    std::function<void()> work_came;  ///< a eviction left something in the index
+  };
+  struct Options {
+    std::uint64_t lease_ms = 0;
+    bool polls = true;  ///< also looks for work that some wake-up should have told of; off in some simulations
+  };
+
+  Upkeep(Means means, control::Incarnation incarnation, Options options, Events events);
+
+  void start();
+  void stop() { stopped_ = true; }
+
+  /// Works off scopes that began to close, chunk by chunk between other work.
+  void end_scopes(const std::vector<control::ScopeId>& scopes);
+  /// Serves futures with very many waiters or dependents that ended.
+  void fan_out();
+
+ private:
+  struct Look;
+  void arm();
+  void look();
+  void looked(Look& found);
+  void note_who_went(const std::vector<control::WorkerSeen>& workers);
+  void evict(control::Incarnation incarnation, std::uint64_t round, bool begun);
+  void end_scope(control::ScopeId scope);
+  void time_orphans(const std::vector<control::OrphanSession>& orphans);
+
+  Means means_;
+  control::Incarnation incarnation_;
+  Options options_;
+  std::uint64_t period_ms_;
+  Events events_;
+  FailureDetector failure_detector_;
+  bool stopped_ = false;
+  bool looking_ = false;
+  bool fanning_out_ = false;
+  std::uint64_t turns_ = 0;
+  std::set<control::ScopeId> ending_;
+  std::set<control::Incarnation> evicting_;
+  std::set<control::Incarnation> there_;  ///< the workers of the last look
+  bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
+  struct Orphan {
+    std::uint64_t attachment = 0;
+    std::uint64_t since = 0;
+    bool told = false;
+  };
+  std::unordered_map<control::SessionId, Orphan> orphans_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "worker/cluster/store_thread.h"
+#include "worker/cluster/upkeep.h"
+
+namespace morrow::worker {
+
+/// The worker's upkeep in the store's last lane, by a timer of the shell. Main thread only.
+class Maintenance {
+ public:
+  using Events = Upkeep::Events;
+
+  Maintenance(boost::asio::io_context& io, StoreThread& store, control::Incarnation incarnation, std::uint64_t lease_ms,
+              Events events);
+
+  void start() { upkeep_.start(); }
+  void stop();
+  void end_scopes(const std::vector<control::ScopeId>& scopes) { upkeep_.end_scopes(scopes); }
+  void fan_out() { upkeep_.fan_out(); }
+
+ private:
+  boost::asio::steady_timer timer_;
+  Upkeep upkeep_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,86 @@
+#include "worker/logs/logs.h"
+
+#include <filesystem>
+#include <stdexcept>
+
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kWorkerLogBytes = 5 << 20;
+constexpr std::size_t kTasksLogBytes = 20 << 20;
+constexpr std::size_t kOldFiles = 3;
+
+}  // namespace
+
+void LineCutter::cut(std::string_view text, std::vector<std::string>& lines) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view piece = text.substr(0, end);
+    if (partial_.size() + piece.size() > kMaxLine) {
+      const std::size_t room = kMaxLine - partial_.size();
+      partial_.append(piece.substr(0, room));
+      lines.push_back(std::move(partial_));
+      partial_.clear();
+      text.remove_prefix(room);
+      continue;
+    }
+    partial_.append(piece);
+    if (end == std::string_view::npos) return;
+    if (!partial_.empty() && partial_.back() == '\r') partial_.pop_back();
+    lines.push_back(std::move(partial_));
+    partial_.clear();
+    text.remove_prefix(end + 1);
+  }
+}
+
+bool LineCutter::rest(std::string& line) {
+  if (partial_.empty()) return false;
+  line = std::move(partial_);
+  partial_.clear();
+  return true;
+}
+
+Logs::Logs(const Options& options) {
+  auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  console->set_pattern("morrow: %v");
+  if (options.quiet) console->set_level(spdlog::level::warn);
+  std::vector<spdlog::sink_ptr> sinks{console};
+  if (!options.folder.empty()) {
+    try {
+      std::filesystem::create_directories(options.folder);
+      auto file = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(options.folder + "/worker.log",
+                                                                         kWorkerLogBytes, kOldFiles);
+      file->set_pattern("%Y-%m-%d %H:%M:%S.%e %L %v");
+      sinks.push_back(file);
+      tasks_ = std::make_shared<spdlog::logger>("tasks", std::make_shared<spdlog::sinks::rotating_file_sink_st>(
+                                                             options.folder + "/tasks.log", kTasksLogBytes, kOldFiles));
+      tasks_->set_pattern("%Y-%m-%d %H:%M:%S.%e %v");
+    } catch (const std::exception& error) {
+      throw std::runtime_error("can't write logs in " + options.folder + ": " + error.what());
+    }
+  }
+  worker_ = std::make_shared<spdlog::logger>("worker", sinks.begin(), sinks.end());
+  worker_->flush_on(spdlog::level::info);
+}
+
+Logs::~Logs() { flush(); }
+
+void Logs::say(const std::string& sentence) { worker_->info("{}", sentence); }
+
+void Logs::warn(const std::string& sentence) { worker_->warn("{}", sentence); }
+
+void Logs::task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines) {
+  if (!tasks_) return;
+  for (const std::string& line : lines) tasks_->info("{} {}: {}", task, to_stderr ? "err" : "out", line);
+}
+
+void Logs::flush() {
+  if (tasks_) tasks_->flush();
+}
+
+}  // namespace morrow::worker

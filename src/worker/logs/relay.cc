@@ -1,0 +1,135 @@
+#include "worker/logs/relay.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "control/cluster.h"
+#include "wire/frame.h"
+#include "wire/socket.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kMaxWaiting = 256 << 10;   // of a session whose worker is being looked up
+constexpr std::size_t kMaxUnsentLogs = 4 << 20;  // to a worker that does not read
+constexpr std::size_t kMaxRoutes = 10'000;
+constexpr std::uint64_t kRouteFor = 5'000'000'000;  // sessions move
+
+std::uint64_t steady_now() {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count());
+}
+
+/// Never waits: a worker that stands still must not hold up this one.
+wire::Fd connect_now(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  wire::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket || connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  return socket;
+}
+
+}  // namespace
+
+struct LogRelay::Peer {
+  Peer(boost::asio::io_context& io, wire::Fd connected, std::string path)
+      : socket(io, connected.release()), name(std::move(path)) {}
+  boost::asio::posix::stream_descriptor socket;
+  std::string name;
+  std::string out;
+  bool waits = false;
+};
+
+LogRelay::LogRelay(boost::asio::io_context& io, StoreThread& store, Options options)
+    : io_(io), store_(store), options_(std::move(options)) {}
+
+LogRelay::~LogRelay() = default;
+
+void LogRelay::send(control::SessionId session, wire::Log& log) {
+  log.set_session(session);
+  std::string frame;
+  wire::append_frame(frame, wire::LOG, log);
+  if (routes_.size() > kMaxRoutes) routes_.clear();
+  Route& route = routes_[session];
+  if (route.known && steady_now() < route.until) return deliver(route.socket, frame);
+  const bool asked = !route.known && route.until != 0;
+  route.known = false;
+  if (route.waiting.size() + frame.size() <= kMaxWaiting) route.waiting += frame;
+  if (asked) return;
+  route.until = 1;
+  look_up(session);
+}
+
+void LogRelay::look_up(control::SessionId session) {
+  auto socket = std::make_shared<std::string>();
+  store_.post(
+      StoreThread::Lane::kUpkeep,
+      [socket, session](store::Store& store) { *socket = control::socket_of_session(store, session); },
+      [this, socket, session] {
+        Route& route = routes_[session];
+        route.known = true;
+        route.socket = *socket;
+        route.until = steady_now() + kRouteFor;
+        const std::string waiting = std::exchange(route.waiting, {});
+        deliver(route.socket, waiting);
+      });
+}
+
+void LogRelay::deliver(const std::string& socket, std::string_view frames) {
+  if (socket.empty() || frames.empty()) return;
+  auto& peer = peers_[socket];
+  if (!peer) {
+    wire::Fd connected = connect_now(socket);
+    if (!connected) {
+      peers_.erase(socket);
+      return;
+    }
+    peer = std::make_shared<Peer>(io_, std::move(connected), socket);
+    wire::Hello hello;
+    hello.set_version(wire::kProtocolVersion);
+    hello.set_kind(wire::Hello::WORKER);
+    hello.set_cluster(options_.cluster);
+    wire::append_frame(peer->out, wire::HELLO, hello);
+  }
+  if (peer->out.size() + frames.size() <= kMaxUnsentLogs) peer->out += frames;
+  if (!peer->waits) write(std::shared_ptr<Peer>(peer));
+}
+
+void LogRelay::write(const std::shared_ptr<Peer>& peer) {
+  std::size_t sent = 0;
+  while (sent < peer->out.size()) {
+    const ssize_t put = ::send(peer->socket.native_handle(), peer->out.data() + sent, peer->out.size() - sent,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put >= 0) {
+      sent += static_cast<std::size_t>(put);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    } else if (errno != EINTR) {
+      // That worker is gone: the next lines find where the session went.
+      std::erase_if(routes_, [&](const auto& route) { return route.second.socket == peer->name; });
+      peers_.erase(peer->name);
+      return;
+    }
+  }
+  peer->out.erase(0, sent);
+  if (peer->out.empty()) return;
+  peer->waits = true;
+  peer->socket.async_wait(peer->socket.wait_write, [this, weak = std::weak_ptr(peer)](const auto& error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->waits = false;
+    write(self);
+  });
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "control/types.h"
+#include "wire/messages.pb.h"
+#include "worker/cluster/store_thread.h"
+
+namespace morrow::worker {
+
+/// Brings what a task writes to the worker that its driver is attached to, when that is another one: as a client of
+/// that worker, which hands it on. Best effort: lines are dropped rather than kept for long, and the log folder has
+/// them all. Main thread only.
+class LogRelay {
+ public:
+  struct Options {
+    std::string cluster;
+    std::string worker;  ///< this one's name
+  };
+  LogRelay(boost::asio::io_context& io, StoreThread& store, Options options);
+  ~LogRelay();
+
+  /// Sends the lines to the driver of `session`, wherever it is attached.
+  void send(control::SessionId session, wire::Log& log);
+
+ private:
+  struct Peer;
+  struct Route {
+    bool known = false;       ///< `socket` is the answer of the store
+    std::string socket;       ///< empty: it has no driver now
+    std::string waiting;      ///< frames, while it is not known
+    std::uint64_t until = 0;  ///< nanoseconds of the steady clock: then the store is asked again
+  };
+
+  void look_up(control::SessionId session);
+  void deliver(const std::string& socket, std::string_view frames);
+  void write(const std::shared_ptr<Peer>& peer);
+
+  boost::asio::io_context& io_;
+  StoreThread& store_;
+  Options options_;
+  std::unordered_map<control::SessionId, Route> routes_;
+  std::unordered_map<std::string, std::shared_ptr<Peer>> peers_;  ///< by socket
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "store/store.h"
+#include "wire/frame.h"
+
+namespace morrow::worker {
+
+using ExecutorId = std::uint32_t;
+
+/// How an executor ended.
+struct ExecutorExit {
+  int status = 0;            ///< as waitpid gives it
+  bool known = true;         ///< false: its fork server died first
+  std::string crash_record;  ///< what the crash handler left, or empty
+  std::string reason;        ///< why the worker itself killed it (it broke the protocol), or empty
+};
+
+/// What the pool tells. Called on the main thread, from inside the io_context, never from inside a call of the pool.
+class ExecutorEvents {
+ public:
+  virtual ~ExecutorEvents() = default;
+  virtual void executor_ready(ExecutorId executor) = 0;  ///< its process runs; tasks sent before are taken up
+  virtual void executor_exited(ExecutorId executor, const ExecutorExit& exit) = 0;  ///< the last word about it
+  virtual void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) = 0;
+  virtual void executor_output(ExecutorId executor, bool to_stderr,
+                               std::string_view text) = 0;  ///< as it was read, not cut into lines
+  /// The program can't be run here; its executors get no other word. The sentence says why.
+  virtual void program_failed(const std::string& program, const std::string& sentence) = 0;
+};
+
+/// Reads the store on the store's thread: runs `job` there, then `done` on the main thread.
+using StoreJob = std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)>;
+
+struct PoolOptions {
+  std::string cache_folder;                 ///< images are materialized here
+  int object_memory = -1;                   ///< descriptor that executors get too; -1: none
+  std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
+  std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
+  /// What the first process of a program prints itself, before it is an executor: for the worker's log. As it was read,
+  /// not cut into lines.
+  std::function<void(const std::string& program, std::string_view text)> program_output;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,272 @@
+#include "worker/pool/executor_link.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <boost/asio/post.hpp>
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kKeepQueue = 1u << 20;  // a larger queue is given back to the heap once it is written
+constexpr int kReadsAtOnce = 4;
+constexpr int kReadsAtEnd = 256;  // a death's last frames: a grandchild with the socket could write for ever
+constexpr std::chrono::seconds kEndAfterSilence{1};
+
+std::pair<wire::Fd, wire::Fd> make_output_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(), "no pipe for an executor");
+  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
+}
+
+}  // namespace
+
+ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorId id, std::vector<unsigned> devices)
+    : pool_(pool),
+      id_(id),
+      devices_(std::move(devices)),
+      file_(wire::ClaimWords::create_file()),
+      words_(file_.get()),
+      results_(words_),
+      stream_(pool.io),
+      pidfd_(pool.io),
+      timer_(pool.io) {}
+
+wire::Fork ExecutorLink::fork_message(bool in_place) const {
+  wire::Fork message;
+  message.set_executor(id_);
+  message.set_has_devices(!devices_.empty());
+  message.set_visible_devices(fmt::format("{}", fmt::join(devices_, ",")));
+  message.set_in_place(in_place);
+  return message;
+}
+
+std::array<wire::Fd, 4> ExecutorLink::open() {
+  close();
+  auto [stream_here, stream_there] = wire::socket_pair(false);
+  auto [output_here, output_there] = make_output_pipe();
+  auto [errors_here, errors_there] = make_output_pipe();
+  wire::Fd file(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!file) throw std::system_error(errno, std::generic_category(), "no descriptor for an executor");
+  stream_.assign(stream_here.get());
+  stream_here.release();
+  const auto take = [this](bool to_stderr) {
+    return [this, to_stderr](std::string_view text) { pool_.events.executor_output(id_, to_stderr, text); };
+  };
+  output_ = std::make_shared<OutputPipe>(pool_.io, std::move(output_here), take(false));
+  errors_ = std::make_shared<OutputPipe>(pool_.io, std::move(errors_here), take(true));
+  return {std::move(stream_there), std::move(output_there), std::move(errors_there), std::move(file)};
+}
+
+void ExecutorLink::running(pid_t pid, wire::Fd pidfd) {
+  pid_ = pid;
+  state_ = State::kRunning;
+  if (pidfd) pidfd_.assign(pidfd.release());
+  if (kill_wanted_) return kill();  // asked for while it was on its way
+  output_->start();
+  errors_->start();
+  listen();
+  flush();
+  pool_.events.executor_ready(id_);
+}
+
+bool ExecutorLink::send(wire::FrameType type, const google::protobuf::MessageLite& message) {
+  const bool first = queue_.empty();
+  if (state_ != State::kGone) wire::append_frame(queue_, type, message);
+  return first;
+}
+
+void ExecutorLink::flush() {
+  if (state_ != State::kRunning || writing_ || queue_.empty() || !stream_.is_open()) return;
+  while (written_ < queue_.size()) {
+    const ssize_t size = ::send(stream_.native_handle(), queue_.data() + written_, queue_.size() - written_,
+                                MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size >= 0) {
+      written_ += static_cast<std::size_t>(size);
+    } else if (errno == EAGAIN) {
+      return await_writable();
+    } else if (errno != EINTR) {
+      break;  // it closed the socket; its death is heard of elsewhere
+    }
+  }
+  queue_.clear();
+  if (queue_.capacity() > kKeepQueue) std::string().swap(queue_);
+  written_ = 0;
+}
+
+void ExecutorLink::await_writable() {
+  writing_ = true;
+  stream_.async_wait(stream_.wait_write, [weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->state_ != State::kRunning) return;
+    self->writing_ = false;
+    self->flush();
+  });
+}
+
+void ExecutorLink::listen() {
+  stream_.async_wait(stream_.wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->state_ == State::kRunning) self->on_readable();
+  });
+}
+
+void ExecutorLink::on_readable() {
+  std::size_t got = pool_.buffer.size();
+  bool open = true;
+  for (int i = 0; i < kReadsAtOnce && open && got == pool_.buffer.size(); ++i) {
+    open = read_frames(got);
+  }
+  if (state_ != State::kRunning || !reason_.empty()) return;
+  open ? listen() : on_stream_end();
+}
+
+// False at the end of the stream, after rubbish, or when the executor is gone.
+bool ExecutorLink::read_frames(std::size_t& got) {
+  got = 0;
+  const ssize_t size = recv(stream_.native_handle(), pool_.buffer.data(), pool_.buffer.size(), MSG_DONTWAIT);
+  if (size < 0) return errno == EAGAIN || errno == EINTR;
+  if (size == 0) return false;
+  got = static_cast<std::size_t>(size);
+  reader_.append(std::string_view(pool_.buffer.data(), got));
+  return give_frames(reader_);
+}
+
+bool ExecutorLink::give_frames(wire::FrameReader& reader) {
+  try {
+    while (const auto frame = reader.next()) {
+      pool_.events.executor_frame(id_, frame->type, frame->payload);
+      if (state_ == State::kGone) return false;
+    }
+  } catch (const wire::ProtocolError& error) {
+    reason_ = fmt::format("the executor sent what is not of the protocol: {}", error.what());
+    kill();
+    return false;
+  }
+  return true;
+}
+
+// A living process without its socket (user code closed it, or executed something else) would be waited for in vain.
+void ExecutorLink::on_stream_end() {
+  timer_.expires_after(kEndAfterSilence);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->state_ == State::kRunning) self->kill();
+  });
+}
+
+void ExecutorLink::collect_results() {
+  const auto self = shared_from_this();
+  const auto held = results_.read();
+  if (!held || state_ == State::kGone || !reason_.empty()) return;
+  // What it sent before it held these comes first. If it sends them too meanwhile, they are known the second time.
+  std::size_t got = 1;
+  for (int i = 0; i < kReadsAtEnd && got > 0 && read_frames(got); ++i) {
+  }
+  if (state_ == State::kGone || !reason_.empty() || !results_.holds(*held)) return;
+  wire::FrameReader reader;
+  reader.append(held->frames);
+  give_frames(reader);
+}
+
+void ExecutorLink::drain_output() {
+  if (state_ != State::kRunning) return;
+  const auto output = output_;
+  const auto errors = errors_;
+  output->drain();
+  errors->drain();
+}
+
+void ExecutorLink::kill() {
+  const bool wanted = std::exchange(kill_wanted_, true);
+  if (state_ == State::kRunning) return kill_now();
+  if (state_ == State::kGone || wanted || stream_.is_open()) return;  // with an open stream its process is on its way
+  boost::asio::post(pool_.io, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && self->state_ == State::kWaiting)
+      self->finish({.status = SIGKILL, .known = true, .crash_record = {}, .reason = {}});
+  });
+}
+
+void ExecutorLink::kill_now() {
+  if (pid_ <= 0) return;
+  ::kill(-pid_, SIGKILL);
+  if (pidfd_.is_open()) syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
+}
+
+void ExecutorLink::wait_now() {
+  if (pid_ <= 0) return;
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+}
+
+void ExecutorLink::orphaned() {
+  kill();
+  if (!pidfd_.is_open()) return finish({.status = SIGKILL, .known = false, .crash_record = {}, .reason = {}});
+  pidfd_.async_wait(pidfd_.wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self) self->finish({.status = SIGKILL, .known = false, .crash_record = {}, .reason = {}});
+  });
+}
+
+void ExecutorLink::finish(ExecutorExit exit) {
+  if (state_ == State::kGone) return;
+  const auto self = shared_from_this();
+  const bool ran = state_ == State::kRunning;
+  if (pid_ > 0) ::kill(-pid_, SIGKILL);  // what it started goes with it
+  if (ran) {
+    read_rest();
+    collect_results();
+    drain_output();
+  }
+  exit.crash_record = crash_record();
+  exit.reason = reason_;
+  state_ = State::kGone;
+  close();
+  pool_.events.executor_exited(id_, exit);
+  pool_.forget(id_);
+}
+
+void ExecutorLink::read_rest() {
+  std::size_t got = 1;
+  for (int i = 0; i < kReadsAtEnd && got > 0 && reason_.empty() && read_frames(got); ++i) {
+  }
+}
+
+std::string ExecutorLink::crash_record() const {
+  std::string record(wire::ClaimWords::kResultsOffset - wire::ClaimWords::kCrashOffset, '\0');
+  const ssize_t size = pread(file_.get(), record.data(), record.size(), wire::ClaimWords::kCrashOffset);
+  record.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  const bool blank = std::all_of(record.begin(), record.end(), [](char byte) { return byte == '\0'; });
+  return blank ? std::string() : record;
+}
+
+void ExecutorLink::drop() {
+  state_ = State::kGone;
+  close();
+}
+
+void ExecutorLink::close() {
+  boost::system::error_code ignored;
+  stream_.close(ignored);
+  pidfd_.close(ignored);
+  if (output_) output_->close();
+  if (errors_) errors_->close();
+  timer_.cancel();
+}
+
+}  // namespace morrow::worker

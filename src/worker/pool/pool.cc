@@ -1,0 +1,138 @@
+#include "worker/pool/pool.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "worker/pool/context.h"
+#include "worker/pool/executor_link.h"
+#include "worker/pool/program_runner.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kOutputBytes = 256u << 10;
+
+// Each executor has five descriptors here. Programs get the limit that was there before.
+std::uint64_t raise_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const auto before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  return before;
+}
+
+}  // namespace
+
+class ExecutorPool::Impl {
+ public:
+  Impl(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)
+      : context{.io = io,
+                .store = std::move(store),
+                .events = events,
+                .options = std::move(options),
+                .reaper = ProcessReaper(io),
+                .open_files = raise_open_files(),
+                .buffer = std::vector<char>(kOutputBytes),
+                .forget = [this](ExecutorId id) { links.erase(id); }} {}
+
+  ~Impl() {
+    for (const auto& [key, runner] : programs) runner->end_now();
+    programs.clear();
+    for (const auto& [id, link] : links) {
+      link->kill_now();
+      link->wait_now();
+      link->drop();
+    }
+    context.reaper.end_all();
+  }
+
+  ExecutorLink* find(ExecutorId id) const {
+    const auto found = links.find(id);
+    return found == links.end() ? nullptr : found->second.get();
+  }
+
+  ProgramRunner& program(const std::string& key) {
+    auto& runner = programs[key];
+    if (!runner) runner = std::make_shared<ProgramRunner>(context, key);
+    return *runner;
+  }
+
+  PoolContext context;
+  ExecutorId last = 0;
+  std::unordered_map<ExecutorId, std::shared_ptr<ExecutorLink>> links;
+  std::map<std::string, std::shared_ptr<ProgramRunner>> programs;
+  std::vector<ExecutorId> unwritten;
+};
+
+ExecutorPool::ExecutorPool(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)
+    : impl_(std::make_unique<Impl>(io, std::move(store), events, std::move(options))) {}
+
+ExecutorPool::~ExecutorPool() = default;
+
+ExecutorId ExecutorPool::start(const std::string& program, const std::vector<unsigned>& devices) {
+  const ExecutorId id = ++impl_->last;
+  const auto link = std::make_shared<ExecutorLink>(impl_->context, id, devices);
+  impl_->links.emplace(id, link);
+  impl_->program(program).start(link);
+  return id;
+}
+
+void ExecutorPool::send(ExecutorId executor, wire::FrameType type, const google::protobuf::MessageLite& message) {
+  auto* link = impl_->find(executor);
+  if (link != nullptr && link->send(type, message)) impl_->unwritten.push_back(executor);
+}
+
+void ExecutorPool::flush() {
+  for (const ExecutorId id : impl_->unwritten) {
+    if (auto* link = impl_->find(id)) link->flush();
+  }
+  impl_->unwritten.clear();
+}
+
+void ExecutorPool::offer(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+  if (auto* link = impl_->find(executor)) link->words().offer(slot, generation);
+}
+
+void ExecutorPool::collect_results(ExecutorId executor) {
+  auto* link = impl_->find(executor);
+  if (link != nullptr) link->collect_results();
+}
+
+bool ExecutorPool::revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+  auto* link = impl_->find(executor);
+  return link != nullptr && link->words().revoke(slot, generation);
+}
+
+bool ExecutorPool::taken(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) const {
+  auto* link = impl_->find(executor);
+  return link != nullptr && link->words().taken(slot, generation);
+}
+
+void ExecutorPool::drain_output(ExecutorId executor) {
+  if (auto* link = impl_->find(executor)) link->drain_output();
+}
+
+void ExecutorPool::kill(ExecutorId executor) {
+  if (auto* link = impl_->find(executor)) link->kill();
+}
+
+void ExecutorPool::program_hint(const std::string& program, std::int64_t driver_pid) {
+  impl_->program(program).add_hint(driver_pid);
+}
+
+void ExecutorPool::retire(const std::string& program) {
+  const auto found = impl_->programs.find(program);
+  if (found == impl_->programs.end() || !found->second->is_unused()) return;
+  found->second->discard();
+  impl_->programs.erase(found);
+}
+
+std::size_t ExecutorPool::size() const { return impl_->links.size(); }
+
+}  // namespace morrow::worker

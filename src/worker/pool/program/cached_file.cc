@@ -1,0 +1,89 @@
+#include "worker/pool/program/cached_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::uint64_t kMaxChunkBytes = 16u << 20;  // checked before anything is allocated
+
+[[noreturn]] void fail(const std::string& path, int error) {
+  throw std::runtime_error(fmt::format("cannot write {} into the cache of programs: {}", path, std::strerror(error)));
+}
+
+std::string temporary_name(const std::string& path) {
+  static std::atomic<unsigned> number = 0;
+  return fmt::format("{}.{}.{}.part", path, getpid(), ++number);
+}
+
+}  // namespace
+
+CachedFile::CachedFile(std::string path, std::string sha256)
+    : path_(std::move(path)),
+      temporary_(temporary_name(path_)),
+      sha256_(std::move(sha256)),
+      hash_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
+  if (error) fail(path_, error.value());
+  file_ = wire::Fd(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file_) fail(temporary_, errno);
+  EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr);
+}
+
+CachedFile::~CachedFile() {
+  if (file_) unlink(temporary_.c_str());
+}
+
+void CachedFile::append(std::string_view compressed) {
+  const auto size = ZSTD_getFrameContentSize(compressed.data(), compressed.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxChunkBytes) {
+    throw std::runtime_error(fmt::format("a chunk of {} in the store is not what was written there", path_));
+  }
+  chunk_.resize(size);
+  const std::size_t got = ZSTD_decompress(chunk_.data(), chunk_.size(), compressed.data(), compressed.size());
+  if (ZSTD_isError(got) || got != size) {
+    throw std::runtime_error(fmt::format("a chunk of {} in the store is damaged: {}", path_,
+                                         ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is too short"));
+  }
+  EVP_DigestUpdate(hash_.get(), chunk_.data(), chunk_.size());
+  for (std::string_view rest = chunk_; !rest.empty();) {
+    const ssize_t written = write(file_.get(), rest.data(), rest.size());
+    if (written < 0 && errno != EINTR) fail(temporary_, errno);
+    if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  size_ += size;
+}
+
+void CachedFile::finish(std::uint64_t size) {
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned length = 0;
+  EVP_DigestFinal_ex(hash_.get(), reinterpret_cast<unsigned char*>(digest.data()), &length);
+  digest.resize(length);
+  if (size_ != size || digest != sha256_) {
+    throw std::runtime_error(fmt::format("the copy of {} in the store is not the file that the driver had", path_));
+  }
+  if (fchmod(file_.get(), 0700) != 0) fail(temporary_, errno);
+  file_.reset();  // executing a file that is open for writing fails
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int error = errno;
+    unlink(temporary_.c_str());
+    fail(path_, error);
+  }
+}
+
+}  // namespace morrow::worker

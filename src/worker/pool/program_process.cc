@@ -1,0 +1,212 @@
+#include "worker/pool/program_process.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <chrono>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kKeepPrinted = 4'096;
+constexpr int kLastLines = 5;
+constexpr std::chrono::seconds kLauncherEndsAfterSilence{1};
+
+bool has_packet(int fd) {
+  pollfd readable{fd, POLLIN, 0};
+  return ::poll(&readable, 1, 0) > 0 && (readable.revents & (POLLIN | POLLHUP)) != 0;
+}
+
+}  // namespace
+
+ProgramProcess::ProgramProcess(PoolContext& pool, ProcessOwner& owner, Launched launched)
+    : pool_(pool), owner_(&owner), pid_(launched.pid), channel_(pool.io), timer_(pool.io) {
+  channel_.assign(launched.channel.release());
+  const auto take = [this](std::string_view text) { on_output(text); };
+  output_ = std::make_shared<OutputPipe>(pool.io, std::move(launched.output), take);
+  errors_ = std::make_shared<OutputPipe>(pool.io, std::move(launched.errors), take);
+}
+
+void ProgramProcess::start(const wire::Program& program) {
+  pool_.reaper.watch(pid_, [self = shared_from_this()](int status) { self->on_end(status); });
+  wire::Program checked;  // its arguments and environment it has already
+  checked.set_key(program.key());
+  checked.set_fork_server(program.fork_server());
+  *checked.mutable_modules() = program.modules();
+  std::string bytes;
+  wire::append_frame(bytes, wire::PROGRAM, checked);
+  try {
+    wire::send_packet(channel_.native_handle(), bytes);
+  } catch (const std::system_error&) {
+    // it is dead already, which the reaper tells
+  }
+  output_->start();
+  errors_->start();
+  listen();
+  expect_answer();
+}
+
+void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_place) {
+  const auto ends = link->open();
+  const std::array<int, 5> all{ends[0].get(), ends[1].get(), ends[2].get(), ends[3].get(), pool_.options.object_memory};
+  const auto descriptors = std::span(all).first(all.back() < 0 ? 4 : 5);
+  std::string bytes;
+  wire::append_frame(bytes, wire::FORK, link->fork_message(in_place));
+  in_place_ = in_place;
+  if (asked_.empty()) expect_answer();
+  asked_[link->id()] = link;
+  try {
+    wire::send_packet(channel_.native_handle(), bytes, descriptors);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::broken_pipe && error.code() != std::errc::connection_reset) {
+      asked_.erase(link->id());
+      if (asked_.empty()) timer_.cancel();
+      link->recall();
+      throw;
+    }
+    // it is dying, and its end gives back what was asked
+  }
+}
+
+std::shared_ptr<ExecutorLink> ProgramProcess::answered(ExecutorId id) {
+  const auto found = asked_.find(id);
+  if (found == asked_.end()) return nullptr;
+  const auto link = found->second;
+  asked_.erase(found);
+  asked_.empty() ? static_cast<void>(timer_.cancel()) : expect_answer();
+  return link;
+}
+
+void ProgramProcess::expect_answer() {
+  timer_.expires_after(std::chrono::milliseconds(pool_.options.reach_session_ms));
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->owner_ == nullptr) return;
+    self->stuck_ = true;
+    self->owner_->process_stuck(*self);
+  });
+}
+
+void ProgramProcess::listen() {
+  channel_.async_wait(channel_.wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->owner_ == nullptr) return;
+    self->read_packets();
+    if (self->channel_.is_open()) self->listen();
+  });
+}
+
+void ProgramProcess::read_packets() {
+  std::string bytes;
+  std::vector<wire::Fd> descriptors;
+  try {
+    while (channel_.is_open() && has_packet(channel_.native_handle())) {
+      if (!wire::receive_packet(channel_.native_handle(), bytes, descriptors)) return on_channel_end();
+      on_packet(bytes, descriptors);
+    }
+  } catch (const std::exception&) {  // not of the protocol: user code writes there; it can't be trusted any more
+    close_channel();
+    kill();
+  }
+}
+
+// Usually its death, which the reaper tells. A fork server that lives on without its channel is of no use; a program
+// before its Session line has its time limit, and one that became an executor needs no channel.
+void ProgramProcess::on_channel_end() {
+  close_channel();
+  if (!reached_ || in_place_) return;
+  timer_.expires_after(kLauncherEndsAfterSilence);
+  timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self && self->owner_ != nullptr) self->kill();
+  });
+}
+
+void ProgramProcess::on_packet(const std::string& bytes, std::vector<wire::Fd>& descriptors) {
+  wire::FrameReader reader;
+  reader.append(bytes);
+  const auto frame = reader.next();
+  if (!frame) throw wire::ProtocolError("half a frame in a packet");
+  if (owner_ == nullptr) return;
+  if (frame->type == wire::PROGRAM_READY) {
+    wire::ProgramReady message;
+    wire::parse(message, frame->payload);
+    timer_.cancel();
+    reached_ = message.error().empty();
+    owner_->process_ready(*this, message);
+  } else if (frame->type == wire::FORKED) {
+    wire::Forked message;
+    wire::parse(message, frame->payload);
+    has_forked_ = has_forked_ || message.error().empty();
+    owner_->process_forked(*this, message, descriptors.empty() ? wire::Fd() : std::move(descriptors.front()));
+  } else if (frame->type == wire::EXITED) {
+    wire::Exited message;
+    wire::parse(message, frame->payload);
+    owner_->process_exited(*this, message);
+  } else {
+    throw wire::ProtocolError("an unexpected frame from the first process of a program");
+  }
+}
+
+void ProgramProcess::on_output(std::string_view text) {
+  if (!reached_) {
+    printed_.append(text);
+    if (printed_.size() > kKeepPrinted) printed_.erase(0, printed_.size() - kKeepPrinted);
+  }
+  if (owner_ != nullptr) owner_->process_output(text);
+}
+
+std::string ProgramProcess::last_lines() const {
+  std::string_view text = printed_;
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  std::size_t begin = text.size();
+  for (int line = 0; line < kLastLines && begin != std::string_view::npos; ++line) {
+    begin = begin == 0 ? std::string_view::npos : text.rfind('\n', begin - 1);
+  }
+  return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1));
+}
+
+void ProgramProcess::on_end(int status) {
+  if (owner_ == nullptr) return;
+  read_packets();
+  output_->drain();
+  errors_->drain();
+  close();
+  if (owner_ != nullptr) std::exchange(owner_, nullptr)->process_ended(*this, status);
+}
+
+// Its own session, so its group is it and what it started, without its executors.
+void ProgramProcess::kill() {
+  ::kill(-pid_, SIGKILL);
+  ::kill(pid_, SIGKILL);
+}
+
+void ProgramProcess::discard() {
+  owner_ = nullptr;
+  kill();
+  close();
+}
+
+void ProgramProcess::end_now() {
+  owner_ = nullptr;
+  pool_.reaper.end(pid_);
+  close();
+}
+
+void ProgramProcess::close_channel() {
+  boost::system::error_code ignored;
+  channel_.close(ignored);
+}
+
+void ProgramProcess::close() {
+  timer_.cancel();
+  close_channel();
+  output_->close();
+  errors_->close();
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,268 @@
+#include "worker/pool/program_runner.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/asio/post.hpp>
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::chrono::seconds kRetryAfter{1};
+constexpr std::size_t kForksAtOnce = 32;  // each has four descriptors in flight
+constexpr std::size_t kStartsAtOnce = 4;  // processes that load the program side by side
+
+}  // namespace
+
+ProgramRunner::ProgramRunner(PoolContext& pool, std::string key)
+    : pool_(pool), key_(std::move(key)), image_(std::make_shared<ProgramImage>(pool, key_)) {}
+
+void ProgramRunner::start(std::shared_ptr<ExecutorLink> link) {
+  waiting_.push_back(std::move(link));
+  boost::asio::post(pool_.io, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->pump();
+  });
+}
+
+bool ProgramRunner::is_unused() const {
+  const auto busy = [](const std::shared_ptr<ProgramProcess>& process) {
+    return !process->executors.empty() || process->unanswered() > 0;
+  };
+  return waiting_.empty() && !(server_ && busy(server_)) && std::none_of(in_place_.begin(), in_place_.end(), busy);
+}
+
+void ProgramRunner::discard() {
+  image_->abandon();
+  if (server_) server_->discard();
+  for (const auto* group : {&starting_, &spare_, &in_place_}) {
+    for (const auto& process : *group) process->discard();
+  }
+}
+
+void ProgramRunner::end_now() {
+  image_->abandon();
+  Processes all = starting_;
+  all.insert(all.end(), spare_.begin(), spare_.end());
+  all.insert(all.end(), in_place_.begin(), in_place_.end());
+  if (server_) all.push_back(server_);
+  for (const auto& process : all) {
+    for (const auto& [id, link] : process->executors) link->kill_now();
+    process->kill();
+  }
+  for (const auto& process : all) {
+    process->end_now();
+    for (const auto& [id, link] : process->executors) link->wait_now();
+  }
+}
+
+// ---- what to do for those that wait ----
+
+void ProgramRunner::pump() {
+  std::erase_if(waiting_, [](const auto& link) { return link->is_unwanted(); });
+  if (waiting_.empty()) return;
+  if (failed_lately()) return tell_failure();
+  if (!can_fork_) return pump_in_place();
+  if (!server_) {
+    if (starting_.empty()) prepare();
+    return;
+  }
+  while (!waiting_.empty() && server_ && can_fork_ && server_->unanswered() < kForksAtOnce) fork(*server_, false);
+}
+
+void ProgramRunner::pump_in_place() {
+  while (!waiting_.empty() && !spare_.empty()) {
+    const auto process = spare_.back();
+    spare_.pop_back();
+    in_place_.push_back(process);
+    fork(*process, true);
+  }
+  if (starting_.size() < std::min(waiting_.size(), kStartsAtOnce)) prepare();
+}
+
+void ProgramRunner::fork(ProgramProcess& process, bool in_place) {
+  const auto link = waiting_.front();
+  waiting_.pop_front();
+  try {
+    process.fork(link, in_place);
+  } catch (const std::system_error& error) {
+    waiting_.push_front(link);
+    fail(fmt::format(
+        "can't get an executor: {}; raise the limit of open files (ulimit -n) or lower the number of executors",
+        error.what()));
+  }
+}
+
+void ProgramRunner::prepare() {
+  if (std::exchange(preparing_, true)) return;
+  image_->prepare([weak = weak_from_this()](const LaunchPlan* plan, const std::string& error) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->preparing_ = false;
+    if (plan == nullptr) return self->fail(fmt::format("can't be started: {}", error));
+    self->start_process(*plan);
+    self->pump();
+  });
+}
+
+void ProgramRunner::start_process(const LaunchPlan& plan) {
+  try {
+    const auto process = std::make_shared<ProgramProcess>(pool_, *this, launch(plan));
+    starting_.push_back(process);
+    process->start(image_->program());
+  } catch (const LaunchError& error) {
+    fail(fmt::format("can't be started: {}", error.what()));
+  }
+}
+
+// ---- what its processes say ----
+
+void ProgramRunner::process_ready(ProgramProcess& process, const wire::ProgramReady& message) {
+  const auto keep = shared_from_this();
+  const auto self = take_process(process);
+  if (!self) return;
+  if (!message.error().empty()) {
+    self->discard();
+    return fail(fmt::format("can't run here: {}", message.error()));
+  }
+  can_fork_ = can_fork_ && message.can_fork();
+  if (can_fork_) {
+    server_ = self;
+  } else {
+    spare_.push_back(self);
+  }
+  pump();
+}
+
+void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& message, wire::Fd pidfd) {
+  const auto keep = shared_from_this();
+  const auto link = process.answered(message.executor());
+  if (!link) return;
+  if (message.error().empty()) {
+    deaths_when_asked_ = 0;
+    process.executors[link->id()] = link;
+    link->running(static_cast<pid_t>(message.pid()), std::move(pidfd));
+  } else if (message.error() == "threads") {  // it got them after its Session line
+    can_fork_ = false;
+    if (server_.get() == &process) in_place_.push_back(std::exchange(server_, nullptr));
+    wait_again(link);
+  } else {
+    wait_again(link);
+    fail(fmt::format("could not make a process for an executor: {}", message.error()));
+  }
+  pump();
+}
+
+void ProgramRunner::process_exited(ProgramProcess& process, const wire::Exited& message) {
+  const auto keep = shared_from_this();
+  const auto found = process.executors.find(message.executor());
+  if (found == process.executors.end()) return;
+  const auto link = found->second;
+  process.executors.erase(found);
+  const bool done = process.executors.empty() && process.unanswered() == 0 && server_.get() != &process;
+  if (done) {
+    if (const auto self = take_process(process)) self->discard();
+  }
+  link->finish({.status = message.status(), .known = true, .crash_record = {}, .reason = {}});
+}
+
+void ProgramRunner::process_stuck(ProgramProcess& process) {
+  process.kill();  // its end tells the rest
+}
+
+void ProgramRunner::process_output(std::string_view text) {
+  if (pool_.options.program_output) pool_.options.program_output(key_, text);
+}
+
+void ProgramRunner::process_ended(ProgramProcess& process, int status) {
+  const auto keep = shared_from_this();
+  const auto self = take_process(process);
+  if (!self) return;
+  if (!process.reached()) {
+    const auto limit = fmt::format("{:g} s", static_cast<double>(pool_.options.reach_session_ms) / 1'000);
+    std::string clause = process.stuck()
+                             ? fmt::format("did not reach its morrow::Session line within {}", limit)
+                             : fmt::format("{} before it reached its morrow::Session line", describe_exit(status));
+    clause += "; make `morrow::Session` the first line of main";
+    if (const auto printed = process.last_lines(); !printed.empty()) clause += ". It printed last:\n" + printed;
+    return fail(clause);
+  }
+  const bool forked = process.has_forked();
+  const bool asked = process.unanswered() > 0;
+  take_back(process);
+  // A kill from outside may come at any time, so it is tried once more; what dies of itself would do so again.
+  const bool again = WIFSIGNALED(status) && !process.stuck() && deaths_when_asked_ == 0;
+  if (asked && !forked && again) {
+    ++deaths_when_asked_;
+  } else if (asked && !forked) {
+    deaths_when_asked_ = 0;
+    fail(fmt::format("{} when it was asked for an executor",
+                     process.stuck() ? "did not answer" : describe_exit(status)));
+  }
+  for (const auto& [executor, link] : std::exchange(process.executors, {})) {
+    if (process.is_executor()) {
+      link->finish({.status = status, .known = true, .crash_record = {}, .reason = {}});
+    } else {
+      link->orphaned();
+    }
+  }
+  pump();
+}
+
+void ProgramRunner::take_back(ProgramProcess& process) {
+  for (const auto& [id, link] : process.take_unanswered()) wait_again(link);
+}
+
+// An executor that was asked for and has no process yet can have another one: nothing was sent to it.
+void ProgramRunner::wait_again(const std::shared_ptr<ExecutorLink>& link) {
+  link->recall();
+  if (link->is_unwanted()) {
+    link->finish({.status = SIGKILL, .known = true, .crash_record = {}, .reason = {}});
+  } else {
+    waiting_.push_front(link);
+  }
+}
+
+// Takes it out of the list that it is in.
+std::shared_ptr<ProgramProcess> ProgramRunner::take_process(ProgramProcess& process) {
+  if (server_.get() == &process) return std::exchange(server_, nullptr);
+  for (auto* group : {&starting_, &spare_, &in_place_}) {
+    const auto found =
+        std::find_if(group->begin(), group->end(), [&](const auto& one) { return one.get() == &process; });
+    if (found == group->end()) continue;
+    const auto taken = *found;
+    group->erase(found);
+    return taken;
+  }
+  return nullptr;
+}
+
+// ---- failure ----
+
+void ProgramRunner::fail(const std::string& clause) {
+  failure_ = fmt::format("program {} {}", image_->name(), clause);
+  failed_at_ = std::chrono::steady_clock::now();
+  for (const auto& process : std::exchange(starting_, {})) process->discard();
+  tell_failure();
+}
+
+bool ProgramRunner::failed_lately() const {
+  return !failure_.empty() && std::chrono::steady_clock::now() - failed_at_ < kRetryAfter;
+}
+
+void ProgramRunner::tell_failure() {
+  for (const auto& link : std::exchange(waiting_, {})) {
+    if (link->is_unwanted()) continue;  // it has, or gets, its last word by another way
+    link->drop();
+    pool_.forget(link->id());
+  }
+  const auto self = shared_from_this();
+  pool_.events.program_failed(key_, failure_);
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "worker/pool/context.h"
+#include "worker/pool/executor_link.h"
+#include "worker/pool/program_image.h"
+#include "worker/pool/program_process.h"
+
+namespace morrow::worker {
+
+/// Finds a process for each executor of one program: a fork of its first process, or, when that cannot fork, a process
+/// of its own. Owned by a shared_ptr; not thread-safe.
+class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_this<ProgramRunner> {
+ public:
+  ProgramRunner(PoolContext& pool, std::string key);
+
+  /// executor_ready, executor_exited or program_failed follows.
+  void start(std::shared_ptr<ExecutorLink> link);
+  void add_hint(std::int64_t driver_pid) { image_->add_hint(driver_pid); }
+  /// Whether no executor runs or waits.
+  bool is_unused() const;
+  /// Ends its processes without waiting.
+  void discard();
+  /// Kills everything and waits.
+  void end_now();
+
+ private:
+  using Processes = std::vector<std::shared_ptr<ProgramProcess>>;
+
+  void process_ready(ProgramProcess& process, const wire::ProgramReady& message) override;
+  void process_forked(ProgramProcess& process, const wire::Forked& message, wire::Fd pidfd) override;
+  void process_exited(ProgramProcess& process, const wire::Exited& message) override;
+  void process_stuck(ProgramProcess& process) override;
+  void process_output(std::string_view text) override;
+  void process_ended(ProgramProcess& process, int status) override;
+
+  void pump();
+  void pump_in_place();
+  void fork(ProgramProcess& process, bool in_place);
+  void prepare();
+  void start_process(const LaunchPlan& plan);
+  void take_back(ProgramProcess& process);
+  void wait_again(const std::shared_ptr<ExecutorLink>& link);
+  void fail(const std::string& clause);
+  bool failed_lately() const;
+  void tell_failure();
+  std::shared_ptr<ProgramProcess> take_process(ProgramProcess& process);
+
+  PoolContext& pool_;
+  const std::string key_;
+  std::shared_ptr<ProgramImage> image_;
+  bool preparing_ = false;
+  bool can_fork_ = true;
+  std::deque<std::shared_ptr<ExecutorLink>> waiting_;
+  Processes starting_;                      ///< not yet at their Session line
+  std::shared_ptr<ProgramProcess> server_;  ///< forks
+  Processes spare_;                         ///< at their Session line, to become executors
+  Processes in_place_;                      ///< executors, or fork servers that must not fork any more
+  int deaths_when_asked_ = 0;               ///< of first processes in a row, before any had forked
+  std::string failure_;
+  std::chrono::steady_clock::time_point failed_at_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,258 @@
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "data/blocks.h"
+#include "data/checksum.h"
+#include "wire/pump.h"
+#include "worker/port/port.h"
+#include "worker/port/text.h"
+
+// What the port answers.
+namespace morrow::worker {
+
+namespace {
+
+constexpr int kSameObject = 2;  // more at once get it from those who have it by then
+constexpr std::chrono::seconds kAnswerWithin{60};
+constexpr std::size_t kWriteBytes = 1 << 20;
+constexpr const char* kBlocks = "blocks";
+
+std::optional<std::uint64_t> number_of(std::string_view digits, int base = 10) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
+  return number;
+}
+
+std::string header(const wire::HttpRequest& request, const std::string& name) {
+  const auto found = request.headers.find(name);
+  return found == request.headers.end() ? "" : found->second;
+}
+
+/// False: they are damaged, or stand for another number of bytes. All of them are read.
+bool read_blocks(wire::NetStream& stream, std::uint64_t length, std::span<std::byte> into) {
+  data::BlockReader reader(into);
+  std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(length, kWriteBytes)));
+  bool well = true;
+  for (std::size_t part = 0; length > 0; length -= part) {
+    part = static_cast<std::size_t>(std::min<std::uint64_t>(length, piece.size()));
+    stream.read_all(std::span(piece).first(part));
+    if (!well) continue;
+    try {
+      reader.feed(std::span(piece).first(part));
+    } catch (const data::Damaged&) {
+      well = false;
+    }
+  }
+  return well && reader.done();
+}
+
+/// A block is a chunk, so that it can be written as soon as it is compressed.
+void write_blocks(wire::NetStream& stream, std::span<const std::byte> bytes) {
+  data::BlockWriter writer;
+  std::vector<std::byte> block;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(data::kBlockBytes, bytes.size()))) {
+    block.clear();
+    writer.encode(bytes.first(std::min(data::kBlockBytes, bytes.size())), block);
+    stream.write(wire::chunk_begin(block.size()));
+    stream.write(block);
+    stream.write(wire::kChunkEnd);
+  }
+  stream.write(wire::chunk_begin(0) + std::string(wire::kChunkEnd));
+}
+
+}  // namespace
+
+void say(wire::NetStream& stream, const wire::HttpRequest& request, int status, const std::string& body,
+         wire::HttpHeaders headers) {
+  headers["content-type"] = "text/plain; charset=utf-8";
+  if (!request.keep_alive) headers["connection"] = "close";
+  stream.write(wire::response_head(status, headers, body.size()) + (request.method == "HEAD" ? "" : body));
+}
+
+bool refuse(wire::NetStream& stream, const wire::HttpRequest& request) {
+  say(stream, request, 401,
+      "this needs the cluster's token: Authorization: Bearer TOKEN; morrow token CLUSTER prints it\n",
+      {{"www-authenticate", "Bearer"}, {"connection", "close"}});
+  return false;
+}
+
+std::string busy_answer() {
+  const std::string body = "too many are here; try again in a moment\n";
+  return wire::response_head(503, {{"connection", "close"}, {"retry-after", "1"}}, body.size()) + body;
+}
+
+bool brings_unread_body(const wire::HttpRequest& request) {
+  const std::string length = header(request, "content-length");
+  return request.method != "PUT" &&
+         ((!length.empty() && number_of(length) != 0) || request.headers.contains("transfer-encoding"));
+}
+
+/// What a call that answers later answers; nothing when that takes too long, or the port is closed. What comes after
+/// that is dropped.
+template <class T, class Ask>
+std::optional<T> Port::wait_for(Ask ask) {
+  struct Answer {
+    std::optional<T> value;
+  };
+  const auto answer = std::make_shared<Answer>();
+  ask([answer, waiting = waiting_](T value) {
+    {
+      const std::lock_guard lock(waiting->mutex);
+      answer->value.emplace(std::move(value));
+    }
+    waiting->changed.notify_all();
+  });
+  std::unique_lock lock(waiting_->mutex);
+  waiting_->changed.wait_for(lock, kAnswerWithin, [&] { return answer->value || waiting_->stop; });
+  return std::exchange(answer->value, std::nullopt);
+}
+
+bool Port::may_enter(const wire::HttpRequest& request) const {
+  constexpr std::string_view kBearer = "bearer ";
+  const std::string given = header(request, "authorization");
+  const auto same = [](char letter, char other) { return std::tolower(static_cast<unsigned char>(letter)) == other; };
+  return given.size() > kBearer.size() &&
+         std::equal(kBearer.begin(), kBearer.end(), given.begin(), [&](char a, char b) { return same(b, a); }) &&
+         wire::same_secret(given.substr(kBearer.size()), options_.token);
+}
+
+/// False: nothing more comes on this connection.
+bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (get && request.target == "/health") {
+    say(stream, request, 200, "ok\n");
+  } else if (request.method == "GET" && request.target == "/metrics") {
+    const auto body = wait_for<std::string>(handlers_.metrics);
+    say(stream, request, body ? 200 : 503, body.value_or("the worker is busy\n"));
+  } else if (request.method == "GET" && request.target == "/objects") {
+    const auto body = wait_for<std::string>(handlers_.objects);
+    say(stream, request, body ? 200 : 503, body.value_or("the worker is busy\n"));
+  } else if (request.method == "GET" && request.target == "/session") {
+    session(stream, request);
+    return false;
+  } else if (get && request.target.starts_with("/object/")) {
+    object(stream, request);
+  } else if (request.method == "PUT" && request.target == "/object") {
+    return receive(stream, request) && request.keep_alive;
+  } else {
+    say(stream, request, 404, "there is nothing here; see docs/protocol.md, The port\n", {{"connection", "close"}});
+    return false;  // what it sent as a body would be taken for the next request
+  }
+  return request.keep_alive;
+}
+
+void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
+  const auto number = number_of(std::string_view(request.target).substr(std::string_view("/object/").size()));
+  if (!number) return say(stream, request, 404, "that is no object's number\n");
+  const bool first = !request.headers.contains("morrow-part");
+  struct Serving {
+    Port& port;
+    std::uint64_t number;
+    bool counted;
+    Serving(Port& serving_port, std::uint64_t object, bool counts) : port(serving_port), number(object) {
+      const std::lock_guard lock(port.mutex_);
+      int& count = port.lent_[number];
+      counted = counts;
+      if (counts) ++count;
+      too_many = counts && count > kSameObject;
+    }
+    ~Serving() {
+      const std::lock_guard lock(port.mutex_);
+      const auto found = port.lent_.find(number);
+      if (counted) --found->second;
+      if (found != port.lent_.end() && found->second == 0) port.lent_.erase(found);
+    }
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+    bool too_many = false;
+  } const serving(*this, *number, first);
+  if (serving.too_many) return say(stream, request, 503, "others get this now\n", {{"retry-after", "0"}});
+  auto answered = wait_for<std::optional<Objects::Lent>>(
+      [&](auto then) { handlers_.object(*number, request.headers.contains("morrow-verify"), then); });
+  if (!answered) return say(stream, request, 503, "the worker is busy\n", {{"retry-after", "1"}});
+  const std::optional<Objects::Lent>& lent = *answered;
+  if (!lent) return say(stream, request, 404, "this worker does not have that object\n");
+  wire::ByteRange range{0, lent->bytes.size()};
+  wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
+                            {"accept-ranges", "bytes"},
+                            {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
+  if (!request.keep_alive) headers["connection"] = "close";
+  if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && data::is_arrow(lent->bytes)) {
+    // Tables compress well, other values seldom: a network is faster than a try to compress them.
+    headers["morrow-encoding"] = kBlocks;
+    stream.write(wire::chunked_head(200, headers));
+    return write_blocks(stream, lent->bytes);
+  }
+  int status = 200;
+  if (const std::string asked = header(request, "range"); !asked.empty()) {
+    const auto part = wire::parse_range(asked, lent->bytes.size());
+    if (!part) return say(stream, request, 416, "that range is not in the object\n");
+    range = *part;
+    status = 206;
+    headers["content-range"] =
+        fmt::format("bytes {}-{}/{}", range.begin, range.begin + range.size - 1, lent->bytes.size());
+  }
+  stream.write(wire::response_head(status, headers, range.size));
+  if (request.method == "HEAD") return;
+  for (auto rest = lent->bytes.subspan(range.begin, range.size); !rest.empty();) {
+    const auto part = rest.first(std::min(kWriteBytes, rest.size()));
+    stream.write(part);
+    rest = rest.subspan(part.size());
+  }
+}
+
+/// False: nothing more comes on this connection, since a body was not read to its end.
+bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
+  const auto refuse_with = [&](int status, const std::string& sentence) {
+    say(stream, request, status, sentence, {{"connection", "close"}});
+    return false;
+  };
+  const auto length = number_of(header(request, "content-length"));
+  if (!length) return refuse_with(411, "an object needs its content-length\n");
+  const bool blocks = header(request, "morrow-encoding") == kBlocks;
+  const auto size = blocks ? number_of(header(request, "morrow-size")) : length;
+  if (!size) return refuse_with(400, "an object in blocks needs morrow-size\n");
+  const auto session = number_of(header(request, "morrow-session"), 16);
+  const auto checksum = number_of(header(request, "morrow-checksum"), 16);
+  if (!session || !checksum)
+    return refuse_with(400, "an object needs morrow-session and morrow-checksum, each 16 hexadecimal digits\n");
+  struct Answer {
+    std::optional<Objects::Incoming> room;
+    std::string sentence;
+  };
+  const auto answer = wait_for<Answer>([&](auto then) {
+    handlers_.receive(*size, [then](std::optional<Objects::Incoming> room, std::string sentence) {
+      then(Answer{std::move(room), std::move(sentence)});
+    });
+  });
+  if (!answer || !answer->room) return refuse_with(507, answer ? answer->sentence : "the worker is busy");
+  if (header(request, "expect") == "100-continue") stream.write(wire::response_head(100, {}, 0));
+  if (blocks && !read_blocks(stream, *length, answer->room->bytes))
+    return refuse_with(422, "the object's blocks came damaged\n");
+  if (!blocks) stream.read_all(answer->room->bytes);
+  if (data::checksum(answer->room->bytes) != *checksum)
+    return refuse_with(422, "the object came with a wrong checksum\n");
+  const std::uint64_t number = answer->room->number;
+  if (wait_for<bool>([&](auto then) { handlers_.received(number, *session, then); }).value_or(false)) {
+    say(stream, request, 201, std::to_string(number));
+  } else {
+    say(stream, request, 409, "that session is not open at this worker\n");
+  }
+  return true;
+}
+
+void Port::session(wire::NetStream& stream, const wire::HttpRequest& request) {
+  if (header(request, "upgrade") != "morrow-session")
+    return say(stream, request, 426, "a session begins with: Connection: Upgrade, Upgrade: morrow-session\n",
+               {{"connection", "close"}});
+  stream.write(wire::response_head(101, {{"connection", "Upgrade"}, {"upgrade", "morrow-session"}}, 0));
+  auto [here, there] = wire::socket_pair(false);
+  handlers_.session(std::move(there));
+  wire::pump(stream, std::move(here), stop_);
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,210 @@
+#include "worker/port/fetcher.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "data/blocks.h"
+#include "data/checksum.h"
+
+namespace morrow::worker {
+
+namespace {
+
+constexpr std::size_t kThreads = 4;
+constexpr std::size_t kAskers = 8;
+constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kMoment{2};
+constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
+constexpr std::size_t kBytesAtOnce = 4 << 20;
+constexpr std::size_t kMaxSentence = 4096;
+
+std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
+
+std::uint64_t checksum_of(const wire::HttpResponse& response) {
+  std::uint64_t checksum = 0;
+  if (const auto found = response.headers.find("morrow-checksum"); found != response.headers.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), checksum, 16);
+  }
+  return checksum;
+}
+
+void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
+  while (!into.empty()) {
+    if (stop) throw wire::NetworkError("this worker stops");
+    const auto part = into.first(std::min(kBytesAtOnce, into.size()));
+    connection.read_body(part);
+    into = into.subspan(part.size());
+  }
+}
+
+/// The second half, by a connection of its own.
+class SecondHalf {
+ public:
+  SecondHalf(wire::HttpPool& pool, const wire::Endpoint& holder, std::uint64_t number, std::size_t begin,
+             std::span<std::byte> into, const std::atomic<bool>& stop) {
+    thread_ = std::thread([this, &pool, holder, number, begin, into, &stop] {
+      try {
+        pool.with(holder, [&](wire::HttpConnection& connection) {
+          const auto response = connection.get(
+              target_of(number), {{"range", "bytes=" + std::to_string(begin) + "-"}, {"morrow-part", "2"}});
+          if (response.status != 206 || response.length != into.size())
+            throw wire::NetworkError("the other worker gave another part than was asked for");
+          read_parts(connection, into, stop);
+          return true;
+        });
+      } catch (...) {
+        error_ = std::current_exception();
+      }
+    });
+  }
+  ~SecondHalf() {
+    if (thread_.joinable()) thread_.join();
+  }
+  SecondHalf(const SecondHalf&) = delete;
+  SecondHalf& operator=(const SecondHalf&) = delete;
+  void wait() {
+    thread_.join();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::thread thread_;
+  std::exception_ptr error_;
+};
+
+}  // namespace
+
+Fetcher::Fetcher(Damaged damaged)
+    : damaged_(std::move(damaged)), connections_(kPatience), asking_(kMoment), threads_(kThreads), askers_(kAskers) {}
+
+Fetcher::~Fetcher() {
+  stop_ = true;
+  threads_.stop();  // what has not begun does not begin
+  askers_.stop();
+  connections_.stop();
+  asking_.stop();
+  threads_.join();
+  askers_.join();
+}
+
+void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done) {
+  boost::asio::post(threads_, [this, holders = std::move(holders), number, into, done = std::move(done)]() mutable {
+    std::shuffle(holders.begin(), holders.end(), std::mt19937(std::random_device{}()));
+    End end = End::kAbsent;
+    std::string sentence = "no worker that is alive has it any more";
+    for (const wire::Endpoint& holder : holders) {
+      if (stop_) return done(End::kFailed, "this worker stops");
+      std::string why;
+      End got = End::kFailed;
+      try {
+        got = connections_.with(
+            holder, [&](wire::HttpConnection& connection) { return fetch_from(connection, number, into, why); });
+      } catch (const std::exception& error) {
+        why = error.what();
+      }
+      if (got == End::kWhole) return done(got, "");
+      if (got == End::kBusy) {
+        end = got;
+      } else if (end == End::kAbsent && got == End::kFailed) {
+        end = got;
+        sentence = "it could not be fetched from the worker at " + holder.host + ":" + std::to_string(holder.port) +
+                   ": " + why;
+      }
+    }
+    done(end, sentence);
+  });
+}
+
+void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
+                      std::function<void(std::vector<std::string>)> done) {
+  struct Asked {
+    std::mutex mutex;
+    std::size_t missing;
+    std::vector<std::string> answers;
+    std::function<void(std::vector<std::string>)> done;
+  };
+  const auto asked = std::make_shared<Asked>();
+  asked->missing = workers.size();
+  asked->done = std::move(done);
+  for (wire::Endpoint& worker : workers) {
+    boost::asio::post(askers_, [this, asked, worker = std::move(worker), target, most_bytes] {
+      std::string answer;
+      try {
+        answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
+          const auto response = connection.get(target);
+          return response.status == 200 ? connection.read_text(response, most_bytes) : "";
+        });
+      } catch (const std::exception&) {  // it is not there, or has too much to tell
+      }
+      const std::lock_guard lock(asked->mutex);
+      if (!answer.empty()) asked->answers.push_back(std::move(answer));
+      if (--asked->missing == 0) asked->done(std::move(asked->answers));
+    });
+  }
+}
+
+Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
+                                 std::string& sentence) {
+  const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
+  wire::HttpHeaders headers{{"morrow-accept", "blocks"}};
+  if (first != into.size()) headers["range"] = "bytes=0-" + std::to_string(first - 1);
+  // What comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then it drops
+  // that one.
+  for (const bool verify : {false, true}) {
+    if (verify) headers["morrow-verify"] = "1";
+    const auto response = connection.get(target_of(number), headers);
+    if (response.status == 503 || response.status == 404) {
+      connection.read_text(response, kMaxSentence);
+      return response.status == 503 ? End::kBusy : End::kAbsent;
+    }
+    const End end = read(connection, response, number, into, first, sentence);
+    if (end != End::kWhole || data::checksum(into) == checksum_of(response)) return end;
+    sentence = "what came has a wrong checksum";
+    if (damaged_) {
+      damaged_("a copy of object " + std::to_string(number) + " from the worker at " + connection.endpoint().host +
+               ":" + std::to_string(connection.endpoint().port) + " has a wrong checksum and is not used");
+    }
+  }
+  return End::kFailed;
+}
+
+/// Reads the answer to a request for the first `first` bytes, and gets the others.
+Fetcher::End Fetcher::read(wire::HttpConnection& connection, const wire::HttpResponse& response, std::uint64_t number,
+                           std::span<std::byte> into, std::size_t first, std::string& sentence) {
+  const bool whole = first == into.size();
+  if (response.status == 200 && response.chunked) {
+    data::BlockReader blocks(into);
+    connection.read_chunks([&](std::span<const std::byte> chunk) {
+      if (stop_) throw wire::NetworkError("this worker stops");
+      blocks.feed(chunk);
+    });
+    if (blocks.done()) return End::kWhole;
+    sentence = "it ended too early";
+    return End::kFailed;
+  }
+  if (response.status != (whole ? 200 : 206) || response.length != first) {
+    sentence = "it answered with status " + std::to_string(response.status) + " and " +
+               std::to_string(response.length) + " bytes";
+    return End::kFailed;
+  }
+  if (whole) {
+    read_parts(connection, into, stop_);
+    return End::kWhole;
+  }
+  SecondHalf second(connections_, connection.endpoint(), number, first, into.subspan(first), stop_);
+  read_parts(connection, into.first(first), stop_);
+  second.wait();
+  return End::kWhole;
+}
+
+}  // namespace morrow::worker

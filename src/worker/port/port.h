@@ -1,0 +1,114 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "wire/http.h"
+#include "wire/net_stream.h"
+#include "wire/socket.h"
+#include "wire/tls.h"
+#include "worker/objects/objects.h"
+
+namespace morrow::worker {
+
+/// What the port asks of the worker. All are called on threads of the port, and so may `then` be.
+struct PortHandlers {
+  using Lend = std::function<void(std::optional<Objects::Lent>)>;
+  std::function<void(std::uint64_t number, bool verify, Lend then)> object;
+  /// Room for an object that the driver of a session on another host puts; none, with a sentence, when there is none.
+  using Receive = std::function<void(std::optional<Objects::Incoming>, std::string sentence)>;
+  std::function<void(std::uint64_t size, Receive then)> receive;
+  /// It is filled. False: the session is not open here.
+  std::function<void(std::uint64_t number, std::uint64_t session, std::function<void(bool)> then)> received;
+  /// A driver on another host: a stream that carries the session protocol.
+  std::function<void(wire::Fd)> session;
+  /// Text for Prometheus.
+  std::function<void(std::function<void(std::string)> then)> metrics;
+  /// An ObjectsReply, for another worker that is asked about the whole cluster.
+  std::function<void(std::function<void(std::string)> then)> objects;
+};
+
+struct PortOptions {
+  std::string token;                           ///< all that is asked must have it
+  std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
+  /// What the worker's user should know; called on any thread.
+  std::function<void(const std::string& sentence)> log = nullptr;
+  /// From the connection to a whole head with the token.
+  std::chrono::milliseconds enter_within{10'000};
+};
+
+/// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /object/NUMBER (GET, HEAD, ranges),
+/// /object (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread for each connection, so
+/// that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
+class Port {
+ public:
+  Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
+  /// Closes all connections, whatever they are at, and waits for their threads. What the handlers still owe is dropped.
+  ~Port();
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Connection {
+    std::thread thread;
+    int socket = -1;  ///< -1: closed, or about to be
+    Clock::time_point since;
+    std::atomic<bool> entered = false;  ///< it has shown the token
+    std::atomic<bool> done = false;
+  };
+  /// A sentence for the log that may have cause to come very often.
+  struct Complaint {
+    std::string sentence;
+    Clock::time_point last;
+  };
+  /// Those who wait for an answer of the worker.
+  struct Waiting {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stop = false;
+  };
+
+  // port.cc: connections
+  void accept_all();
+  void take(wire::Fd socket);
+  void clear_away();
+  void serve(Connection& connection, wire::Fd socket);
+  void talk(Connection& connection, wire::NetStream& stream);
+  void complain(Complaint& about);
+  void pause() const;
+
+  // port_answers.cc
+  bool may_enter(const wire::HttpRequest& request) const;
+  bool answer(wire::NetStream& stream, const wire::HttpRequest& request);
+  void object(wire::NetStream& stream, const wire::HttpRequest& request);
+  bool receive(wire::NetStream& stream, const wire::HttpRequest& request);
+  void session(wire::NetStream& stream, const wire::HttpRequest& request);
+  template <class T, class Ask>
+  std::optional<T> wait_for(Ask ask);
+
+  const wire::Fd listening_;
+  const PortOptions options_;
+  const PortHandlers handlers_;
+  std::atomic<bool> stop_ = false;
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+  std::mutex mutex_;
+  std::list<Connection> connections_;
+  std::map<std::uint64_t, int> lent_;  ///< how many get an object now
+  Complaint full_;
+  Complaint no_thread_;
+  Complaint no_descriptor_;
+  std::thread acceptor_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,50 @@
+#include "worker/shell/convert.h"
+
+#include <utility>
+
+#include "wire/frame.h"
+
+namespace morrow::worker {
+
+namespace {
+
+// Sums of many such amounts still fit in 64 bits.
+constexpr std::uint64_t kMaxMilli = 1ULL << 40;
+constexpr std::uint64_t kMaxMemory = 1ULL << 50;
+constexpr int kMaxNamed = 64;
+
+}  // namespace
+
+control::Resources resources_of(const wire::Requirements& requirements) {
+  control::Resources resources;
+  resources.cpu_milli = requirements.cpu_milli();
+  resources.memory = requirements.memory();
+  resources.gpu_milli = requirements.gpu_milli();
+  bool sane = resources.cpu_milli <= kMaxMilli && resources.gpu_milli <= kMaxMilli && resources.memory <= kMaxMemory &&
+              requirements.named_milli_size() <= kMaxNamed;
+  for (const auto& [name, amount] : requirements.named_milli()) {
+    sane = sane && amount <= kMaxMilli && !name.empty() && name.size() <= 64;
+    if (sane && amount != 0) resources.named_milli.emplace(name, amount);
+  }
+  if (!sane) throw wire::ProtocolError("a task asks for an amount that makes no sense");
+  return resources;
+}
+
+control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, control::SessionId session) {
+  auto spec = std::make_shared<control::Spec>();
+  spec->requirements = resources_of(submit.requirements());
+  spec->dependencies.reserve(static_cast<std::size_t>(submit.dependencies_size()));
+  for (const wire::FutureId& id : submit.dependencies()) spec->dependencies.push_back(id_of(id));
+  spec->max_retries = submit.max_retries();
+  spec->retry_exceptions = submit.retry_exceptions();
+  spec->fail_if_unschedulable = submit.fail_if_unschedulable();
+  spec->timeout_ns = submit.timeout_ns();
+  spec->name = std::move(*submit.mutable_name());
+  spec->program = program;
+  spec->function_key = submit.function_key();
+  spec->session = session;
+  spec->payload = std::move(*submit.mutable_payload());
+  return spec;
+}
+
+}  // namespace morrow::worker

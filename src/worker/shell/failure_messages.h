@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "control/types.h"
+#include "worker/pool/events.h"
+
+/// Failures as clients read them.
+namespace morrow::worker {
+
+/// The wire::Failure of a failed outcome. What control found by itself has no text of its own: it gets one here.
+std::string failure_bytes(const control::Outcome& outcome, const std::string& worker);
+
+/// The failure that an executor sent, with where it ran.
+std::string located(const std::string& bytes, const std::string& worker, std::uint32_t attempt);
+
+/// "was killed by signal 11 (Segmentation fault)", "exited with status 3", … `status` is waitpid's.
+std::string describe_exit(const ExecutorExit& exit);
+
+/// The failure of a task whose process died. `spec` may be null.
+control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* spec, std::uint32_t attempt,
+                               const std::string& worker);
+
+}  // namespace morrow::worker

@@ -1,0 +1,160 @@
+#include <gtest/gtest.h>
+#include <morrow/morrow.h>
+
+#include <unistd.h>
+
+#include <future>
+
+#include "tests/runtime/client/fake_worker.h"
+
+namespace morrow::test {
+namespace {
+
+template <class F>
+auto session_in_thread(F function) {
+  return std::async(std::launch::async, std::move(function));
+}
+
+TEST(Reconnect, WhatIsNotCommittedIsSentAgainToAnotherWorkerAndAskedAgain) {
+  const FakeCluster cluster;
+  FakeWorker first("one");
+  auto driver = session_in_thread([] {
+    const Session session(kCluster);
+    auto a = submit([](int n) { return n; }, 1);
+    submit([](int n) { return n; }, 2);
+    submit([](int n) { return n; }, 3).release();
+    return a.get();
+  });
+  first.accept();
+  first.welcome();
+  for (int i = 0; i < 3; ++i) first.driver().read<wire::Submit>(wire::SUBMIT);
+  first.driver().read<wire::Release>(wire::RELEASE);
+  const auto asked = first.driver().read<wire::Await>(wire::AWAIT);
+  first.ack(1);
+  FakeWorker second("two");
+  const auto session = first.hello().session();
+  const auto first_opening = first.hello().opening();
+  first.stop();
+
+  second.accept();
+  EXPECT_TRUE(second.hello().resume());
+  EXPECT_GT(second.hello().opening(), first_opening);
+  EXPECT_EQ(second.hello().session(), session);
+  second.welcome(2);  // it committed one more than the driver had heard of
+  const auto again = second.driver().read<wire::Submit>(wire::SUBMIT);
+  EXPECT_EQ(again.number(), 3U);
+  EXPECT_TRUE(again.resent());
+  const auto release = second.driver().read<wire::Release>(wire::RELEASE);
+  EXPECT_EQ(release.number(), 4U);
+  EXPECT_TRUE(release.resent());
+  const auto asked_again = second.driver().read<wire::Await>(wire::AWAIT);
+  EXPECT_EQ(asked_again.ids(1), asked.ids(1));
+  second.answer(asked_again, 0, encoded(1));
+  second.end();
+  EXPECT_EQ(driver.get(), 1);
+}
+
+TEST(Reconnect, TheSameWorkerStartedAgainIsFound) {
+  const FakeCluster cluster;
+  auto first = std::make_unique<FakeWorker>("one");
+  auto driver = session_in_thread([] {
+    const Session session(kCluster);
+    return submit([](int n) { return n; }, 1).get();
+  });
+  first->accept();
+  first->welcome();
+  first->driver().read<wire::Submit>(wire::SUBMIT);
+  first->driver().read<wire::Await>(wire::AWAIT);
+  first.reset();
+  FakeWorker again("one");
+  again.accept();
+  again.welcome(0);
+  EXPECT_TRUE(again.driver().read<wire::Submit>(wire::SUBMIT).resent());
+  again.answer(again.driver().read<wire::Await>(wire::AWAIT), 0, encoded(9));
+  again.end();
+  EXPECT_EQ(driver.get(), 9);
+}
+
+TEST(Reconnect, SubmitsGoOnWithoutAWorkerAndAreSentLater) {
+  const FakeCluster cluster;
+  auto first = std::make_unique<FakeWorker>("one");
+  std::promise<void> gone;
+  std::promise<void> submitted;
+  auto driver = session_in_thread([&] {
+    const Session session(kCluster);
+    gone.get_future().wait();
+    for (int i = 0; i < 100; ++i) submit([](int n) { return n; }, i);
+    submitted.set_value();
+    flush();
+  });
+  first->accept();
+  first->welcome();
+  first.reset();
+  gone.set_value();
+  submitted.get_future().wait();
+  FakeWorker second("two");
+  second.accept();
+  second.welcome(0);
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    ASSERT_EQ(second.driver().read<wire::Submit>(wire::SUBMIT).number(), number);
+  }
+  second.driver().read<wire::Flush>(wire::FLUSH);
+  second.ack(100);
+  second.end();
+  driver.get();
+}
+
+TEST(Reconnect, AWorkerThatSpeaksNonsenseIsLeft) {
+  const FakeCluster cluster;
+  FakeWorker first("one");
+  testing::internal::CaptureStderr();
+  auto driver = session_in_thread([] {
+    const Session session(kCluster);
+    return submit([](int n) { return n; }, 1).get();
+  });
+  first.accept();
+  first.welcome();
+  first.driver().read<wire::Submit>(wire::SUBMIT);
+  FakeWorker second("two");
+  wire::Ack nonsense;
+  std::string bytes("\xff\xff\xff\xff", 4);
+  ASSERT_EQ(write(first.driver().fd(), bytes.data(), bytes.size()), 4);
+  while (first.driver().next()) {
+  }
+  first.stop();
+  second.accept();
+  second.welcome(0);
+  second.driver().read<wire::Submit>(wire::SUBMIT);
+  second.answer(second.driver().read<wire::Await>(wire::AWAIT), 0, encoded(4));
+  second.end();
+  EXPECT_EQ(driver.get(), 4);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("the connection to worker one of cluster fake broke"),
+            std::string::npos);
+}
+
+TEST(Reconnect, AStoreThatLostWhatItCommittedEndsTheSessionWithASentence) {
+  const FakeCluster cluster;
+  FakeWorker first("one");
+  testing::internal::CaptureStderr();
+  auto driver = session_in_thread([] {
+    const Session session(kCluster);
+    auto future = submit([](int n) { return n; }, 1);
+    flush();
+    return future.get();
+  });
+  first.accept();
+  first.welcome();
+  first.driver().read<wire::Submit>(wire::SUBMIT);
+  first.driver().read<wire::Flush>(wire::FLUSH);
+  first.ack(1);
+  first.driver().read<wire::Await>(wire::AWAIT);
+  FakeWorker second("two");
+  first.stop();
+  second.accept();
+  second.welcome(0);
+  EXPECT_THROW(driver.get(), SessionError);
+  testing::internal::GetCapturedStderr();
+}
+
+}  // namespace
+}  // namespace morrow::test

@@ -1,0 +1,57 @@
+#include "worker/logs/logs.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace morrow::worker {
+namespace {
+
+TEST(LineCutter, PiecesBecomeTheLinesTheyWere) {
+  LineCutter cutter;
+  std::vector<std::string> lines;
+  cutter.cut("one\ntw", lines);
+  cutter.cut("o\n\nthree\r\nfo", lines);
+  EXPECT_EQ(lines, (std::vector<std::string>{"one", "two", "", "three"}));
+  std::string rest;
+  ASSERT_TRUE(cutter.rest(rest));
+  EXPECT_EQ(rest, "fo");
+  EXPECT_FALSE(cutter.rest(rest));
+}
+
+TEST(LineCutter, ALineWithoutAnEndIsCutAndNothingIsLost) {
+  LineCutter cutter;
+  std::vector<std::string> lines;
+  const std::string text(LineCutter::kMaxLine * 2 + 5, 'x');
+  for (std::size_t at = 0; at < text.size(); at += 1000) cutter.cut(std::string_view(text).substr(at, 1000), lines);
+  std::string all;
+  for (const std::string& line : lines) {
+    EXPECT_LE(line.size(), LineCutter::kMaxLine);
+    all += line;
+  }
+  std::string rest;
+  ASSERT_TRUE(cutter.rest(rest));
+  EXPECT_EQ(all + rest, text);
+}
+
+TEST(Logs, WhatTasksWriteStandsInTheirFileWithTheirNames) {
+  char folder[] = "/tmp/morrow_logs_test_XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  {
+    Logs logs({std::string(folder) + "/deep/one", true});
+    logs.task_lines("train", false, {"loss 1", "loss {} %n"});
+    logs.task_lines("train", true, {"careful"});
+  }
+  std::ifstream file(std::string(folder) + "/deep/one/tasks.log");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_NE(text.str().find("train out: loss 1\n"), std::string::npos);
+  EXPECT_NE(text.str().find("train out: loss {} %n\n"), std::string::npos);
+  EXPECT_NE(text.str().find("train err: careful\n"), std::string::npos);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace morrow::worker

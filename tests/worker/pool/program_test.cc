@@ -1,0 +1,182 @@
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/worker/pool/pool_fixture.h"
+
+namespace morrow::worker {
+namespace {
+
+using testing::AssertionResult;
+
+AssertionResult contains(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "'" << part << "' is not in: " << text;
+}
+
+class ProgramTest : public PoolTest {
+ protected:
+  std::string failure_of(const std::string& how, const std::function<void(wire::Program&)>& change = {}) {
+    pool_->start(add_program(POOL_PROGRAM, how, change), {});
+    EXPECT_TRUE(run_until_failed());
+    EXPECT_EQ(pool_->size(), 0u);
+    return failures_.empty() ? "" : failures_.back();
+  }
+};
+
+TEST_F(ProgramTest, ThatExitsBeforeItsSessionLineFailsWithItsStatusAndLastLines) {
+  const std::string sentence = failure_of("exit");
+  EXPECT_EQ(sentence,
+            "program pool_program exited with status 3 before it reached its morrow::Session line; make "
+            "`morrow::Session` the first line of "
+            "main. It printed last:\nline 5\nline 6\nline 7\nline 8\nline 9");
+  EXPECT_TRUE(contains(printed_, "line 1\n"));
+}
+
+TEST_F(ProgramTest, ThatIsKilledBeforeItsSessionLineFailsWithTheSignal) {
+  EXPECT_TRUE(
+      contains(failure_of("abort"), "was killed by signal 6 (Aborted) before it reached its morrow::Session line"));
+}
+
+TEST_F(ProgramTest, ThatHangsBeforeItsSessionLineFailsAfterTheLimit) {
+  make_pool(300);
+  EXPECT_TRUE(contains(failure_of("hang"), "did not reach its morrow::Session line within 0.3 s"));
+  EXPECT_TRUE(run_until([] { return children().empty(); })) << "it was left alive";
+}
+
+TEST_F(ProgramTest, ThatClosesItsChannelAndHangsFailsAfterTheLimit) {
+  make_pool(300);
+  EXPECT_TRUE(contains(failure_of("close channel"), "did not reach its morrow::Session line within 0.3 s"));
+}
+
+TEST_F(ProgramTest, WhoseModulesAreOthersFailsWithItsOwnSentence) {
+  EXPECT_TRUE(contains(failure_of("refuse"), "program pool_program can't run here: libmath.so is another build here"));
+}
+
+TEST_F(ProgramTest, WhoseFolderIsGoneFailsWithItsName) {
+  const std::string sentence = failure_of("", [](wire::Program& program) { program.set_folder("/no/such/folder"); });
+  EXPECT_TRUE(contains(
+      sentence, "its working directory /no/such/folder can't be entered on this machine: No such file or directory"));
+}
+
+TEST_F(ProgramTest, ThatCannotBeExecutedFailsWithTheReason) {
+  const auto file = folder_ / "not_executable";
+  std::filesystem::copy_file(POOL_PROGRAM, file);
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read);
+  pool_->start(add_program(file, ""), {});
+  ASSERT_TRUE(run_until_failed());
+  EXPECT_TRUE(contains(failures_.back(), "Permission denied"));
+}
+
+TEST_F(ProgramTest, ThatIsNotInTheStoreFailsWithTheReason) {
+  make_pool(200);
+  pool_->start("a key of nobody.", {});
+  ASSERT_TRUE(run_until_failed());
+  EXPECT_TRUE(contains(failures_.back(), "it is not in the store"));
+}
+
+TEST_F(ProgramTest, ThatFailedIsNotStartedAgainAtOnceAndTellsTheSame) {
+  const std::string program = add_program(POOL_PROGRAM, "exit");
+  pool_->start(program, {});
+  ASSERT_TRUE(run_until_failed());
+  const std::string printed = printed_;
+  pool_->start(program, {});
+  ASSERT_TRUE(run_until_failed());
+  EXPECT_EQ(failures_[0], failures_[1]);
+  EXPECT_EQ(printed_, printed) << "it was started again at once";
+  ASSERT_TRUE(run_until([&] {
+    if (printed_ == printed && pool_->size() == 0) pool_->start(program, {});
+    return printed_ != printed;
+  })) << "it was never tried again";
+}
+
+TEST_F(ProgramTest, WithThreadsGetsAProcessForEachExecutor) {
+  const std::string program = add_program(POOL_PROGRAM, "threads");
+  const auto one = pool_->start(program, {});
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_EQ(ask(one, "parent"), std::to_string(getpid()));
+  EXPECT_NE(ask(one, "pid"), ask(two, "pid"));
+  task(one, "reply and exit", "5");
+  ASSERT_TRUE(run_until_exited(one));
+  EXPECT_EQ(WEXITSTATUS(heard_[one].exit->status), 5);
+  EXPECT_EQ(heard_[one].output, "last words");
+  pool_->kill(two);
+  ASSERT_TRUE(run_until_exited(two));
+  EXPECT_EQ(WTERMSIG(heard_[two].exit->status), SIGKILL);
+  EXPECT_TRUE(heard_[two].exit->known);
+}
+
+TEST_F(ProgramTest, ThatGetsThreadsLaterGetsAProcessForEachExecutor) {
+  const std::string program = add_program(POOL_PROGRAM, "late threads");
+  const auto one = pool_->start(program, {});
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_EQ(ask(one, "parent"), std::to_string(getpid()));
+  EXPECT_EQ(ask(two, "echo", "well"), "well");
+}
+
+TEST_F(ProgramTest, WhoseForkServerIsKilledTakesItsExecutorsWithItAndStartsAnew) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  const auto one = pool_->start(program, {});
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  ASSERT_TRUE(run_until_ready(two));
+  const pid_t pid = std::stoi(ask(one, "pid"));
+  kill(std::stoi(ask(one, "parent")), SIGKILL);
+  ASSERT_TRUE(run_until_exited(one));
+  ASSERT_TRUE(run_until_exited(two));
+  EXPECT_FALSE(heard_[one].exit->known);
+  EXPECT_FALSE(heard_[two].exit->known);
+  EXPECT_FALSE(lives(pid)) << "told before it was dead";
+  const auto three = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(three));
+  EXPECT_EQ(ask(three, "echo", "again"), "again");
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(ProgramTest, WhoseForkServerDiesWhenAskedFailsInsteadOfTryingForEver) {
+  EXPECT_TRUE(contains(failure_of("dies at fork"), "exited with status 9 when it was asked for an executor"));
+}
+
+TEST_F(ProgramTest, WhoseForkServerIsKilledWhenFirstAskedIsStartedOnceMore) {
+  const auto marker = folder_ / "marker";
+  const std::string program = add_program(POOL_PROGRAM, "killed at first fork", [&](wire::Program& change) {
+    change.add_environment("MARKER=" + marker.string());
+  });
+  const auto one = pool_->start(program, {});
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_TRUE(std::filesystem::exists(marker)) << "it was not killed";
+  EXPECT_EQ(ask(one, "echo", "again"), "again");
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(ProgramTest, WhoseForkServerIsKilledEachTimeItIsAskedFailsInsteadOfTryingForEver) {
+  EXPECT_TRUE(
+      contains(failure_of("killed at fork"), "was killed by signal 9 (Killed) when it was asked for an executor"));
+}
+
+TEST_F(ProgramTest, WhoseForkServerDoesNotAnswerFailsAfterTheLimit) {
+  make_pool(400);
+  EXPECT_TRUE(contains(failure_of("deaf"), "did not answer when it was asked for an executor"));
+}
+
+TEST_F(ProgramTest, ThatIsRetiredEndsItsFirstProcessUnlessItIsUsed) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  const auto one = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  pool_->retire(program);
+  EXPECT_EQ(ask(one, "echo", "still here"), "still here");
+  pool_->kill(one);
+  ASSERT_TRUE(run_until_exited(one));
+  pool_->retire(program);
+  EXPECT_TRUE(run_until([] { return children().empty(); }));
+  const auto two = pool_->start(program, {});
+  EXPECT_TRUE(run_until_ready(two));
+}
+
+}  // namespace
+}  // namespace morrow::worker

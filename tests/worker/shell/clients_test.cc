@@ -1,0 +1,144 @@
+#include "worker/shell/clients.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace morrow::worker {
+namespace {
+
+class ClientsTest : public ::testing::Test, public ClientEvents {
+ protected:
+  ClientsTest() : clients_(io_, *this, [](const std::string&) {}) {}
+
+  void client_came(ClientId, pid_t) override {}
+  void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override {
+    if (type == wire::FLUSH) {
+      wire::Flush flush;
+      wire::parse(flush, payload);
+      got_[client].push_back(flush.number());
+    }
+    if (pause_after_each_) clients_.pause(client);
+  }
+  void client_gone(ClientId client, const std::string& why) override { gone_[client] = why; }
+
+  struct Pair {
+    ClientId id;
+    wire::Fd far;
+  };
+  Pair connect() {
+    auto [near, far] = wire::socket_pair(false);
+    return Pair{clients_.adopt(std::move(near), getpid()), std::move(far)};
+  }
+  static void send_flush(const wire::Fd& to, std::uint64_t number) {
+    wire::Flush flush;
+    flush.set_number(number);
+    std::string bytes;
+    wire::append_frame(bytes, wire::FLUSH, flush);
+    ASSERT_EQ(write(to.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  }
+  template <class Done>
+  void run_until(const Done& done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!done()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "hangs";
+      io_.restart();
+      io_.run_one_for(std::chrono::milliseconds(100));
+      clients_.flush();
+    }
+  }
+
+  boost::asio::io_context io_;
+  Clients clients_;
+  std::map<ClientId, std::vector<std::uint64_t>> got_;
+  std::map<ClientId, std::string> gone_;
+  bool pause_after_each_ = false;
+};
+
+TEST_F(ClientsTest, AWrongFrameClosesJustThatClient) {
+  const Pair good = connect();
+  const Pair bad = connect();
+  const std::string rubbish(64, '\xff');
+  ASSERT_EQ(write(bad.far.get(), rubbish.data(), rubbish.size()), static_cast<ssize_t>(rubbish.size()));
+  run_until([&] { return gone_.count(bad.id) == 1; });
+  EXPECT_FALSE(gone_[bad.id].empty());
+  char byte = 0;
+  EXPECT_EQ(read(bad.far.get(), &byte, 1), 0);  // closed
+  send_flush(good.far, 7);
+  run_until([&] { return !got_[good.id].empty(); });
+  EXPECT_EQ(got_[good.id], std::vector<std::uint64_t>{7});
+  EXPECT_EQ(gone_.count(good.id), 0U);
+}
+
+TEST_F(ClientsTest, APausedClientIsHeardLaterInOrder) {
+  pause_after_each_ = true;
+  const Pair pair = connect();
+  for (std::uint64_t number = 1; number <= 5; ++number) send_flush(pair.far, number);
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    run_until([&] { return got_[pair.id].size() == number; });
+    clients_.resume(pair.id);
+  }
+  EXPECT_EQ(got_[pair.id], (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
+}
+
+TEST_F(ClientsTest, CloseWritesFirstWhatWasSent) {
+  const Pair pair = connect();
+  // More than a socket takes at once.
+  wire::Notice notice;
+  notice.set_text(std::string(1 << 20, 'n'));
+  for (int i = 0; i < 3; ++i) clients_.send(pair.id, wire::NOTICE, notice);
+  clients_.close(pair.id);
+  wire::FrameReader reader;
+  std::size_t frames = 0;
+  bool ended = false;
+  run_until([&] {
+    for (;;) {
+      char* room = reader.room(1 << 16);
+      const ssize_t got = recv(pair.far.get(), room, 1 << 16, MSG_DONTWAIT);
+      if (got == 0) ended = true;
+      if (got <= 0) break;
+      reader.filled(static_cast<std::size_t>(got));
+      while (reader.next()) ++frames;
+    }
+    return ended;
+  });
+  EXPECT_EQ(frames, 3U);
+  EXPECT_EQ(gone_.count(pair.id), 1U);
+}
+
+TEST_F(ClientsTest, AClientThatDoesNotReadIsNotListenedToUntilItDoes) {
+  const Pair pair = connect();
+  wire::Notice notice;
+  notice.set_text(std::string(4 << 20, 'n'));
+  for (int i = 0; i < 12; ++i) clients_.send(pair.id, wire::NOTICE, notice);
+  clients_.flush();
+  send_flush(pair.far, 1);
+  io_.restart();
+  io_.poll();
+  EXPECT_TRUE(got_[pair.id].empty());
+  std::string sink(1 << 20, '\0');
+  run_until([&] {
+    while (recv(pair.far.get(), sink.data(), sink.size(), MSG_DONTWAIT) > 0) {
+    }
+    return !got_[pair.id].empty();
+  });
+  EXPECT_EQ(got_[pair.id], std::vector<std::uint64_t>{1});
+}
+
+TEST_F(ClientsTest, TheEndOfAConnectionIsToldOnce) {
+  Pair pair = connect();
+  pair.far.reset();
+  run_until([&] { return gone_.count(pair.id) == 1; });
+  EXPECT_EQ(gone_[pair.id], "");
+  EXPECT_EQ(clients_.size(), 0U);
+  clients_.send(pair.id, wire::NOTICE, wire::Notice());  // to nobody: no harm
+  clients_.close(pair.id);
+}
+
+}  // namespace
+}  // namespace morrow::worker
