@@ -58,7 +58,7 @@ class Session {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  [[maybe_unused]] std::unique_ptr<Impl> impl_;  // held: its end is the session's
 };
 
 /// Returns when all that was submitted, released and cancelled so far is committed: it survives any crash from then on.

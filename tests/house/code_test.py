@@ -43,6 +43,9 @@ class ReadingTest(unittest.TestCase):
         self.expect_declared("int (A::*a)(int);", "variable a 1-1")
         self.expect_declared("constexpr int kA = 1'000'000;", "variable kA 1-1")
         self.expect_declared('const char* a = R"(;{)";', "variable a 1-1")
+        self.expect_declared(
+            "struct A { union { int a; int b; }; };", "class A 1-1", "variable A::a 1-1", "variable A::b 1-1"
+        )
 
     def test_classes(self):
         text = """namespace a {
@@ -136,6 +139,10 @@ class UnusedTest(HouseTest):
             "int f(A a) { return ++a.n; }\n",
         ):
             self.expect_used("struct A { int n; };\n", source)
+
+    def test_a_member_that_the_compiler_compares_is_used(self):
+        text = "struct A { int n; friend bool operator==(const A&, const A&) = default; };\n"
+        self.expect_used(text, "int f(A a) { return a == A(); }\n")
 
     def test_a_constant_and_an_enumerator_that_nothing_uses_are_found(self):
         self.expect_unused("variable kA", "constexpr int kA = 1;\n")

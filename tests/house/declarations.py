@@ -175,6 +175,9 @@ class Reader(Brackets):
         while self._text(name) == "[" or self._text(name) == "alignas" or self._is_macro(name):
             group = name if self._text(name) == "[" else name + 1
             name = self._close(group) if self._text(group) in OPENING else group
+        if self._text(name) == "{":  # a union with no name: its members are those of the class around it
+            self._scope(name + 1, self._close(name) - 1, scope, access)
+            return self._until(self._close(name), end, (";",)) + 1
         behind_name = self._behind_name(name)
         last = behind_name - 1
         specialized = self._text(last) == ">"

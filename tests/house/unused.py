@@ -56,6 +56,7 @@ class File:
     uses: dict[str, list[Use]]
     names: set[str]  # of its words
     friends: list[str]  # of its classes
+    compared: set[str]  # classes whose members the compiler compares
     directives: set[str]  # the words of its macros
 
 
@@ -86,7 +87,7 @@ def read_file(tree: Tree, path: str) -> File:
         uses.setdefault(token.text, []).append(use)
     friends = re.findall(r"\bfriend (?:class|struct) (?:\w+::)*(\w+)", tree.text(path))
     names = {token.text for token in source.tokens if token.kind == "word"}
-    return File(path, declared, uses, names, friends, _words_of_macros(source))
+    return File(path, declared, uses, names, friends, _compared(tree, path, declared), _words_of_macros(source))
 
 
 def _classes_around(size: int, declared: list[Declaration]) -> list[frozenset]:
@@ -97,6 +98,14 @@ def _classes_around(size: int, declared: list[Declaration]) -> list[frozenset]:
         names = around[one.index] | {one.name if one.kind == "class" else one.owner}
         around[one.index : one.body[1]] = [names] * (one.body[1] - one.index)
     return around
+
+
+def _compared(tree: Tree, path: str, declared: list[Declaration]) -> set[str]:
+    def compares(one: Declaration) -> bool:
+        text = "\n".join(tree.lines(path)[one.line - 1 : one.last_line])
+        return re.search(r"\boperator\s*(==|<=>)[^;{]*=\s*default", text) is not None
+
+    return {one.name for one in declared if one.kind == "class" and one.defined and compares(one)}
 
 
 def _words_of_macros(source: Source) -> set[str]:
@@ -190,6 +199,8 @@ def check_unused(tree: Tree) -> list[Problem]:
             if not is_checked(path, one) or uses.in_directives(one.name):
                 continue
             found = uses.of(path, one)
+            if one.kind == "variable" and one.in_class and one.scope.name in uses.files[path].compared:
+                continue
             if not found:
                 why = "is declared, and nothing uses it: take it out"
             elif one.kind == "variable" and one.in_class and all(use.written for _, use in found):

@@ -116,9 +116,8 @@ struct CallOf {
   template <std::size_t... I>
   static void call(F& function, ValueReader& reader, [[maybe_unused]] std::span<const Value> dependencies,
                    [[maybe_unused]] std::size_t& next, Result& result, std::index_sequence<I...>) {
-    Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
+    [[maybe_unused]] Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
     if (reader.left() != 0) throw DecodeError("the arguments of a task have bytes left over");
-    static_cast<void>(values);
     const auto invoke = [&]() -> decltype(auto) {
       return std::invoke(function, static_cast<typename Rules::Passed>(at<I>(values))...);
     };
