@@ -18,6 +18,7 @@
 
 namespace morrow::store {
 
+/// How a store in an LMDB file is opened.
 struct LmdbOptions {
   std::string directory;
   bool full_sync = false;
