@@ -24,6 +24,7 @@ namespace morrow::worker {
 /// or away a job is tried again, with pauses, until it goes: what was asked for is never dropped, except by `stop`.
 class StoreThread {
  public:
+  /// How urgent a job is: a lane goes before those after it.
   enum class Lane : std::uint8_t {
     kRound,   ///< the worker's own rounds, and what must stand before them
     kClaim,   ///< where others compete, and what a start of a program waits for
@@ -33,6 +34,7 @@ class StoreThread {
   using Job = std::function<void(store::Store&)>;
   using Done = std::function<void()>;
 
+  /// How the thread runs its jobs.
   struct Options {
     bool inline_mode = false;  ///< no thread: jobs run at once inside `post`, for measurements
     std::function<void(const std::string& sentence)> log;  ///< called on the store's thread; may be empty
@@ -67,6 +69,7 @@ class StoreThread {
   void stop();
 
  private:
+  /// A job that waits for the thread, and what is called on the loop when it is done.
   struct Task {
     Job job;
     Done done;
