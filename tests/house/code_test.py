@@ -186,6 +186,9 @@ class DocstringTest(HouseTest):
         self.expect_silent(self.PUBLIC, "int f();\n", 1, "function f")
         self.expect_silent(self.PUBLIC, "/// A.\nclass A {\n public:\n  int f();\n};\n", 4, "function A::f")
         self.expect_said(self.PUBLIC, "/// F.\nint f();\n\nint f(int a);\n")
+        self.expect_said(self.PUBLIC, "/// F.\n#ifdef A\nint f();\n#else\nint f(int a);\n#endif\n")
+        self.expect_said(self.PUBLIC, "/// \\cond\nint f();\nint g();\n/// \\endcond\n")
+        self.expect_silent(self.PUBLIC, "/// \\cond\nint f();\n/// \\endcond\n\nint g();\n", 5, "function g")
         self.expect_said(
             self.PUBLIC, "/// A.\nclass A {\n  int f();\n public:\n  A(A&&);\n  A() = default;\n  ~A();\n};\n"
         )
