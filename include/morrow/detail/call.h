@@ -32,6 +32,7 @@ using Text = std::conditional_t<std::is_same_v<std::decay_t<A>, const char*> || 
 /// A parameter that is deduced, or one too many.
 struct Deduced {};
 
+/// The parameter I of a list of types; Deduced where there is none.
 template <class List, std::size_t I>
 struct ParameterAt {
   using type = Deduced;
