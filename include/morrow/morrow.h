@@ -1,5 +1,6 @@
 #pragma once
 
+/// \file
 /// All of Morrow. The headers can be included one by one too.
 #include <morrow/array.h>
 #include <morrow/arrow.h>
