@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The floor: what the same hops and store transactions cost with no Morrow. Nothing that keeps its promises is faster.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How each figure is measured. Every function gives {figure: value}; docs/performance.md says what they mean."""
 import json
 import os

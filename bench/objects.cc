@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What large values cost, each beside the same bytes moved with no Morrow. bench/objects.py starts the workers.
 //
 //   bench_objects memory | many | transfer plain|tls | spill FOLDER | broadcast WORKERS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What large values cost; see objects.cc. Every function gives {figure: value}."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // queue COUNT: submits COUNT short tasks to the cluster in MORROW_CLUSTER, whose workers have no cpu yet, and says
 // "queued" when all are committed. At a line on standard input (a worker with cpus runs by then) it waits for all
 // values and says how many seconds the submits and the values took. run.py looks at the store in between.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Measures Morrow: a table of figures, each with its ratio to the floor and to its peers.
 
 The floor (the same hops and store transactions with no Morrow) and the tasks run in turns, because a machine is not

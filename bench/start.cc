@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From nothing to the first value: a session with its private worker, one task. Prints milliseconds since main began.
 #include <morrow/morrow.h>
 

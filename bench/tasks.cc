@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Short tasks on one worker, to be compared with the floor. With MORROW_CLUSTER set it uses that cluster, else a
 // private worker.
 #include <benchmark/benchmark.h>

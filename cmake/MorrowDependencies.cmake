@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every library that Morrow uses, all from Debian 12.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

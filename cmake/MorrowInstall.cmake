@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `cmake --install`, so that a project elsewhere says find_package(morrow) and links morrow::morrow.
 include(CMakePackageConfigHelpers)
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What every target of the project is compiled with. Link it PRIVATE: none of it reaches a user's program.
 add_library(morrow_options INTERFACE)
 target_compile_options(morrow_options INTERFACE

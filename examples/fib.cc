@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fib [N] [--cluster NAME]: the N-th Fibonacci number (default 20), one future for each call of the recursion.
 //
 // Each task submits two more and waits for both. A task that waits lends its place to another, so this ends even on a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sorts records of 100 bytes (a key of 10, a payload of 90), as sort benchmarks make them: more of them than fit into
 // the workers' memory, by all workers of the cluster.
 //

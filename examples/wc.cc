@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // wc DIR... [--cluster NAME]: lines, words and bytes of all regular files below the directories, as
 // `find DIR... -type f -exec cat {} + | wc` counts them. The tasks read the files, so the workers must see them too.
 #include <unistd.h>

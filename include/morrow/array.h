@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Array and MutableArray: many elements in memory that the processes of a machine share.
 
 #include <array>
 #include <cstddef>
@@ -55,29 +59,49 @@ static_assert(sizeof(ArrayHeader) == kAlignment);
 
 }  // namespace detail
 
-/// Elements that are being written: in the object memory when there are many, so that returning or putting them costs
-/// no copy. Becomes an Array when it is returned from a task, given to `put`, or moved into one; nothing can be written
-/// from then on. Move-only. Not thread-safe, but distinct elements may be written by distinct threads.
+/// \addtogroup values
+/// \{
+
+/// Elements that are being written; Array::make makes it.
+///
+/// Many elements lie in the object memory from the start, so that returning or putting them costs no copy. A
+/// MutableArray becomes an Array when a task returns it, when it is given to put(), or when an Array is made of it.
+/// From then on nothing can be written: a write through a pointer that was kept faults.
+///
+/// Move-only. Not thread-safe, but distinct threads may write distinct elements.
 template <class T>
 class MutableArray {
  public:
-  using value_type = T;
+  using value_type = T;  ///< The type of an element.
 
+  /// The first element, aligned to 64 bytes; the others follow it in row-major order.
   T* data() { return data_; }
+  /// The same, to be read.
   const T* data() const { return data_; }
+  /// The number of elements in all dimensions together.
   std::size_t size() const { return size_; }
-  /// The extent of each dimension; the last one varies fastest.
+  /// The extent of each dimension, in elements; the last one varies fastest.
   std::span<const std::uint64_t> shape() const { return {header_.shape.data(), header_.rank}; }
+  /// All elements, in row-major order; valid as long as this object is not moved.
   std::span<T> span() { return {data_, size_}; }
+  /// The same, to be read.
   std::span<const T> span() const { return {data_, size_}; }
+  /// The element at position `i` in row-major order; `i` is not checked.
   T& operator[](std::size_t i) { return data_[i]; }
+  /// The same, to be read.
   const T& operator[](std::size_t i) const { return data_[i]; }
+  /// An iterator to the first element.
   T* begin() { return data_; }
+  /// An iterator behind the last element.
   T* end() { return data_ + size_; }
+  /// An iterator to the first element, to be read.
   const T* begin() const { return data_; }
+  /// An iterator behind the last element, to be read.
   const T* end() const { return data_ + size_; }
 
+  /// Takes the elements of `other`, which has none afterwards.
   MutableArray(MutableArray&& other) noexcept { *this = std::move(other); }
+  /// Drops its own elements and takes those of `other`, which has none afterwards.
   MutableArray& operator=(MutableArray&& other) noexcept {
     room_ = std::exchange(other.room_, {});
     header_ = std::exchange(other.header_, {});
@@ -87,6 +111,8 @@ class MutableArray {
   }
 
  protected:
+  // For Array and MutableBuffer: the reference leaves it out.
+  /// \cond
   friend class Array<T>;
   explicit MutableArray(const detail::ArrayHeader& header) : header_(header) {
     const std::size_t bytes = header.bytes(sizeof(T));
@@ -100,30 +126,39 @@ class MutableArray {
   detail::ArrayHeader header_;
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  /// \endcond
 };
 
-/// Elements of plain bytes, one after another, in one or more dimensions: immutable, and shared by all copies of the
-/// Array. One that comes out of a Future is read where it lies, in memory shared by all processes of the machine, with
-/// no copy; it stays there as long as any copy of the Array. To make one, write a MutableArray:
+/// Elements of plain bytes in one to seven dimensions: immutable, and shared by all copies of the Array.
+///
+/// An Array that comes out of a Future is read where it lies, in memory that all processes of the machine share, with
+/// no copy. The elements stay there as long as any copy of the Array exists, also when the future is released. To make
+/// one, write a MutableArray:
 ///
 ///     auto squares = morrow::Array<double>::make(n);
 ///     for (std::size_t i = 0; i < n; ++i) squares[i] = double(i) * double(i);
 ///     return squares;
 ///
-/// Reading is thread-safe. Writing to it does not compile, and a write by force (a pointer kept from the MutableArray)
-/// faults in the writer.
+/// The elements lie in row-major order. Writing to them does not compile, and a write by force faults.
+///
+/// \tparam T plain bytes with no pointer in them (\ref morrow::PointerFree), no Future, aligned to 64 bytes at the
+/// most; other types do not compile. A std::vector of any type that travels can be large too; it is copied when it is
+/// got.
+///
+/// Thread-safe: any number of threads may read and copy the same Array.
 template <class T>
 class Array {
  public:
   static_assert(detail::Raw<T>, "morrow::Array holds plain bytes: its elements can have no pointer in them");
   static_assert(alignof(T) <= detail::kAlignment,
                 "morrow::Array aligns its elements to 64 bytes and no more: give their type a smaller alignas");
-  using value_type = T;
-  using iterator = const T*;
-  using const_iterator = const T*;
+  using value_type = T;             ///< The type of an element.
+  using iterator = const T*;        ///< Elements are only read.
+  using const_iterator = const T*;  ///< The same.
 
+  /// An Array with no elements and no dimensions.
   Array() = default;
-  /// Final from here on.
+  /// Takes the elements of `made`, with no copy. They are final from here on, and `made` has none.
   Array(MutableArray<T>&& made)  // NOLINT(google-explicit-constructor): what a task returns becomes its result
       : room_(std::exchange(made.room_, {})),
         header_(std::exchange(made.header_, {})),
@@ -131,7 +166,9 @@ class Array {
         size_(std::exchange(made.size_, 0)) {
     detail::seal(room_);
   }
-  /// A copy of these elements.
+  /// Copies `elements`, into one dimension.
+  /// \throws ObjectMemoryError when the object memory has no room for them.
+  /// \throws SessionError when there was a session and it is lost.
   explicit Array(std::span<const T> elements) : header_({elements.size()}, sizeof(T)), size_(elements.size()) {
     const std::array<detail::ByteView, 3> pieces{std::as_bytes(std::span(&header_, 1)), fill(header_),
                                                  std::as_bytes(elements)};
@@ -139,21 +176,33 @@ class Array {
     data_ = reinterpret_cast<const T*>(room_.bytes.data() + header_.begin);
   }
 
-  /// Room for `size` elements, all zero or whatever was there before: write them all. \throws ObjectMemoryError
+  /// Memory for `size` elements to be written, which becomes an Array. The elements have any value at first: write all.
+  ///
+  /// More than 8 kB lie in the object memory; less, and everything while no Session is open, in this process. Waits
+  /// while others hold the memory that is needed. Thread-safe.
+  /// \throws ObjectMemoryError when the object memory has no room for them.
+  /// \throws std::invalid_argument when they would be more than 2^63 - 1 bytes.
+  /// \throws SessionError when there was a session and it is lost.
   static MutableArray<T> make(std::size_t size) { return MutableArray<T>(detail::ArrayHeader({size}, sizeof(T))); }
-  /// The same with several dimensions.
+  /// The same for one to seven dimensions of these extents, the last one varying fastest: `make({rows, columns})`.
+  /// \throws std::invalid_argument also for another number of dimensions.
   static MutableArray<T> make(std::initializer_list<std::size_t> shape) {
     return MutableArray<T>(detail::ArrayHeader(shape, sizeof(T)));
   }
 
+  /// The first element, aligned to 64 bytes; the others follow it in row-major order. Null when there is none.
   const T* data() const { return data_; }
+  /// The number of elements in all dimensions together.
   std::size_t size() const { return size_; }
+  /// Whether there are no elements.
   bool empty() const { return size_ == 0; }
-  /// The extent of each dimension; the last one varies fastest.
+  /// The extent of each dimension, in elements; the last one varies fastest. Valid as long as this object.
   std::span<const std::uint64_t> shape() const { return {header_.shape.data(), header_.rank}; }
+  /// All elements, in row-major order; valid as long as any copy of this Array.
   std::span<const T> span() const { return {data_, size_}; }
+  /// The element at position `i` in row-major order; `i` is not checked.
   const T& operator[](std::size_t i) const { return data_[i]; }
-  /// The element at these indices, one for each dimension; they are not checked.
+  /// The element at these indices, one for each dimension; they are not checked: `matrix(row, column)`.
   template <class... Index>
   requires(sizeof...(Index) > 1) const T& operator()(Index... index) const {
     std::size_t at = 0;
@@ -161,10 +210,13 @@ class Array {
     ((at = at * header_.shape[dimension++] + static_cast<std::size_t>(index)), ...);
     return data_[at];
   }
+  /// An iterator to the first element.
   const T* begin() const { return data_; }
+  /// An iterator behind the last element.
   const T* end() const { return data_ + size_; }
 
-  // For Morrow's own use.
+  // For Morrow's own use, which packs and unpacks it: the reference leaves it out.
+  /// \cond
   const detail::Room& room() const { return room_; }
   static constexpr bool may_hold_futures() { return detail::RawMayHoldFuture<T>::value; }
   void pack(detail::ValueWriter& writer) const {
@@ -196,6 +248,7 @@ class Array {
     size_ = bytes / sizeof(T);
     room_ = {{}, std::move(block.owner), 0};
   }
+  /// \endcond
 
  private:
   /// What stands between header and elements.
@@ -209,5 +262,7 @@ class Array {
   const T* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+/// \}
 
 }  // namespace morrow

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// ArrowBatch: tables of Apache Arrow as values of futures.
 
 #include <cstdint>
 #include <string>
@@ -6,8 +10,10 @@
 #include <morrow/detail/archive.h>
 #include <morrow/detail/core.h>
 
-// The Arrow C Data Interface: these two structs are its whole ABI, to be declared by whoever takes part.
+// The Arrow C Data Interface: these two structs are its whole ABI, and each library that takes part declares them.
 // https://arrow.apache.org/docs/format/CDataInterface.html
+// They are Arrow's and explained there, so the reference leaves them out.
+/// \cond
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE
 
@@ -44,47 +50,65 @@ struct ArrowArray {
 }
 
 #endif  // ARROW_C_DATA_INTERFACE
+/// \endcond
 
 namespace morrow {
 
+/// \addtogroup values
+/// \{
+
 /// A table of columns in Arrow's format, or any other Arrow array: immutable, shared by all copies, and read where it
-/// lies by every process of the machine. To and from every Arrow implementation by the C Data Interface. Thread-safe.
-/// The sizes of all buffers are checked where it is read; the values in them (offsets of strings and lists, indices
-/// into dictionaries) are those that its maker wrote: who doesn't trust the maker lets the Arrow library validate it.
+/// lies by every process of the machine.
+///
+/// Data comes and goes by the [Arrow C Data Interface](https://arrow.apache.org/docs/format/CDataInterface.html), which
+/// every Arrow library speaks; Morrow needs none itself.
 ///
 ///     morrow::ArrowBatch batch = morrow::ArrowBatch::from_arrow(&array, &schema);  // exported by your Arrow library
 ///     auto future = morrow::put(batch);
 ///     ...
 ///     future.get().to_arrow(&array, &schema);                                      // imported by it again
+///
+/// The sizes of all buffers are checked where a batch is read. The values in them (offsets of strings and lists,
+/// indices into dictionaries) are not: have the Arrow library validate a batch whose maker is not trusted.
+///
+/// Thread-safe: any number of threads may read and copy the same batch.
 class ArrowBatch {
  public:
   /// An empty table.
   ArrowBatch() = default;
 
-  /// Copies the buffers of `array` into the object memory. Takes both structs: they are released, also when it throws.
-  /// Views ("vu", "vz", "+vl", "+vL") are not known yet: cast such columns to plain strings, binaries and lists before.
-  /// \throws std::invalid_argument for a format that is not known or an array that does not fit its schema;
-  /// ObjectMemoryError
+  /// Copies the buffers of `array` into the object memory.
+  ///
+  /// Takes both structs, which must not be null: they are released, also when it throws. Views (the formats "vu", "vz",
+  /// "+vl", "+vL") are not supported: cast such columns to plain strings, binaries and lists before.
+  /// \throws std::invalid_argument for a format that is not supported, or an array that does not fit its schema.
+  /// \throws ObjectMemoryError when the object memory has no room for the buffers.
+  /// \throws SessionError when there was a session and it is lost.
   static ArrowBatch from_arrow(ArrowArray* array, ArrowSchema* schema);
 
-  /// Fills both structs, which the caller must release. Nothing is copied: the buffers stay where they are for as long
-  /// as `array` is not released. \throws DecodeError when this is not what from_arrow made
+  /// Fills both structs, which must not be null; the caller releases them. Nothing is copied: the buffers stay where
+  /// they are for as long as `array` is not released, also when this batch is gone.
+  /// \throws DecodeError when the bytes are not those that from_arrow() made.
   void to_arrow(ArrowArray* array, ArrowSchema* schema) const;
 
-  /// Rows of the table.
+  /// The number of rows. \throws DecodeError as to_arrow() does.
   std::int64_t rows() const;
-  /// Fields of the table.
+  /// The number of columns of a table. \throws DecodeError as to_arrow() does.
   std::int64_t columns() const;
 
-  // For Morrow's own use.
+  // For Morrow's own use, which packs and unpacks it: the reference leaves it out.
+  /// \cond
   const detail::Room& room() const { return room_; }
   static constexpr bool may_hold_futures() { return false; }
   void pack(detail::ValueWriter& writer) const;
   void unpack(detail::ValueReader& reader);
+  /// \endcond
 
  private:
   detail::Room room_;       ///< what keeps `bytes_`
-  detail::ByteView bytes_;  ///< see src/runtime/arrow.cc
+  detail::ByteView bytes_;  ///< arrow.cc has the layout
 };
+
+/// \}
 
 }  // namespace morrow

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Error and everything that derives from it: what Morrow throws.
 
 #include <cstdint>
 #include <exception>
@@ -12,128 +16,149 @@ namespace detail {
 struct Failure;
 }
 
-/// The base of all that Morrow throws of its own. `what()` is one sentence.
+/// \addtogroup errors
+/// \{
+
+/// The base of all exceptions of Morrow. `what()` is one sentence, made to be shown to people.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// There is no open Session, or its cluster cannot be reached.
+/// No Session is open, one can't be opened, or the open one has lost its cluster for good.
 class SessionError : public Error {
  public:
   using Error::Error;
 };
 
-/// Bytes are not the value they should be: cut short or damaged.
+/// Bytes are not a value of the type they are read as: they are cut short, damaged, or those of another type.
 class DecodeError : public Error {
  public:
   using Error::Error;
 };
 
-/// A value is larger than one may be.
+/// What a callable captures is more than 256 kB, or there is no object memory for a value that is too large for a
+/// record of the store. The sentence says which.
 class TooLargeError : public Error {
  public:
   using Error::Error;
 };
 
 /// A large value found no room: the worker's object memory is in use and its disk is full, or the value is larger than
-/// all of it. The sentence says how much was asked for, held and free. Thrown where the value is made, and by whoever
-/// asks for the value of a task that failed of it.
+/// the whole object memory. The sentence says how much was asked for, held and free. It is thrown where the value is
+/// made, and by `get` when the task failed with it.
 class ObjectMemoryError : public Error {
  public:
   using Error::Error;
 };
 
-/// No worker that is alive has the value any more (it was large, so it lay with workers and not in the store), and it
-/// can't be computed again: the sentence says why.
+/// No living worker has the value any more, and it can't be computed again; the sentence says why. Only large values
+/// are ever lost: they lie with workers and not in the store. What put() stored can't be computed again, nor the value
+/// of a task with Options::max_retries 0.
 class ObjectLostError : public Error {
  public:
   using Error::Error;
 };
 
-/// The program could not be started on a worker, or is not the one that submitted.
+/// The program could not be started on a worker, ended there before its Session line, or differs from the one that
+/// submitted the task.
 class ProgramError : public Error {
  public:
   using Error::Error;
 };
 
-/// The future was cancelled.
+/// The task was cancelled, by Future::cancel.
 class CancelledError : public Error {
  public:
   using Error::Error;
 };
 
-/// The future was released, or the scope that it belonged to has ended.
+/// The value was freed, by Future::release or because the scope that the future belonged to has ended.
 class ReleasedError : public Error {
  public:
   using Error::Error;
 };
 
-/// No worker there is could ever meet the requirements, and Options::fail_if_unschedulable was set.
+/// No worker of the cluster could ever meet the task's requirements, and Options::fail_if_unschedulable was set.
 class UnschedulableError : public Error {
  public:
   using Error::Error;
 };
 
-/// A task ran and failed. Thrown by whatever asks for its value. When the task threw one of the standard exceptions, a
-/// copy of that is nested: `std::rethrow_if_nested(error)` throws it, and `original()` holds it. Safe to copy and to
-/// read from several threads.
+/// A task ran and failed. It is thrown wherever its value is asked for, as often as that is done.
+///
+/// When the task threw a standard exception that can be made of a text (not std::system_error, say), or one of most of
+/// those here, a copy of it is nested: `std::rethrow_if_nested(error)` throws that one, and original() holds it.
+///
+/// Copies share what they know. Thread-safe.
 class RemoteError : public Error {
  public:
+  // For Morrow's own use, which alone can make a Failure: the reference leaves it out.
+  /// \cond
   explicit RemoteError(std::shared_ptr<const detail::Failure> failure);
+  /// \endcond
 
-  /// The type of the exception, as the compiler writes it: "std::out_of_range".
+  /// The type of the exception, as the compiler writes it: "std::out_of_range". Empty when the task threw none.
   const std::string& type() const noexcept;
-  /// What the exception said.
+  /// What the exception said, 16 kB of it at the most.
   const std::string& message() const noexcept;
-  /// The stack of the throw, a line a frame, innermost first; empty when it is not known. It is made when you ask,
-  /// which is slow; file and line need a program built with -g1 or more.
+  /// The stack of the throw: a line for each frame, the innermost first; empty when it is not known.
+  ///
+  /// The text is made at each call, which is slow. Files and lines need a program that is built with `-g1` or more; the
+  /// CMake target `morrow::morrow` sets that.
   std::string stack() const;
   /// The name of the worker that ran the task.
   const std::string& worker() const noexcept;
-  /// Which attempt failed, from 1.
+  /// The attempt that failed, counted from 1.
   std::uint32_t attempt() const noexcept;
-  /// The name of the task, or of its function.
+  /// Options::name of the task, or else the name of its function.
   const std::string& task() const noexcept;
-  /// Where it was submitted: "file:line".
+  /// The place where the task was submitted: "file:line".
   const std::string& where() const noexcept;
-  /// The exception itself where it is one of the standard ones, else null.
+  /// A copy of the exception that the task threw, when it could be made; else null.
   std::exception_ptr original() const noexcept;
 
+  // For the classes below.
+  /// \cond
  protected:
   const detail::Failure& failure() const noexcept { return *failure_; }
+  /// \endcond
 
  private:
   std::shared_ptr<const detail::Failure> failure_;
 };
 
-/// The process of the task died of a signal or left with exit(). `stack()` is that of the signal.
+/// The process of the task died of a signal, or left with exit(). stack() is the stack at the signal.
 class TaskCrashed : public RemoteError {
  public:
   using RemoteError::RemoteError;
-  /// The signal that killed it, or whose handler left with exit() (a sanitizer's does); 0 when it exited by itself.
+  /// The signal that killed the process, or whose handler left with exit(), as that of a sanitizer does. 0 when the
+  /// process left by itself.
   int signal() const noexcept;
-  /// What it exited with, 0 when a signal killed it.
+  /// The status that the process left with; 0 when a signal killed it.
   int exit_status() const noexcept;
 };
 
-/// The task ran out of stack: a recursion without end, or nested awaits too deep.
+/// The task ran out of stack, by a recursion without end or by waits that were nested too deep. It is not retried.
 class StackOverflowError : public TaskCrashed {
  public:
   using TaskCrashed::TaskCrashed;
 };
 
-/// The task ran longer than Options::timeout. (`get_for` does not throw this: it returns nothing.)
+/// The task ran longer than Options::timeout. It is not retried. (Future::get_for does not throw this when its own time
+/// is over: it returns nothing.)
 class TimeoutError : public RemoteError {
  public:
   using RemoteError::RemoteError;
 };
 
-/// A future that this one depends on failed, so it never ran. Type, message, stack and the rest are those of the one
-/// that failed first.
+/// A future that the task depends on failed, so the task never ran. Type, message, stack and the rest are those of the
+/// failure that was first.
 class DependencyError : public RemoteError {
  public:
   using RemoteError::RemoteError;
 };
+
+/// \}
 
 }  // namespace morrow

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Future and Submitted: handles to values that tasks compute.
 
 #include <cstddef>
 #include <exception>
@@ -15,26 +19,55 @@
 
 namespace morrow {
 
-/// A handle to a value that a task computes somewhere in the cluster: a plain id, trivially copyable. It can be
-/// captured, stored, passed and returned; copies mean the same value. It owns nothing: the value belongs to the scope
-/// that submitted it (the session, a Scope, or a running task), and is freed with it. All members are thread-safe and
-/// work the same in the driver and inside a task. \throws SessionError from all of them when there is no open Session.
+/// \addtogroup waiting
+/// \{
+
+/// A handle to a value that a task computes somewhere in the cluster; submit() and put() make it.
+///
+/// A Future is a plain id of 16 bytes, trivially copyable: it can be captured, stored, passed to tasks and returned
+/// from them, and all copies mean the same value. It owns nothing. The value belongs to the scope that submitted it (a
+/// running task, a Scope or the session) and is freed with that scope, or by release(). A value that a task returns may
+/// hold futures of that task: they then live on in the scope that submitted the task.
+///
+/// All members are thread-safe, and work the same in the driver and inside a task. Those that ask the cluster throw
+/// SessionError when no Session is open, and std::invalid_argument when this Future is empty.
+///
+/// Futures are compared, and hashed by std::hash, by their identity and not by their values.
+///
+/// \tparam T the type of the value; may be void.
 template <class T>
 class Future {
  public:
-  /// Empty: assign to it what `submit` returned.
+  /// An empty future: assign the result of submit() to it before it is used.
   Future() = default;
-  /// For Morrow's own use.
+  // For Morrow's own use: the reference leaves it out.
+  /// \cond
   explicit Future(detail::FutureId id) : id_(id) {}
+  /// \endcond
 
-  /// Waits until the value is there, and returns it. Inside a task, other tasks run in the meantime.
-  /// \throws RemoteError when the task failed; CancelledError, ReleasedError and the others of error.h
+  /// Waits until the value is there, and returns a copy of it; an Array, a Buffer or an ArrowBatch is read where it
+  /// lies.
+  ///
+  /// A task that waits lends its processors to other tasks.
+  /// \throws RemoteError when the task failed: TaskCrashed, StackOverflowError, TimeoutError and DependencyError are
+  /// such.
+  /// \throws CancelledError when the task was cancelled.
+  /// \throws ReleasedError when the value was freed.
+  /// \throws ObjectLostError when the value died with a worker and can't be computed again.
+  /// \throws ObjectMemoryError when the value found no room.
+  /// \throws TooLargeError when there is no object memory and the value is too large for a record of the store.
+  /// \throws ProgramError when the program could not be started on a worker.
+  /// \throws UnschedulableError when Options::fail_if_unschedulable was set and no worker can run the task.
+  /// \throws DecodeError when the value is not a T.
   T get() const {
     const detail::Value value = detail::get(checked_id());
     if constexpr (!std::is_void_v<T>) return detail::decode<T>(value);
   }
 
-  /// As `get`, for at most `timeout`: nothing when the value is not there by then (false for a Future<void>).
+  /// Waits as get() does, but for `timeout` at the most: then it returns nothing. A timeout of 0 or less does not wait.
+  ///
+  /// Returns std::optional<T>; for a Future<void> a bool, which is true when the task has finished. Throws what get()
+  /// throws.
   auto get_for(Duration timeout) const {
     const std::optional<detail::Value> value = detail::get_for(checked_id(), timeout.value());
     if constexpr (std::is_void_v<T>)
@@ -43,25 +76,32 @@ class Future {
       return value ? std::optional<T>(detail::decode<T>(*value)) : std::nullopt;
   }
 
-  /// Whether it is finished: `get` would not wait.
+  /// Whether the task is finished, with a value or a failure: get() would not wait for it. Asks the worker, without
+  /// waiting for the task.
   bool ready() const { return detail::ready(checked_id()); }
 
-  /// How many bytes its value takes, as it is stored; waits until it is there. \throws as `get` does
+  /// The bytes that the value takes as it is stored. Waits until it is there; throws what get() throws, but for
+  /// DecodeError.
   std::uint64_t size() const { return detail::size_of(checked_id()); }
 
-  /// Frees the value once those who wait for it have it; later asks throw ReleasedError.
+  /// Frees the value, once the tasks that depend on it and the threads that wait for it have it. Any later get() throws
+  /// ReleasedError. A task that has not finished, and whose value nothing waits for, is cancelled. Does not wait for
+  /// that.
   void release() const { detail::release(checked_id()); }
 
-  /// Stops the task, or keeps it from starting; who asks for the value gets CancelledError. A finished one stays as it
-  /// is.
+  /// Keeps the task from starting, or stops it by killing its process; get() then throws CancelledError. What the task
+  /// submitted is cancelled with it. A task that has finished stays as it is. Does not wait for its end.
   void cancel() const { detail::cancel(checked_id()); }
 
-  /// False for one that was default-constructed.
+  /// False for a future that was default-constructed.
   bool valid() const { return id_ != detail::FutureId{}; }
 
-  /// For Morrow's own use.
+  // For Morrow's own use: the reference leaves it out.
+  /// \cond
   detail::FutureId id() const { return id_; }
+  /// \endcond
 
+  /// Whether both are handles to the same value.
   friend bool operator==(const Future&, const Future&) = default;
 
  private:
@@ -73,16 +113,17 @@ class Future {
   detail::FutureId id_;
 };
 
-/// What `submit` returns: a Future that, when it is asked as the temporary it is (`submit(...).get()`), is released by
-/// that.
+/// The Future that submit() returns. In `submit(...).get()` it is a temporary, and that get() also frees the value in
+/// the cluster. Once it is in a variable, it behaves like any Future.
 template <class T>
 class Submitted : public Future<T> {
  public:
   using Future<T>::Future;
 
+  /// Future::get, which leaves the value in the cluster.
   T get() const& { return Future<T>::get(); }
 
-  /// Takes the value: it is freed here and in the cluster, also when the task failed.
+  /// Waits as Future::get does, returns the value and frees it in the cluster, also when the task failed.
   T get() && {
     const Releaser releaser{*this};
     return Future<T>::get();
@@ -100,8 +141,12 @@ class Submitted : public Future<T> {
   };
 };
 
+/// \}
+
 }  // namespace morrow
 
+// The class says that futures can be hashed; Doxygen knows no std::hash to put this under.
+/// \cond
 template <class T>
 struct std::hash<morrow::Future<T>> {
   std::size_t operator()(const morrow::Future<T>& future) const noexcept {
@@ -109,3 +154,4 @@ struct std::hash<morrow::Future<T>> {
     return static_cast<std::size_t>((id.scope ^ (id.sequence * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL);
   }
 };
+/// \endcond

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+/// \file
 /// All of Morrow. The headers can be included one by one too.
 #include <morrow/array.h>
 #include <morrow/arrow.h>

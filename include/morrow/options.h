@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Options of a task, and the numbers and times that they are made of.
 
 #include <chrono>
 #include <cstdint>
@@ -11,32 +15,43 @@
 
 namespace morrow {
 
-/// An amount of a resource; fractions are allowed. Any number converts to it, so that `.cpus = n` is never a narrowing
-/// error.
+/// \addtogroup options
+/// \{
+
+/// An amount of a resource; fractions are allowed. Any number converts to it, so that `.cpus = n` compiles for an `n`
+/// of any type. It counts in thousandths where it is used, rounded up.
 class Amount {
  public:
+  /// Nothing of it.
   constexpr Amount() = default;
+  /// `number` as a double; whether it makes sense is checked where it is used.
   template <class N>
   requires std::is_arithmetic_v<N>
   constexpr Amount(N number) : value_(static_cast<double>(number)) {}
 
+  /// The amount as it was given.
   constexpr double value() const { return value_; }
+  /// Whether both are the same amount.
   friend constexpr bool operator==(Amount, Amount) = default;
 
  private:
   double value_ = 0;
 };
 
-/// A whole number: bytes or a count. Any number converts to it: fractions are cut off, what does not fit becomes the
-/// nearest that does, and NaN becomes -1 (which is refused where it is used).
+/// A whole number: bytes or a count. Any number converts to it, so that `.memory = n` compiles for an `n` of any type.
 class WholeNumber {
  public:
+  /// Zero.
   constexpr WholeNumber() = default;
+  /// `number` without its fraction. A number that does not fit into 64 bits becomes the nearest that does; one that is
+  /// no number (NaN) becomes -1, which is refused where it is used.
   template <class N>
   requires std::is_arithmetic_v<N>
   constexpr WholeNumber(N number) : value_(convert(number)) {}
 
+  /// The number.
   constexpr std::int64_t value() const { return value_; }
+  /// Whether both are the same number.
   friend constexpr bool operator==(WholeNumber, WholeNumber) = default;
 
  private:
@@ -56,15 +71,19 @@ class WholeNumber {
   std::int64_t value_ = 0;
 };
 
-/// A length of time. Any chrono duration converts to it, `0.5s` too; what is too long to count in nanoseconds becomes
-/// the longest that is not (292 years).
+/// A length of time. Any duration of std::chrono converts to it, `30s` and `0.5s` for example.
 class Duration {
  public:
+  /// No time.
   constexpr Duration() = default;
+  /// `length` in nanoseconds, its fraction cut off. A length that can't be counted in nanoseconds becomes the longest
+  /// that can (292 years).
   template <class Rep, class Period>
   constexpr Duration(std::chrono::duration<Rep, Period> length) : value_(convert(length)) {}
 
+  /// The length in nanoseconds.
   constexpr std::chrono::nanoseconds value() const { return value_; }
+  /// Whether both are equally long.
   friend constexpr bool operator==(Duration, Duration) = default;
 
  private:
@@ -82,32 +101,42 @@ class Duration {
   std::chrono::nanoseconds value_{0};
 };
 
-/// What a task needs and how it may fail; the first argument of `submit`, usually in braces:
-/// `morrow::submit({.cpus = 2, .memory = 1_GiB}, f, x)`. Values that make no sense (a negative amount, say) are
-/// refused by `submit` with std::invalid_argument.
+/// The resources that a task needs, and how its failures are met; the first argument of submit(), usually in braces:
+///
+///     auto loss = morrow::submit({.cpus = 0.5, .memory = 1_GiB, .timeout = 30s}, train, 0.1, 10);
+///
+/// Resources are counted, not enforced: a worker runs at once only the tasks whose needs fit into the resources that it
+/// was started with. submit() refuses values outside of their limits with std::invalid_argument.
 struct Options {
-  /// Processors; fractions share one.
+  /// Processors, from 0 to 10^9; tasks with less than 1 share one. A task that waits lends them to others.
   Amount cpus = 1;
-  /// Bytes, reserved while the task runs.
+  /// Bytes of memory, from 0 to 2^50, reserved while the task runs. Values in the object memory do not count.
   WholeNumber memory = 0;
-  /// Devices; the task sees its own in CUDA_VISIBLE_DEVICES.
+  /// GPUs, from 0 to 10^9. Tasks with less than 1 share a device; more than 1 is rounded up to whole devices. The task
+  /// finds its own in the environment variable CUDA_VISIBLE_DEVICES.
   Amount gpus = 0;
-  /// Other resources, by the names that workers were started with.
+  /// Other resources, by the names that the workers were started with (`morrow worker --resource NAME=AMOUNT`): at most
+  /// 64, with names of 1 to 64 bytes and amounts from 0 to 10^9.
   std::map<std::string, Amount> resources = {};
-  /// How often a task is started again whose process died, or that found no room in the object memory because other
-  /// tasks held it. Also how often a large value is computed again that was lost with the workers that held it: a loss
-  /// counts as a failed attempt, and with 0 nothing is run twice.
+  /// How often the task may be tried again, 0 or more.
+  ///
+  /// It is tried again when its process died or its worker did, and when it found no room in the object memory because
+  /// other tasks held it. A large value that was lost with the workers that held it is computed again: that counts as a
+  /// try too. With 0 nothing is run twice.
   WholeNumber max_retries = 3;
-  /// Whether an exception counts as a failure to be retried; otherwise it goes to who asks for the value at once.
+  /// Whether a task that throws is tried again too. Otherwise its exception is its outcome.
   bool retry_exceptions = false;
-  /// The longest that one attempt may run.
+  /// The longest that one attempt may run; more than 0. None: as long as it takes. See TimeoutError.
   std::optional<Duration> timeout = {};
-  /// A name for people: logs, errors, `morrow status`.
+  /// A name for people, of 256 bytes at the most, in logs, errors and `morrow status`. Empty: the function's name.
   std::string name = {};
-  /// Fail at once when no worker there is could ever meet the requirements, instead of waiting for one that can.
+  /// Whether the task fails with UnschedulableError when no worker of the cluster could ever meet its requirements.
+  /// Otherwise it waits for a worker that can.
   bool fail_if_unschedulable = false;
-  /// Where the task was submitted; filled in by the compiler.
+  /// The place where the task was submitted; the compiler fills it in.
   std::source_location where = std::source_location::current();
 };
+
+/// \}
 
 }  // namespace morrow

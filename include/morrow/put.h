@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// put: a future of a value that is there already.
 
 #include <type_traits>
 #include <utility>
@@ -13,10 +17,23 @@
 
 namespace morrow {
 
-/// A future of a value that is there already, to be passed to any number of tasks. A large one is copied once, into
-/// memory that all processes of this machine share; an Array or Buffer that was made with `make` not even that. It
-/// belongs to the scope that put it. What was put can't be computed again: when every worker that holds a large one has
-/// died, whoever asks for it gets ObjectLostError. Thread-safe. \throws SessionError, ObjectMemoryError
+/// \addtogroup values
+/// \{
+
+/// Stores `value` in the cluster and returns its future, to be passed to any number of tasks.
+///
+/// A large value is copied once, into memory that all processes of this machine share; an Array or Buffer that was made
+/// with `make` is not copied at all. Text given as a `const char*` becomes a std::string, a MutableArray an Array.
+/// Types that can't travel do not compile: see \ref sending "What can be sent".
+///
+/// The value belongs to the scope that put it: the running task, Scope or session. It can't be computed again: when all
+/// workers that hold a large one have died, Future::get throws ObjectLostError. Thread-safe. May wait, for room in the
+/// object memory or while too much is not acknowledged yet.
+///
+/// Returns a Future of the type of the value.
+/// \throws SessionError when no Session is open.
+/// \throws ObjectMemoryError when the object memory has no room for the value.
+/// \throws TooLargeError when there is no object memory, and the value is more than 64 kB.
 template <class T>
 auto put(T&& value) {
   using Stored = detail::Text<T>;
@@ -33,5 +50,7 @@ auto put(T&& value) {
     return Future<Stored>();
   }
 }
+
+/// \}
 
 }  // namespace morrow

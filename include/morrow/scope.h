@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Scope: a block that owns the futures submitted in it.
 
 #include <cstdint>
 
@@ -7,23 +11,35 @@
 
 namespace morrow {
 
-/// A block that owns the futures submitted in it, by the thread that opened it: when it ends, what still runs is
-/// cancelled and what is held is freed. Scopes nest; end them in the reverse order, in the thread that opened them.
+/// \addtogroup sessions
+/// \{
+
+/// A block that owns what is submitted and put in it by the thread that opened it. When the block ends, its tasks that
+/// still run are cancelled and its values are freed:
+///
+///     morrow::Scope scope;
+///     auto part = morrow::submit(f, x);  // freed at the end of the block
+///
+/// Scopes nest. End them in the reverse order, in the thread that opened them. What other threads submit does not
+/// belong to the scope.
 class Scope {
  public:
-  /// \throws SessionError
+  /// Opens the scope, inside the one that is open in this thread. \throws SessionError when no Session is open.
   Scope() : id_(detail::open_scope()) {}
+  /// Ends the scope, without waiting for the tasks that it cancels.
   ~Scope() {
     try {
       detail::end_scope(id_);
     } catch (const Error&) {  // the session is gone, and the scope with it
     }
   }
-  Scope(const Scope&) = delete;
-  Scope& operator=(const Scope&) = delete;
+  Scope(const Scope&) = delete;             ///< A scope is its block: it can't be copied.
+  Scope& operator=(const Scope&) = delete;  ///< The same.
 
  private:
   std::uint64_t id_;
 };
+
+/// \}
 
 }  // namespace morrow

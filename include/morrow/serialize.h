@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// The bytes of values: the types that can be sent, and how to have the bytes without sending them.
 
 #include <cstddef>
 #include <span>
@@ -25,10 +29,6 @@
 #include <morrow/detail/core.h>
 #include <morrow/detail/sendable.h>
 
-/// How values become bytes. What can be sent: numbers, enumerations, every type of plain bytes with no pointer in it,
-/// plain structs of what can be sent, the containers and vocabulary types of std, Future<T>, and every class with a
-/// member `template <class Archive> void serialize(Archive& archive) { archive(field, ...); }` (or whatever else cereal
-/// takes).
 namespace morrow {
 
 namespace detail {
@@ -66,7 +66,11 @@ T decode(const Value& value) {
 
 }  // namespace detail
 
-/// The bytes of `value`, as Morrow sends it. They are only good for the same build of the same program.
+/// \addtogroup values
+/// \{
+
+/// The bytes of `value` as Morrow sends them, for a file or a test. Only the same build of the same program can read
+/// them: there is no version in them. Types that can't travel do not compile. Thread-safe.
 template <class T>
 std::vector<std::byte> serialize_value(const T& value) {
   std::vector<std::byte> bytes;
@@ -77,10 +81,13 @@ std::vector<std::byte> serialize_value(const T& value) {
   return bytes;
 }
 
-/// The value whose bytes `serialize_value` gave. \throws DecodeError when they are not those of a T
+/// The value whose bytes serialize_value() gave: `deserialize_value<T>(bytes)`. Any bytes are safe to give it.
+/// Thread-safe. \throws DecodeError when they are not the bytes of a T.
 template <class T>
 T deserialize_value(std::span<const std::byte> bytes) {
   if constexpr (detail::check_sendable<T>()) return detail::decode<T>(bytes);
 }
+
+/// \}
 
 }  // namespace morrow

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// Session: the connection of a program to its cluster.
 
 #include <chrono>
 #include <map>
@@ -11,58 +15,82 @@
 
 namespace morrow {
 
-/// How a Session is opened.
+/// \addtogroup sessions
+/// \{
+
+/// How a Session is opened. The last six members describe the private worker of a session with no cluster name; with a
+/// cluster name they are ignored. Values outside of their limits are refused by the Session, with SessionError.
 struct SessionOptions {
-  /// Whether what the tasks print appears on the driver's own output.
+  /// Whether the lines that tasks print appear on the output of the driver (the program that has the Session), with the
+  /// names of task and worker before them.
   bool log_to_driver = true;
   /// How long to look for a worker of the cluster before giving up.
   Duration connect_timeout = std::chrono::seconds(10);
-  /// How long the cluster waits for this program when it is gone without a word, before it cancels and frees its
-  /// futures. At most a day.
+  /// How long the cluster keeps tasks and values of a driver that has vanished; a day at the most. Then they are
+  /// cancelled and freed.
   Duration grace = std::chrono::seconds(10);
-  /// Whether executors are forked from one process of the program. Turn it off when what stands before the Session line
-  /// does not survive a fork; each executor then starts from the beginning, which takes longer.
+  /// Whether executors are forked from one process of the program. Turn it off when code before the Session line does
+  /// not survive a fork; each executor then starts from the beginning of main, which takes longer.
   bool fork_server = true;
 
-  // What the private worker of a session with no cluster name has; with a cluster name these are ignored.
-
-  /// Processors; by default all of this machine.
+  /// Processors; by default all that this process may use.
   std::optional<Amount> cpus = {};
-  /// Bytes; by default most of this machine's memory.
+  /// Bytes of memory that tasks may ask for; by default 80 % of this machine's.
   std::optional<WholeNumber> memory = {};
-  /// Devices.
+  /// GPUs, a whole number.
   Amount gpus = 0;
   /// Other resources, by name.
   std::map<std::string, Amount> resources = {};
   /// Bytes of shared memory for large values; by default 30 % of this machine's memory.
   std::optional<WholeNumber> object_memory = {};
-  /// Where large values go that find no room in it, in a folder of their own that is removed at the end; by default
-  /// $TMPDIR, else /var/tmp.
+  /// An existing folder for large values that the object memory has no room for. They get a folder of their own in it,
+  /// which is removed at the end. By default $TMPDIR, else /var/tmp.
   std::string spill_folder = {};
 };
 
-/// The program's connection to a cluster: the first line of main. On a worker the same program is started again to run
-/// tasks, and there this constructor runs them and never returns, so everything after it happens only in the driver.
-/// One Session can be open at a time. The destructor ends it: tasks that still run are cancelled, and all futures are
-/// freed.
+/// The program's connection to a cluster: the first line of main.
+///
+/// A worker starts the same program again to run its tasks. There this constructor runs them and never returns, so
+/// everything after it happens only in the driver, the program that the user started:
+///
+///     int main() {
+///       morrow::Session session("demo_cluster");  // before anything else
+///       ...
+///     }
+///
+/// One Session can be open at a time in a process; all threads of the process use it, and no process that is forked
+/// from it does. When the worker that the session is attached to dies, the session goes on with another one of its
+/// cluster; calls wait meanwhile. A private worker has no other: after its death calls throw SessionError.
 class Session {
  public:
-  /// Starts a private worker that ends with the session. \throws SessionError
+  /// Joins the cluster that the environment variable MORROW_CLUSTER names. When it names none, a private worker is
+  /// started on this machine, which ends with the session.
+  /// \throws SessionError when a Session is open already, or no worker answers in time; see the last constructor.
   Session();
+  /// The same, with options.
+  /// \throws SessionError as the others do, and when an option is outside of its limits.
   explicit Session(SessionOptions options);
-  /// Joins `cluster`; an empty name means a private worker. \throws SessionError when no worker of it is found in time
+  /// Joins `cluster`: the name of a cluster with a worker of this user on this machine, or a line
+  /// `morrow://TOKEN@HOST:PORT/CLUSTER?...` as `morrow token` prints it, for a cluster elsewhere. An empty name means a
+  /// private worker.
+  /// \throws SessionError when a Session is open already, `cluster` is no name, no worker of it answers within
+  /// SessionOptions::connect_timeout, or the worker refuses this program. The sentence says which and what to do.
   explicit Session(std::string cluster, SessionOptions options = {});
+  /// Ends the session: tasks that still run are cancelled, and all its values are freed. Waits up to 10 s for the
+  /// cluster to confirm that. Failures that nothing has asked for are told on standard error.
   ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
+  Session(const Session&) = delete;             ///< There is one connection: it can't be copied.
+  Session& operator=(const Session&) = delete;  ///< The same.
 
  private:
   struct Impl;
   [[maybe_unused]] std::unique_ptr<Impl> impl_;  // held: its end is the session's
 };
 
-/// Returns when all that was submitted, released and cancelled so far is committed: it survives any crash from then on.
-/// Thread-safe. \throws SessionError
+/// Waits until all that this process has submitted, put, released and cancelled so far is committed to the store. From
+/// then on it survives the death of any process. Thread-safe. \throws SessionError when no Session is open.
 inline void flush() { detail::flush(); }
+
+/// \}
 
 }  // namespace morrow

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// submit: a call that a worker of the cluster makes.
 
 #include <cstddef>
 #include <cstdint>
@@ -122,30 +126,50 @@ const Options& default_options();
 
 }  // namespace detail
 
-/// Has `function(arguments...)` computed somewhere in the cluster, and returns the future of its value at once: up to
-/// eight arguments, after Options in braces if wanted.
+/// \addtogroup submitting
+/// \{
+
+/// Has a worker of the cluster compute `function(arguments...)`, and returns the future of its value at once.
 ///
-/// The function may be a lambda (generic ones too), a function, an object with operator(), or a member function, whose
-/// object is the first argument and travels by value. It may capture plain values and futures; the compiler refuses
-/// pointers and references. Arguments and results travel as bytes (see serialize.h), arguments as the types of the
-/// parameters: a `const char*` given for a std::string is a std::string, an int for a double a double. Parameters may
-/// be taken in any way; one taken by non-const reference is the task's own copy.
+///     auto sum = morrow::submit([](int a, int b) { return a + b; }, 1, 2);
+///     auto twice = morrow::submit([](int v) { return 2 * v; }, sum);  // starts when the sum is there
+///     std::cout << twice.get() << "\n";                                // 6
 ///
-/// A parameter of type `Future<T>` gets the handle. A parameter of type T that is given a Future<T> gets its value, and
-/// the task starts when that is there. A parameter of a generic lambda always gets the value. Futures inside containers
-/// are handles.
+/// **The function** may be a lambda (a generic one too), a function of the program or its own libraries, an object with
+/// operator(), or a member function, whose object is the first argument. It may capture plain values and futures, of
+/// 256 kB at the most; captured pointers and references do not compile (\ref morrow::PointerFree). It may submit and
+/// wait itself, to any depth. It may run more than once, when a process dies: see Options::max_retries.
 ///
-/// A function that returns a reference gives a future of the value; one that returns a Future<T> a Future<Future<T>>.
+/// **Arguments**, up to eight, travel as bytes and as the types of the parameters: a `const char*` given for a
+/// std::string is a std::string, an int for a double a double. Types that can't travel do not compile: see \ref sending
+/// "What can be sent". The parameters may be values or references; what a non-const reference refers to is the task's
+/// own copy.
 ///
-/// Thread-safe. Waits only while too much is submitted and not acknowledged yet.
-/// \throws SessionError; std::invalid_argument for options that make no sense and for functions of system libraries;
-/// TooLargeError
+/// **Futures as arguments**: a parameter of type Future<T> gets the handle. A parameter of type T that is given a
+/// Future<T> gets its value: the task depends on it and starts when it is there. A parameter of a generic lambda always
+/// gets the value. Futures inside of containers and structs stay handles.
+///
+/// **The result**: Submitted<R>, where R is the type that the function returns without reference and const. A function
+/// that returns a Future<T> gives a Future<Future<T>>, one that returns a MutableArray<T> a Future<Array<T>>.
+///
+/// Works the same in the driver and inside a task; the future belongs to the running task, Scope or session.
+/// Thread-safe. Waits only while too much is submitted and not acknowledged yet, and for room for arguments of more
+/// than 32 kB.
+/// \throws SessionError when no Session is open.
+/// \throws std::invalid_argument when an argument is an empty Future, the function is a null pointer or belongs to a
+/// library of the system, or an option is outside of its limits.
+/// \throws TooLargeError when the captures are more than 256 kB; where there is no object memory, the arguments too.
+/// \throws ObjectMemoryError when the object memory has no room for large arguments.
+#ifdef MORROW_DOXYGEN  // the reference shows the nine overloads below as the one that they stand for
+template <class F, class... A>
+Submitted<R> submit(F&& function, A&&... arguments, std::source_location where = std::source_location::current());
+#else
 template <detail::NotOptions F>
 auto submit(F&& function, std::source_location where = std::source_location::current()) {
   return detail::submit_call(detail::default_options(), where, std::forward<F>(function));
 }
 
-// The location must be the last parameter, so a parameter pack cannot be used: an overload for each number of
+// The location must be the last parameter, so that no parameter pack can be used: an overload for each number of
 // arguments.
 
 template <detail::NotOptions F, class A1>
@@ -202,11 +226,14 @@ auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6, 
                              std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5),
                              std::forward<A6>(a6), std::forward<A7>(a7), std::forward<A8>(a8));
 }
+#endif
 
-/// The same with options: `morrow::submit({.cpus = 0.5, .timeout = 30s}, f, x)`.
+/// The same with options, and any number of arguments: `morrow::submit({.cpus = 0.5, .timeout = 30s}, f, x)`.
 template <detail::NotOptions F, class... A>
 auto submit(const Options& options, F&& function, A&&... arguments) {
   return detail::submit_call(options, options.where, std::forward<F>(function), std::forward<A>(arguments)...);
 }
+
+/// \}
 
 }  // namespace morrow

@@ -1,19 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// unchecked: the way around a check of captures that is stricter than it must be.
 
 #include <type_traits>
 #include <utility>
 
 namespace morrow {
 
-/// A callable whose captures the compiler could not prove to be free of pointers; see `unchecked`.
+/// \addtogroup submitting
+/// \{
+
+/// A callable whose captures are not checked for pointers; unchecked() makes it.
 template <class F>
 struct Unchecked {
-  F function;
+  F function;  ///< The callable.
 };
 
-/// Says that you know that `function` captures no pointer and no reference, where the compiler cannot know (a
-/// std::optional, a union): `morrow::submit(morrow::unchecked([maybe] { ... }))`. If it does, the task reads memory of
-/// another process.
+/// Vouches that `function` captures no pointer and no reference, where the compiler cannot look: at a std::optional or
+/// a union.
+///
+///     morrow::submit(morrow::unchecked([maybe] { return *maybe; }));
+///
+/// If it captures one all the same, the task uses an address that means nothing in its process. Captures that are not
+/// trivially copyable do not compile here either.
 template <class F>
 Unchecked<std::decay_t<F>> unchecked(F&& function) {
   static_assert(
@@ -22,5 +33,7 @@ Unchecked<std::decay_t<F>> unchecked(F&& function) {
       "a smart pointer): pass it to submit as an argument instead");
   return {std::forward<F>(function)};
 }
+
+/// \}
 
 }  // namespace morrow

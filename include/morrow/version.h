@@ -1,8 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#define MORROW_VERSION_MAJOR 0
-#define MORROW_VERSION_MINOR 1
-#define MORROW_VERSION_PATCH 0
+/// \file
+/// The version of Morrow, for the preprocessor and for programs.
+
+/// \addtogroup version
+/// \{
+
+#define MORROW_VERSION_MAJOR 0  ///< The first number of the version of these headers.
+#define MORROW_VERSION_MINOR 1  ///< The second; before 1.0 each may change the interface.
+#define MORROW_VERSION_PATCH 0  ///< The third.
 
 namespace morrow {
 
@@ -10,3 +17,5 @@ namespace morrow {
 inline constexpr const char* kVersion = "0.1.0";
 
 }  // namespace morrow
+
+/// \}

@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
+
+/// \file
+/// wait and get_all: waiting for many futures at once.
 
 #include <algorithm>
 #include <chrono>
@@ -17,12 +21,17 @@
 
 namespace morrow {
 
-/// What `wait` found, both in the order they were given in.
+/// \addtogroup waiting
+/// \{
+
+/// The futures given to wait(), in two parts, both in the order that they were given in.
 template <class T>
 struct Waited {
-  std::vector<Future<T>> ready;  ///< finished, with a value or a failure
-  std::vector<Future<T>> rest;   ///< not finished yet
+  std::vector<Future<T>> ready;  ///< Those that are finished, with a value or a failure.
+  std::vector<Future<T>> rest;   ///< Those that are not.
 };
+
+/// \}
 
 namespace detail {
 
@@ -49,9 +58,18 @@ std::vector<FutureId> ids_of(const R& futures) {
 
 }  // namespace detail
 
-/// Waits until at least `count` of `futures` are finished, or `timeout` is over (none: as long as it takes), and tells
-/// those that are finished from the rest. A count of more than there are means all. Throws no failure of theirs: `get`
-/// does. Thread-safe.
+/// \addtogroup waiting
+/// \{
+
+/// Waits until at least `count` of `futures` are finished or `timeout` is over, and tells those that are finished from
+/// the rest.
+///
+/// `futures` is a std::vector, std::span, std::array or C array of Future or Submitted. A `count` of more than there
+/// are means all, 0 means not to wait. Without a `timeout` it takes as long as it takes. Finished is a task with a
+/// value, a failure or a cancel: the failures are not thrown here but by Future::get. Returns Waited<T> for futures of
+/// type Future<T>. Thread-safe.
+/// \throws SessionError when no Session is open.
+/// \throws std::invalid_argument when one of the futures is empty.
 template <detail::FutureRange R>
 Waited<detail::RangeValue<R>> wait(const R& futures, std::size_t count = 1, std::optional<Duration> timeout = {}) {
   const std::vector<detail::FutureId> ids = detail::ids_of(futures);
@@ -64,15 +82,20 @@ Waited<detail::RangeValue<R>> wait(const R& futures, std::size_t count = 1, std:
   return waited;
 }
 
-/// The same for futures in braces.
+/// The same for futures in braces: `morrow::wait({x, y}, 2)`.
 template <detail::AnyFuture F>
 auto wait(std::initializer_list<F> futures, std::size_t count = 1, std::optional<Duration> timeout = {}) {
   return wait<std::initializer_list<F>>(futures, count, timeout);
 }
 
-/// Waits for all and returns their values in order; nothing for futures of void. Faster than one `get` after another.
-/// Arrays and the like, which are read where they lie, must find room in the object memory all at once.
-/// \throws the first failure in their order, as soon as it is known. Thread-safe.
+/// Waits for all `futures` and returns a std::vector of their values, in order; for futures of void it returns nothing.
+///
+/// It is faster than one Future::get after another. The values stay in the cluster. All together may be larger than the
+/// object memory, except for an Array, Buffer or ArrowBatch, which is read where it lies. Thread-safe.
+///
+/// When tasks have failed it throws the failure of the first of them in the order of `futures`, as soon as that is
+/// known, without waiting for those behind it. Everything that Future::get throws may come.
+/// \throws std::invalid_argument when one of the futures is empty.
 template <detail::FutureRange R>
 auto get_all(const R& futures) {
   using T = detail::RangeValue<R>;
@@ -87,10 +110,12 @@ auto get_all(const R& futures) {
   }
 }
 
-/// The same for futures in braces.
+/// The same for futures in braces: `morrow::get_all({x, y})`.
 template <detail::AnyFuture F>
 auto get_all(std::initializer_list<F> futures) {
   return get_all<std::initializer_list<F>>(futures);
 }
+
+/// \}
 
 }  // namespace morrow

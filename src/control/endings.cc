@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"

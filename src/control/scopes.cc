@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/control/world.h"
 
 // Values that no living worker has any more: which are computed again, and what those do that need them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "data/extents.h"
 
 #include <gtest/gtest.h>

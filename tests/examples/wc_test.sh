@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # wc_test.sh WC: the example's totals equal those of find and wc, in each locale, on files made to be hard.
 set -euo pipefail
 wc_example=$1

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/public/fake_core.h"
 
 #include <cxxabi.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The other process in the tests of several: store_process DIR COMMAND [ARGS...]. Prints a line when it has come where
 // the test wants it.
 #include <unistd.h>

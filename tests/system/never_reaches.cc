@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opens its session as a driver; as an executor it leaves before that line.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Jobs with large values, named by the first argument: what the tests of objects run as drivers.
 #include <morrow/arrow.h>
 #include <morrow/morrow.h>

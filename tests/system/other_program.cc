@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Another program that shares a cluster: its first lambda must never be taken for that of the first one.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program with many small jobs, named by its first argument: what the system tests run as drivers.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <morrow/detail/core.h>
 
 #include "runtime/client/client.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The type_info of ThrowInterceptor, made by hand: in a file of its own, since the compiler must not see the class
 // here.
 #include <typeinfo>

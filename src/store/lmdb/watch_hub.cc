@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "store/lmdb/watch_hub.h"
 
 namespace morrow::store {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "store/sim/sim_database.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "worker/cluster/upkeep_timer.h"
 
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All of this must compile, without a warning.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiles one program and says whether the compiler answered as promised.
 
 check.py COMPILER-AND-FLAGS... --source FILE [--define NAME --expect TEXT [--own-words]] [--precompile OUTPUT]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs that must not compile: each #ifdef is one, with a piece of the message that it must give.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs that write where nobody may: each #ifdef is one, with a piece of what the compiler says.
 #include <morrow/morrow.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/runtime/executor/fake_executor_owner.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small program that says what it knows of its own code. Built in several ways.
 #include <cmath>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Programs linked in every way find their own code, in themselves and in another process of the same program.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/worker/brain/machine.h"
 #include "store/open/open_store.h"
 

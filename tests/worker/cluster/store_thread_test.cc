@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "worker/cluster/store_thread.h"
 #include "store/open/open_store.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A program whose executor side is written by hand, so that the pool is tested alone. Argument 1 says how it starts;
 // the name of a task says what the executor does.
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/failure_messages.h"
 
 #include <gtest/gtest.h>
