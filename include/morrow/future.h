@@ -130,6 +130,7 @@ class Submitted : public Future<T> {
   }
 
  private:
+  // Frees the future at its end.
   struct Releaser {
     const Future<T>& future;
     ~Releaser() {

@@ -4,7 +4,7 @@
 import dataclasses
 import re
 
-from rooms import HOUSES, INSIDE, NOTHING, TABLE, Rooms
+from rooms import HOUSES, INSIDE, NOTHING, TABLE, Room, Rooms
 from tree import Problem, Tree
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<(morrow/[^>]+)>)')
@@ -69,7 +69,7 @@ def check_includes(tree: Tree) -> list[Problem]:
                 Problem(
                     include.path,
                     include.line,
-                    f'"{include.said}" is no file of ours: name ours by their ' "path below src/, and others in <>",
+                    f'"{include.said}" is no file of ours: name ours by their path below src/, and others in <>',
                 )
             )
         elif not include.path.startswith(("src/", "include/")) and f"morrow/{INSIDE}/" in include.said:
@@ -77,14 +77,14 @@ def check_includes(tree: Tree) -> list[Problem]:
                 Problem(
                     include.path,
                     include.line,
-                    f"<{include.said}> is the inside of the library: include " "the public header that brings it",
+                    f"<{include.said}> is the inside of the library: include the public header that brings it",
                 )
             )
     for (source, target), found in used_arrows(tree, rooms).items():
         room = rooms.rooms[source]
-        if target in room.uses:
+        if target in room.allowed:
             continue
-        allowed = ", ".join(room.uses) or NOTHING
+        allowed = ", ".join(room.allowed) or NOTHING
         for include in found:
             problems.append(
                 Problem(
@@ -101,9 +101,16 @@ def check_permissions(tree: Tree) -> list[Problem]:
     """Every permission of the table is used."""
     rooms = Rooms(tree)
     used = used_arrows(tree, rooms)
-    return rooms.problems + [
-        Problem(TABLE, room.line, f"{room.name} may use {name}, and no include of it does: take it out of the table")
-        for room in rooms.rooms.values()
-        for name in room.uses
-        if name in rooms.rooms and name != room.name and (room.name, name) not in used
-    ]
+    problems = list(rooms.problems)
+
+    def check(row: Room, users: list[str]) -> None:
+        for name in row.uses:
+            if name in rooms.rooms and name != row.name and not any((user, name) in used for user in users):
+                text = f"{row.path} may use {name}, and no include of it does: take it out of the table"
+                problems.append(Problem(TABLE, row.line, text))
+
+    for room in rooms.rooms.values():
+        check(room, [room.name])
+    for row in rooms.shared:
+        check(row, [room.name for room in rooms.rooms.values() if room.path.startswith(row.path + "/")])
+    return problems

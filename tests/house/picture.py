@@ -6,7 +6,7 @@ import re
 import arrows
 import unused
 from declarations import Declaration
-from rooms import HOUSES, NOTHING, Rooms
+from rooms import HOUSES, NOTHING, Room, Rooms
 from tree import Tree
 
 LOOK_AT = 12  # places of each kind
@@ -41,18 +41,18 @@ def _rooms(tree: Tree, rooms: Rooms) -> list[str]:
         room = rooms.rooms.get(name)
         found.append(f"{name:{width}}  {files:5}  {lines_of_code:6}  {room.purpose if room else ''}".rstrip())
         if room:
-            found += [f"{'':{width}}                 {line}" for line in _arrows(name, room.uses, used)]
+            found += [f"{'':{width}}                 {line}" for line in _arrows(name, room, used)]
     return found
 
 
-def _arrows(name: str, allowed: list[str], used: dict) -> list[str]:
+def _arrows(name: str, room: Room, used: dict) -> list[str]:
     """What a room uses, and where that is not what it may use."""
     targets = [target for source, target in sorted(used) if source == name]
     counted = [f"{target} ({len(used[name, target])})" for target in targets]
     said = {
         "uses": counted or [NOTHING],
-        "may use, and does not:": [target for target in allowed if target not in targets],
-        "uses, and may not:": [target for target in targets if target not in allowed],
+        "may use, and does not:": [target for target in room.uses if target not in targets],
+        "uses, and may not:": [target for target in targets if target not in room.allowed],
     }
     return [f"{title} {', '.join(names)}" for title, names in said.items() if names]
 

@@ -6,11 +6,13 @@
     | `src/worker/brain/` | pure decisions | base, control, `worker/ids.h` |
 
 A room is a folder, or a single file that others may use without the folder around it. A file belongs to the deepest
-room that contains it. In "may use" a room goes by its path below src/ or include/.
+room that contains it. In "may use" a room goes by its path below src/ or include/. The row "all of `src/`" says what
+every room there may use beside.
 """
 
 import dataclasses
 import functools
+import re
 
 from tree import Problem, Tree
 
@@ -19,6 +21,7 @@ HOUSES = ("src", "include", "examples", "bench")
 NOTHING = "nothing of ours"
 # The inside of the room around it: no room of its own.
 INSIDE = "detail"
+EVERY_ROOM = re.compile(r"all of `([^`]+)`")
 
 
 @dataclasses.dataclass
@@ -29,6 +32,11 @@ class Room:
     purpose: str
     uses: list[str]  # names of rooms
     line: int  # of the table
+    shared: list[str] = dataclasses.field(default_factory=list)  # what every room around it may use
+
+    @property
+    def allowed(self) -> list[str]:
+        return list(dict.fromkeys(self.shared + self.uses))
 
     @property
     def name(self) -> str:
@@ -61,6 +69,7 @@ class Rooms:
     def __init__(self, tree: Tree):
         self.tree = tree
         self.rooms: dict[str, Room] = {}
+        self.shared: list[Room] = []  # rows of all rooms of a folder, with the folder as their path
         self.problems: list[Problem] = []
         self._read()
         self._by_path = {room.path: room for room in self.rooms.values()}
@@ -79,10 +88,18 @@ class Rooms:
             self.problems.append(
                 Problem(TABLE, 1, "there is no table with the columns: room | what lives there | may use")
             )
+        for room in self.rooms.values():
+            for row in self.shared:
+                if room.path.startswith(row.path + "/"):
+                    room.shared += [name for name in row.uses if name != room.name]
 
     def _row(self, number: int, cells: list[str]) -> None:
         if len(cells) != 3:
             self.problems.append(Problem(TABLE, number, f"a row of the rooms has 3 cells, not {len(cells)}"))
+            return
+        every = EVERY_ROOM.fullmatch(cells[0])
+        if every:
+            self.shared.append(Room(every[1].rstrip("/"), cells[1], _names(cells[2]), number))
             return
         room = Room(cells[0].strip("`").rstrip("/"), cells[1], _names(cells[2]), number)
         if room.name in self.rooms:
@@ -102,50 +119,52 @@ class Rooms:
         return None
 
 
+def _homeless(tree: Tree, rooms: Rooms) -> list[Problem]:
+    """Folders with sources and no row."""
+    folders: dict[str, str] = {}
+    for path in tree.sources(*HOUSES):
+        room = rooms.room_of(path)
+        folder = path.rpartition("/")[0].removesuffix("/" + INSIDE)
+        if room is None or room.path not in (folder, path):
+            folders.setdefault(folder, path)
+    text = f"has no row in the table of rooms: say in {TABLE} what lives there and what it may use"
+    return [Problem(path, 1, f"{folder}/ {text}") for folder, path in sorted(folders.items())]
+
+
+def _wrong_names(rooms: Rooms, row: Room) -> list[str]:
+    """What is wrong with what this row may use."""
+    hint = f"write names of rooms with commas between, or '{NOTHING}'"
+    found = [
+        f"'{name}' in what {row.path} may use is no room of the table; {hint}"
+        for name in row.uses
+        if name not in rooms.rooms
+    ]
+    if row.name in row.uses:
+        found.append(f"{row.path} uses itself anyway: take '{row.name}' out")
+    found += [
+        f"{row.path} may use '{name}' anyway, as all rooms there: take it out"
+        for name in row.uses
+        if name in row.shared
+    ]
+    return found
+
+
 def check_table(tree: Tree) -> list[Problem]:
     """Every folder is a room, every room a folder, and every name in the table a room."""
     rooms = Rooms(tree)
-    problems = list(rooms.problems)
-    inhabited = set()
-    folders = {}
-    for path in tree.sources(*HOUSES):
-        room = rooms.room_of(path)
-        if room:
-            inhabited.add(room.name)
-        folder, _, name = path.rpartition("/")
-        if folder.endswith("/" + INSIDE):
-            folder = folder.removesuffix("/" + INSIDE)
-        if room is None or (room.path != folder and room.path != path):
-            folders.setdefault(folder, path)
-    for folder, path in sorted(folders.items()):
-        problems.append(
-            Problem(
-                path,
-                1,
-                f"{folder}/ has no row in the table of rooms: say in {TABLE} what lives there and what it may use",
-            )
-        )
+    problems = rooms.problems + _homeless(tree, rooms)
+    inhabited = {room.name for room in map(rooms.room_of, tree.sources(*HOUSES)) if room}
     for room in rooms.rooms.values():
+        found = _wrong_names(rooms, room)
         if not tree.has(room.path):
-            problems.append(
-                Problem(TABLE, room.line, f"{room.path} does not exist: take the row out, or mend its path")
-            )
+            found.append(f"{room.path} does not exist: take the row out, or mend its path")
         elif room.name not in inhabited:
-            problems.append(Problem(TABLE, room.line, f"no source file lives in {room.path}: take the row out"))
+            found.append(f"no source file lives in {room.path}: take the row out")
         if not room.purpose:
-            problems.append(Problem(TABLE, room.line, f"say what lives in {room.path}"))
-        for name in room.uses:
-            if name not in rooms.rooms:
-                problems.append(
-                    Problem(
-                        TABLE,
-                        room.line,
-                        f"'{name}' in what {room.path} may use is no room of the table; "
-                        f"write names of rooms with commas between, or '{NOTHING}'",
-                    )
-                )
-            elif name == room.name:
-                problems.append(Problem(TABLE, room.line, f"{room.path} uses itself anyway: take '{name}' out"))
+            found.append(f"say what lives in {room.path}")
+        problems += [Problem(TABLE, room.line, text) for text in found]
+    for row in rooms.shared:
+        problems += [Problem(TABLE, row.line, text) for text in _wrong_names(rooms, row)]
     return problems
 
 
@@ -169,7 +188,7 @@ def check_circles(tree: Tree) -> list[Problem]:
             return
         if name in done or name not in rooms.rooms:
             return
-        for used in rooms.rooms[name].uses:
+        for used in rooms.rooms[name].allowed:
             if used != name:
                 visit(used, way + [name])
         done.add(name)

@@ -78,6 +78,42 @@ class TableTest(HouseTest):
         row = "| `src/wire/` | messages | base |\n"
         self.expect_in_table(rooms.check_table, 8, "has a row already", row, row + row)
 
+    def test_all_rooms_of_a_folder_may_be_allowed_what_all_need(self):
+        every = TABLE.replace(
+            "| `src/wire/` | messages | base |",
+            "| all of `src/` | | base |\n| `src/wire/` | messages | nothing of ours |",
+        )
+        every = every.replace("decisions | base, ", "decisions | ")
+        for check in CHECKS:
+            self.expect_nothing(check, {"docs/design.md": every})
+        unused = {
+            "docs/design.md": every,
+            "src/wire/frame.h": "",
+            "src/worker/brain/brain.h": '#include "worker/ids.h"\n',
+        }
+        self.expect(arrows.check_permissions, "docs/design.md:7", "src may use base, and no include", unused)
+
+    def test_what_all_rooms_may_use_stands_in_no_row_of_one(self):
+        row = "| `src/base/` | small things | nothing of ours |\n"
+        found = self.found(
+            rooms.check_table, {"docs/design.md": TABLE.replace(row, row + "| all of `src/` | | base, gone |\n")}
+        )
+        self.assertEqual(
+            [problem.split(": ")[0] for problem in found], ["docs/design.md:8", "docs/design.md:11", "docs/design.md:7"]
+        )
+        self.assertIn("src/wire may use 'base' anyway", found[0])
+        self.assertIn("'gone' in what src may use is no room", found[2])
+
+    def test_a_circle_through_what_all_rooms_may_use_is_found(self):
+        row = "| `src/base/` | small things | nothing of ours |\n"
+        self.expect_in_table(
+            rooms.check_circles,
+            8,
+            "base → wire → base",
+            row,
+            "| all of `src/` | | base |\n| `src/base/` | x | wire |\n",
+        )
+
     def test_a_circle_is_found(self):
         row = "small things | nothing of ours |"
         self.expect_in_table(rooms.check_circles, 7, "base → wire → base", row, "small things | wire |")
