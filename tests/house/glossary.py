@@ -6,7 +6,8 @@
     | commit queue | commit queue | … | `gather`, `give_back` in `src/worker/` |
 
 A word in lower case is found as a part of names and as a word of comments: `bury` in bury_chunk, BuryWorker and "bury".
-Several in a row are found in a row: `give_back`. A word with a capital is found as a whole name only: `Frame`.
+Several in a row are found in a row: `give_back`. A word with a capital, or with an
+underscore at its end, is found as a whole name only: `Frame`, `gather_`.
 """
 
 import dataclasses
@@ -76,7 +77,7 @@ def check_glossary(tree: Tree) -> list[Problem]:
             names = NAME.findall(line)
             spoken = [part for name in names for part in parts(name)]
             for one in here:
-                whole = one.word != one.word.lower()
+                whole = one.word != one.word.lower() or one.word.endswith("_")
                 if one.word in names if whole else _is_in(one.parts, spoken):
                     text = f"'{one.word}' is not said: say '{one.instead}' ({GLOSSARY}:{one.line})"
                     problems.append(Problem(path, number, text))
