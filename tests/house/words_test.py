@@ -14,7 +14,7 @@ GLOSSARY = """
 | our word | the field's | what it is | not said |
 |---|---|---|---|
 | commit queue | commit queue | changes in their order | `gather`, `give_back` in `src/worker/` |
-| message | frame | | `Frame` |
+| message | frame | | `Frame`, `frame_` |
 """
 
 
@@ -95,6 +95,7 @@ class GlossaryTest(HouseTest):
 
     def test_a_word_with_a_capital_is_found_as_a_whole_name_only(self):
         self.expect_said(HERE, "struct Frame;\n", "Frame")
+        self.expect_said(HERE, "int frame_;\n", "frame_")
         text = "FrameReader reader; int frame; // frames, together\n"
         self.expect_nothing(glossary.check_glossary, {glossary.GLOSSARY: GLOSSARY, HERE: text})
 
