@@ -99,7 +99,7 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
   if (const auto last = find_deadlocked(holders)) {
     deadlock_broken_ms_ = now_ms;
     const RoomDecision decision = refuse(*last, Reason::kDeadlock, true);
-    // What the refused one held is about to come free.
+    // What the refused one held is about to come free: the head sees that, but at most kMoreTime_ms beyond its time.
     if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms + std::min(options_.patience_ms, kMoreTime_ms);
     return decision;
   }
@@ -133,11 +133,11 @@ bool RoomQueue::is_brief(const Request& request) {
 
 std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
   const std::uint64_t patience = is_brief(first) ? std::min(options_.patience_ms, kBrief_ms) : options_.patience_ms;
+  const std::uint64_t more_time = std::min(patience, kMoreTime_ms);
   const std::uint64_t since = *first.first_since_ms;
-  const std::uint64_t end = first.after_refusal
-                                ? std::max(first.came_ms + patience, since + std::min(patience, kMoreTime_ms))
-                                : since + patience;
-  return std::max(end, first.not_before_ms);
+  const std::uint64_t end =
+      first.after_refusal ? std::max(first.came_ms + patience, since + more_time) : since + patience;
+  return std::clamp(first.not_before_ms, end, end + more_time);
 }
 
 /// The first that may pass the head, and fits.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ class VirtualMemory {
     holders_.came(process);
     const Ticket ticket = queue_.ask(units * kUnitBytes, {{process, brief}}, now_ms_);
     processes_[ticket] = process;
+    waiting_bytes_[ticket] = units * kUnitBytes;
     serve();
     return ticket;
   }
@@ -69,6 +71,8 @@ class VirtualMemory {
   /// The answers in their order, since this was called last.
   std::vector<Ticket> take_news() { return std::exchange(news_, {}); }
 
+  /// The next extent that is handed out turns out not to exist: the machine has memory for so many units only.
+  void fail_next_growth(std::uint64_t units) { growth_fails_at_ = units; }
   void set_limit(std::uint64_t units) { extents_.limit(units * kUnitBytes); }
   void set_coming_free(bool yes) { coming_free_ = yes; }
   void set_disk_failed(bool yes) { disk_failed_ = yes; }
@@ -83,7 +87,16 @@ class VirtualMemory {
   std::uint64_t capacity_bytes() const { return extents_.capacity(); }
   RoomQueue& queue() { return queue_; }
   Holders& holders() { return holders_; }
-  bool double_answer() const { return double_answer_; }
+  /// Promises that were broken so far, in words; empty: none.
+  std::string broken_promise() const {
+    if (double_answer_) return "a request has two answers";
+    if (out_of_turn_) return "a request passed one that needs no more than it";
+    if (held_bytes() != used_bytes()) return "memory is lost, or held twice";
+    if (held_bytes() > capacity_bytes()) return "more is held than there is";
+    if (queue_.granted() != 0) return "a request is neither waiting nor through";
+    if (queue_.waiting() != waiting_bytes_.size()) return "a request is lost";
+    return {};
+  }
 
   void serve() {
     while (!queue_.empty()) {
@@ -94,10 +107,22 @@ class VirtualMemory {
       const bool is_served = decision.kind == Kind::kServe;
       if (is_served) {
         const auto number = static_cast<std::uint64_t>(decision.ticket);
-        held_.emplace(number, extents_.allocate(decision.size_bytes).value());
+        const data::Extent extent = extents_.allocate(decision.size_bytes).value();
+        if (const auto fails_at = std::exchange(growth_fails_at_, std::nullopt)) {
+          extents_.free(extent);
+          queue_.put_back(decision.ticket);
+          set_limit(*fails_at);
+          continue;
+        }
+        held_.emplace(number, extent);
         holders_.begin_writing(processes_.at(decision.ticket), number);
         queue_.settle(decision.ticket);
+        // Only a request that needs less than each older one passes these.
+        for (const auto& [older, bytes] : waiting_bytes_) {
+          if (older < decision.ticket && bytes <= decision.size_bytes) out_of_turn_ = true;
+        }
       }
+      waiting_bytes_.erase(decision.ticket);
       const Answer answer{is_served, now_ms_, decision.reason, decision.contended};
       double_answer_ = double_answer_ || !answers_.emplace(decision.ticket, answer).second;
       news_.push_back(decision.ticket);
@@ -112,6 +137,9 @@ class VirtualMemory {
   bool coming_free_ = false;
   bool disk_failed_ = false;
   bool double_answer_ = false;
+  bool out_of_turn_ = false;
+  std::optional<std::uint64_t> growth_fails_at_;
+  std::map<Ticket, std::uint64_t> waiting_bytes_;
   std::map<Ticket, ProcessId> processes_;
   std::map<Ticket, Answer> answers_;
   std::map<std::uint64_t, data::Extent> held_;
