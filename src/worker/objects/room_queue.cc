@@ -12,8 +12,9 @@
 // - Brief ones (a task that waits for its arguments) can begin anew at no cost, so they hold nothing against others:
 //   after kBrief_ms one of them at a time, each kLookAgain_ms, is refused for the head's sake; and as the head it
 //   gives up after kBrief_ms itself.
-// - Deadlock. When all that hold memory have waited for more for kBreakDeadlock_ms, none will let go. The last that
-//   came is refused: it has lost the least. Preferably a task, for that is tried again, where a driver fails for good.
+// - Deadlock. When all that hold memory have waited for more for kBreakDeadlock_ms, none will let go. If one of them
+//   fits, it passes: the head waits for it to go on. Else the last that came is refused: it has lost the least.
+//   Preferably a task, for that is tried again, where a driver fails for good.
 //   A driver that holds memory and does not wait proves nothing: it may go on reading for a second or for a day.
 //   It has until kDriverLetsGo_ms. A task that holds memory and does not wait runs, so it lets go some time.
 // - While objects are on their way to disk nobody is refused: more comes free by itself.
@@ -96,12 +97,11 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
     sent_away_ms_ = now_ms;
     return refuse(*brief, Reason::kMadeWay, false);
   }
-  if (const auto last = find_deadlocked(holders)) {
-    deadlock_broken_ms_ = now_ms;
-    const RoomDecision decision = refuse(*last, Reason::kDeadlock, true);
-    // What the refused one held is about to come free: the head sees that, but at most kMoreTime_ms beyond its time.
-    if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms + std::min(options_.patience_ms, kMoreTime_ms);
-    return decision;
+  if (const std::size_t holders_that_wait = deadlocked(holders); holders_that_wait != 0) {
+    if (const auto holder = find_holder(room, holders)) return serve(*holder);
+    if (holders_that_wait > 1) {
+      if (const auto last = find_last(holders)) return break_deadlock(*last);
+    }
   }
   return {.kind = Kind::kLookAgain};
 }
@@ -129,6 +129,11 @@ bool RoomQueue::all_through_before(Ticket ticket) const {
 
 bool RoomQueue::is_brief(const Request& request) {
   return std::all_of(request.parties.begin(), request.parties.end(), [](const Party& one) { return one.brief; });
+}
+
+bool RoomQueue::is_for_holder(const Request& request, const Holders& holders) {
+  return std::any_of(request.parties.begin(), request.parties.end(),
+                     [&](const Party& one) { return holders.holds_anything(one.process); });
 }
 
 std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
@@ -166,26 +171,12 @@ std::optional<RoomQueue::Position> RoomQueue::find_brief() {
   return found;
 }
 
-/// The one to refuse when all that hold memory wait for each other.
-std::optional<RoomQueue::Position> RoomQueue::find_deadlocked(const Holders& holders) {
-  if (!granted_.empty() || !is_deadlock(holders)) return std::nullopt;
-  std::optional<Position> last_of_all;
-  for (auto one = waiting_.end(); one != waiting_.begin();) {
-    --one;
-    const std::vector<Party>& parties = one->parties;
-    const auto holds = [&](const Party& party) { return holders.holds_anything(party.process); };
-    if (std::none_of(parties.begin(), parties.end(), holds)) continue;
-    if (std::none_of(parties.begin(), parties.end(), [](const Party& party) { return is_driver(party.process); }))
-      return one;
-    if (!last_of_all) last_of_all = one;
-  }
-  return last_of_all;
-}
-
-bool RoomQueue::is_deadlock(const Holders& holders) const {
+/// How many of those that hold memory wait, when all do and have for long enough: none of them will let go.
+std::size_t RoomQueue::deadlocked(const Holders& holders) const {
+  if (!granted_.empty()) return 0;
   std::uint64_t since = *waiting_.front().first_since_ms;
   if (deadlock_broken_ms_) since = std::max(since, *deadlock_broken_ms_);
-  if (now_ms_ < since + kBreakDeadlock_ms) return false;
+  if (now_ms_ < since + kBreakDeadlock_ms) return 0;
   std::unordered_set<ProcessId> waits;
   for (const Request& one : waiting_) {
     for (const Party& party : one.parties) waits.insert(party.process);
@@ -202,7 +193,39 @@ bool RoomQueue::is_deadlock(const Holders& holders) const {
       runs = true;
     }
   });
-  return !runs && waiting_holders >= 2 && (!driver_reads || now_ms_ >= since + kDriverLetsGo_ms);
+  const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGo_ms);
+  return is_deadlock ? waiting_holders : 0;
+}
+
+/// The first that fits and is for a process that holds memory: the head waits for it to let go.
+std::optional<RoomQueue::Position> RoomQueue::find_holder(const RoomState& room, const Holders& holders) {
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [&](const Request& one) {
+    return one.size_bytes <= room.largest_free_bytes && is_for_holder(one, holders);
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  return found;
+}
+
+/// The last that came for a process that holds memory: one that no driver waits for, if there is one.
+std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders) {
+  std::optional<Position> last_of_all;
+  for (auto one = waiting_.end(); one != waiting_.begin();) {
+    --one;
+    if (!is_for_holder(*one, holders)) continue;
+    const auto& parties = one->parties;
+    if (std::none_of(parties.begin(), parties.end(), [](const Party& party) { return is_driver(party.process); }))
+      return one;
+    if (!last_of_all) last_of_all = one;
+  }
+  return last_of_all;
+}
+
+RoomDecision RoomQueue::break_deadlock(Position last) {
+  deadlock_broken_ms_ = now_ms_;
+  const RoomDecision decision = refuse(last, Reason::kDeadlock, true);
+  // What the refused one held is about to come free: the head sees that, but at most kMoreTime_ms beyond its time.
+  if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms_ + std::min(options_.patience_ms, kMoreTime_ms);
+  return decision;
 }
 
 /// Whether tasks hold memory besides those that wait for this.

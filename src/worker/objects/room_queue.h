@@ -110,11 +110,14 @@ class RoomQueue {
   using Position = std::deque<Request>::iterator;
 
   static bool is_brief(const Request& request);
+  static bool is_for_holder(const Request& request, const Holders& holders);
   std::uint64_t refuse_at_ms(const Request& first) const;
   std::optional<Position> find_passing(const RoomState& room);
   std::optional<Position> find_brief();
-  std::optional<Position> find_deadlocked(const Holders& holders);
-  bool is_deadlock(const Holders& holders) const;
+  std::size_t deadlocked(const Holders& holders) const;
+  std::optional<Position> find_holder(const RoomState& room, const Holders& holders);
+  std::optional<Position> find_last(const Holders& holders);
+  RoomDecision break_deadlock(Position last);
   bool is_contended(const Request& request, const RoomState& room, const Holders& holders) const;
   RoomDecision serve(Position one);
   RoomDecision refuse(Position one, RoomDecision::Reason reason, bool contended);

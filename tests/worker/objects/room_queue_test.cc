@@ -117,6 +117,16 @@ TEST_F(RoomQueueTest, OneThatHoldsAndRunsKeepsADeadlockFromBeingSeen) {
   EXPECT_TRUE(memory_.answer(first).contended);
 }
 
+TEST_F(RoomQueueTest, OneThatHoldsMemoryPassesTheHeadThatWaitsForIt) {
+  memory_.ask(1, 60);
+  const Ticket head = memory_.ask(2, 160);
+  memory_.pass(3000);
+  EXPECT_TRUE(memory_.served(memory_.ask(1, 60)));
+  EXPECT_FALSE(memory_.served(memory_.ask(3, 30))) << "it holds nothing that the head needs";
+  memory_.let_go(1);
+  EXPECT_TRUE(memory_.served(head));
+}
+
 TEST_F(RoomQueueTest, ADriverGetsNothingForADeadlockOnlyWhenNoTaskWaits) {
   memory_.ask(1, 80);
   memory_.ask(kDriver, 80);

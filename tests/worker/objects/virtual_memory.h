@@ -115,11 +115,12 @@ class VirtualMemory {
           continue;
         }
         held_.emplace(number, extent);
+        const bool held_before = holders_.holds_anything(processes_.at(decision.ticket));
         holders_.begin_writing(processes_.at(decision.ticket), number);
         queue_.settle(decision.ticket);
-        // Only a request that needs less than each older one passes these.
+        // Only a request that needs less than each older one passes these, or one that they wait for.
         for (const auto& [older, bytes] : waiting_bytes_) {
-          if (older < decision.ticket && bytes <= decision.size_bytes) out_of_turn_ = true;
+          if (older < decision.ticket && bytes <= decision.size_bytes && !held_before) out_of_turn_ = true;
         }
       }
       waiting_bytes_.erase(decision.ticket);
