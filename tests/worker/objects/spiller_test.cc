@@ -94,7 +94,7 @@ TEST_F(SpillerTest, AnObjectIsWrittenThenItsMemoryIsTakenThenItComesBackAsItWas)
 }
 
 TEST_F(SpillerTest, TheLeastRecentlyUsedGoesFirstAndAPinnedOneNever) {
-  Object& pinned = make(1);
+  Object& pinned = make(1, kCapacity - 2 * kMega);
   Object& first = make(2);
   Object& last = make(3);
   table_.pin(pinned);
