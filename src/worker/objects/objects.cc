@@ -249,6 +249,7 @@ void Objects::unpin(ProcessId who, std::uint64_t number) {
 void Objects::gone(ProcessId who) {
   if (!holders_.knows(who)) return;
   const Holders::Held held = holders_.gone(who);
+  for (const Ticket ticket : queue_.leave(who)) answer(ticket, std::nullopt, {});  // so that nobody stands behind it
   for (const std::uint64_t number : held.writes) remove(table_.get(number, "an object that is written is not erased"));
   for (const auto& [number, count] : held.pins) {
     Object& object = table_.get(number, "an object that is pinned is not erased");

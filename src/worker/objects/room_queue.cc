@@ -70,6 +70,16 @@ void RoomQueue::join(Ticket ticket, Party party) {
   }
 }
 
+std::vector<Ticket> RoomQueue::leave(ProcessId process) {
+  std::vector<Ticket> left;
+  for (Request& one : waiting_) {
+    std::erase_if(one.parties, [&](const Party& party) { return party.process == process; });
+    if (one.parties.empty()) left.push_back(one.ticket);
+  }
+  std::erase_if(waiting_, [](const Request& one) { return one.parties.empty(); });
+  return left;
+}
+
 RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders) {
   advance(now_ms);
   MORROW_INVARIANT(!waiting_.empty(), "there is a decision while a request waits", now_ms);

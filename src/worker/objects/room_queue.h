@@ -77,6 +77,10 @@ class RoomQueue {
   /// Another one waits for what the request is for. Nothing happens when it waits no more.
   void join(Ticket ticket, Party party);
 
+  /// The process is dead. Requests that were for no other one are out of the queue: they are returned, and nobody is to
+  /// be told.
+  std::vector<Ticket> leave(ProcessId process);
+
   /// What to do next, while anything waits: repeat until it says to wait. Room for the first must have been looked for
   /// before: whatever idle memory can be freed at once is free.
   RoomDecision decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders);

@@ -28,8 +28,10 @@ void step(VirtualMemory& memory) {
       memory.ask(any_process(), *rc::gen::inRange<std::uint64_t>(1, kUnits + 1), *rc::gen::inRange(0, 4) == 0);
       break;
     case 4:
-    case 5:
       memory.let_go(any_process());
+      break;
+    case 5:
+      memory.die(any_process());
       break;
     case 6:
     case 7:

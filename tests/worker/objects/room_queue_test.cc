@@ -175,6 +175,22 @@ TEST_F(RoomQueueTest, AfterABrokenDeadlockTheHeadHasASecondMore) {
   EXPECT_TRUE(memory_.served(first));
 }
 
+TEST_F(RoomQueueTest, ADeadProcessHoldsUpNobody) {
+  memory_.ask(1, 100);
+  const Ticket dead = memory_.ask(2, 160);
+  const Ticket shared = memory_.ask(2, 160);
+  memory_.queue().join(shared, {.process = 4});
+  memory_.pass(3000);
+  const Ticket next = memory_.ask(3, 60);
+  EXPECT_FALSE(memory_.answered(next));
+  memory_.die(2);
+  EXPECT_TRUE(memory_.served(next)) << "the head is another one, and this passes it";
+  memory_.let_go(1);
+  memory_.let_go(3);
+  EXPECT_TRUE(memory_.served(shared));
+  EXPECT_FALSE(memory_.answered(dead));
+}
+
 TEST_F(RoomQueueTest, ABriefOneGivesUpAfterThreeTenthsOfASecond) {
   memory_.ask(1, 160);
   const Ticket brief = memory_.ask(2, 10, true);

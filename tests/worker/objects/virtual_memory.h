@@ -50,6 +50,11 @@ class VirtualMemory {
     holders_.came(process);
     serve();
   }
+  /// The process is dead: it waits for nothing any more, either.
+  void die(ProcessId process) {
+    for (const Ticket ticket : queue_.leave(process)) waiting_bytes_.erase(ticket);
+    let_go(process);
+  }
   /// Time passes; the queue looks again as often as it says.
   void pass(std::uint64_t ms) {
     for (const std::uint64_t end = now_ms_ + ms; now_ms_ < end;) {
