@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/monotonic_clock.h"
 #include "control/cluster.h"
 #include "worker/brain/worker_failure.h"
 #include "worker/shell/convert.h"
@@ -220,10 +221,10 @@ void Shell::fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end,
   if (end != Fetcher::End::kBusy) {
     // The store says that living workers have it. One that died is evicted soon, and what it alone had is lost then.
     if (fetching->since == 0) {
-      fetching->since = monotonic_ms();
+      fetching->since = base::monotonic_ms();
       logs_.warn("a value can't be fetched yet: " + sentence);
     }
-    const bool patient = monotonic_ms() - fetching->since < kLeasesForHolder * options_.lease_ms;
+    const bool patient = base::monotonic_ms() - fetching->since < kLeasesForHolder * options_.lease_ms;
     if (!patient || stopping_) return fetching->done(false, sentence);
     pause = fetching->pause;
     fetching->pause = std::min(2 * pause, kFetchSlowestMs);

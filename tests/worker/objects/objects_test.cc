@@ -145,6 +145,21 @@ TEST_F(ObjectsRoom, TheLeastRecentlyUsedGoesToDiskAndComesBackAsItWas) {
   }
 }
 
+TEST_F(ObjectsRoom, WhatADeadProcessAwaitedStaysWhereItIsAndComesForTheNext) {
+  const std::uint64_t number = made(7, 4 * kMega);
+  const Answer all = wait(ask_room(1, 4 * kMega));
+  ASSERT_TRUE(seen(number).on_disk && !seen(number).in_memory);
+  const auto dead = ask(2, number, 4 * kMega);
+  const auto dead_copy = ask(2, 77, 4 * kMega);
+  objects_->gone(2);
+  EXPECT_EQ(seen(77).number, 0U) << "nobody wants it any more";
+  objects_->unpin(1, all.place.number);
+  EXPECT_EQ(objects_->usage().used, 0U) << "the dead one gets none of it";
+  EXPECT_EQ(byte_of(wait(ask(3, number, 4 * kMega))), 7);
+  EXPECT_FALSE(dead->here || dead_copy->here);
+  EXPECT_EQ(fetches_, 0);
+}
+
 TEST_F(ObjectsRoom, WhatAProcessLooksAtStaysWhereItIs) {
   std::vector<std::uint64_t> all;
   for (int i = 0; i < 4; ++i) {
