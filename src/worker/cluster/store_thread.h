@@ -17,6 +17,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "store/store.h"
+#include "worker/cluster/store_lane.h"
 
 namespace morrow::worker {
 
@@ -25,12 +26,7 @@ namespace morrow::worker {
 /// or away a job is tried again, with pauses, until it goes: what was asked for is never dropped, except by `stop`.
 class StoreThread {
  public:
-  /// How urgent a job is: a lane goes before those after it.
-  enum class Lane : std::uint8_t {
-    kRound,   ///< the worker's own rounds, and what must stand before them
-    kClaim,   ///< where others compete, and what a start of a program waits for
-    kUpkeep,  ///< what may wait
-  };
+  using Lane = StoreLane;
   using Open = std::function<std::unique_ptr<store::Store>()>;
   using Job = std::function<void(store::Store&)>;
   using Done = std::function<void()>;

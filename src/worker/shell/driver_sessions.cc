@@ -1,92 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "worker/shell/driver_sessions.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <memory>
 #include <set>
 #include <utility>
 
-#include "control/cluster.h"
-#include "worker/cluster/status.h"
+#include "base/must.h"
+#include "base/sha256.h"
 #include "worker/shell/convert.h"
-#include "worker/shell/shell.h"
+#include "worker/shell/failure_messages.h"
 
+// A session outlives connections: its driver may lose one worker and go to another, or come back to this one before the
+// old connection is seen to end. So connections (drivers_) and sessions (sessions_) are kept apart:
+//
+//   sessions_: session --> client     drivers_: client --> its session, its program, how far it is
+//
+// - A session is attached to one connection here at most. A driver that comes back closes its old one; the brain and
+// the
+//   store decide whether it gets the session (control/sessions.cc: an older connection never takes it back).
+// - What is left of a session when its connection ends is said in the store (orphan): another worker ends it when its
+//   grace is over. A session that the store opens after its driver went is orphaned then (opened).
+// - The first word that a driver hears is its Welcome. What came to be known before, as which files are missing, waits.
+// - A program is in the store before any round with its tasks, since another worker may claim them as soon as that is
+//   committed; its files may follow. Their pieces are small and in order, and a driver that sends faster than the store
+//   takes them is not read for a while.
+// - A session ends when all that its driver asked is committed: only then are its failures counted. What had just ended
+//   may be in the round that is in flight, or in the one after that.
+//
+// To read next: docs/protocol.md for the frames, runtime/driver/driver.cc for the other side.
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxQueuedBlobBytes = 4 << 20;
+constexpr std::size_t kMaxQueuedUploadBytes = 4 << 20;  ///< then its driver is not read, until half of it is stored
 constexpr std::size_t kProgramKeyBytes = 16;
-constexpr std::size_t kModuleHashBytes = 32;
-constexpr std::size_t kMaxUploadedBytes = 96 << 10;
+constexpr std::size_t kMaxPieceBytes = 96 << 10;  ///< a transaction has an end
 constexpr std::uint64_t kMaxGraceMs = 24ULL * 3600 * 1000;
 
 }  // namespace
 
-Shell::Driver* Shell::driver_of(control::SessionId session) {
-  const auto client = sessions_.find(session);
-  if (client == sessions_.end()) return nullptr;
-  const auto driver = drivers_.find(client->second);
-  return driver == drivers_.end() || !driver->second.welcome ? nullptr : &driver->second;
+DriverSessions::DriverSessions(Means means, Options options, Events events)
+    : means_(std::move(means)), options_(std::move(options)), events_(std::move(events)) {}
+
+DriverSessions::Driver* DriverSessions::find(ClientId client) {
+  const auto found = drivers_.find(client);
+  return found == drivers_.end() ? nullptr : &found->second;
 }
 
-void Shell::client_came(ClientId client, pid_t pid) {
-  Driver& driver = drivers_[client];
-  driver.id = client;
-  driver.pid = pid;
-  driver.pidfd = wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  objects_.came(process_of({client, 0}));
+const DriverSessions::Driver& DriverSessions::at(ClientId client) const {
+  return base::must_find(drivers_, client, "a client that speaks has come");
 }
 
-void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view payload) {
-  Driver& driver = drivers_.at(client);
+bool DriverSessions::takes_changes(ClientId client) const {
+  const auto found = drivers_.find(client);
+  return found != drivers_.end() && found->second.kind == Kind::kDriver && found->second.end.number == 0;
+}
+
+const std::string& DriverSessions::program_of(ClientId client) const { return at(client).program; }
+
+control::SessionId DriverSessions::session_of(ClientId client) const { return at(client).session; }
+
+bool DriverSessions::wants_log(ClientId client) const { return at(client).log; }
+
+ClientId DriverSessions::client_of(control::SessionId session) const {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() || !at(found->second).welcome ? 0 : found->second;
+}
+
+// ---- connections ----
+
+void DriverSessions::came(ClientId client, std::int64_t pid) {
+  const auto [driver, is_new] = drivers_.try_emplace(client);
+  MORROW_INVARIANT(client != 0 && is_new, "a client comes once, with a number of its own", client);
+  driver->second.pid = pid;
+}
+
+bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_view payload) {
+  Driver& driver = base::must_find(drivers_, client, "a client that speaks has come");
   if (!driver.greeted) {
     if (type != wire::HELLO) throw wire::ProtocolError("a client spoke before it said HELLO");
-    return hello(driver, payload);
+    hello(client, driver, payload);
+    return true;
   }
-  if (driver.relay) {
+  if (driver.kind == Kind::kWorker) {
     if (type != wire::LOG) throw wire::ProtocolError("another worker may only bring lines of tasks");
-    return relayed(payload);
+    return false;
   }
-  if (type == wire::STATUS) return status(client);
-  if (type == wire::OBJECTS) return objects(client, payload);
-  if (type == wire::TOKEN) return token(client, payload);
+  if (type == wire::STATUS || type == wire::OBJECTS || type == wire::TOKEN) return false;
+  if (driver.kind == Kind::kCommand) throw wire::ProtocolError("a command may only ask for what people want to see");
   // Also after the end of its session: values may outlive it.
-  if (type == wire::UNPIN && !driver.command) return unpin(Waiter{client, 0}, payload);
-  if (driver.command || driver.ending != 0) {
-    // After END_SESSION only its repetition makes sense, and that changes nothing.
-    if (driver.command) throw wire::ProtocolError("a command may only ask for what people want to see");
-    return;
-  }
-  if (change_frame(Waiter{client, 0}, &driver, nullptr, type, payload)) return;
+  if (type == wire::UNPIN) return false;
+  // After END_SESSION only its repetition makes sense, and that changes nothing.
+  if (driver.end.number != 0) return true;
   switch (type) {
     case wire::PROGRAM:
-      return program(driver, payload);
+      program(client, driver, payload);
+      return true;
     case wire::BLOB_CHUNK:
-      return blob_chunk(driver, payload);
+      blob_chunk(client, driver, payload);
+      return true;
     case wire::END_SESSION:
-      return end_session(driver, payload);
+      end_session(client, driver, payload);
+      return true;
+    case wire::LOG:
+      throw wire::ProtocolError("a driver sent lines of tasks, which only other workers may bring");
     default:
-      throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
-                                ", which only others may send");
+      return false;
   }
 }
 
-void Shell::client_gone(ClientId client, const std::string& why) {
+void DriverSessions::gone(ClientId client, const std::string& why) {
   const auto found = drivers_.find(client);
   if (found == drivers_.end()) return;
-  Driver driver = std::move(found->second);
+  const Driver driver = std::move(found->second);
   drivers_.erase(found);
-  if (driver.maps_objects) {
-    let_go_when_dead(process_of({client, 0}), std::move(driver.pidfd));
-  } else {
-    objects_.gone(process_of({client, 0}));
+  if (driver.end.number != 0) {
+    MORROW_INVARIANT(ending_ > 0, "a session that ends is counted", client);
+    --ending_;
   }
-  if (driver.ending != 0) --ending_drivers_;
-  if (!why.empty()) logs_.warn("closed the connection of process " + std::to_string(driver.pid) + ": " + why);
-  brain_.client_gone(now(), client);
-  if (options_.private_worker) return finish(End::kPrivateEnded);
+  if (!why.empty()) events_.warn("closed the connection of process " + std::to_string(driver.pid) + ": " + why);
+  events_.gone(client);
   const auto attached = sessions_.find(driver.session);
   if (driver.session == 0 || attached == sessions_.end() || attached->second != client) return;
   sessions_.erase(attached);
@@ -95,76 +129,115 @@ void Shell::client_gone(ClientId client, const std::string& why) {
 
 /// Says in the store that the session has no driver here: it may be on its way to another worker, or gone, which is
 /// found when its grace is over.
-void Shell::orphan(control::SessionId session, std::uint64_t attachment) {
-  if (stopping_) return;  // leaving does it for all
-  store_.post(
+void DriverSessions::orphan(control::SessionId session, std::uint64_t attachment) {
+  if (stopping_ || options_.private_worker) return;  // leaving does it for all
+  means_.post(
       StoreLane::kUpkeep,
-      [incarnation = incarnation_, session, attachment](store::Store& store) {
+      [incarnation = options_.incarnation, session, attachment](store::Store& store) {
         control::orphan_session(store, incarnation, session, attachment);
       },
       nullptr);
 }
 
-void Shell::refuse(ClientId client, const std::string& sentence) {
-  wire::Welcome welcome;
-  welcome.set_error(sentence);
-  welcome.set_worker(options_.info.name);
-  clients_.send(client, wire::WELCOME, welcome);
-  clients_.close(client);
+void DriverSessions::opened(control::SessionId session, std::uint64_t attachment) {
+  if (!sessions_.contains(session)) orphan(session, attachment);  // its driver went before it was welcome
 }
 
-void Shell::hello(Driver& driver, std::string_view payload) {
+// ---- the welcome ----
+
+void DriverSessions::refuse(ClientId client, const std::string& sentence) {
+  wire::Welcome welcome;
+  welcome.set_error(sentence);
+  welcome.set_worker(options_.worker);
+  means_.send(client, wire::WELCOME, welcome);
+  means_.close(client);
+}
+
+void DriverSessions::hello(ClientId client, Driver& driver, std::string_view payload) {
   wire::Hello hello;
   wire::parse(hello, payload);
   driver.greeted = true;
   if (hello.version() != wire::kProtocolVersion) {
-    return refuse(driver.id, "this worker speaks version " + std::to_string(wire::kProtocolVersion) +
-                                 " of the protocol and the program version " + std::to_string(hello.version()) +
-                                 "; build both with the same Morrow");
+    return refuse(client, "this worker speaks version " + std::to_string(wire::kProtocolVersion) +
+                              " of the protocol and the program version " + std::to_string(hello.version()) +
+                              "; build both with the same Morrow");
   }
-  if (!options_.private_worker && hello.cluster() != options_.cluster) {
-    return refuse(driver.id, "this worker belongs to cluster " + options_.cluster + ", not " + hello.cluster());
-  }
+  if (!options_.private_worker && hello.cluster() != options_.cluster)
+    return refuse(client, "this worker belongs to cluster " + options_.cluster + ", not " + hello.cluster());
   if (hello.kind() == wire::Hello::WORKER) {
-    driver.relay = true;
+    driver.kind = Kind::kWorker;
     return;
   }
   if (hello.kind() == wire::Hello::COMMAND) {
-    driver.command = true;
+    driver.kind = Kind::kCommand;
     wire::Welcome welcome;
-    welcome.set_worker(options_.info.name);
-    clients_.send(driver.id, wire::WELCOME, welcome);
-    return;
+    welcome.set_worker(options_.worker);
+    return means_.send(client, wire::WELCOME, welcome);
   }
-  if (hello.kind() != wire::Hello::DRIVER || hello.session() == 0 || hello.program().size() != kProgramKeyBytes) {
+  if (hello.kind() != wire::Hello::DRIVER || hello.session() == 0 || hello.program().size() != kProgramKeyBytes)
     throw wire::ProtocolError("a driver said HELLO without its session or program");
-  }
+  driver.kind = Kind::kDriver;
   driver.session = hello.session();
   driver.program = hello.program();
   driver.log = hello.log_to_driver();
   driver.maps_objects = hello.maps_objects();
-  if (const auto other = sessions_.find(driver.session); other != sessions_.end() && other->second != driver.id) {
-    clients_.close(other->second);  // the same driver came back before its old connection was seen to end
+  const auto [attached, is_new] = sessions_.try_emplace(driver.session, client);
+  if (!is_new) {
+    MORROW_INVARIANT(attached->second != client && drivers_.contains(attached->second),
+                     "a session is attached to a driver that is here, and each driver says HELLO once", client,
+                     attached->second);
+    means_.close(std::exchange(attached->second, client));  // it came back before its old connection was seen to end
   }
-  sessions_[driver.session] = driver.id;
-  brain_.session_opening(now(), driver.id, driver.session, driver.program, hello.resume(),
-                         std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs), hello.opening());
+  events_.opening({client, driver.session, driver.program, hello.resume(),
+                   std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs), hello.opening()});
+}
+
+void DriverSessions::carry_out(action::Welcome& welcome) {
+  Driver* driver = find(welcome.client);
+  if (driver == nullptr) return;
+  MORROW_INVARIANT(driver->kind == Kind::kDriver && !driver->welcome, "a driver is welcome once", welcome.client);
+  driver->attachment = welcome.attachment;
+  driver->acked = welcome.applied;
+  driver->welcome = true;
+  wire::Welcome message;
+  message.set_worker(options_.worker);
+  message.set_attachment(welcome.attachment);
+  message.set_applied(welcome.applied);
+  means_.send_welcome(welcome.client, message, driver->maps_objects);
+  send_need(welcome.client, *driver);
+}
+
+void DriverSessions::carry_out(action::Refuse& refused) { refuse(refused.client, refused.sentence); }
+
+void DriverSessions::carry_out(action::Notice& notice) {
+  const ClientId client = client_of(notice.session);
+  if (client == 0) return;
+  wire::Notice message;
+  message.set_text(notice.text);
+  means_.send(client, wire::NOTICE, message);
+}
+
+void DriverSessions::carry_out(action::Ack& ack) {
+  Driver* driver = find(ack.to.client);
+  if (driver == nullptr) return;
+  driver->acked = std::max(driver->acked, ack.number);
+  ack_.set_number(ack.number);
+  means_.send(ack.to.client, wire::ACK, ack_);
 }
 
 // ---- programs ----
 
-void Shell::program(Driver& driver, std::string_view payload) {
+void DriverSessions::program(ClientId client, Driver& driver, std::string_view payload) {
   wire::Program program;
   wire::parse(program, payload);
   if (program.key() != driver.program) throw wire::ProtocolError("the program is not the one that was said HELLO for");
   auto hashes = std::make_shared<std::set<std::string>>();
   for (const wire::Module& module : program.modules()) {
-    if (!module.system() && module.sha256().size() == kModuleHashBytes) hashes->insert(module.sha256());
+    if (!module.system() && module.sha256().size() == base::kSha256Bytes) hashes->insert(module.sha256());
   }
-  pool_.program_hint(driver.program, driver.pid);
-  // Before any round with its tasks: another worker may claim them as soon as that is committed.
+  events_.program_named(driver.program, driver.pid);
   auto missing = std::make_shared<std::vector<std::string>>();
-  store_.post(
+  means_.post(
       StoreLane::kRound,
       [missing, hashes, key = driver.program, bytes = std::string(payload),
        session = driver.session](store::Store& store) {
@@ -174,37 +247,38 @@ void Shell::program(Driver& driver, std::string_view payload) {
           if (!control::use_blob(store, hash, session)) missing->push_back(hash);
         }
       },
-      [this, missing, client = driver.id] {
-        const auto found = drivers_.find(client);
-        if (found == drivers_.end() || missing->empty()) return;
-        found->second.missing = std::move(*missing);
-        if (found->second.welcome) send_need(found->second);  // the welcome is the first that a driver hears
+      [this, missing, client] {
+        Driver* uploads = find(client);
+        if (uploads == nullptr || missing->empty()) return;
+        uploads->upload.missing = std::move(*missing);
+        if (uploads->welcome) send_need(client, *uploads);  // the welcome is the first that a driver hears
       });
 }
 
-void Shell::send_need(Driver& driver) {
-  if (driver.missing.empty()) return;
+void DriverSessions::send_need(ClientId client, Driver& driver) {
+  if (driver.upload.missing.empty()) return;
   wire::Need need;
-  for (const std::string& hash : driver.missing) need.add_blobs(hash);
-  driver.missing.clear();
-  clients_.send(driver.id, wire::NEED, need);
+  for (const std::string& hash : driver.upload.missing) need.add_blobs(hash);
+  driver.upload.missing.clear();
+  means_.send(client, wire::NEED, need);
 }
 
-void Shell::blob_chunk(Driver& driver, std::string_view payload) {
+void DriverSessions::blob_chunk(ClientId client, Driver& driver, std::string_view payload) {
   auto chunk = std::make_shared<wire::BlobChunk>();
   wire::parse(*chunk, payload);
-  if (chunk->hash().size() != kModuleHashBytes || chunk->data().size() > kMaxUploadedBytes)
+  if (chunk->hash().size() != base::kSha256Bytes || chunk->data().size() > kMaxPieceBytes)
     throw wire::ProtocolError("a piece of a file is malformed");
-  Blob& blob = driver.blobs[chunk->hash()];
-  if (chunk->index() != blob.next++) throw wire::ProtocolError("the pieces of a file came out of order");
+  Upload& upload = driver.upload;
+  if (chunk->index() != upload.next_piece[chunk->hash()]++)
+    throw wire::ProtocolError("the pieces of a file came out of order");
   const std::size_t size = payload.size();
-  if (chunk->last()) driver.blobs.erase(chunk->hash());
-  driver.queued_bytes += size;
-  if (driver.queued_bytes > kMaxQueuedBlobBytes && !driver.paused) {
-    driver.paused = true;
-    clients_.pause(driver.id);
+  if (chunk->last()) upload.next_piece.erase(chunk->hash());
+  upload.queued_bytes += size;
+  if (upload.queued_bytes > kMaxQueuedUploadBytes && !upload.paused) {
+    upload.paused = true;
+    means_.pause(client);
   }
-  store_.post(
+  means_.post(
       StoreLane::kUpkeep,
       [chunk, session = driver.session](store::Store& store) {
         control::put_blob_chunk(store, chunk->hash(), chunk->index(), chunk->data());
@@ -212,69 +286,69 @@ void Shell::blob_chunk(Driver& driver, std::string_view payload) {
         control::put_blob_header(store, chunk->hash(), chunk->index() + 1, chunk->size());
         control::use_blob(store, chunk->hash(), session);
       },
-      [this, size, client = driver.id] {
-        const auto found = drivers_.find(client);
-        if (found == drivers_.end()) return;
-        found->second.queued_bytes -= size;
-        if (found->second.paused && found->second.queued_bytes < kMaxQueuedBlobBytes / 2) {
-          found->second.paused = false;
-          clients_.resume(client);
+      [this, size, client] {
+        Driver* uploads = find(client);
+        if (uploads == nullptr) return;
+        Upload& stored = uploads->upload;
+        MORROW_INVARIANT(stored.queued_bytes >= size, "a piece that is stored was queued", stored.queued_bytes, size);
+        stored.queued_bytes -= size;
+        if (stored.paused && stored.queued_bytes < kMaxQueuedUploadBytes / 2) {
+          stored.paused = false;
+          means_.resume(client);
         }
       });
 }
 
 // ---- the end of a session ----
 
-void Shell::end_session(Driver& driver, std::string_view payload) {
+void DriverSessions::end_session(ClientId client, Driver& driver, std::string_view payload) {
   wire::EndSession end;
   wire::parse(end, payload);
   if (end.number() == 0) throw wire::ProtocolError("a change came without its number");
-  for (const wire::FutureId& id : end.observed()) driver.observed.push_back(id_of(id));
-  driver.ending = end.number();
-  driver.ending_round = rounds_;
-  ++ending_drivers_;
-  brain_.flush(now(), Waiter{driver.id, 0});
+  for (const wire::FutureId& id : end.observed()) driver.end.observed.push_back(id_of(id));
+  driver.end.number = end.number();
+  driver.end.round = means_.rounds().begun;
+  ++ending_;
+  MORROW_INVARIANT(ending_ <= drivers_.size(), "no more sessions end than there are drivers", ending_, drivers_.size());
+  events_.flush(client);
 }
 
-/// Counts the failures of sessions that end, once all that they asked is committed; then ends them.
-void Shell::end_sessions() {
+void DriverSessions::end_sessions() {
+  if (ending_ == 0) return;
+  const StoreActions::Rounds rounds = means_.rounds();
   for (auto& [client, driver] : drivers_) {
-    if (driver.ending == 0 || driver.asked_failed || driver.acked + 1 < driver.ending) continue;
+    SessionEnd& end = driver.end;
+    if (end.number == 0 || end.counts_failures || driver.acked + 1 < end.number) continue;
     // What just ended may still be on its way to the store.
-    if (round_in_flight_ && rounds_ < driver.ending_round + 2) continue;
-    driver.asked_failed = true;
+    if (rounds.in_flight && rounds.begun < end.round + 2) continue;
+    end.counts_failures = true;
     auto failed = std::make_shared<control::FailedFutures>();
-    store_.post(
+    means_.post(
         StoreLane::kUpkeep,
-        [failed, session = driver.session, observed = driver.observed](store::Store& store) {
+        [failed, session = driver.session, observed = end.observed](store::Store& store) {
           *failed = control::failed_in_scope(store, session, observed);
         },
         [this, failed, id = client] {
-          const auto found = drivers_.find(id);
-          if (found == drivers_.end()) return;
-          found->second.failed = *failed;
-          brain_.end_session(now(), id, found->second.ending);
+          Driver* ends = find(id);
+          if (ends == nullptr) return;
+          ends->end.failed = *failed;
+          events_.end_session(id, ends->end.number);
         });
   }
 }
 
-/// Lines of a task that runs at another worker.
-void Shell::relayed(std::string_view payload) {
-  wire::Log log;
-  wire::parse(log, payload);
-  const Driver* driver = driver_of(log.session());
-  if (driver == nullptr || !driver->log || clients_.unsent(driver->id) > kMaxUnsentLog) return;
-  clients_.send(driver->id, wire::LOG, log);
-}
-
-void Shell::status(ClientId client) {
-  auto reply = std::make_shared<wire::StatusReply>();
-  StatusFacts facts{options_.info, options_.store_url};
-  facts.self.used = brain_.used();
-  facts.self.executors = static_cast<std::uint32_t>(brain_.executors());
-  store_.post(
-      StoreLane::kUpkeep, [reply, facts](store::Store& store) { *reply = make_status(store, facts); },
-      [this, reply, client] { clients_.send(client, wire::STATUS_REPLY, *reply); });
+void DriverSessions::carry_out(action::SessionEnded& ended) {
+  Driver* driver = find(ended.client);
+  if (driver == nullptr) return;
+  wire::SessionEnded message;
+  message.set_failed(driver->end.failed.count);
+  if (driver->end.failed.outcome) message.set_first(failure_bytes(*driver->end.failed.outcome, options_.worker));
+  means_.send(ended.client, wire::SESSION_ENDED, message);
+  // Another connection may have taken it meanwhile.
+  if (const auto attached = sessions_.find(driver->session);
+      attached != sessions_.end() && attached->second == ended.client)
+    sessions_.erase(attached);
+  driver->session = 0;  // nothing of it is left to be orphaned
 }
 
 }  // namespace morrow::worker

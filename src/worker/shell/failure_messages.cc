@@ -4,8 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <cstring>
-
+#include "base/exit_status.h"
 #include "wire/crash_record.h"
 #include "wire/messages.pb.h"
 
@@ -60,21 +59,17 @@ std::string located(const std::string& bytes, const std::string& worker, std::ui
   return failure.SerializeAsString();
 }
 
-std::string describe_exit(const ExecutorExit& exit) {
+std::string describe_end(const ExecutorExit& exit) {
   if (!exit.reason.empty()) return exit.reason;
   if (!exit.known) return "its process died together with the first process of its program";
-  if (WIFSIGNALED(exit.status)) {
-    const int signal = WTERMSIG(exit.status);
-    return "its process was killed by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
-  }
-  return "its process exited with status " + std::to_string(WEXITSTATUS(exit.status)) +
-         " (it called exit, or returned from main)";
+  const std::string end = "its process " + base::describe_exit(exit.status);
+  return WIFSIGNALED(exit.status) ? end : end + " (it called exit, or returned from main)";
 }
 
 control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* spec, std::uint32_t attempt,
                                const std::string& worker) {
   wire::Failure failure;
-  failure.set_message(describe_exit(exit));
+  failure.set_message(describe_end(exit));
   failure.set_worker(worker);
   failure.set_attempt(attempt);
   if (spec != nullptr) failure.set_task(spec->name);
@@ -85,9 +80,8 @@ control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* sp
   if (const auto record = wire::CrashRecord::read(exit.crash_record)) {
     // A handler of the program's own (a sanitizer's, say) got the signal after ours, and left with a status.
     if (failure.exit_status() != 0 && record->signal > 0 && record->signal < NSIG) {
-      failure.set_message("its process got signal " + std::to_string(record->signal) + " (" +
-                          strsignal(record->signal) + "), and its handler exited with status " +
-                          std::to_string(failure.exit_status()));
+      failure.set_message("its process got " + base::describe_signal(record->signal) +
+                          ", and its handler exited with status " + std::to_string(failure.exit_status()));
       failure.set_signal(record->signal);
       failure.clear_exit_status();
     }

@@ -16,8 +16,9 @@ std::string failure_bytes(const control::Outcome& outcome, const std::string& wo
 /// The failure that an executor sent, with where it ran.
 std::string located(const std::string& bytes, const std::string& worker, std::uint32_t attempt);
 
-/// "was killed by signal 11 (Segmentation fault)", "exited with status 3", … `status` is waitpid's.
-std::string describe_exit(const ExecutorExit& exit);
+/// "its process was killed by signal 11 (Segmentation fault)", "its process exited with status 3 …", or why the worker
+/// ended it.
+std::string describe_end(const ExecutorExit& exit);
 
 /// The failure of a task whose process died. `spec` may be null.
 control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* spec, std::uint32_t attempt,

@@ -1,36 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/shell.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <utility>
 #include <variant>
 
+#include "base/monotonic_clock.h"
+#include "base/random_id.h"
 #include "control/cluster.h"
-#include "store/open/open_store.h"
 #include "wire/claim_words.h"
 
+// One thread does all of a worker but the store, large values and the port. What matters here is how much each turn of
+// its loop costs, since a small task passes it twice:
+//
+//   turn:  decide --> wait for an event --> take in what else is ready --.
+//            ^---------------------------------------------------------'
+//   decide: brain.step --> carry out its actions --> write once to each socket
+//
+// - The brain decides once for all that came in together, with one look at the clock: so ten messages of a driver make
+//   one round and one write. But only what is ready at once is taken in (kHandlersATurn, kBytesATurn): executors wait
+//   for the decisions while a busy driver goes on to send.
+// - Carrying out may bring events at once (a task taken back, a value that is here): then the brain decides again, a
+// few
+//   times at most.
+// - While a brief task runs or a commit is on its way, the loop spins for some microseconds before it sleeps.
+//
+// To read next: worker/brain/brain.h for what is decided, shell_means.cc for how the parts are tied together.
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kStopWithin{5};
+constexpr std::chrono::milliseconds kStopWithin{5'000};
+constexpr std::chrono::milliseconds kPrivateStopWithin{100};
+/// A timer that fires sooner costs more than it gains.
 constexpr Time kFinestTimer = 500'000;
 constexpr int kPassesATurn = 4;
 constexpr int kHandlersATurn = 64;
 constexpr std::size_t kBytesATurn = 128 << 10;
-constexpr std::chrono::milliseconds kPrivateWithin{100};
 
-std::uint64_t draw() {
-  std::random_device device;
-  std::uint64_t drawn = 0;
-  while (drawn == 0) drawn = static_cast<std::uint64_t>(device()) << 32 | device();
-  return drawn;
-}
-
-ShellOptions with_incarnation(ShellOptions options, control::Incarnation incarnation) {
-  options.info.incarnation = incarnation;
+ShellOptions with_incarnation(ShellOptions options) {
+  options.info.incarnation = base::random_id();
   options.knobs.claim_slots = wire::ClaimWords::kSlots;
   return options;
 }
@@ -39,70 +52,36 @@ ShellOptions with_incarnation(ShellOptions options, control::Incarnation incarna
 
 Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
     : io_(io),
-      options_(with_incarnation(std::move(options), draw())),
+      options_(with_incarnation(std::move(options))),
       logs_(logs),
-      incarnation_(options_.info.incarnation),
-      store_(
-          io,
-          [this] {
-            store::StoreOptions open;
-            open.log = [this](std::string_view sentence) { logs_.warn(std::string(sentence)); };
-            auto store = store::open_store(options_.store_url, std::move(open));
-            control::join(*store, options_.info);
-            if (!options_.private_worker) {
-              const wire::Certificate authority = wire::make_authority(options_.cluster);
-              secrets_ = control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate});
-            }
-            committer_ = std::make_shared<control::Committer>(*store, incarnation_);
-            return store;
-          },
-          [this] {
-            StoreThread::Options store;
-            store.inline_mode = options_.inline_store;
-            store.log = [this](const std::string& sentence) { logs_.warn(sentence); };
-            return store;
-          }()),
-      brain_(Brain::Setup{incarnation_, options_.info, draw(), options_.knobs}),
-      objects_(
-          io, options_.objects,
-          {
-              [this](control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
-                     std::function<void(bool, std::string)> done) {
-                fetch_object(future, object, into, std::move(done));
-              },
-              [this](control::FutureId future, std::uint64_t object) { brain_.object_copied(now(), future, object); },
-              [this](control::FutureId future) { brain_.object_dropped(now(), future); },
-              [this](const std::string& sentence) { logs_.warn(sentence); },
-          }),
+      store_actions_(post_to_store(), options_.info, store_events()),
+      peers_({options_.cluster, options_.info.incarnation, options_.info.address, options_.encrypt,
+              options_.private_worker}),
+      store_(io, [this] { return open_store(); }, {.inline_mode = options_.inline_store, .log = warn()}),
+      brain_(Brain::Setup{options_.info.incarnation, options_.info, base::random_id(), options_.knobs}),
+      sessions_(session_means(),
+                {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
+                session_events()),
+      starter_(starter_means(),
+               {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
+               starter_events()),
+      values_(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
+      output_(output_means(), options_.info.name, options_.private_worker),
+      executors_(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(), starter_,
+                 output_),
+      changes_(change_means(), brain_, values_),
+      transfers_(transfer_means(), {options_.info.incarnation, options_.lease_ms}),
+      objects_(io, options_.objects, object_events()),
       pool_(
           io,
           [this](std::function<void(store::Store&)> job, std::function<void()> done) {
             store_.post(StoreLane::kClaim, std::move(job), std::move(done));
           },
-          *this,
-          [this] {
-            PoolOptions pool;
-            pool.cache_folder = options_.cache_folder;
-            pool.object_memory = objects_.memory_fd();
-            pool.program_output = [this](const std::string& program, std::string_view text) {
-              program_output(program, text);
-            };
-            return pool;
-          }()),
-      clients_(io, *this, [this](const std::string& sentence) { logs_.warn(sentence); }),
+          executors_, pool_options()),
+      clients_(io, *this, warn()),
       relay_(io, store_, {options_.cluster, options_.info.name}),
-      maintenance_(io, store_, incarnation_, options_.lease_ms,
-                   {
-                       [this](const auto& workers) { workers_seen(workers); },
-                       [this](const auto& checks) { brain_.checks_found(now(), checks); },
-                       [this](control::SessionId session, std::uint64_t attachment) {
-                         brain_.session_abandoned(now(), session, attachment);
-                       },
-                       [this](const std::string& sentence) { logs_.say(sentence); },
-                       [this] { logs_.flush(); },
-                       [this] { brain_.signalled(now()); },
-                   }),
-      timer_(io),
+      maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
+      alarm_{boost::asio::steady_timer(io)},
       stop_timer_(io) {
   store_.on_broken([this](const std::string& sentence) {
     logs_.warn(sentence + "; this worker ends");
@@ -121,21 +100,19 @@ void Shell::adopt(wire::Fd socket) {
 
 /// One time for all that is handled together.
 Time Shell::now() {
-  if (now_ == 0) {
-    now_ = static_cast<Time>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-            .count());
-  }
+  if (now_ == 0) now_ = base::monotonic_ns();
   return now_;
 }
 
 void Shell::watch_signal() {
-  store_.watch(control::signal_key(incarnation_), [this] {
+  store_.watch(control::signal_key(options_.info.incarnation), [this] {
     // Set again before the inbox is read: a change in between fires it once more.
     watch_signal();
     brain_.signalled(now());
   });
 }
+
+// ---- the loop ----
 
 Shell::End Shell::run() {
   maintenance_.start();
@@ -175,41 +152,102 @@ void Shell::decide() {
     for (Action& action : brain_.take_actions()) {
       std::visit([this](auto& one) { carry_out(one); }, action);
     }
-    if (ending_drivers_ != 0) end_sessions();
+    sessions_.end_sessions();
     if (options_.inline_store) decide_again_ |= store_.tell_finished();
     if (!decide_again_) break;
   }
   pool_.flush();
   clients_.flush();
-  if (stopping_ && !leaving_) drain_or_leave();
+  if (stage_ == Stage::kStops) drain_or_leave();
   arm(now());
 }
 
 void Shell::arm(Time time) {
   const Time deadline = brain_.next_deadline();
   // A timer that fires too early costs less than setting it anew with each message.
-  if (deadline == 0 || (armed_ != 0 && armed_ <= deadline)) return;
+  if (deadline == 0 || (alarm_.at != 0 && alarm_.at <= deadline)) return;
   // A deadline that passed and waits for something else (a commit) must not spin.
-  armed_ = std::max(deadline, time + kFinestTimer);
-  timer_.expires_after(std::chrono::nanoseconds(armed_ - time));
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) armed_ = 0;
+  alarm_.at = std::max(deadline, time + kFinestTimer);
+  alarm_.timer.expires_after(std::chrono::nanoseconds(alarm_.at - time));
+  alarm_.timer.async_wait([this](const boost::system::error_code& error) {
+    if (!error) alarm_.at = 0;
   });
 }
+
+// ---- actions that no part carries out alone ----
+
+void Shell::carry_out(action::RetireProgram& retire) {
+  pool_.retire(retire.program);
+  output_.program_retired(retire.program);
+}
+
+void Shell::carry_out(action::Ack& ack) {
+  if (ack.to.client != 0) return sessions_.carry_out(ack);
+  wire::Ack message;
+  message.set_number(ack.number);
+  executors_.send(ack.to.executor, wire::ACK, message);
+}
+
+void Shell::carry_out(action::FreeObjects& freed) {
+  for (const std::uint64_t object : freed.objects) objects_.free(object);
+}
+
+void Shell::carry_out(action::Prefetch& prefetch) {
+  for (const auto& [future, object] : prefetch.objects) objects_.prefetch(future, object);
+}
+
+void Shell::carry_out(action::Fenced&) {
+  logs_.warn("this worker gave no sign of life for longer than the lease, so that others took over its work");
+  finish(End::kFenced);
+}
+
+// ---- clients ----
+
+void Shell::client_came(ClientId client, pid_t pid) {
+  sessions_.came(client, pid);
+  values_.driver_came(client, wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+}
+
+void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view payload) {
+  if (sessions_.frame(client, type, payload)) return;
+  switch (type) {
+    case wire::LOG:
+      return output_.relayed(payload);
+    case wire::STATUS:
+      return show_status(client);
+    case wire::OBJECTS:
+      return show_objects(client, payload);
+    case wire::TOKEN:
+      return show_token(client, payload);
+    default:
+      if (changes_.frame(Waiter{client, 0}, type, payload)) return;
+      throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
+                                ", which only others may send");
+  }
+}
+
+void Shell::client_gone(ClientId client, const std::string& why) {
+  values_.driver_gone(client);
+  output_.client_gone(client);
+  sessions_.gone(client, why);
+  if (options_.private_worker) finish(End::kPrivateEnded);
+}
+
+// ---- the end ----
 
 void Shell::finish(End end) {
   if (!end_) end_ = end;
 }
 
 void Shell::stop() {
-  if (stopping_) return;
-  stopping_ = true;
+  if (stopping()) return;
+  stage_ = Stage::kStops;
+  sessions_.stop();
+  transfers_.stop();
   clients_.stop_listening();
   clients_.stop_reading();
   brain_.stop(now());
-  stop_timer_.expires_after(options_.private_worker
-                                ? std::chrono::duration_cast<std::chrono::milliseconds>(kPrivateWithin)
-                                : std::chrono::duration_cast<std::chrono::milliseconds>(kStopWithin));
+  stop_timer_.expires_after(options_.private_worker ? kPrivateStopWithin : kStopWithin);
   stop_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     if (!options_.private_worker)
@@ -220,10 +258,8 @@ void Shell::stop() {
 
 void Shell::drain_or_leave() {
   if (!brain_.drained()) return;
-  leaving_ = true;
-  store_.post(
-      StoreLane::kUpkeep, [incarnation = incarnation_](store::Store& store) { control::leave(store, incarnation); },
-      [this] { finish(End::kStopped); });
+  stage_ = Stage::kLeaves;
+  store_actions_.leave([this] { finish(End::kStopped); });
 }
 
 }  // namespace morrow::worker

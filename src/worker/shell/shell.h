@@ -2,19 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "control/round.h"
+#include "control/cluster.h"
 #include "wire/messages.pb.h"
 #include "wire/spin.h"
 #include "worker/brain/actions.h"
@@ -27,11 +25,18 @@
 #include "worker/pool/pool.h"
 #include "worker/port/fetcher.h"
 #include "worker/port/port.h"
+#include "worker/shell/change_requests.h"
 #include "worker/shell/clients.h"
+#include "worker/shell/driver_sessions.h"
+#include "worker/shell/executor_table.h"
+#include "worker/shell/object_transfers.h"
+#include "worker/shell/peer_directory.h"
+#include "worker/shell/store_actions.h"
+#include "worker/shell/task_output.h"
+#include "worker/shell/task_starter.h"
+#include "worker/shell/value_answers.h"
 
 namespace morrow::worker {
-
-using StoreLane = StoreThread::Lane;
 
 struct ShellOptions {
   std::string cluster;
@@ -47,9 +52,11 @@ struct ShellOptions {
   bool inline_store = false;    ///< commits on the main thread, for measurements
 };
 
-/// Carries out what the brain decides: sockets, timers, processes, the store. One thread runs it all but the store;
-/// each turn of its loop takes in everything that is ready, lets the brain decide once, and writes once to each socket.
-class Shell final : public ExecutorEvents, public ClientEvents {
+/// The worker's main thread: its loop, its timers, and the parts that carry out what the brain decides. Each turn of
+/// the loop takes in everything that is ready, lets the brain decide once, and writes once to each socket. Owns all
+/// parts of a worker, and lends each its means (shell_means.cc). All is for one thread; the store's thread, the port's
+/// and the fetcher's hand over what they have by the io_context.
+class Shell final : public ClientEvents {
  public:
   enum class End { kStopped, kFenced, kPrivateEnded, kBroken };
 
@@ -67,59 +74,12 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void stop();
 
  private:
-  /// A driver that does not read what its tasks write loses lines, not the worker its memory.
-  static constexpr std::size_t kMaxUnsentLog = 4 << 20;
-
-  /// A task that an executor was given.
-  struct Given {
-    std::uint32_t slot = 0;
-    std::uint32_t generation = 0;
-    control::Claim claim = 0;
-    std::uint32_t attempt = 0;
-    control::SpecPtr spec;
-    control::FutureId id;
-  };
-  struct Starting;
-  struct Fetching;
-  struct Executor {
-    ExecutorId number = 0;   ///< the brain's
-    ExecutorId process = 0;  ///< the pool's
-    std::string program;
-    bool started = false;
-    std::deque<Given> given;                         ///< the oldest first
-    std::deque<std::shared_ptr<Starting>> starting;  ///< of these: not sent yet, for want of values
-    bool contended = false;                          ///< a task of it got no room, since others held it
-    std::optional<Brain::Done> late;                 ///< the end of that task, until it is told
-    LineCutter out;
-    LineCutter err;
-  };
-  struct Blob {
-    std::uint32_t next = 0;  ///< index of the piece that comes
-  };
-  struct Driver {
-    ClientId id = 0;
-    std::int64_t pid = 0;
-    wire::Fd pidfd;  ///< of when it came: by its end the number may be another's
-    bool greeted = false;
-    bool command = false;
-    bool relay = false;  ///< another worker
-    bool welcome = false;
-    bool log = true;
-    bool maps_objects = false;  ///< it has the object memory in its address space
-    control::SessionId session = 0;
-    std::uint64_t attachment = 0;
-    std::string program;
-    std::uint64_t acked = 0;
-    std::vector<std::string> missing;             ///< files of its image, to be asked for
-    std::unordered_map<std::string, Blob> blobs;  ///< being uploaded
-    std::size_t queued_bytes = 0;                 ///< of blobs, on their way to the store
-    bool paused = false;
-    std::uint64_t dropped_lines = 0;
-    std::uint64_t ending = 0;  ///< number of its EndSession; 0: none
-    std::uint64_t ending_round = 0;
-    bool asked_failed = false;
-    std::vector<control::FutureId> observed;
-    control::FailedFutures failed;
+  /// How far the worker's end is.
+  enum class Stage : std::uint8_t { kRuns, kStops, kLeaves };
+  /// Wakes the loop when the brain is to decide with no event.
+  struct Alarm {
+    boost::asio::steady_timer timer;
+    Time at = 0;  ///< 0: it is not armed
   };
 
   // shell.cc
@@ -130,111 +90,82 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void finish(End end);
   void drain_or_leave();
   void watch_signal();
+  bool stopping() const { return stage_ != Stage::kRuns; }
 
-  // store_actions.cc
-  void carry_out(action::StartExecutor& start);
-  void carry_out(action::Dispatch& dispatch);
-  void carry_out(action::CollectResults& collect);
-  void carry_out(action::Revoke& revoke);
-  void carry_out(action::KillExecutor& kill);
+  void carry_out(action::StartExecutor& start) { executors_.carry_out(start); }
+  void carry_out(action::Dispatch& dispatch) { starter_.carry_out(dispatch); }
+  void carry_out(action::CollectResults& collect) { executors_.carry_out(collect); }
+  void carry_out(action::Revoke& revoke) { starter_.carry_out(revoke); }
+  void carry_out(action::KillExecutor& kill) { executors_.carry_out(kill); }
   void carry_out(action::RetireProgram& retire);
-  void carry_out(action::Ready& ready);
+  void carry_out(action::Ready& ready) { values_.carry_out(ready); }
   void carry_out(action::Ack& ack);
-  void carry_out(action::Welcome& welcome);
-  void carry_out(action::Refuse& refuse);
-  void carry_out(action::SessionEnded& ended);
-  void carry_out(action::Notice& notice);
-  void carry_out(action::CommitRound& commit);
-  void carry_out(action::ClaimWork& claim);
-  void carry_out(action::FindReadyDependencies& find);
-  void carry_out(action::SetIdle& idle);
-  void carry_out(action::WakeIdle& wake);
+  void carry_out(action::Welcome& welcome) { sessions_.carry_out(welcome); }
+  void carry_out(action::Refuse& refuse) { sessions_.carry_out(refuse); }
+  void carry_out(action::SessionEnded& ended) { sessions_.carry_out(ended); }
+  void carry_out(action::Notice& notice) { sessions_.carry_out(notice); }
+  void carry_out(action::CommitRound& commit) { store_actions_.carry_out(commit); }
+  void carry_out(action::ClaimWork& claim) { store_actions_.carry_out(claim); }
+  void carry_out(action::FindReadyDependencies& find) { store_actions_.carry_out(find); }
+  void carry_out(action::SetIdle& idle) { store_actions_.carry_out(idle); }
+  void carry_out(action::WakeIdle& wake) { store_actions_.carry_out(wake); }
   void carry_out(action::FreeObjects& freed);
   void carry_out(action::Prefetch& prefetch);
-  void carry_out(action::EndScopes& scopes);
+  void carry_out(action::EndScopes& scopes) { maintenance_.end_scopes(scopes.scopes); }
   void carry_out(action::Fenced& fenced);
 
-  // executor_table.cc
-  void executor_ready(ExecutorId process) override;
-  void executor_exited(ExecutorId process, const ExecutorExit& exit) override;
-  void executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) override;
-  void executor_output(ExecutorId process, bool to_stderr, std::string_view text) override;
-  void program_failed(const std::string& program, const std::string& sentence) override;
-  void program_output(const std::string& program, std::string_view text);
-  void task_done(Executor& executor, std::string_view payload);
-  void ended(ExecutorId number, Brain::Done done);
-  void tell_late(ExecutorId number);
-  void end_partial_lines(Executor& executor);
-  void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
-  Executor* by_process(ExecutorId process);
-  Executor* by_number(ExecutorId number);
-  static const Given* given(const Executor& executor, control::Claim claim);
-
-  // value_answers.cc
-  static ProcessId process_of(const Waiter& who);
-  bool object_frame(const Waiter& who, wire::FrameType type, std::string_view payload);
-  void contended(const Waiter& who);
-  void unpin(const Waiter& who, std::string_view payload);
-  void put(const Waiter& who, const Brain::Asker& asker, wire::Put& put, const std::string& program,
-           control::SessionId session);
-  void let_go_when_dead(ProcessId process, wire::Fd pidfd);
-  void answer(const action::Ready& ready, const ObjectPlace* place, const ObjectProblem* problem);
-  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
-  void fetch_object(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
-                    std::function<void(bool lost, std::string problem)> done);
-  void fetch_from(std::shared_ptr<Fetching> fetching);
-  void fetched(const std::shared_ptr<Fetching>& fetching, Fetcher::End end, const std::string& sentence);
-  std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;
-  wire::ObjectsReply own_objects() const;
-  void objects(ClientId client, std::string_view payload);
-
-  // task_starter.cc
-  void ask_for_values(const std::shared_ptr<Starting>& starting);
-  void let_go(Starting& starting);
-  bool tries_again(const std::shared_ptr<Starting>& starting);
-  std::shared_ptr<Starting> next_ready(Executor& executor);
-  void start_ready(ExecutorId number);
-  void start(const Executor& executor, const action::Dispatch& dispatch,
-             const std::vector<std::pair<std::size_t, ObjectPlace>>& places);
-
-  // peers.cc
-  void workers_seen(const std::vector<control::WorkerSeen>& workers);
-  void open_port();
-  std::string metrics() const;
-  void token(ClientId client, std::string_view payload);
-  std::string url_of(const std::string& given) const;
-
-  // changes.cc: what drivers and executors may both ask
-  bool change_frame(const Waiter& who, const Driver* driver, const Executor* executor, wire::FrameType type,
-                    std::string_view payload);
-
-  // driver_sessions.cc
+  // ClientEvents
   void client_came(ClientId client, pid_t pid) override;
   void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override;
   void client_gone(ClientId client, const std::string& why) override;
-  void hello(Driver& driver, std::string_view payload);
-  void refuse(ClientId client, const std::string& sentence);
-  void program(Driver& driver, std::string_view payload);
-  void send_need(Driver& driver);
-  void blob_chunk(Driver& driver, std::string_view payload);
-  void end_session(Driver& driver, std::string_view payload);
-  void end_sessions();
-  void orphan(control::SessionId session, std::uint64_t attachment);
-  void status(ClientId client);
-  void relayed(std::string_view payload);
-  /// The driver of a session that is open here.
-  Driver* driver_of(control::SessionId session);
+
+  // shell_means.cc: what the parts are given
+  std::unique_ptr<store::Store> open_store();
+  StoreActions::Events store_events();
+  DriverSessions::Means session_means();
+  DriverSessions::Events session_events();
+  TaskStarter::Means starter_means();
+  TaskStarter::Events starter_events();
+  ValueAnswers::Means value_means();
+  ValueAnswers::Events value_events();
+  TaskOutput::Means output_means();
+  ExecutorTable::Means executor_means();
+  ExecutorTable::Events executor_events();
+  ChangeRequests::Means change_means();
+  ObjectTransfers::Means transfer_means();
+  Objects::Events object_events();
+  Maintenance::Events upkeep_events();
+  PoolOptions pool_options();
+  PostToStore post_to_store();
+  CallLater call_later();
+  Say warn();
+  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
+  void give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places);
+  TaskOutput::Source source_of(ExecutorId executor) const;
+
+  // shell_port.cc: what other workers, other hosts and people ask
+  void open_port();
+  PortHandlers port_handlers();
+  std::string metrics() const;
+  wire::ObjectsReply own_objects() const;
+  void show_status(ClientId client);
+  void show_objects(ClientId client, std::string_view payload);
+  void show_token(ClientId client, std::string_view payload);
 
   boost::asio::io_context& io_;
   ShellOptions options_;
   Logs& logs_;
-  control::Incarnation incarnation_;
-  std::shared_ptr<control::Committer> committer_;  ///< made and used on the store's thread
-  control::Secrets secrets_;
-  std::vector<std::string> addresses_;  ///< of other workers, HOST:PORT
-  std::vector<std::string> urls_;       ///< of all other workers, whether or not they encrypt as this one does
+  StoreActions store_actions_;
+  PeerDirectory peers_;
   StoreThread store_;
   Brain brain_;
+  DriverSessions sessions_;
+  TaskStarter starter_;
+  ValueAnswers values_;
+  TaskOutput output_;
+  ExecutorTable executors_;
+  ChangeRequests changes_;
+  ObjectTransfers transfers_;
   Objects objects_;
   ExecutorPool pool_;
   Clients clients_;
@@ -242,37 +173,17 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   Maintenance maintenance_;
 
   Time now_ = 0;  ///< 0: look at the clock when it is asked for
-  boost::asio::steady_timer timer_;
-  Time armed_ = 0;  ///< when the timer fires; 0: it is not armed
+  Alarm alarm_;
   boost::asio::steady_timer stop_timer_;
+  Stage stage_ = Stage::kRuns;
   std::optional<End> end_;
-  std::string broken_;
-  bool stopping_ = false;
-  bool leaving_ = false;
-
-  std::unordered_map<ExecutorId, std::unique_ptr<Executor>> executors_;  ///< by the brain's number
-  std::unordered_map<ExecutorId, Executor*> processes_;                  ///< by the pool's
-  std::unordered_map<std::string, LineCutter> starting_;                 ///< by program
-  std::unordered_map<ClientId, Driver> drivers_;
-  std::unordered_map<control::SessionId, ClientId> sessions_;
-  std::size_t ending_drivers_ = 0;
-  bool round_in_flight_ = false;
-  std::uint64_t rounds_ = 0;
   bool decide_again_ = false;
-  std::uint64_t started_with_objects_ = 0;  ///< tasks that depend on large values
   wire::Spin spin_;
+  wire::Task task_;  ///< used again and again, so that its memory is
 
   // The last to be made, the first to go: they have threads that call us.
   std::unique_ptr<Fetcher> fetcher_;
   std::unique_ptr<Port> port_;
-
-  // Messages that are used again and again, so that their memory is.
-  wire::Submit submit_;
-  wire::Await await_;
-  wire::TaskDone task_done_;
-  wire::Task task_;
-  wire::Ready ready_;
-  wire::Ack ack_;
 };
 
 }  // namespace morrow::worker

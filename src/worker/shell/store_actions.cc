@@ -1,171 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "worker/shell/store_actions.h"
+
 #include <utility>
+#include <variant>
 
-#include "control/cluster.h"
-#include "worker/brain/worker_failure.h"
-#include "worker/shell/convert.h"
-#include "worker/shell/failure_messages.h"
-#include "worker/shell/shell.h"
+#include "base/invariant.h"
 
+// The store may be slow, or away for a while, and the worker's main thread must never wait for it. So whatever the
+// brain wants of the store is a job for the store's thread and a word for the brain when that is done:
+//
+//   brain: CommitRound --> post(lane, job, done) --> the store's thread: job --> main thread: done --> brain:
+//   round_done
+//
+// - A job may run several times, since the store fails and is back: what it writes to is kept beside it, shared with
+//   `done`, and a round or a claim remembers what it tried (control/round.h, control::ClaimTries).
+// - Rounds go before all else (StoreLane::kRound); claims and what else competes with other workers come next.
+// - One round and one claim are under way at a time: the brain gathers the next one meanwhile. That is checked here,
+//   since two rounds in flight would commit in an order that nobody chose.
+// - The brain may have given up a session by the time the store has it: so each round tells which sessions it opened.
+//
+// To read next: worker/cluster/store_thread.h for the lanes, worker/brain/rounds.cc for what a round is.
 namespace morrow::worker {
 
-// ---- executors ----
+namespace {
 
-void Shell::carry_out(action::StartExecutor& start) {
-  auto executor = std::make_unique<Executor>();
-  executor->number = start.executor;
-  executor->program = start.program;
-  executor->process = pool_.start(start.program, start.devices);
-  processes_[executor->process] = executor.get();
-  executors_[start.executor] = std::move(executor);
-  objects_.came(start.executor);
+/// Dependencies that are looked up at once; the brain asks again.
+constexpr std::size_t kReadyAtOnce = 100;
+
+struct RoundWork {
+  std::shared_ptr<const control::Round> round;
+  control::RoundResult result;
+  std::vector<std::pair<control::SessionId, std::uint64_t>> opened;  ///< sessions and their attachments
+};
+
+struct ClaimAttempt {
+  control::ClaimRequest request;
+  control::ClaimTries tries;
+  control::ClaimResult result;
+};
+
+}  // namespace
+
+StoreActions::StoreActions(PostToStore post, control::WorkerInfo self, Events events)
+    : post_(std::move(post)), self_(std::move(self)), events_(std::move(events)) {}
+
+void StoreActions::join(store::Store& store) {
+  control::join(store, self_);
+  committer_ = std::make_shared<control::Committer>(store, self_.incarnation);
 }
 
-void Shell::carry_out(action::CollectResults& collect) {
-  if (const Executor* executor = by_number(collect.executor)) pool_.collect_results(executor->process);
+void StoreActions::leave(std::function<void()> left) {
+  post_(
+      StoreLane::kUpkeep,
+      [incarnation = self_.incarnation](store::Store& store) { control::leave(store, incarnation); }, std::move(left));
 }
 
-void Shell::carry_out(action::KillExecutor& kill) {
-  if (const Executor* executor = by_number(kill.executor)) pool_.kill(executor->process);
-}
-
-void Shell::carry_out(action::RetireProgram& retire) {
-  pool_.retire(retire.program);
-  starting_.erase(retire.program);
-}
-
-// ---- answers ----
-
-void Shell::carry_out(action::Ack& ack) {
-  ack_.set_number(ack.number);
-  if (ack.to.client == 0) {
-    if (const Executor* executor = by_number(ack.to.executor)) pool_.send(executor->process, wire::ACK, ack_);
-    return;
-  }
-  if (const auto driver = drivers_.find(ack.to.client); driver != drivers_.end()) {
-    driver->second.acked = std::max(driver->second.acked, ack.number);
-    clients_.send(ack.to.client, wire::ACK, ack_);
-  }
-}
-
-void Shell::carry_out(action::Welcome& welcome) {
-  const auto found = drivers_.find(welcome.client);
-  if (found == drivers_.end()) return;
-  Driver& driver = found->second;
-  driver.attachment = welcome.attachment;
-  driver.acked = welcome.applied;
-  driver.welcome = true;
-  wire::Welcome message;
-  message.set_worker(options_.info.name);
-  message.set_attachment(welcome.attachment);
-  message.set_applied(welcome.applied);
-  if (!driver.maps_objects) message.mutable_addresses()->Add(addresses_.begin(), addresses_.end());
-  message.set_with_memory(driver.maps_objects);
-  clients_.send(welcome.client, wire::WELCOME, message, driver.maps_objects ? objects_.memory_fd() : -1);
-  send_need(driver);
-}
-
-void Shell::carry_out(action::Refuse& refused) { refuse(refused.client, refused.sentence); }
-
-void Shell::carry_out(action::SessionEnded& ended) {
-  const auto found = drivers_.find(ended.client);
-  if (found == drivers_.end()) return;
-  Driver& driver = found->second;
-  wire::SessionEnded message;
-  message.set_failed(driver.failed.count);
-  if (driver.failed.outcome) message.set_first(failure_bytes(*driver.failed.outcome, options_.info.name));
-  clients_.send(ended.client, wire::SESSION_ENDED, message);
-  sessions_.erase(driver.session);
-  driver.session = 0;  // nothing of it is left to be orphaned
-}
-
-void Shell::carry_out(action::Notice& notice) {
-  const Driver* driver = driver_of(notice.session);
-  if (driver == nullptr) return;
-  wire::Notice message;
-  message.set_text(notice.text);
-  clients_.send(driver->id, wire::NOTICE, message);
-}
-
-// ---- the store ----
-
-void Shell::carry_out(action::CommitRound& commit) {
-  struct Work {
-    std::shared_ptr<const control::Round> round;
-    control::RoundResult result;
-    std::vector<std::pair<control::SessionId, std::uint64_t>> opened;
-  };
-  auto work = std::make_shared<Work>();
+void StoreActions::carry_out(action::CommitRound& commit) {
+  MORROW_INVARIANT(committer_ != nullptr, "a worker has joined before it commits a round");
+  MORROW_INVARIANT(!rounds_.in_flight, "one round is in flight at a time", rounds_.begun);
+  auto work = std::make_shared<RoundWork>();
   work->round = std::move(commit.round);
   for (const control::Op& op : work->round->ops) {
     if (const auto* open = std::get_if<control::op::OpenSession>(&op))
       work->opened.emplace_back(open->session, open->attachment);
   }
-  round_in_flight_ = true;
-  ++rounds_;
-  store_.post(
+  rounds_.in_flight = true;
+  ++rounds_.begun;
+  post_(
       StoreLane::kRound, [work, committer = committer_](store::Store&) { work->result = committer->run(*work->round); },
       [this, work] {
-        round_in_flight_ = false;
-        if (work->result.fanouts) maintenance_.fan_out();
-        brain_.round_done(now(), std::move(work->result));
-        for (const auto& [session, attachment] : work->opened) {
-          if (!sessions_.contains(session)) orphan(session, attachment);  // its driver went before it was welcome
-        }
+        MORROW_INVARIANT(rounds_.in_flight, "a round that ends was in flight", rounds_.begun);
+        rounds_.in_flight = false;
+        if (work->result.fanouts) events_.fan_out();
+        events_.round_done(std::move(work->result));
+        for (const auto& [session, attachment] : work->opened) events_.session_opened(session, attachment);
       });
 }
 
-void Shell::carry_out(action::ClaimWork& claim) {
-  struct Work {
-    control::ClaimRequest request;
-    control::ClaimTries tries;
-    control::ClaimResult result;
-  };
-  auto work = std::make_shared<Work>();
-  work->request = std::move(claim.request);
-  store_.post(
+void StoreActions::carry_out(action::ClaimWork& claim) {
+  MORROW_INVARIANT(!claim_in_flight_, "one claim is in flight at a time");
+  claim_in_flight_ = true;
+  auto attempt = std::make_shared<ClaimAttempt>();
+  attempt->request = std::move(claim.request);
+  post_(
       StoreLane::kClaim,
-      [work, total = options_.info.total](store::Store& store) {
-        work->result = control::claim(store, work->request, total, work->tries);
+      [attempt, total = self_.total](store::Store& store) {
+        attempt->result = control::claim(store, attempt->request, total, attempt->tries);
       },
-      [this, work] { brain_.claim_done(now(), std::move(work->result)); });
+      [this, attempt] {
+        claim_in_flight_ = false;
+        events_.claim_done(std::move(attempt->result));
+      });
 }
 
-void Shell::carry_out(action::FindReadyDependencies& find) {
-  constexpr std::size_t kAtOnce = 100;
+void StoreActions::carry_out(action::FindReadyDependencies& find) {
   auto ready = std::make_shared<std::vector<control::FutureId>>();
-  store_.post(
+  post_(
       StoreLane::kClaim,
-      [ready, id = find.id](store::Store& store) { *ready = control::ready_dependencies(store, id, kAtOnce); },
-      [this, ready, id = find.id] { brain_.ready_dependencies_done(now(), id, *ready); });
+      [ready, id = find.id](store::Store& store) { *ready = control::ready_dependencies(store, id, kReadyAtOnce); },
+      [this, ready, id = find.id] { events_.ready_dependencies_done(id, *ready); });
 }
 
-void Shell::carry_out(action::SetIdle& idle) {
+void StoreActions::carry_out(action::SetIdle& idle) {
   auto more = std::make_shared<bool>(false);
-  store_.post(
+  post_(
       StoreLane::kClaim,
-      [more, incarnation = incarnation_, idle](store::Store& store) {
+      [more, incarnation = self_.incarnation, idle](store::Store& store) {
         *more = control::set_idle(store, incarnation, idle.idle, idle.free);
       },
       [this, more] {
-        if (*more) brain_.signalled(now());
+        if (*more) events_.work_came();
       });
 }
 
-void Shell::carry_out(action::WakeIdle& wake) {
-  store_.post(
+void StoreActions::carry_out(action::WakeIdle& wake) {
+  post_(
       StoreLane::kClaim,
-      [incarnation = incarnation_, limit = wake.limit](store::Store& store) {
+      [incarnation = self_.incarnation, limit = wake.limit](store::Store& store) {
         control::wake_idle(store, incarnation, limit);
       },
       nullptr);
-}
-
-void Shell::carry_out(action::EndScopes& scopes) { maintenance_.end_scopes(scopes.scopes); }
-
-void Shell::carry_out(action::Fenced&) {
-  logs_.warn("this worker gave no sign of life for longer than the lease, so that others took over its work");
-  finish(End::kFenced);
 }
 
 }  // namespace morrow::worker

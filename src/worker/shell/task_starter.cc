@@ -1,242 +1,308 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "worker/shell/task_starter.h"
+
 #include <algorithm>
-#include <chrono>
-#include <random>
 #include <set>
-#include <utility>
 
-#include <boost/asio/steady_timer.hpp>
-
+#include "base/must.h"
 #include "worker/brain/worker_failure.h"
-#include "worker/shell/convert.h"
-#include "worker/shell/shell.h"
 
-// Tasks to executors, with the values that they depend on.
+// A task that depends on large values starts when all of them are in this worker's memory, pinned for its executor. The
+// memory is smaller than all values together, so tasks that wait for room can wait for each other: A holds one value
+// and lacks room for its second, B the other way round. What keeps that from lasting:
+//
+// - An executor gets its tasks in the order in which they were given, and only the task whose turn it is asks for its
+//   values. (One that runs on top of a waiting one, `nested`, has its turn at once: nothing below it goes on before.)
+// - A task that lacks room for one value lets go all that it has got, and asks anew after a pause that differs from
+// task
+//   to task. It tries for as long as others go on and hold memory, and a few times when nobody holds any: then there is
+//   no use in waiting, and the task fails for want of room.
+// - The largest value is asked for first, since room for it is the hardest to find; on every other try the smallest,
+//   since what is here already may lie in the middle of the room that the large one needs.
+// - Values of a task that waits behind a busy one are pinned only when they are small: a task that is taken back from a
+//   busy executor is let go by it only when it comes to it, and what runs there may need that very room.
+//
+//   Dispatch -> [handed]  -- no large values, nothing before it --> process
+//                  |
+//               [pending] -- its turn --> asks -- all here --> process
+//                                  ^        `---- no room ---> lets go, pauses -.
+//                                  `--------------------------------------------'
+//
+// To read next: worker/objects/room_queue.cc for who gets room, worker/brain/schedule.cc for who is given a task.
 namespace morrow::worker {
 
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
+/// Larger values are not pinned ahead of the task's turn.
 constexpr std::uint64_t kSentAheadBytes = 1 << 20;
+/// Tries while nobody holds memory that may come free.
 constexpr int kTriesAlone = 3;
-constexpr int kRoomWithinTimes = 6;  // of the time that others wait for room
-constexpr int kAgainAfterMs = 50;
-constexpr int kAgainSpreadMs = 150;
+/// Of the time that others wait for room: how long a task goes on to ask while nothing else starts.
+constexpr std::uint64_t kRoomWithinTimes = 6;
+/// The pause before another try: so long, and up to so much more, so that two tasks do not meet for ever.
+constexpr std::uint64_t kAgainAfterMs = 50;
+constexpr std::uint64_t kAgainSpreadMs = 150;
+
+bool has_large_values(const control::Runnable& task) {
+  return std::any_of(task.dependencies.begin(), task.dependencies.end(),
+                     [](const auto& value) { return static_cast<bool>(value->object); });
+}
+
+std::size_t count_large_values(const control::Runnable& task) {
+  return static_cast<std::size_t>(std::count_if(task.dependencies.begin(), task.dependencies.end(),
+                                                [](const auto& value) { return static_cast<bool>(value->object); }));
+}
 
 }  // namespace
 
 /// A task that was given to an executor and waits for its values to be here. It holds room only while all that it still
 /// needs may come: else two of them would wait for each other.
-struct Shell::Starting {
+struct TaskStarter::PendingStart {
   action::Dispatch dispatch;
-  std::vector<std::pair<std::size_t, ObjectPlace>> places;  ///< by the dependency's index
-  std::size_t missing = 0;
+  std::vector<DependencyPlace> places;  ///< pinned for the executor
+  std::size_t missing = 0;              ///< answers that have not come
   bool asked = false;
-  bool over = false;      ///< taken back
+  bool over = false;      ///< taken back, or its executor is gone
   bool hopeless = false;  ///< no other try will do
   std::optional<ObjectProblem> problem;
   control::op::LostValue lost;  ///< the problem, when that can be mended
   int tries = 0;
-  std::uint64_t others = 0;  ///< tasks with such values that had started when it began to wait
-  SteadyClock::time_point since;
+  std::uint64_t others = 0;    ///< tasks with such values that had started when it began to wait
+  std::uint64_t since_ms = 0;  ///< when it began to wait
+
   std::uint64_t bytes() const {
     std::uint64_t all = 0;
-    for (const auto& [index, place] : places) all += place.extent.size;
+    for (const DependencyPlace& one : places) all += one.place.extent.size;
     return all;
   }
 };
 
-void Shell::carry_out(action::Dispatch& dispatch) {
-  Executor* executor = by_number(dispatch.executor);
-  if (executor == nullptr) return;  // it exited in this very turn: the brain is told by that
+TaskStarter::TaskStarter(Means means, Options options, Events events)
+    : means_(std::move(means)), options_(std::move(options)), events_(std::move(events)), random_(options_.seed) {}
+
+TaskStarter::Queue* TaskStarter::find(ExecutorId executor) {
+  const auto found = queues_.find(executor);
+  return found == queues_.end() ? nullptr : &found->second;
+}
+
+const std::deque<HandedTask>& TaskStarter::handed(ExecutorId executor) const {
+  return base::must_find(queues_, executor, "an executor that is asked for its tasks is here").handed;
+}
+
+const HandedTask* TaskStarter::handed(ExecutorId executor, control::Claim claim) const {
+  const auto queue = queues_.find(executor);
+  if (queue == queues_.end()) return nullptr;
+  const auto& all = queue->second.handed;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const HandedTask& one) { return one.claim == claim; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+const HandedTask* TaskStarter::given(ExecutorId executor, control::Claim claim) const {
+  const auto queue = queues_.find(executor);
+  if (queue == queues_.end()) return nullptr;
+  const bool waits = std::any_of(queue->second.pending.begin(), queue->second.pending.end(),
+                                 [&](const PendingPtr& one) { return one->dispatch.task.claim == claim; });
+  return waits ? nullptr : handed(executor, claim);
+}
+
+void TaskStarter::executor_came(ExecutorId executor) {
+  MORROW_INVARIANT(queues_.try_emplace(executor).second, "an executor's number is used once", executor);
+}
+
+void TaskStarter::executor_gone(ExecutorId executor) {
+  const auto queue = queues_.find(executor);
+  if (queue == queues_.end()) return;
+  // Answers may still come for them. What is pinned for the process goes with it.
+  for (const PendingPtr& start : queue->second.pending) {
+    start->over = true;
+    start->places.clear();
+  }
+  queues_.erase(queue);
+}
+
+void TaskStarter::ended(ExecutorId executor, control::Claim claim) {
+  Queue& queue = base::must_find(queues_, executor, "an executor that ends a task is here");
+  const auto found =
+      std::find_if(queue.handed.begin(), queue.handed.end(), [&](const HandedTask& one) { return one.claim == claim; });
+  MORROW_INVARIANT(found != queue.handed.end(), "a task that ends was given to its executor", executor, claim);
+  queue.handed.erase(found);
+}
+
+void TaskStarter::carry_out(action::Dispatch& dispatch) {
+  Queue* queue = find(dispatch.executor);
+  if (queue == nullptr) return;  // it exited in this very turn: the brain is told by that
   const control::Runnable& run = dispatch.task;
-  executor->given.push_back(Given{dispatch.slot, dispatch.generation, run.claim, run.tries + 1, run.spec, run.id});
-  const bool waits = std::any_of(run.dependencies.begin(), run.dependencies.end(),
-                                 [](const auto& value) { return static_cast<bool>(value->object); });
+  MORROW_INVARIANT(run.claim != 0 && run.spec != nullptr && run.dependencies.size() == run.spec->dependencies.size(),
+                   "a task that runs is claimed, and has a value for each dependency", run.claim,
+                   run.dependencies.size());
+  queue->handed.push_back({dispatch.slot, dispatch.generation, run.claim, run.tries + 1, run.spec, run.id});
   // An executor gets its tasks in their order.
-  if (!waits && (dispatch.nested || executor->starting.empty())) return start(*executor, dispatch, {});
-  auto starting = std::make_shared<Starting>();
-  starting->dispatch = std::move(dispatch);
-  starting->since = SteadyClock::now();
-  executor->starting.push_back(starting);
+  if (!has_large_values(run) && (dispatch.nested || queue->pending.empty())) return give(dispatch, {});
+  auto start = std::make_shared<PendingStart>();
+  start->dispatch = std::move(dispatch);
+  start->since_ms = means_.clock_ms();
+  queue->pending.push_back(start);
   std::set<std::uint64_t> distinct;
   std::uint64_t bytes = 0;
-  for (const control::OutcomePtr& value : starting->dispatch.task.dependencies) {
+  for (const control::OutcomePtr& value : start->dispatch.task.dependencies) {
     if (value->object && distinct.insert(value->object.number).second) bytes += value->object.size;
   }
-  starting->problem = objects_.never_fit(bytes);
-  starting->hopeless = starting->asked = starting->problem.has_value();
-  start_ready(starting->dispatch.executor);
-  if (starting->asked) return;
+  start->problem = means_.never_fit(bytes);
+  start->hopeless = start->asked = start->problem.has_value();
+  start_ready(start->dispatch.executor);
+  if (start->asked) return;
   // Its turn comes later: it holds nothing until then.
-  for (std::size_t i = 0; i < starting->dispatch.task.dependencies.size(); ++i) {
-    const control::ObjectRef& object = starting->dispatch.task.dependencies[i]->object;
-    if (object) objects_.prefetch(starting->dispatch.task.spec->dependencies[i], object);
+  const control::Runnable& task = start->dispatch.task;
+  for (std::size_t i = 0; i < task.dependencies.size(); ++i) {
+    if (task.dependencies[i]->object) means_.prefetch(task.spec->dependencies[i], task.dependencies[i]->object);
   }
 }
 
-void Shell::ask_for_values(const std::shared_ptr<Starting>& starting) {
-  const ExecutorId number = starting->dispatch.executor;
-  const auto& dependencies = starting->dispatch.task.dependencies;
+void TaskStarter::ask_for_values(const PendingPtr& start) {
+  MORROW_INVARIANT(start->missing == 0 && start->places.empty() && !start->over,
+                   "a task asks for its values while it holds none and waits for none", start->missing,
+                   start->places.size());
+  const auto& dependencies = start->dispatch.task.dependencies;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < dependencies.size(); ++i) {
     if (dependencies[i]->object) order.push_back(i);
   }
-  // The largest first: it is the hardest to find room for. When that did not do, the other way round: what is here
-  // already may lie in the middle of the room that another one needs.
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return dependencies[a]->object.size > dependencies[b]->object.size;
   });
-  if (starting->tries % 2 != 0) std::reverse(order.begin(), order.end());
-  starting->asked = true;
-  starting->missing = 1;  // one more, so that nothing starts while there are others to ask for
+  if (start->tries % 2 != 0) std::reverse(order.begin(), order.end());
+  start->asked = true;
+  start->missing = 1;  // one more, so that nothing starts while there are others to ask for
   for (const std::size_t i : order) {
-    ++starting->missing;
-    objects_.want(
-        number, starting->dispatch.task.spec->dependencies[i], dependencies[i]->object,
-        [this, starting, number, i](const ObjectPlace* place, const ObjectProblem* problem) {
-          --starting->missing;
-          if (place != nullptr) starting->places.emplace_back(i, *place);
-          if (problem != nullptr && (!starting->problem || problem->kind != control::FailureKind::kNoRoom)) {
-            starting->problem = *problem;
-            starting->problem->sentence = "a value it depends on: " + problem->sentence;
-            const control::Runnable& task = starting->dispatch.task;
-            if (problem->lost) starting->lost = {task.spec->dependencies[i], task.dependencies[i]->object.number};
-          }
-          if (starting->problem || starting->over) let_go(*starting);
-          if (starting->missing == 0 && !starting->over) start_ready(number);
-        },
-        true);
+    ++start->missing;
+    const auto came = [this, start, i](const ObjectPlace* place, const ObjectProblem* problem) {
+      value_came(start, i, place, problem);
+    };
+    means_.want(process_of({0, start->dispatch.executor}), start->dispatch.task.spec->dependencies[i],
+                dependencies[i]->object, came, true);
   }
-  --starting->missing;
+  --start->missing;
 }
 
-void Shell::let_go(Starting& starting) {
-  const auto places = std::exchange(starting.places, {});
-  for (const auto& [index, place] : places) objects_.unpin(starting.dispatch.executor, place.number);
+void TaskStarter::value_came(const PendingPtr& start, std::size_t index, const ObjectPlace* place,
+                             const ObjectProblem* problem) {
+  MORROW_INVARIANT(start->missing > 0, "a value that comes was asked for", index);
+  --start->missing;
+  if (place != nullptr) start->places.push_back({index, *place});
+  if (problem != nullptr && (!start->problem || problem->kind != control::FailureKind::kNoRoom)) {
+    start->problem = *problem;
+    start->problem->sentence = "a value it depends on: " + problem->sentence;
+    const control::Runnable& task = start->dispatch.task;
+    if (problem->lost) start->lost = {task.spec->dependencies[index], task.dependencies[index]->object.number};
+  }
+  if (start->problem || start->over) let_go(*start);
+  if (start->missing == 0 && !start->over) start_ready(start->dispatch.executor);
+}
+
+void TaskStarter::let_go(PendingStart& start) {
+  const auto places = std::exchange(start.places, {});
+  for (const DependencyPlace& one : places) means_.unpin(start.dispatch.executor, one.place.number);
 }
 
 /// Another try, a moment later, while others hold room that may come free. False: there is no use in that.
-bool Shell::tries_again(const std::shared_ptr<Starting>& starting) {
-  if (starting->hopeless || starting->problem->kind != control::FailureKind::kNoRoom) return false;
-  if (starting->others != started_with_objects_) {
-    starting->others = started_with_objects_;
-    starting->since = SteadyClock::now();
+bool TaskStarter::try_again(const PendingPtr& start) {
+  MORROW_INVARIANT(start->places.empty(), "a task that lacks room holds none", start->places.size());
+  if (start->hopeless || start->problem->kind != control::FailureKind::kNoRoom) return false;
+  if (start->others != started_with_values_) {
+    start->others = started_with_values_;
+    start->since_ms = means_.clock_ms();
   }
-  const std::chrono::milliseconds at_most(kRoomWithinTimes * options_.objects.room_within_ms);
-  const bool alone = !objects_.anything_held();
-  ++starting->tries;
-  if (alone ? starting->tries >= kTriesAlone : SteadyClock::now() - starting->since > at_most) return false;
-  starting->problem.reset();
-  starting->missing = 1;
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  auto timer = std::make_shared<boost::asio::steady_timer>(io_);
-  timer->expires_after(std::chrono::milliseconds(kAgainAfterMs + static_cast<int>(random() % kAgainSpreadMs)));
-  timer->async_wait([this, starting, timer](const boost::system::error_code& error) {
-    const ExecutorId number = starting->dispatch.executor;
-    if (error || starting->over || by_number(number) == nullptr) return;
-    ask_for_values(starting);
-    start_ready(number);
+  const std::uint64_t at_most_ms = kRoomWithinTimes * options_.room_within_ms;
+  const bool alone = !means_.anything_held();
+  ++start->tries;
+  if (alone ? start->tries >= kTriesAlone : means_.clock_ms() - start->since_ms > at_most_ms) return false;
+  start->problem.reset();
+  start->missing = 1;
+  means_.after(kAgainAfterMs + random_() % kAgainSpreadMs, [this, start] {
+    if (start->over) return;
+    start->missing = 0;
+    ask_for_values(start);
+    start_ready(start->dispatch.executor);
   });
   return true;
 }
 
 /// The next that has all its values or will never have them, and whose turn it is: an executor gets its tasks in the
 /// order in which they were given, but for those that run on top of a wait.
-std::shared_ptr<Shell::Starting> Shell::next_ready(Executor& executor) {
+TaskStarter::PendingPtr TaskStarter::next_ready(Queue& queue) {
+  MORROW_INVARIANT(queue.pending.size() <= queue.handed.size(), "a task that waits for values was given",
+                   queue.pending.size(), queue.handed.size());
   bool behind = false;
-  for (auto one = executor.starting.begin(); one != executor.starting.end(); ++one) {
-    const std::shared_ptr<Starting> starting = *one;
-    const bool nested = starting->dispatch.nested;
+  for (auto one = queue.pending.begin(); one != queue.pending.end(); ++one) {
+    const PendingPtr start = *one;
+    const bool nested = start->dispatch.nested;
     if (!nested && std::exchange(behind, true)) continue;
-    if (!starting->asked) {
-      ask_for_values(starting);
-      return next_ready(executor);  // others may have been told meanwhile
+    if (!start->asked) {
+      ask_for_values(start);
+      return next_ready(queue);  // others may have been told meanwhile
     }
-    if (starting->missing != 0 || (starting->problem && tries_again(starting))) continue;
+    if (start->missing != 0 || (start->problem && try_again(start))) continue;
     // What is taken back from an executor that is busy is let go only when it comes to it, and what runs there may need
     // that room itself. And its failure is told in its turn.
-    const bool busy = executor.given.front().claim != starting->dispatch.task.claim;
-    if (!nested && busy && (starting->problem || starting->bytes() > kSentAheadBytes)) continue;
-    executor.starting.erase(one);
-    return starting;
+    const bool busy = queue.handed.front().claim != start->dispatch.task.claim;
+    if (!nested && busy && (start->problem || start->bytes() > kSentAheadBytes)) continue;
+    queue.pending.erase(one);
+    return start;
   }
   return nullptr;
 }
 
-void Shell::start_ready(ExecutorId number) {
-  while (Executor* executor = by_number(number)) {
-    const std::shared_ptr<Starting> starting = next_ready(*executor);
-    if (!starting) return;
-    const action::Dispatch& dispatch = starting->dispatch;
-    if (!starting->problem) {
-      start(*executor, dispatch, starting->places);
-      continue;
+void TaskStarter::start_ready(ExecutorId executor) {
+  while (Queue* queue = find(executor)) {
+    const PendingPtr start = next_ready(*queue);
+    if (!start) return;
+    if (start->problem) {
+      fail(executor, *queue, *start);
+    } else {
+      give(start->dispatch, start->places);
     }
-    std::erase_if(executor->given, [&](const Given& given) { return given.claim == dispatch.task.claim; });
-    Brain::Done done;
-    done.slot = dispatch.slot;
-    done.generation = dispatch.generation;
-    done.claim = dispatch.task.claim;
-    done.unstarted = true;
-    done.lost = starting->lost;
-    done.outcome = make_failure(starting->problem->kind, starting->problem->sentence, dispatch.task.spec.get(),
-                                options_.info.name, dispatch.task.tries + 1);
-    brain_.task_done(now(), number, std::move(done));
-    decide_again_ = true;
   }
 }
 
-void Shell::start(const Executor& executor, const action::Dispatch& dispatch,
-                  const std::vector<std::pair<std::size_t, ObjectPlace>>& places) {
-  const control::Runnable& run = dispatch.task;
-  task_.set_slot(dispatch.slot);
-  task_.set_generation(dispatch.generation);
-  task_.set_claim(run.claim);
-  set_id(task_.mutable_id(), run.id);
-  task_.set_attempt(run.tries + 1);
-  task_.set_name(run.spec->name);
-  task_.set_nested(dispatch.nested);
-  task_.set_brief(dispatch.brief);
-  task_.set_payload(run.spec->payload);
-  task_.set_session(run.spec->session);
-  task_.clear_dependencies();
-  task_.clear_objects();
-  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
-  for (const auto& [index, place] : places) {
-    wire::ObjectPlace& out = *task_.add_objects();
-    out.set_index(static_cast<std::uint32_t>(index));
-    out.set_object(place.number);
-    out.set_offset(place.extent.offset);
-    out.set_size(place.extent.size);
-  }
-  if (!places.empty()) ++started_with_objects_;
-  // The word first: the executor looks at it as soon as the frame is there.
-  pool_.offer(executor.process, dispatch.slot, dispatch.generation);
-  pool_.send(executor.process, wire::TASK, task_);
+void TaskStarter::give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places) {
+  MORROW_INVARIANT(places.size() == count_large_values(dispatch.task),
+                   "a task starts with a place for each large value", dispatch.task.claim, places.size());
+  if (!places.empty()) ++started_with_values_;
+  means_.give(dispatch, places);
 }
 
-void Shell::carry_out(action::Revoke& revoke) {
-  Executor* executor = by_number(revoke.executor);
+void TaskStarter::fail(ExecutorId executor, Queue& queue, const PendingStart& start) {
+  const action::Dispatch& dispatch = start.dispatch;
+  std::erase_if(queue.handed, [&](const HandedTask& one) { return one.claim == dispatch.task.claim; });
+  Brain::Done done;
+  done.slot = dispatch.slot;
+  done.generation = dispatch.generation;
+  done.claim = dispatch.task.claim;
+  done.unstarted = true;
+  done.lost = start.lost;
+  done.outcome = make_failure(start.problem->kind, start.problem->sentence, dispatch.task.spec.get(), options_.worker,
+                              dispatch.task.tries + 1);
+  events_.task_done(executor, std::move(done));
+}
+
+void TaskStarter::carry_out(action::Revoke& revoke) {
   const auto is_it = [&](const auto& one) { return one.slot == revoke.slot && one.generation == revoke.generation; };
   bool back = false;
-  if (executor != nullptr) {
-    const auto starting = std::find_if(executor->starting.begin(), executor->starting.end(),
-                                       [&](const auto& one) { return is_it(one->dispatch); });
-    if (starting != executor->starting.end()) {
-      const std::shared_ptr<Starting> taken_back = *starting;
-      executor->starting.erase(starting);
-      taken_back->over = true;
-      let_go(*taken_back);
+  if (Queue* queue = find(revoke.executor)) {
+    const auto pending = std::find_if(queue->pending.begin(), queue->pending.end(),
+                                      [&](const PendingPtr& one) { return is_it(one->dispatch); });
+    if (pending != queue->pending.end()) {
+      const PendingPtr start = *pending;
+      queue->pending.erase(pending);
+      start->over = true;
+      let_go(*start);
       back = true;
     } else {
-      back = pool_.revoke(executor->process, revoke.slot, revoke.generation);
+      back = means_.take_back(revoke.executor, revoke.slot, revoke.generation);
     }
+    if (back) std::erase_if(queue->handed, is_it);
   }
-  if (back) std::erase_if(executor->given, is_it);
-  brain_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
-  decide_again_ |= back;  // it may run elsewhere at once
+  events_.revoked(revoke.executor, revoke.slot, revoke.generation, back);
   start_ready(revoke.executor);
 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+namespace morrow::worker {
+
+/// In which order the store's thread takes up what is posted to it: the first lane that holds a job goes first.
+enum class StoreLane : std::uint8_t {
+  kRound,   ///< the worker's own rounds, and what must stand before them
+  kClaim,   ///< where others compete, and what a start of a program waits for
+  kUpkeep,  ///< what may wait
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/monotonic_clock.h"
+#include "control/cluster.h"
+#include "store/open/open_store.h"
+#include "worker/shell/convert.h"
+#include "worker/shell/shell.h"
+
+// What the parts of the shell are given to act with: here the real sockets, processes, timers and threads are tied to
+// them. The simulator ties the same parts to virtual ones (tests/simulation/virtual_worker.cc).
+namespace morrow::worker {
+
+Say Shell::warn() {
+  return [this](const std::string& sentence) { logs_.warn(sentence); };
+}
+
+PostToStore Shell::post_to_store() {
+  return [this](StoreLane lane, std::function<void(store::Store&)> job, std::function<void()> done) {
+    store_.post(lane, std::move(job), std::move(done));
+  };
+}
+
+CallLater Shell::call_later() {
+  return [this](std::uint64_t milliseconds, std::function<void()> then) {
+    auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(milliseconds));
+    timer->async_wait([timer, then = std::move(then)](const boost::system::error_code& error) {
+      if (!error) then();
+    });
+  };
+}
+
+// ---- the store ----
+
+/// On the store's thread.
+std::unique_ptr<store::Store> Shell::open_store() {
+  store::StoreOptions open;
+  open.log = [this](std::string_view sentence) { logs_.warn(std::string(sentence)); };
+  auto store = store::open_store(options_.store_url, std::move(open));
+  store_actions_.join(*store);
+  if (!options_.private_worker) {
+    const wire::Certificate authority = wire::make_authority(options_.cluster);
+    peers_.set_secrets(control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate}));
+  }
+  return store;
+}
+
+StoreActions::Events Shell::store_events() {
+  return {
+      .round_done = [this](control::RoundResult result) { brain_.round_done(now(), std::move(result)); },
+      .claim_done = [this](control::ClaimResult result) { brain_.claim_done(now(), std::move(result)); },
+      .ready_dependencies_done =
+          [this](control::FutureId id, const std::vector<control::FutureId>& ready) {
+            brain_.ready_dependencies_done(now(), id, ready);
+          },
+      .work_came = [this] { brain_.signalled(now()); },
+      .fan_out = [this] { maintenance_.fan_out(); },
+      .session_opened = [this](control::SessionId session,
+                               std::uint64_t attachment) { sessions_.opened(session, attachment); },
+  };
+}
+
+Maintenance::Events Shell::upkeep_events() {
+  return {
+      [this](const std::vector<control::WorkerSeen>& workers) {
+        peers_.workers_seen(workers);
+        brain_.workers_seen(now(), workers);
+      },
+      [this](const std::vector<control::FutureId>& checks) { brain_.checks_found(now(), checks); },
+      [this](control::SessionId session, std::uint64_t attachment) {
+        brain_.session_abandoned(now(), session, attachment);
+      },
+      [this](const std::string& sentence) { logs_.say(sentence); },
+      [this] { logs_.flush(); },
+      [this] { brain_.signalled(now()); },
+  };
+}
+
+// ---- drivers ----
+
+DriverSessions::Means Shell::session_means() {
+  return {
+      .post = post_to_store(),
+      .send = [this](ClientId client, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
+      .send_welcome =
+          [this](ClientId client, wire::Welcome& welcome, bool maps_objects) {
+            welcome.set_with_memory(maps_objects);
+            if (maps_objects) {
+              values_.driver_maps(client);
+            } else {
+              welcome.mutable_addresses()->Add(peers_.addresses().begin(), peers_.addresses().end());
+            }
+            clients_.send(client, wire::WELCOME, welcome, maps_objects ? objects_.memory_fd() : -1);
+          },
+      .close = [this](ClientId client) { clients_.close(client); },
+      .pause = [this](ClientId client) { clients_.pause(client); },
+      .resume = [this](ClientId client) { clients_.resume(client); },
+      .rounds = [this] { return store_actions_.rounds(); },
+  };
+}
+
+DriverSessions::Events Shell::session_events() {
+  return {
+      .opening =
+          [this](const DriverSessions::Opening& opening) {
+            brain_.session_opening(now(), opening.client, opening.session, opening.program, opening.resume,
+                                   opening.grace_ms, opening.number);
+          },
+      .gone = [this](ClientId client) { brain_.client_gone(now(), client); },
+      .flush =
+          [this](ClientId client) {
+            brain_.flush(now(), Waiter{client, 0});
+          },
+      .end_session = [this](ClientId client, std::uint64_t number) { brain_.end_session(now(), client, number); },
+      .program_named = [this](const std::string& program, std::int64_t pid) { pool_.program_hint(program, pid); },
+      .warn = warn(),
+  };
+}
+
+ChangeRequests::Means Shell::change_means() {
+  return {
+      .now = [this] { return now(); },
+      .origin_of = [this, origin = ChangeRequests::Origin{}](
+                       const Waiter& who, control::Claim claim) mutable -> const ChangeRequests::Origin* {
+        if (who.client != 0) {
+          origin.program = sessions_.program_of(who.client);
+          origin.session = sessions_.session_of(who.client);
+          return &origin;
+        }
+        const HandedTask* task = starter_.handed(who.executor, claim);
+        if (task == nullptr) return nullptr;
+        origin.program = executors_.program_of(who.executor);
+        origin.session = task->spec->session;
+        return &origin;
+      },
+  };
+}
+
+// ---- executors ----
+
+void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places) {
+  const auto process = executors_.process_of(dispatch.executor);
+  if (!process) return;
+  const control::Runnable& run = dispatch.task;
+  task_.set_slot(dispatch.slot);
+  task_.set_generation(dispatch.generation);
+  task_.set_claim(run.claim);
+  set_id(task_.mutable_id(), run.id);
+  task_.set_attempt(run.tries + 1);
+  task_.set_name(run.spec->name);
+  task_.set_nested(dispatch.nested);
+  task_.set_brief(dispatch.brief);
+  task_.set_payload(run.spec->payload);
+  task_.set_session(run.spec->session);
+  task_.clear_dependencies();
+  task_.clear_objects();
+  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
+  for (const DependencyPlace& one : places) {
+    wire::ObjectPlace& out = *task_.add_objects();
+    out.set_index(static_cast<std::uint32_t>(one.index));
+    out.set_object(one.place.number);
+    out.set_offset(one.place.extent.offset);
+    out.set_size(one.place.extent.size);
+  }
+  // The word first: the executor looks at it as soon as the frame is there.
+  pool_.offer(*process, dispatch.slot, dispatch.generation);
+  pool_.send(*process, wire::TASK, task_);
+}
+
+TaskStarter::Means Shell::starter_means() {
+  return {
+      .want = [this](ProcessId who, control::FutureId future, const control::ObjectRef& object, Objects::Then then,
+                     bool brief) { objects_.want(who, future, object, std::move(then), brief); },
+      .unpin = [this](ExecutorId executor, std::uint64_t object) { objects_.unpin(executor, object); },
+      .prefetch = [this](control::FutureId future,
+                         const control::ObjectRef& object) { objects_.prefetch(future, object); },
+      .never_fit = [this](std::uint64_t bytes) { return objects_.never_fit(bytes); },
+      .anything_held = [this] { return objects_.anything_held(); },
+      .give = [this](const action::Dispatch& dispatch,
+                     const std::vector<DependencyPlace>& places) { give(dispatch, places); },
+      .take_back =
+          [this](ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+            const auto process = executors_.process_of(executor);
+            return process && pool_.revoke(*process, slot, generation);
+          },
+      .after = call_later(),
+      .clock_ms = [] { return base::monotonic_ms(); },
+  };
+}
+
+TaskStarter::Events Shell::starter_events() {
+  return {
+      .task_done =
+          [this](ExecutorId executor, Brain::Done done) {
+            brain_.task_done(now(), executor, std::move(done));
+            decide_again_ = true;
+          },
+      .revoked =
+          [this](ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back) {
+            brain_.revoked(executor, slot, generation, taken_back);
+            decide_again_ |= taken_back;  // it may run elsewhere at once
+          },
+  };
+}
+
+ExecutorTable::Means Shell::executor_means() {
+  return {
+      .start = [this](const std::string& program,
+                      const std::vector<unsigned>& devices) { return pool_.start(program, devices); },
+      .kill = [this](ExecutorProcess process) { pool_.kill(process); },
+      .collect_results = [this](ExecutorProcess process) { pool_.collect_results(process); },
+      .drain_output = [this](ExecutorProcess process) { pool_.drain_output(process); },
+      .taken = [this](ExecutorProcess process, std::uint32_t slot,
+                      std::uint32_t generation) { return pool_.taken(process, slot, generation); },
+      .send = [this](ExecutorProcess process, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { pool_.send(process, type, message); },
+      .may_read = [this](ExecutorId executor) { objects_.came(executor); },
+      .reads_no_more = [this](ExecutorId executor) { objects_.gone(executor); },
+      .seal = [this](ExecutorId executor, std::uint64_t object, std::uint64_t size, control::FutureId future,
+                     bool keeps) { return objects_.seal(executor, object, size, future, keeps); },
+      .unpin = [this](ExecutorId executor, std::uint64_t object) { objects_.unpin(executor, object); },
+      .after_waiting = [this](std::function<void()> then) { objects_.after_waiting(std::move(then)); },
+  };
+}
+
+ExecutorTable::Events Shell::executor_events() {
+  return {
+      .started = [this](ExecutorId executor) { brain_.executor_started(now(), executor); },
+      .exited = [this](ExecutorId executor, const Brain::Exit& exit) { brain_.executor_exited(now(), executor, exit); },
+      .program_failed = [this](const std::string& program,
+                               const control::Outcome& failure) { brain_.program_failed(now(), program, failure); },
+      .task_done = [this](ExecutorId executor,
+                          Brain::Done done) { brain_.task_done(now(), executor, std::move(done)); },
+      .frame =
+          [this](ExecutorId executor, wire::FrameType type, std::string_view payload) {
+            if (changes_.frame(Waiter{0, executor}, type, payload)) return;
+            throw wire::ProtocolError("a task's process sent a frame of type " + std::to_string(type) +
+                                      ", which only others may send");
+          },
+      .warn = warn(),
+  };
+}
+
+PoolOptions Shell::pool_options() {
+  PoolOptions pool;
+  pool.cache_folder = options_.cache_folder;
+  pool.object_memory = objects_.memory_fd();
+  pool.program_output = [this](const std::string& program, std::string_view text) {
+    output_.program_wrote(program, text);
+  };
+  return pool;
+}
+
+TaskOutput::Source Shell::source_of(ExecutorId executor) const {
+  const auto& handed = starter_.handed(executor);
+  const std::string* running = brain_.task_name(executor);
+  TaskOutput::Source source;
+  source.is_task = running != nullptr || !handed.empty();
+  source.name = running != nullptr ? *running
+                : handed.empty()   ? executors_.program_of(executor)
+                                   : handed.front().spec->name;
+  source.session = brain_.task_session(executor);
+  if (source.session == 0 && !handed.empty()) source.session = handed.front().spec->session;
+  return source;
+}
+
+TaskOutput::Means Shell::output_means() {
+  return {
+      .log_lines = [this](std::string_view task, bool to_stderr,
+                          const std::vector<std::string>& lines) { logs_.task_lines(task, to_stderr, lines); },
+      .source_of = [this](ExecutorId executor) { return source_of(executor); },
+      .reader_of =
+          [this](control::SessionId session) {
+            const ClientId client = sessions_.client_of(session);
+            return TaskOutput::Reader{sessions_.is_attached(session), client,
+                                      client != 0 && sessions_.wants_log(client)};
+          },
+      .unsent_bytes = [this](ClientId client) { return clients_.unsent(client); },
+      .send = [this](ClientId client, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
+      .relay = [this](control::SessionId session, wire::Log& log) { relay_.send(session, log); },
+  };
+}
+
+// ---- values ----
+
+void Shell::send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message) {
+  if (to.client != 0) {
+    clients_.send(to.client, type, message);
+  } else {
+    executors_.send(to.executor, type, message);
+  }
+}
+
+ValueAnswers::Means Shell::value_means() {
+  return {
+      .want = [this](ProcessId who, control::FutureId future, const control::ObjectRef& object, Objects::Then then,
+                     bool brief) { objects_.want(who, future, object, std::move(then), brief); },
+      .unpin = [this](ProcessId who, std::uint64_t object) { objects_.unpin(who, object); },
+      .reserve = [this](ProcessId who, std::uint64_t size, Objects::Then then,
+                        bool if_free) { objects_.reserve(who, size, std::move(then), if_free); },
+      .seal = [this](ProcessId who, std::uint64_t object, std::uint64_t size, control::FutureId future,
+                     bool keeps) { return objects_.seal(who, object, size, future, keeps); },
+      .may_read = [this](ProcessId who) { objects_.came(who); },
+      .reads_no_more = [this](ProcessId who) { objects_.gone(who); },
+      .watch_death =
+          [this](wire::Fd pidfd, std::function<void()> dead) {
+            auto watched = std::make_shared<boost::asio::posix::stream_descriptor>(io_);
+            watched->assign(pidfd.release());
+            watched->async_wait(watched->wait_read,
+                                [watched, dead = std::move(dead)](const boost::system::error_code& error) {
+                                  if (!error) dead();
+                                });
+          },
+      .send = [this](const Waiter& to, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { send(to, type, message); },
+  };
+}
+
+ValueAnswers::Events Shell::value_events() {
+  return {
+      .here = [this](const action::Ready& ready) { return brain_.object_here(ready); },
+      .lost =
+          [this](const action::Ready& ready) {
+            decide_again_ = true;
+            brain_.object_lost(now(), ready);
+          },
+      .put = [this](const Brain::Asker& asker, control::FutureId id, control::SpecPtr spec,
+                    control::OutcomePtr outcome) { brain_.put(now(), asker, id, std::move(spec), std::move(outcome)); },
+      .found_no_room = [this](ExecutorId executor) { executors_.found_no_room(executor); },
+  };
+}
+
+ObjectTransfers::Means Shell::transfer_means() {
+  return {
+      .post = post_to_store(),
+      .fetch = !options_.port ? decltype(ObjectTransfers::Means::fetch)()
+                              : [this](std::vector<wire::Endpoint> holders, std::uint64_t object,
+                                       std::span<std::byte> into, Fetcher::Done ended) {
+                                  const auto told = [this, ended = std::move(ended)](Fetcher::End end,
+                                                                                     const std::string& sentence) {
+                                    boost::asio::post(io_, [ended, end, sentence] { ended(end, sentence); });
+                                  };
+                                  fetcher_->fetch(std::move(holders), object, into, told);
+                                },
+      .endpoint_of = [this](const std::string& address) { return peers_.endpoint_of(address); },
+      .after = call_later(),
+      .clock_ms = [] { return base::monotonic_ms(); },
+      .warn = warn(),
+  };
+}
+
+Objects::Events Shell::object_events() {
+  return {
+      [this](control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
+             std::function<void(bool, std::string)> done) { transfers_.fetch(future, object, into, std::move(done)); },
+      [this](control::FutureId future, std::uint64_t object) { brain_.object_copied(now(), future, object); },
+      [this](control::FutureId future) { brain_.object_dropped(now(), future); },
+      warn(),
+  };
+}
+
+}  // namespace morrow::worker

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <boost/asio/post.hpp>
+
+#include "wire/tls.h"
+#include "worker/cluster/status.h"
+#include "worker/shell/convert.h"
+#include "worker/shell/shell.h"
+
+// What other workers, other hosts and people ask of the main thread. The port's own threads hand it over.
+namespace morrow::worker {
+
+PortHandlers Shell::port_handlers() {
+  PortHandlers handlers;
+  handlers.object = [this](std::uint64_t number, bool verify, PortHandlers::Lend then) {
+    boost::asio::post(io_, [this, number, verify, then] { objects_.lend(number, verify, then); });
+  };
+  handlers.receive = [this](std::uint64_t size, PortHandlers::Receive then) {
+    boost::asio::post(io_, [this, size, then] { objects_.receive(size, then); });
+  };
+  handlers.received = [this](std::uint64_t number, std::uint64_t session, std::function<void(bool)> then) {
+    boost::asio::post(io_, [this, number, session, then] {
+      const ClientId client = sessions_.client_of(session);
+      then(objects_.hand_over(number, client == 0 ? 0 : process_of({client, 0})));
+    });
+  };
+  handlers.session = [this](wire::Fd socket) {
+    const auto shared = std::make_shared<wire::Fd>(std::move(socket));
+    boost::asio::post(io_, [this, shared] {
+      if (!stopping()) adopt(std::move(*shared));
+    });
+  };
+  handlers.metrics = [this](std::function<void(std::string)> then) {
+    boost::asio::post(io_, [this, then] { then(metrics()); });
+  };
+  handlers.objects = [this](std::function<void(std::string)> then) {
+    boost::asio::post(io_, [this, then] { then(own_objects().SerializeAsString()); });
+  };
+  return handlers;
+}
+
+void Shell::open_port() {
+  const control::Secrets& secrets = peers_.secrets();
+  PortOptions options;
+  options.token = secrets.token;
+  if (options_.encrypt) {
+    const wire::Certificate authority{secrets.authority_key, secrets.authority_certificate};
+    options.tls = std::make_shared<const wire::TlsServer>(wire::make_certificate(authority, options_.info.name),
+                                                          authority.certificate);
+  }
+  options.log = warn();
+  fetcher_ = std::make_unique<Fetcher>(warn());
+  port_ = std::make_unique<Port>(std::move(options_.port), std::move(options), port_handlers());
+}
+
+std::string Shell::metrics() const {
+  std::string text;
+  const auto gauge = [&text](const char* name, const char* kind, const char* help, double value) {
+    text += fmt::format("# HELP morrow_{0} {2}\n# TYPE morrow_{0} {1}\nmorrow_{0} {3}\n", name, kind, help, value);
+  };
+  const Objects::Usage objects = objects_.usage();
+  const Brain::Counters& counters = brain_.counters();
+  const control::Resources used = brain_.used();
+  gauge("executors", "gauge", "Processes that run tasks.", static_cast<double>(brain_.executors()));
+  gauge("cpus_total", "gauge", "CPUs that tasks may use.", static_cast<double>(options_.info.total.cpu_milli) / 1000);
+  gauge("cpus_used", "gauge", "CPUs that tasks use.", static_cast<double>(used.cpu_milli) / 1000);
+  gauge("memory_total_bytes", "gauge", "Memory that tasks may ask for.",
+        static_cast<double>(options_.info.total.memory));
+  gauge("memory_used_bytes", "gauge", "Memory that tasks asked for.", static_cast<double>(used.memory));
+  gauge("sessions", "gauge", "Drivers that are attached to this worker.", static_cast<double>(sessions_.sessions()));
+  gauge("tasks_total", "counter", "Tasks given to executors.", static_cast<double>(counters.tasks));
+  gauge("commits_total", "counter", "Transactions of this worker.", static_cast<double>(counters.commits));
+  gauge("rounds_total", "counter", "Rounds of this worker.", static_cast<double>(counters.rounds));
+  gauge("objects", "gauge", "Large values that this worker holds.", static_cast<double>(objects.objects));
+  gauge("object_memory_total_bytes", "gauge", "Shared memory for large values.", static_cast<double>(objects.memory));
+  gauge("object_memory_used_bytes", "gauge", "Shared memory that large values take.",
+        static_cast<double>(objects.used));
+  gauge("object_spilled_bytes", "gauge", "Bytes of large values on disk.", static_cast<double>(objects.spilled));
+  return text;
+}
+
+// ---- what people ask ----
+
+void Shell::show_status(ClientId client) {
+  auto reply = std::make_shared<wire::StatusReply>();
+  StatusFacts facts{options_.info, options_.store_url};
+  facts.self.used = brain_.used();
+  facts.self.executors = static_cast<std::uint32_t>(brain_.executors());
+  store_.post(
+      StoreLane::kUpkeep, [reply, facts](store::Store& store) { *reply = make_status(store, facts); },
+      [this, reply, client] { clients_.send(client, wire::STATUS_REPLY, *reply); });
+}
+
+void Shell::show_token(ClientId client, std::string_view payload) {
+  wire::TokenRequest request;
+  wire::parse(request, payload);
+  clients_.send(client, wire::TOKEN_REPLY, peers_.token_for(request));
+}
+
+wire::ObjectsReply Shell::own_objects() const {
+  constexpr std::size_t kMostListed = 20'000;  // a frame has an end
+  wire::ObjectsReply reply;
+  const Objects::Usage usage = objects_.usage();
+  reply.set_worker(options_.info.name);
+  reply.set_memory(usage.memory);
+  reply.set_used(usage.used);
+  reply.set_spilled(usage.spilled);
+  auto all = objects_.list();
+  std::sort(all.begin(), all.end(), [](const ObjectSeen& a, const ObjectSeen& b) { return a.size > b.size; });
+  if (all.size() > kMostListed) {
+    reply.set_more(all.size() - kMostListed);
+    all.resize(kMostListed);
+  }
+  for (const ObjectSeen& seen : all) {
+    wire::ObjectInfo& info = *reply.add_objects();
+    info.set_object(seen.number);
+    set_id(info.mutable_future(), seen.future);
+    info.set_size(seen.size);
+    info.set_worker(options_.info.name);
+    info.set_in_memory(seen.in_memory);
+    info.set_on_disk(seen.on_disk);
+    info.set_age_ms(seen.age_ms);
+    info.set_readers(seen.readers);
+    info.set_state(seen.state);
+  }
+  return reply;
+}
+
+/// What this worker holds, and when asked for also what those do that can be reached by their ports.
+void Shell::show_objects(ClientId client, std::string_view payload) {
+  constexpr std::size_t kMostBytes = wire::kMaxFrameBytes - (1 << 20);
+  wire::ObjectsRequest request;
+  wire::parse(request, payload);
+  auto reply = std::make_shared<wire::ObjectsReply>(own_objects());
+  std::vector<wire::Endpoint> others = peers_.endpoints();
+  if (!request.everywhere() || others.empty() || !fetcher_) return clients_.send(client, wire::OBJECTS_REPLY, *reply);
+  fetcher_->ask_all(std::move(others), "/objects", kMostBytes, [this, client, reply](std::vector<std::string> answers) {
+    boost::asio::post(io_, [this, client, reply, answers = std::move(answers)] {
+      for (const std::string& bytes : answers) {
+        wire::ObjectsReply other;
+        const bool fits = reply->ByteSizeLong() + bytes.size() < kMostBytes;
+        if (fits && other.ParseFromString(bytes)) *reply->add_others() = std::move(other);
+      }
+      clients_.send(client, wire::OBJECTS_REPLY, *reply);
+    });
+  });
+}
+
+}  // namespace morrow::worker

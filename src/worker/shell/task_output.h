@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "control/types.h"
+#include "wire/messages.pb.h"
+#include "worker/ids/ids.h"
+#include "worker/logs/logs.h"
+#include "worker/shell/means.h"
+
+namespace morrow::worker {
+
+/// Brings what tasks write, line by line, to the worker's log and to the driver of their session. Holds the ends of
+/// lines that are not whole yet. Main thread only.
+class TaskOutput {
+ public:
+  /// What an executor works at.
+  struct Source {
+    std::string name;  ///< of the task, else of the program
+    bool is_task = false;
+    control::SessionId session = 0;  ///< 0: none
+  };
+  /// Where lines of a session go.
+  struct Reader {
+    bool attached = false;   ///< to this worker, though it may not be welcome yet
+    ClientId client = 0;     ///< 0: it takes nothing now
+    bool wants_log = false;  ///< of that client
+  };
+  struct Means {
+    std::function<void(std::string_view task, bool to_stderr, const std::vector<std::string>& lines)> log_lines;
+    std::function<Source(ExecutorId)> source_of;
+    std::function<Reader(control::SessionId)> reader_of;
+    std::function<std::size_t(ClientId)> unsent_bytes;
+    SendToClient send;
+    /// To the worker that has the driver of this session.
+    std::function<void(control::SessionId, wire::Log&)> relay;
+  };
+  TaskOutput(Means means, std::string worker, bool private_worker);
+
+  /// What an executor's process wrote, as it was read.
+  void wrote(ExecutorId executor, bool to_stderr, std::string_view text);
+  /// A task has ended: what stands there of a line is its last one.
+  void end_lines(ExecutorId executor);
+  void executor_gone(ExecutorId executor) { cutters_.erase(executor); }
+
+  /// What a program prints before its Session line is nobody's task.
+  void program_wrote(const std::string& program, std::string_view text);
+  void program_retired(const std::string& program) { starting_.erase(program); }
+
+  /// A LOG frame of another worker: lines of a task there, for a driver here. \throws wire::ProtocolError
+  void relayed(std::string_view payload);
+  void client_gone(ClientId client) { dropped_lines_.erase(client); }
+
+ private:
+  struct Streams {
+    LineCutter out;
+    LineCutter err;
+  };
+  void tell(ExecutorId executor, bool to_stderr, const std::vector<std::string>& lines);
+  void tell_dropped(ClientId client);
+
+  Means means_;
+  const std::string worker_;
+  const bool private_worker_;
+  std::unordered_map<ExecutorId, Streams> cutters_;
+  std::unordered_map<std::string, LineCutter> starting_;       ///< by program
+  std::unordered_map<ClientId, std::uint64_t> dropped_lines_;  ///< since the client was told last
+};
+
+}  // namespace morrow::worker
