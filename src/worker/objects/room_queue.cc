@@ -3,20 +3,20 @@
 // let the small starve the large, nor the large stop everybody, nor wait for ever for tasks that wait for each other.
 // The rules:
 //
-// - First come, first served. The head of the queue has kPatience (10 s) since it stood there and found no room.
-// - Passing. A request that fits while the head does not may pass it: any in the head's first kPassFreely_ms, since
+// - First come, first served. The head of the queue has its patience (10 s) since it stood there and found no room.
+// - Passing. A request that fits while the head does not may pass it: any in the head's first kPassFreelyMs, since
 //   most room comes free within that; later only those of a sixteenth of its size, and all of them together no more
 //   than half of it, so that what comes free adds up.
 // - Of requests that wait for each other's room one fails and not all: what a refused one held is about to come free.
-//   So its successor has kMoreTime_ms at the least, counted from where it became the head.
+//   So its successor has kMoreTimeMs at the least, counted from where it became the head.
 // - Brief ones (a task that waits for its arguments) can begin anew at no cost, so they hold nothing against others:
-//   after kBrief_ms one of them at a time, each kLookAgain_ms, is refused for the head's sake; and as the head it
-//   gives up after kBrief_ms itself.
-// - Deadlock. When all that hold memory have waited for more for kBreakDeadlock_ms, none will let go. If one of them
+//   after kBriefMs one of them at a time, each kLookAgainMs, is refused for the head's sake; and as the head it
+//   gives up after kBriefMs itself.
+// - Deadlock. When all that hold memory have waited for more for kBreakDeadlockMs, none will let go. If one of them
 //   fits, it passes: the head waits for it to go on. Else the last that came is refused: it has lost the least.
 //   Preferably a task, for that is tried again, where a driver fails for good.
 //   A driver that holds memory and does not wait proves nothing: it may go on reading for a second or for a day.
-//   It has until kDriverLetsGo_ms. A task that holds memory and does not wait runs, so it lets go some time.
+//   It has until kDriverLetsGoMs. A task that holds memory and does not wait runs, so it lets go some time.
 // - While objects are on their way to disk nobody is refused: more comes free by itself.
 //
 // Time is passed in, so that these are tested in virtual time: tests/worker/objects/room_queue_test.cc each rule,
@@ -36,13 +36,13 @@ namespace {
 using Kind = RoomDecision::Kind;
 using Reason = RoomDecision::Reason;
 
-constexpr std::uint64_t kPassFreely_ms = 2000;    // most tasks let go within it
-constexpr std::uint64_t kSmallPart = 16;          // of the head's size passes later
-constexpr std::uint64_t kPassingPart = 2;         // of the head's size is what all of these may take together
-constexpr std::uint64_t kMoreTime_ms = 1000;      // enough for a failed task to end and let go
-constexpr std::uint64_t kBrief_ms = 300;          // a dependency is seldom worth a longer stop of others
-constexpr std::uint64_t kBreakDeadlock_ms = 500;  // a request that follows another is there by then
-constexpr std::uint64_t kDriverLetsGo_ms = 2000;  // a driver that copies a value out is through by then
+constexpr std::uint64_t kPassFreelyMs = 2000;    // most tasks let go within it
+constexpr std::uint64_t kSmallPart = 16;         // of the head's size passes later
+constexpr std::uint64_t kPassingPart = 2;        // of the head's size is what all of these may take together
+constexpr std::uint64_t kMoreTimeMs = 1000;      // enough for a failed task to end and let go
+constexpr std::uint64_t kBriefMs = 300;          // a dependency is seldom worth a longer stop of others
+constexpr std::uint64_t kBreakDeadlockMs = 500;  // a request that follows another is there by then
+constexpr std::uint64_t kDriverLetsGoMs = 2000;  // a driver that copies a value out is through by then
 
 }  // namespace
 
@@ -147,8 +147,8 @@ bool RoomQueue::is_for_holder(const Request& request, const Holders& holders) {
 }
 
 std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
-  const std::uint64_t patience = is_brief(first) ? std::min(options_.patience_ms, kBrief_ms) : options_.patience_ms;
-  const std::uint64_t more_time = std::min(patience, kMoreTime_ms);
+  const std::uint64_t patience = is_brief(first) ? std::min(options_.patience_ms, kBriefMs) : options_.patience_ms;
+  const std::uint64_t more_time = std::min(patience, kMoreTimeMs);
   const std::uint64_t since = *first.first_since_ms;
   const std::uint64_t end =
       first.after_refusal ? std::max(first.came_ms + patience, since + more_time) : since + patience;
@@ -158,7 +158,7 @@ std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
 /// The first that may pass the head, and fits.
 std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room) {
   Request& first = waiting_.front();
-  const bool freely = now_ms_ - *first.first_since_ms < kPassFreely_ms;
+  const bool freely = now_ms_ - *first.first_since_ms < kPassFreelyMs;
   const auto may = [&](const Request& one) {
     if (one.size_bytes > room.largest_free_bytes) return false;
     return freely || (one.size_bytes <= first.size_bytes / kSmallPart &&
@@ -172,10 +172,10 @@ std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room
 
 /// A brief one that has to ask anew. One at a time: what it lets go may be enough.
 std::optional<RoomQueue::Position> RoomQueue::find_brief() {
-  if (now_ms_ < *waiting_.front().first_since_ms + kBrief_ms) return std::nullopt;
-  if (sent_away_ms_ && now_ms_ < *sent_away_ms_ + kLookAgain_ms) return std::nullopt;
+  if (now_ms_ < *waiting_.front().first_since_ms + kBriefMs) return std::nullopt;
+  if (sent_away_ms_ && now_ms_ < *sent_away_ms_ + kLookAgainMs) return std::nullopt;
   const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [this](const Request& one) {
-    return now_ms_ >= one.came_ms + kBrief_ms && is_brief(one);
+    return now_ms_ >= one.came_ms + kBriefMs && is_brief(one);
   });
   if (found == waiting_.end()) return std::nullopt;
   return found;
@@ -186,7 +186,7 @@ std::size_t RoomQueue::deadlocked(const Holders& holders) const {
   if (!granted_.empty()) return 0;
   std::uint64_t since = *waiting_.front().first_since_ms;
   if (deadlock_broken_ms_) since = std::max(since, *deadlock_broken_ms_);
-  if (now_ms_ < since + kBreakDeadlock_ms) return 0;
+  if (now_ms_ < since + kBreakDeadlockMs) return 0;
   std::unordered_set<ProcessId> waits;
   for (const Request& one : waiting_) {
     for (const Party& party : one.parties) waits.insert(party.process);
@@ -203,7 +203,7 @@ std::size_t RoomQueue::deadlocked(const Holders& holders) const {
       runs = true;
     }
   });
-  const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGo_ms);
+  const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGoMs);
   return is_deadlock ? waiting_holders : 0;
 }
 
@@ -233,8 +233,8 @@ std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders) 
 RoomDecision RoomQueue::break_deadlock(Position last) {
   deadlock_broken_ms_ = now_ms_;
   const RoomDecision decision = refuse(last, Reason::kDeadlock, true);
-  // What the refused one held is about to come free: the head sees that, but at most kMoreTime_ms beyond its time.
-  if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms_ + std::min(options_.patience_ms, kMoreTime_ms);
+  // What the refused one held is about to come free: the head sees that, but at most kMoreTimeMs beyond its time.
+  if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms_ + std::min(options_.patience_ms, kMoreTimeMs);
   return decision;
 }
 

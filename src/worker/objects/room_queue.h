@@ -38,7 +38,7 @@ struct RoomDecision {
     kServe,      ///< allocate room for the request: there is some. It is granted from here on
     kRefuse,     ///< tell the request that there is no room. It is out of the queue
     kAwaitDisk,  ///< nothing, until the memory changes
-    kLookAgain,  ///< nothing, until the memory changes or kLookAgain_ms have passed
+    kLookAgain,  ///< nothing, until the memory changes or kLookAgainMs have passed
   };
   enum class Reason : std::uint8_t {
     kNone,
@@ -68,7 +68,7 @@ class RoomQueue {
     std::uint64_t patience_ms = 10'000;  ///< how long the first waits for room that others hold
   };
 
-  static constexpr std::uint64_t kLookAgain_ms = 100;
+  static constexpr std::uint64_t kLookAgainMs = 100;
 
   explicit RoomQueue(Options options) : options_(options) {}
 

@@ -130,7 +130,7 @@ void Objects::serve_soon() {
 /// Somebody waits for room that is in use.
 void Objects::look_again() {
   if (std::exchange(looks_again_, true)) return;
-  timer_.expires_after(std::chrono::milliseconds(RoomQueue::kLookAgain_ms));
+  timer_.expires_after(std::chrono::milliseconds(RoomQueue::kLookAgainMs));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;  // this may be gone
     looks_again_ = false;

@@ -28,7 +28,7 @@ namespace {
 constexpr std::uint64_t kSpillAheadBytes = 256ULL
                                            << 20;  // on their way to disk at once: what it takes in about a second
 constexpr std::uint64_t kSpillAheadPart = 4;       // of all memory, where that is less
-constexpr std::uint64_t kLogAgain_ms = 10'000;     // each task that needs room tries it again
+constexpr std::uint64_t kLogAgainMs = 10'000;      // each task that needs room tries it again
 
 }  // namespace
 
@@ -102,7 +102,7 @@ void Spiller::written(std::uint64_t number, const base::Result<Written>& result)
   } else {
     problem_ = result.problem();
     if (const std::uint64_t now_ms = base::monotonic_ms();
-        problem_logged_ms_ == 0 || now_ms >= problem_logged_ms_ + kLogAgain_ms) {
+        problem_logged_ms_ == 0 || now_ms >= problem_logged_ms_ + kLogAgainMs) {
       problem_logged_ms_ = now_ms;
       events_.log("an object could not be written to disk: " + problem_);
     }

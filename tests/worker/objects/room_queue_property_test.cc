@@ -11,7 +11,7 @@ namespace morrow::worker {
 namespace {
 
 constexpr std::uint64_t kUnits = 64;
-constexpr std::uint64_t kMost_ms = 10'000 + 1000 + RoomQueue::kLookAgain_ms;  // at the head, after a broken deadlock
+constexpr std::uint64_t kMostMs = 10'000 + 1000 + RoomQueue::kLookAgainMs;  // at the head, after a broken deadlock
 
 ProcessId any_process() {
   const auto number = *rc::gen::inRange<ProcessId>(1, 9);
@@ -67,7 +67,7 @@ TEST(RoomQueueProperty, NobodyWaitsForEverThoughNothingIsEverLetGo) {
     for (int i = 0; i < steps; ++i) step(memory);
     memory.set_coming_free(false);
     const std::size_t waiting = memory.queue().waiting();
-    memory.pass(waiting * kMost_ms);
+    memory.pass(waiting * kMostMs);
     RC_ASSERT(memory.queue().empty());
     RC_ASSERT(memory.broken_promise() == "");
   });

@@ -25,9 +25,9 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 300;
 constexpr std::uint64_t kUnits = 256;
-constexpr std::uint64_t kBusy_ms = 15 * 60'000;
-constexpr std::uint64_t kDrain_ms = 30 * 60'000;
-constexpr std::uint64_t kMost_ms = 10'000 + 1000 + RoomQueue::kLookAgain_ms;  // at the head, after a broken deadlock
+constexpr std::uint64_t kBusyMs = 15 * 60'000;
+constexpr std::uint64_t kDrainMs = 30 * 60'000;
+constexpr std::uint64_t kMostMs = 10'000 + 1000 + RoomQueue::kLookAgainMs;  // at the head, after a broken deadlock
 
 class Simulation {
  public:
@@ -47,16 +47,16 @@ class Simulation {
   /// What went wrong; empty: nothing.
   std::string run() {
     while (problem_.empty()) {
-      const bool drains = memory_.now_ms() >= kBusy_ms;
+      const bool drains = memory_.now_ms() >= kBusyMs;
       const bool all_done = std::all_of(processes_.begin(), processes_.end(),
                                         [](const Process& one) { return one.state == State::kResting; });
       if (drains && all_done) break;
-      if (memory_.now_ms() >= kBusy_ms + kDrain_ms) return "some never come to an end";
+      if (memory_.now_ms() >= kBusyMs + kDrainMs) return "some never come to an end";
       std::uint64_t next_ms = memory_.now_ms() + 1000;
       for (const Process& one : processes_) {
         if (one.state != State::kAsking) next_ms = std::min(next_ms, std::max(one.due_ms, memory_.now_ms() + 1));
       }
-      if (!memory_.queue().empty()) next_ms = std::min(next_ms, memory_.now_ms() + RoomQueue::kLookAgain_ms);
+      if (!memory_.queue().empty()) next_ms = std::min(next_ms, memory_.now_ms() + RoomQueue::kLookAgainMs);
       memory_.pass(next_ms - memory_.now_ms());
       hear();
       for (Process& one : processes_) {
@@ -119,7 +119,7 @@ class Simulation {
     const bool brief = process.kind == Kind::kReader;
     process.state = State::kAsking;
     const std::uint64_t before = memory_.queue().waiting();
-    process.answer_by_ms = memory_.now_ms() + (before + 1) * kMost_ms;
+    process.answer_by_ms = memory_.now_ms() + (before + 1) * kMostMs;
     asked_[memory_.ask(process.id, process.pieces[process.next_piece], brief)] = &process;
     hear();
   }

@@ -58,14 +58,14 @@ class VirtualMemory {
   /// Time passes; the queue looks again as often as it says.
   void pass(std::uint64_t ms) {
     for (const std::uint64_t end = now_ms_ + ms; now_ms_ < end;) {
-      now_ms_ += std::min(RoomQueue::kLookAgain_ms, end - now_ms_);
+      now_ms_ += std::min(RoomQueue::kLookAgainMs, end - now_ms_);
       serve();
     }
   }
   /// Until `ticket` has an answer: after how many ms from now.
   std::uint64_t wait(Ticket ticket, std::uint64_t most_ms = 1'000'000) {
     const std::uint64_t begin_ms = now_ms_;
-    while (!answered(ticket) && now_ms_ < begin_ms + most_ms) pass(RoomQueue::kLookAgain_ms);
+    while (!answered(ticket) && now_ms_ < begin_ms + most_ms) pass(RoomQueue::kLookAgainMs);
     return now_ms_ - begin_ms;
   }
 
