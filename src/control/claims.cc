@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/hash_ids.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
@@ -39,11 +40,6 @@ bool has_work(store::Transaction& tx, std::string_view shape, Incarnation self, 
     if (entries.size() < limit) return false;
   }
   return !tx.scan(keys::index_shard(shape, keys::shard_of(self)), store::Read::kSnapshot, 1).empty();
-}
-
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
-  return x ^ (x >> 29);
 }
 
 /// One transaction that takes work from the index.
@@ -116,7 +112,7 @@ class Taking {
     });
     const bool any = !head.empty();
     while (!head.empty() && wanted()) {
-      random_ = mix(random_ + 1);
+      random_ = base::mix_bits(random_ + 1);
       const std::size_t pick = at_random ? random_ % head.size() : 0;
       const std::string key = head[pick].key;
       head.erase(head.begin() + static_cast<std::ptrdiff_t>(pick));
@@ -153,7 +149,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
   if (request.claims.empty()) return {};
   // The lane's key tells whether a try whose answer was lost has committed, and keeps a late one from committing after
   // another.
-  const std::uint64_t number = mix(request.claims.front()) ^ request.random;
+  const std::uint64_t number = base::mix_bits(request.claims.front()) ^ request.random;
   std::size_t committed = 0;
   store.transact([&](store::Transaction& transaction) {
     Transition t(transaction, request.incarnation);
@@ -174,7 +170,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
         return;
       }
     }
-    result = Taking(t, request, total, mix(request.random + tries.size())).run();
+    result = Taking(t, request, total, base::mix_bits(request.random + tries.size())).run();
     t.settle();
     tries.push_back(std::move(result));
     committed = tries.size();

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <sstream>
+
 #include "control/records.h"
 
 namespace morrow::control {
@@ -87,6 +89,12 @@ TEST(RecordsTest, AmountsThatMakeNoSenseAreDamage) {
   record::Specification spec;
   spec.set_requirements("z");
   EXPECT_THROW(decode_spec(serialize(spec)), store::StoreError);
+}
+
+TEST(FutureIdTest, ReportsSayIdsAsTheCommandsDo) {
+  std::ostringstream out;
+  out << FutureId{0xab, 5};
+  EXPECT_EQ(out.str(), "00000000000000ab/5");
 }
 
 TEST(ResourcesTest, TheEncodingGivesTheSameBack) {
