@@ -23,7 +23,7 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   const std::size_t spec_steps = (parts + parts_a_step - 1) / parts_a_step;
   if (step < spec_steps) {
     if (!entry.exists) {
-      entry.state.set_status(static_cast<std::uint32_t>(Status::kBuilding));
+      t.move_to(op.id, entry, Status::kBuilding);
       entry.state.set_shape(*shape);
       entry.state.set_spec_parts(static_cast<std::uint32_t>(parts));
     }
@@ -45,7 +45,7 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   std::size_t missing = 0;
   const std::size_t end = std::min(dependencies.size(), begin + kBuildingDependencies);
   if (const auto failure = t.link(op.id, dependencies, begin, end, missing)) {
-    t.finish(op.id, entry, t.around(op.id), *failure);
+    t.finish(op.id, entry, t.neighbours(op.id), *failure);
     return false;
   }
   return end < dependencies.size();

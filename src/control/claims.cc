@@ -198,7 +198,7 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
     if (status_of(state) == Status::kReady) found.push_back(next);
     if (status_of(state) != Status::kWaiting) continue;
     for (const auto& [key, unused] : transaction->scan(keys::needs(next), store::Read::kSnapshot, 1000)) {
-      const FutureId dependency = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      const FutureId dependency = keys::other_future(key);
       if (seen.insert(dependency).second) open.push_back(dependency);
     }
   }
@@ -234,7 +234,7 @@ void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
     if (idle.empty()) return;
     // Each worker begins with its successor in the ring, so that not all wake the same one.
     const auto next =
-        std::find_if(idle.begin(), idle.end(), [&](const auto& item) { return keys::read_u64(item.key, 1) > self; });
+        std::find_if(idle.begin(), idle.end(), [&](const auto& item) { return keys::number_of(item.key) > self; });
     std::rotate(idle.begin(), next, idle.end());
     std::size_t woken = 0;
     for (const std::string& shape : shapes(transaction, kShapes)) {
@@ -242,9 +242,9 @@ void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
       std::size_t work = transaction.scan(keys::index_shape(shape), store::Read::kSnapshot, limit).size();
       for (auto& [key, free] : idle) {
         if (work == 0 || woken == limit) break;
-        const Incarnation incarnation = keys::read_u64(key, 1);
-        if (key.empty() || incarnation == self || !need.fits_in(Resources::decode(free)) || !t.alive(incarnation))
-          continue;
+        if (key.empty()) continue;  // it is awake already
+        const Incarnation incarnation = keys::number_of(key);
+        if (incarnation == self || !need.fits_in(Resources::decode(free)) || !t.alive(incarnation)) continue;
         t.touch(incarnation);
         key.clear();
         --work;

@@ -84,12 +84,12 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   if (needs_all) runnable = assemble(id, entry, spec, failure);
   if (failure) {
     coverage_mark<"a future that was to be ready failed instead">();
-    save(id, entry);
-    finish(id, entry, around(id), *failure);
+    note_record(entry);  // also when it is freed by its end
+    finish(id, entry, neighbours(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
   }
   if (needs_all && !runnable) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    move_to(id, entry, Status::kWaiting);
     save(id, entry);
     return verdict(Verdict::kWaiting);
   }
@@ -131,7 +131,7 @@ OpResult Transition::check(FutureId id, Claim claim, Incarnation list) {
   }
   if (failed != FutureId{}) {
     if (const auto failure = failure_of(failed, load(failed))) {
-      finish(id, entry, around(id), *failure);
+      finish(id, entry, neighbours(id), *failure);
       return finished(std::make_shared<Outcome>(*failure));
     }
   }

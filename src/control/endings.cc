@@ -26,11 +26,10 @@ void remove_unused_program(Transition& t, std::string_view program) {
 /// The session's own keys go last, after all it held.
 void remove_session(Transition& t, SessionId id) {
   for (const auto& [key, unused] : t.tx.scan(keys::uses(id), store::Read::kConflict, kUses)) {
-    constexpr std::size_t kFamily = 9;
-    const std::string_view hash = std::string_view(key).substr(kFamily + 1);
-    t.tx.clear(keys::content_user(key[kFamily], hash, id));
+    const keys::Use use = keys::read_use(key);
+    t.tx.clear(keys::content_user(use.family, use.hash, id));
     t.tx.clear(key);
-    if (key[kFamily] == keys::kProgram) remove_unused_program(t, hash);
+    if (use.family == keys::kProgram) remove_unused_program(t, use.hash);
   }
   SessionEntry& entry = t.session(id);
   if (!entry.exists) return;
@@ -75,7 +74,7 @@ class Walk {
   bool pass(const std::string& key, const std::string& value) {
     const FutureId id = keys::future_of(key);
     if (keys::suffix_of(key) == keys::kHolder) {
-      t_.tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(value, 0));
+      t_.tell_freed(keys::neighbour_worker(key), keys::read_u64(value, 0));
       return true;
     }
     if (keys::suffix_of(key) == keys::kState) {
@@ -85,7 +84,7 @@ class Walk {
     }
     if (keys::suffix_of(key) == keys::kEdge) {
       // Who depends on it from outside, and has not begun, can't run any more.
-      const FutureId dependent = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      const FutureId dependent = keys::other_future(key);
       if (dependent.scope != scope_) coverage_mark<"a scope ended under a dependent from outside">();
       if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
     }
@@ -94,14 +93,14 @@ class Walk {
 
   bool end(FutureId id, const Outcome& outcome, bool running_too) {
     ++ends_;
-    const Around around = t_.around(id);
+    const Neighbours neighbours = t_.neighbours(id);
     Entry& entry = t_.load(id);
     if (!entry.exists) return true;
     if (!entry.final()) {
       if (entry.status() == Status::kClaimed && !running_too) return true;
       coverage_mark<"the end of a scope cancelled a future">();
       t_.tell_holder(id, entry);
-      t_.finish(id, entry, around, outcome);
+      t_.finish(id, entry, neighbours, outcome);
     } else if (entry.state.fanout() != 0 && running_too) {
       t_.fan_out(id);
     }
@@ -139,7 +138,7 @@ bool end_chunk(Transition& t, ScopeId id) {
 std::vector<ScopeId> endings(store::Store& store) {
   std::vector<ScopeId> out;
   for (const auto& [key, unused] : store.begin_read()->scan(keys::endings(), store::Read::kSnapshot)) {
-    out.push_back(keys::read_u64(key, 1));
+    out.push_back(keys::number_of(key));
   }
   return out;
 }
@@ -155,7 +154,7 @@ bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
     for (int depth = 0; depth < kDeepest; ++depth) {
       const auto child = transaction.scan(keys::children(deepest), store::Read::kSnapshot, 1);
       if (child.empty()) break;
-      deepest = keys::read_u64(child.front().key, 10);
+      deepest = keys::child_of(child.front().key);
     }
     more = end_chunk(t, deepest) || deepest != scope;
   });
@@ -171,7 +170,7 @@ bool fanout_step(store::Store& store, Incarnation incarnation) {
     const auto first = transaction.scan(keys::fanouts(incarnation), store::Read::kSnapshot, 1);
     if (first.empty()) return;
     more = true;
-    const FutureId id = keys::read_id(first.front().key, 9);
+    const FutureId id = keys::listed_future(first.front().key);
     if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
       t.settle();
@@ -186,7 +185,7 @@ std::vector<FutureId> pending_checks(store::Store& store, Incarnation incarnatio
   std::vector<FutureId> out;
   for (const auto& [key, unused] :
        store.begin_read()->scan(keys::checks(incarnation), store::Read::kSnapshot, 2 * limit)) {
-    out.push_back(keys::read_id(key, 9));
+    out.push_back(keys::listed_future(key));
   }
   out = distinct(out);
   if (out.size() > limit) out.resize(limit);
@@ -198,10 +197,10 @@ bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcom
   store.transact([&](store::Transaction& transaction) {
     failed = false;
     Transition t(transaction, self);
-    const Around around = t.around(id);
+    const Neighbours neighbours = t.neighbours(id);
     Entry& entry = t.load(id);
     if (!t.alive(self) || !entry.exists || entry.status() != Status::kReady) return;
-    t.finish(id, entry, around, outcome);
+    t.finish(id, entry, neighbours, outcome);
     t.settle();
     failed = true;
   });

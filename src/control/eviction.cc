@@ -22,7 +22,7 @@ void end_incarnation(Transition& t, Incarnation incarnation) {
 }
 
 void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died) {
-  const Around around = t.around(id);
+  const Neighbours neighbours = t.neighbours(id);
   Entry& entry = t.load(id);
   if (!entry.exists || entry.status() != Status::kClaimed || entry.state.incarnation() != incarnation) {
     coverage_mark<"a eviction found a claim that had ended">();
@@ -33,11 +33,11 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
     entry.state.set_tries(entry.state.tries() + 1);
     if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
       coverage_mark<"a eviction failed what was tried too often">();
-      t.finish(id, entry, around, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
+      t.finish(id, entry, neighbours, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
       return;
     }
   }
-  t.drop_claim(id, entry, false);
+  t.unclaim(id, entry);
   t.enter_index(id, entry, {});
   t.save(id, entry);
 }
@@ -45,10 +45,9 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
 /// Works off one chunk of what `incarnation` leaves; at last its own keys. True while there is more.
 bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto conflict = store::Read::kConflict;
-  constexpr std::size_t kId = 9;
   const auto fanouts = t.tx.scan(keys::fanouts(incarnation), conflict, 1);
   for (const auto& [key, unused] : fanouts) {
-    const FutureId id = keys::read_id(key, kId);
+    const FutureId id = keys::listed_future(key);
     if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
       t.settle();
@@ -62,7 +61,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   }
   const auto claims = t.tx.scan(keys::claimed(incarnation), conflict, kClaims);
   for (const auto& [key, unused] : claims) {
-    return_claim(t, incarnation, keys::read_id(key, kId), died);
+    return_claim(t, incarnation, keys::listed_future(key), died);
     t.settle();
   }
   if (!claims.empty()) {
@@ -71,7 +70,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   }
   const auto checks = t.tx.scan(keys::checks(incarnation), conflict, kChecks);
   for (const auto& [key, unused] : checks) {
-    t.check(keys::read_id(key, kId), 0, incarnation);
+    t.check(keys::listed_future(key), 0, incarnation);
     t.settle();
   }
   if (!checks.empty()) {
@@ -87,7 +86,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto sessions = t.tx.scan(keys::attached(incarnation), conflict, kSessions);
   for (const auto& [key, unused] : sessions) {
     t.tx.clear(key);
-    const SessionId id = keys::read_u64(key, kId);
+    const SessionId id = keys::attached_session(key);
     SessionEntry& entry = t.session(id);
     if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation) continue;
     entry.session.set_incarnation(0);
@@ -154,7 +153,7 @@ void leave(store::Store& store, Incarnation incarnation) {
 std::vector<Incarnation> tombstones(store::Store& store) {
   std::vector<Incarnation> out;
   for (const auto& [key, unused] : store.begin_read()->scan(keys::tombstones(), store::Read::kSnapshot)) {
-    out.push_back(keys::read_u64(key, 1));
+    out.push_back(keys::number_of(key));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/sources.h"
@@ -67,15 +68,18 @@ void Transition::tell_holder(FutureId id, const Entry& entry) {
   touch(entry.state.incarnation());
 }
 
-void Transition::finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt) {
+void Transition::finish(FutureId id, Entry& entry, const Neighbours& neighbours, const Outcome& outcome, bool adopt) {
   record::State& state = entry.state;
+  MORROW_INVARIANT(!entry.final() && state.fanout() == 0, "a future ends once", id, entry.status(), state.fanout());
+  MORROW_INVARIANT(outcome.ok() || !outcome.object, "a failure has no value", id, outcome.failure);
   if (entry.status() == Status::kReady) leave_index(entry);
+  if (entry.unclaimed) tx.clear(keys::claimed(0, id));  // was never there
   if (entry.status() == Status::kClaimed) drop_claim(id, entry, adopt && outcome.ok());
-  state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+  move_to(id, entry, final_status(outcome));
   put_outcome(outcome, *state.mutable_outcome());
   if (outcome.object) add_holder(id, outcome.object.number);
-  if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
-      around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
+  if (defer_ || !neighbours.complete || state.dependencies() > kUnpinLimit ||
+      neighbours.waiters.size() * outcome.bytes.size() > kInboxBytes) {
     coverage_mark<"an end was left to a fan-out">();
     record::Fanout work;
     tx.set(keys::fanout(self, id), serialize(work));
@@ -84,15 +88,15 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
     save(id, entry);
     return;
   }
-  for (const Incarnation waiter : around.waiters) post_ended(waiter, id, state);
-  for (const FutureId& dependent : around.dependents) post_check(dependent, id, !outcome.ok());
-  for (const FutureId& dependency : around.needs) tx.clear(keys::need(id, dependency));
+  for (const Incarnation waiter : neighbours.waiters) post_ended(waiter, id, state);
+  for (const FutureId& dependent : neighbours.dependents) post_check(dependent, id, !outcome.ok());
+  for (const FutureId& dependency : neighbours.needs) tx.clear(keys::need(id, dependency));
   if (state.dependencies() != 0) {
     for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
   }
   // A value that lies with workers may be lost: then it is computed again.
   if (!outcome.object) clear_spec(id, entry);
-  if (state.released() && (around.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
+  if (state.released() && (neighbours.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
     coverage_mark<"a released future was freed by its end">();
     erase(id, entry);
   } else {
@@ -126,7 +130,7 @@ void Transition::reap(FutureId id) {
     if (!needed || planted(Fault::kReleasedWhileNeeded)) erase(id, entry);
     return;
   }
-  const Around near = around(id);
+  const Neighbours near = neighbours(id);
   if (!near.complete || !near.dependents.empty()) return coverage_mark<"a release waits for dependents">();
   for (const Incarnation waiter : near.waiters) {
     if (alive(waiter)) return coverage_mark<"a release waits for a waiter">();
@@ -153,16 +157,15 @@ bool Transition::fan_out(FutureId id) {
     std::size_t bytes = 0;
     for (const auto& [near, unused] : pairs) {
       work.set_cursor(near.substr(keys::kFuturePrefixBytes) + '\0');
-      const std::size_t at = keys::kFuturePrefixBytes + 1;
       switch (keys::suffix_of(near)) {
         case keys::kEdge:
-          post_check(keys::read_id(near, at), id, status_of(state) != Status::kRealized);
+          post_check(keys::other_future(near), id, status_of(state) != Status::kRealized);
           break;
         case keys::kNeed:
           tx.clear(near);
           break;
         case keys::kWaiter:
-          post_ended(keys::read_u64(near, at), id, state);
+          post_ended(keys::neighbour_worker(near), id, state);
           bytes += state.outcome().bytes().size();
           break;
         default:

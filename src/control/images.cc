@@ -85,7 +85,7 @@ void drop_stale_users(store::Store& store, char family, const std::string& hash)
   store.transact([&](store::Transaction& transaction) {
     for (const auto& [key, value] :
          transaction.scan(keys::content_users(family, hash), store::Read::kConflict, kPartsAtOnce)) {
-      const SessionId user = keys::read_u64(key, key.size() - 8);
+      const SessionId user = keys::user_of(key);
       const bool there = transaction.get(keys::session(user), store::Read::kConflict).has_value();
       if (there || value != kStale) {
         if ((value == kStale) == there) transaction.set(key, there ? std::string_view() : kStale);

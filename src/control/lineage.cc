@@ -65,7 +65,7 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   // With a conflict: a worker that has just copied it must not be missed.
   const auto holders = tx.scan(keys::holders(id), store::Read::kConflict);
   for (const auto& [key, object] : holders) {
-    const Incarnation holder = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const Incarnation holder = keys::neighbour_worker(key);
     if (holder != self && alive(holder)) return finished(entry);
   }
   const SpecPtr spec = this->spec(id, entry.state);
@@ -79,11 +79,11 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const auto dependencies = distinct(spec->dependencies);
   link(id, dependencies, 0, dependencies.size(), missing);  // none of them failed: see obstacle
   if (missing != 0) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    move_to(id, entry, Status::kWaiting);
     save(id, entry);
     return verdict(Verdict::kWaiting);
   }
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
+  move_to(id, entry, Status::kReady);
   return make_ready(id, entry, spec, claim);
 }
 

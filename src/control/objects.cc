@@ -25,7 +25,7 @@ void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
 void Transition::free_object(FutureId id) {
   // With a conflict: a worker that has just copied it must not be missed.
   for (const auto& [key, object] : tx.scan(keys::holders(id), store::Read::kConflict)) {
-    tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(object, 0));
+    tell_freed(keys::neighbour_worker(key), keys::read_u64(object, 0));
     tx.clear(key);
   }
 }
@@ -74,7 +74,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
   const auto view = store.begin_read();
   for (const auto& [key, object] : view->scan(keys::holders(id), store::Read::kSnapshot)) {
     if (keys::read_u64(object, 0) != number) continue;
-    const Incarnation incarnation = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const Incarnation incarnation = keys::neighbour_worker(key);
     const auto alive = view->get(keys::incarnation(incarnation), store::Read::kSnapshot);
     if (!alive || parse_record<record::Incarnation>(*alive).dying()) continue;
     if (const auto info = view->get(keys::info(incarnation), store::Read::kSnapshot))

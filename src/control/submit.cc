@@ -5,7 +5,7 @@ namespace morrow::control {
 namespace {
 
 OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& failure) {
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kFailed));
+  t.move_to(id, entry, Status::kFailed);
   put_outcome(failure, *entry.state.mutable_outcome());
   t.save(id, entry);
   return finished(std::make_shared<Outcome>(failure));
@@ -16,7 +16,7 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
   // A dependency may end right now, and its check find `building`: the read of the first need conflicts with the last
   // one's going.
   if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
     return verdict(Verdict::kWaiting);
   }
@@ -26,13 +26,12 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
 }  // namespace
 
 std::optional<std::string> shape_of(const Spec& spec) {
-  constexpr std::size_t kShapeBytes = 400;  // the smallest store takes keys of 511 bytes
   constexpr std::size_t kNameBytes = 255;
   for (const auto& [name, amount] : spec.requirements.named_milli) {
     if (name.size() > kNameBytes) return std::nullopt;
   }
   std::string shape = spec.requirements.encode();
-  if (shape.size() > kShapeBytes) return std::nullopt;
+  if (shape.size() > keys::kMaxShapeBytes) return std::nullopt;
   return shape;
 }
 
@@ -65,7 +64,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
   entry.state.set_shape(std::move(*shape));
   t.write_spec(op.id, entry, encode_spec(*op.spec));
   if (missing != 0) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
     return verdict(Verdict::kWaiting);
   }
