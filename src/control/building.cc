@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/invariant.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -28,6 +29,7 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
       entry.state.set_spec_parts(static_cast<std::uint32_t>(parts));
     }
     const std::size_t end = std::min(parts, (step + 1) * parts_a_step);
+    MORROW_INVARIANT(step * parts_a_step < end, "each step writes a part of the specification", op.id, step, parts);
     for (std::size_t part = step * parts_a_step; part < end; ++part) {
       t.tx.set(keys::specification(op.id, static_cast<std::uint32_t>(part)),
                std::string_view(bytes).substr(part * kSpecPartBytes, kSpecPartBytes));

@@ -1,8 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Taking work from the index that all workers share.
+//
+// Hard: many workers look for work at the same moment, and all see the same head of the same queue. If each took the
+// first entry, one would commit and all others would conflict, again and again. And the index must not become a list
+// that every submit writes to.
+//
+// Solved by reading without a conflict and taking with one. The scan of the index is a snapshot, so that a submit never
+// disturbs a worker that looks; only the state of the future that is taken is read with a conflict, so that two
+// workers collide exactly when they take the same future. To make that rare, the entries of a shape are sharded by the
+// worker that wrote them: a worker takes from its own shard in order, and from the shards of others at random among the
+// first 64. Order within a shard is fairness, nothing depends on it.
+//
+// A claim whose answer was lost may have committed: its work would be claimed by a worker that does not know. So each
+// claim leaves a mark under the worker's own key (its lane), by which the next try finds what the last one took.
+//
+// An idle worker must not miss work that came just before it registered as idle: it registers, commits, and looks once
+// more. A worker that leaves work in the index looks for idle ones after its commit. One of the two sees the other.
+//
+// To read: docs/design.md, "Local first"; docs/store.md, "Work". FoundationDB's QuiCK (Apple, SIGMOD 2021) is a queue
+// over a transactional store with the same conflicts and the same random choice.
+
 #include <algorithm>
 #include <unordered_set>
 
 #include "base/hash_ids.h"
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
@@ -43,9 +66,9 @@ bool has_work(store::Transaction& tx, std::string_view shape, Incarnation self, 
 }
 
 /// One transaction that takes work from the index.
-class Taking {
+class IndexTaker {
  public:
-  Taking(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
+  IndexTaker(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
       : t_(t), request_(request), total_(total), random_(random), free_(request.free) {}
 
   ClaimResult run() {
@@ -65,6 +88,10 @@ class Taking {
     for (const std::string& shape : all) {
       if (Resources::decode(shape).fits_in(free_) && has_work(t_.tx, shape, t_.self, now_)) result_.more = true;
     }
+    MORROW_INVARIANT(result_.taken.size() == next_claim_ && next_claim_ <= request_.claims.size(),
+                     "each claim is used for one future", result_.taken.size(), next_claim_, request_.claims.size());
+    MORROW_INVARIANT(taken_ <= std::size_t{request_.limit} + request_.ahead, "no more is taken than was asked for",
+                     taken_, request_.limit, request_.ahead);
     return std::move(result_);
   }
 
@@ -79,6 +106,7 @@ class Taking {
   }
 
   bool take(FutureId id, Entry& entry) {
+    MORROW_INVARIANT(claims_left(), "a future that is taken has a claim", id, next_claim_);
     t_.leave_index(entry);
     OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_], true);
     if (result.verdict != Verdict::kClaimed) return false;  // a dependency is gone, or lost: it failed, or waits
@@ -164,13 +192,13 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
-      if (seen.number() == number && seen.attempt() <= tries.size()) {
+      if (seen.number() == number && seen.attempt() != 0 && seen.attempt() <= tries.size()) {
         coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
       }
     }
-    result = Taking(t, request, total, base::mix_bits(request.random + tries.size())).run();
+    result = IndexTaker(t, request, total, base::mix_bits(request.random + tries.size())).run();
     t.settle();
     tries.push_back(std::move(result));
     committed = tries.size();
@@ -180,7 +208,9 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     mark.set_attempt(tries.size());
     transaction.set(lane, serialize(mark));
   });
-  return std::move(tries.at(committed - 1));
+  MORROW_INVARIANT(committed != 0 && committed <= tries.size(), "what committed is one of the tries", committed,
+                   tries.size());
+  return std::move(tries[committed - 1]);
 }
 
 std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit) {

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Work that is done in chunks, by any worker that finds it: the ends of scopes, fan-outs, checks that were left behind.
+//
+// Hard: a scope may hold a million futures, nested scopes, and running tasks on workers that are dead. One transaction
+// can't end it; a worker that ends it in many may die between two of them; and two workers may work on the same one.
+//
+// Solved by a record for each piece of work that says how far it has come (`Ending`, `Fanout`). A step reads it with a
+// conflict, does a bounded part, and writes it back: of two workers at the same work one fails and finds it done. A
+// step looks for the deepest scope below first. The walk cancels what is not final and tells the holders of values;
+// snapshots suffice, since nothing is added to a closing scope. Then the ranges are cleared, and the record last.
+//
+// To read: docs/store.md, "The end of a scope".
+
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
 
-// Work that is done in chunks by whoever comes: the ends of scopes, fan-outs, checks left behind.
 namespace morrow::control {
 namespace {
 
@@ -49,6 +62,7 @@ class Walk {
 
   /// True while there is more to walk.
   bool step() {
+    MORROW_INVARIANT(at_.bucket() < keys::kBuckets, "a walk is in one of the scope's ranges", scope_, at_.bucket());
     store::Range range = keys::scope_futures(scope_, static_cast<int>(at_.bucket()));
     if (!at_.cursor().empty()) range.begin = at_.cursor();
     const auto pairs = t_.tx.scan(range, store::Read::kSnapshot, kWalkKeys);
@@ -83,7 +97,7 @@ class Walk {
       return end(id, Outcome{FailureKind::kReleased, {}, {}}, true);
     }
     if (keys::suffix_of(key) == keys::kEdge) {
-      // Who depends on it from outside, and has not begun, can't run any more.
+      // A dependent from outside that has not begun can't run any more.
       const FutureId dependent = keys::other_future(key);
       if (dependent.scope != scope_) coverage_mark<"a scope ended under a dependent from outside">();
       if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
@@ -125,6 +139,7 @@ bool end_chunk(Transition& t, ScopeId id) {
   t.settle();
   if (more) return true;
   if (!t.tx.scan(keys::children(id), store::Read::kConflict, 1).empty()) return true;
+  MORROW_INVARIANT(entry.scope.closing(), "a scope is emptied while it closes", id);
   for (int bucket = 0; bucket < keys::kBuckets; ++bucket) t.tx.clear_range(keys::scope_futures(id, bucket));
   const bool session = entry.scope.session();
   t.remove_scope(id, entry);

@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// The end of a worker, by itself or by others.
+//
+// Hard: nobody can tell a dead worker from a slow one. A worker that stood still for a minute goes on in the middle of
+// a round, and must not publish a result of a future that another worker runs by then. And a dead worker may leave more
+// behind than one transaction can hold.
+//
+// Solved by a fence. Each round reads its worker's incarnation with a conflict. An eviction first overwrites that key,
+// and only if the heartbeat that was seen to stand still has not moved: from this commit on every round of the old
+// worker fails, whenever it comes. A worker that comes back joins as another incarnation. What is left behind is then
+// given back in chunks, each a transaction of its own, by any worker, as often as it takes: fan-outs, claims, checks,
+// the inbox, sessions. A tombstone stands until the last chunk, so that an eviction whose worker died is gone on with.
+//
+// A claim counts as a failed try of its future when its worker died (it may have killed it), and not when that left.
+//
+// To read: docs/design.md, "Leases and fences"; how silence is told is src/worker/cluster/. Gray and Cheriton, "Leases"
+// (SOSP 1989); the sequencers of Chubby (Burrows, OSDI 2006, 2.4) are the same fence.
+
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
 
-// The end of a worker, by itself or by others: first its incarnation, which fences everything; then what it leaves, in
-// chunks.
 namespace morrow::control {
 namespace {
 
@@ -14,6 +31,7 @@ constexpr std::size_t kItems = 200;
 constexpr std::size_t kSessions = 50;
 
 void end_incarnation(Transition& t, Incarnation incarnation) {
+  MORROW_INVARIANT(incarnation != 0, "a worker that ends is one", t.self);
   record::Incarnation mark;
   mark.set_dying(true);
   t.tx.set(keys::incarnation(incarnation), serialize(mark));

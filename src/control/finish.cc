@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// The end of a future, and whatever follows from it.
+//
+// Hard: a future may end by its value, a failure, a cancel, the death of a worker or the end of its scope, each in
+// another worker's transaction. Those who wait register at the same time. Nobody may be missed, nobody told twice, and
+// a future with ten thousand waiters must not become a transaction that is too large to commit.
+//
+// Solved by keeping all that stand around a future under its own prefix (keys.h), and reading them in one scan with a
+// conflict: a waiter that registers meanwhile makes either the end or itself fail, and then sees the other. The end
+// posts the outcome to the inbox of each living waiter's worker, and a check for each dependent to this worker's own
+// list; a later transaction decides whether the dependent can run. Beyond 100 neighbours the end only marks itself
+// (`fanout`), and the rest is served in chunks by fan_out, in any worker.
+//
+// Freeing is counted by edges: each dependent pins its dependencies until it is final itself. Releases cascade (a
+// cancelled future lets go of what only it needed), so they are worked off in a list and not by recursion, and a long
+// chain goes on in another transaction.
+//
+// To read: docs/store.md, "The end of a future", "Release".
+
 #include <utility>
 
 #include "base/invariant.h"
@@ -39,6 +58,8 @@ bool Transition::alive(Incarnation incarnation) {
 }
 
 void Transition::touch(Incarnation incarnation) {
+  const auto known = alive_.find(incarnation);
+  MORROW_INVARIANT(known != alive_.end() && known->second, "a worker that is woken lives", incarnation);
   if (touched_.insert(incarnation).second) tx.set(keys::signal(incarnation), fresh_signal(self));
 }
 
@@ -53,6 +74,7 @@ void Transition::post_ended(Incarnation waiter, FutureId id, const record::State
 }
 
 void Transition::post_check(FutureId dependent, FutureId dependency, bool failed) {
+  MORROW_INVARIANT(self != 0, "a check is for a worker's list", dependent, dependency);
   tx.clear(keys::need(dependent, dependency));
   if (planted(Fault::kEarlyDecision) && !tx.scan(keys::needs(dependent), store::Read::kSnapshot, 1).empty()) return;
   tx.set(keys::check(self, dependent, failed), keys::encode_id(dependency));
@@ -62,6 +84,7 @@ void Transition::post_check(FutureId dependent, FutureId dependency, bool failed
 
 void Transition::tell_holder(FutureId id, const Entry& entry) {
   if (entry.status() != Status::kClaimed || !alive(entry.state.incarnation())) return;
+  MORROW_INVARIANT(entry.state.claim() != 0, "a claimed future has a claim", id, entry.state.incarnation());
   record::InboxItem item;
   put_id(id, *item.mutable_future());
   tx.set(keys::inbox_cancelled(entry.state.incarnation(), entry.state.claim()), serialize(item));
@@ -119,6 +142,7 @@ void Transition::settle() {
     reap(id);
     defer_ = false;
   }
+  MORROW_INVARIANT(loose_.empty() && !defer_, "what was let go is freed at the end of the operation", loose_.size());
   reaped_ = 0;
 }
 
@@ -144,6 +168,7 @@ bool Transition::fan_out(FutureId id) {
   Entry& entry = load(id);
   const Incarnation owner = entry.state.fanout();
   if (!entry.exists || owner == 0) return false;
+  MORROW_INVARIANT(entry.final(), "a future is served to others when it is final", id, entry.status(), owner);
   const std::string key = keys::fanout(owner, id);
   const auto value = tx.get(key, store::Read::kConflict);
   auto work = value ? parse_record<record::Fanout>(*value) : record::Fanout();
@@ -184,6 +209,7 @@ bool Transition::fan_out(FutureId id) {
     work.set_next_dependency(static_cast<std::uint32_t>(end));
     if (end < all.size()) return suspend();
   }
+  MORROW_INVARIANT(work.served(), "dependencies are let go after all were served", id, work.next_dependency());
   tx.clear(key);
   entry.state.set_fanout(0);
   if (!state.outcome().has_object()) clear_spec(id, entry);

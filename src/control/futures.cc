@@ -180,6 +180,7 @@ void Transition::enter_index(FutureId id, Entry& entry, const Home& home) {
   std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(shard_owner), order, id);
   tx.set(key, "");
   move_to(id, entry, Status::kReady);
+  MORROW_INVARIANT(home.worker == 0 || home.worker != self, "a future is kept for another worker", id, home.worker);
   entry.state.set_index_key(std::move(key));
   if (home.worker != 0) {
     if (alive(home.worker)) touch(home.worker);  // read by snapshot before

@@ -60,7 +60,7 @@ bool clear_parts(store::Store& store, char family, const std::string& hash, cons
   return more;
 }
 
-/// Removes what nobody uses. False when somebody does.
+/// Removes content without users. False when there are some.
 bool remove_unused(store::Store& store, char family, const std::string& hash) {
   bool removing = false;
   store.transact([&](store::Transaction& transaction) {
@@ -158,8 +158,6 @@ std::optional<std::string> get_program(store::Store& store, std::string_view pro
   }
   return bytes;
 }
-
-bool has_blob(store::Store& store, std::string_view hash) { return usable(store, kBlob, hash).has_value(); }
 
 void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes) {
   store.transact([&](store::Transaction& transaction) {

@@ -1,4 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Which key stands where decides which transactions conflict and what one scan can read.
+//
+// All that takes part in the end of a future begins with the future's prefix, so that the end reads it in one scan:
+//
+//     f | bucket | scope u64 | sequence u64 | S            its state
+//                                           | e dependent  an edge
+//                                           | n dependency a need
+//                                           | w worker     a waiter
+//
+// All futures of a scope stand together too, in four ranges ("buckets", by blocks of 64 numbers), so that the end of a
+// scope clears ranges and yet not all writers of a large scope hit the same place. What belongs to a worker (claims,
+// checks, fan-outs, its inbox) begins with the worker, so that its eviction finds it. The index is ordered by what a
+// worker looks for: shape, shard, time.
+//
+// Numbers are big-endian, so that the order of bytes is that of numbers; nothing is escaped, since each part has a
+// length that is fixed or stands before it.
+//
+// To read: docs/store.md, the table of all keys. FoundationDB's documentation on data modeling has the same patterns.
+
 #include "control/keys.h"
 
 #include <utility>
@@ -10,8 +30,8 @@ namespace {
 
 // Where the parts of a key begin.
 constexpr std::size_t kNumberAt = 1;                                // the number behind the family's byte
-constexpr std::size_t kListedAt = 9;                                // what follows that
-constexpr std::size_t kSuffixedAt = 10;                             // and what follows that and a byte
+constexpr std::size_t kListedAt = 9;                                // what follows the number
+constexpr std::size_t kSuffixedAt = 10;                             // what follows the number and a byte
 constexpr std::size_t kFutureAt = 2;                                // a future's id: behind the family and the bucket
 constexpr std::size_t kNeighbourAt = keys::kFuturePrefixBytes + 1;  // behind the suffix
 

@@ -71,7 +71,7 @@ struct IndexEntry {
   FutureId id;
 };
 /// `order`: microseconds, in which the entries of a shard stand. An odd one is in the future, and until then the entry
-/// is kept for the shard's own worker, who has what it needs; see kept_until.
+/// is kept for the shard's own worker, which has the values that it needs; see kept_until.
 std::string index_entry(std::string_view shape, std::uint8_t shard, std::uint64_t order, FutureId id);
 store::Range index();
 store::Range index_shape(std::string_view shape);
@@ -81,7 +81,7 @@ IndexEntry read_index(std::string_view key);
 std::uint8_t shard_of(Incarnation incarnation);
 inline std::uint64_t order_at(std::uint64_t microseconds) { return microseconds & ~std::uint64_t{1}; }
 inline std::uint64_t kept_until(std::uint64_t microseconds) { return microseconds | 1; }
-/// No entry is kept for longer; who sees one that is looks at another clock than its own.
+/// No entry is kept for longer; a worker that sees one that is has another clock than the one that wrote it.
 inline constexpr std::uint64_t kLongestKept = 5'000'000;
 inline bool is_kept(const IndexEntry& entry, std::uint64_t now) {
   return (entry.order & 1) != 0 && entry.order > now && entry.order - now <= 2 * kLongestKept;

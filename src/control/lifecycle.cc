@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
+//
+// Hard: an execution that was taken for dead may still end. Its claim tells: a random number that the state holds while
+// that one execution may publish. Whatever takes the future away from it (a cancel, an eviction, a retry) changes the
+// claim, and an end with an old one changes nothing. So a task may run twice, and is published once.
+//
+// An await must not fall between the end of a future and the look for waiters: it reads the state and writes its own
+// key under the future's prefix, which the end scans with a conflict. A drain of the inbox clears exactly the keys that
+// it read, since others post meanwhile.
+//
+// To read: docs/design.md, "Leases and fences", "Completions find those who wait".
+
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
 
-// What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
 namespace morrow::control {
 namespace {
 

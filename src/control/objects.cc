@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
@@ -9,7 +10,10 @@
 // Which workers hold the values that are too large for a record.
 namespace morrow::control {
 
-void Transition::add_holder(FutureId id, std::uint64_t object) { tx.set(keys::holder(id, self), keys::u64(object)); }
+void Transition::add_holder(FutureId id, std::uint64_t object) {
+  MORROW_INVARIANT(self != 0 && object != 0, "a worker holds an object that has a number", id, self, object);
+  tx.set(keys::holder(id, self), keys::u64(object));
+}
 
 void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
   if (holder == self && reports_freed) {
@@ -34,6 +38,8 @@ Transition::Home Transition::home_of(const Runnable& runnable) {
   constexpr std::uint64_t kWorthTheWay = 1 << 20;       // less is here sooner than the other worker wakes up
   constexpr std::uint64_t kWait = 100'000;              // µs
   constexpr std::uint64_t kBytesPerMicrosecond = 1000;  // about what a transfer makes
+  MORROW_INVARIANT(runnable.dependencies.size() == runnable.spec->dependencies.size(),
+                   "a run has all that it depends on", runnable.id, runnable.dependencies.size());
   std::uint64_t here = 0;
   std::map<Incarnation, std::uint64_t> there;
   for (std::size_t i = 0; i < runnable.dependencies.size(); ++i) {

@@ -1,4 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// A future is born.
+//
+// Hard: a submit may come twice (a driver that changed its worker sends it again), come after its scope closed, depend
+// on futures that are ending in this moment, or have ended already itself because it ran ahead of its commit.
+//
+// Solved in this order. The origin's fence tells a message that came twice; the scope is read with a conflict, so that
+// none is born behind the end of its scope. A future that has run already is written once, as final: one record for the
+// whole life of a short task. Else each dependency is read with a conflict and gets an edge, which pins it; one that is
+// unfinished gets a need too. An end of it that commits first makes this transaction fail; one that commits later sees
+// the edge. With no need it is ready at once: claimed by this worker, or put into the index.
+//
+// To read: docs/design.md, "Run ahead of the commit"; docs/store.md, "Submit".
+
 #include "control/transition.h"
 
 namespace morrow::control {

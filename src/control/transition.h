@@ -48,7 +48,7 @@ struct SessionEntry {
   record::Session session;
 };
 
-/// Who stands around a future: read in one conflicting scan of its own prefix.
+/// The waiters, dependents and needs of a future: read in one conflicting scan of its own prefix.
 struct Neighbours {
   std::vector<Incarnation> waiters;
   std::vector<FutureId> dependents;
@@ -113,7 +113,7 @@ class Transition {
   void drop_claim(FutureId id, Entry& entry, bool adopt);
 
   // ---- ends (finish.cc) ----
-  /// Makes the future final: who waits is told, dependents are checked, its own dependencies let go. Frees it when it
+  /// Makes the future final: waiters are told, dependents are checked, its own dependencies let go. Frees it when it
   /// was released.
   void finish(FutureId id, Entry& entry, const Neighbours& neighbours, const Outcome& outcome, bool adopt = false);
   /// Tells the worker that runs it.
