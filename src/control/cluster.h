@@ -41,7 +41,7 @@ std::vector<WorkerSeen> workers(store::Store& store);
 /// ending_step and fail_ready.
 bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved);
 
-/// Graves that somebody left unfinished.
+/// Evictions that a worker left unfinished.
 std::vector<Incarnation> tombstones(store::Store& store);
 
 /// Sessions whose worker is dead (orphaned), with their attachment and grace.
@@ -97,7 +97,7 @@ struct ClaimResult {
 };
 using ClaimTries = std::vector<ClaimResult>;
 /// After a StoreError, call it again with the same `tries` (empty at first): one of them may have committed, and the
-/// work it took would else be claimed by nobody who knows.
+/// work it took would else be claimed by a worker that does not know.
 ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total, ClaimTries& tries);
 
 /// Futures of the transitive dependencies of `id` that are ready now (what must run for `id` to end), at most `limit`.
@@ -138,7 +138,6 @@ void put_program(store::Store& store, std::string_view program, std::string_view
 std::optional<std::string> get_program(store::Store& store, std::string_view program);
 
 /// The content of one file of an image, in compressed chunks under its hash; the header is written last.
-bool has_blob(store::Store& store, std::string_view hash);
 void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes);
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
 /// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).

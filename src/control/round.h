@@ -17,7 +17,7 @@
 /// operations that control applies in order. Every operation is idempotent: its ids were drawn before.
 namespace morrow::control {
 
-/// Who asks for a change; decides which fence it must pass.
+/// The origin of a change; decides which fence it must pass.
 struct Origin {
   /// Which fence the change must pass.
   enum class Kind : std::uint8_t {
@@ -139,8 +139,8 @@ struct EndSession {
   std::uint64_t attachment = 0;
 };
 
-/// A dependency of `id` ended (a posted check, or one found after a eviction): when none is missing any more it becomes
-/// ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
+/// A dependency of `id` ended (a posted check, or one found after an eviction): when none is missing any more it
+/// becomes ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
 struct Check {
   FutureId id;
   Claim claim = 0;

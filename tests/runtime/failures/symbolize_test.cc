@@ -23,7 +23,19 @@ constexpr int kLineOfThrow = __LINE__ + 1;
 [[gnu::noinline]] void throw_here(void*) { throw std::runtime_error("here"); }
 
 }  // namespace user
+}  // namespace morrow::runtime
 
+namespace users {
+
+// Outside of Morrow's namespaces, as a user's code is: where nothing is inlined, its own frame ends the trimming.
+int task() {
+  morrow::runtime::user::throw_here(nullptr);
+  return 1;
+}
+
+}  // namespace users
+
+namespace morrow::runtime {
 namespace {
 
 std::vector<detail::Frame> frames_of_throw() {
@@ -56,10 +68,7 @@ CapturedException thrown_by_task(F) {
 
 TEST(Symbolize, ATaskShowsTheUsersFramesAlone) {
   make_manifest();
-  const CapturedException captured = thrown_by_task([]() -> int {
-    user::throw_here(nullptr);
-    return 1;
-  });
+  const CapturedException captured = thrown_by_task([] { return users::task(); });
   const std::string text = detail::symbolize(captured.frames);
   EXPECT_TRUE(text.starts_with("#0 morrow::runtime::user::throw_here(void*) at ")) << text;
   EXPECT_EQ(text.find("CallOf<"), std::string::npos) << text;
