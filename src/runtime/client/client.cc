@@ -9,7 +9,9 @@
 
 #include <morrow/error.h>
 
-#include "runtime/client/random.h"
+#include "base/defer.h"
+#include "base/must.h"
+#include "base/random_id.h"
 #include "runtime/client/scopes.h"
 #include "runtime/client/submit_message.h"
 #include "runtime/values/values.h"
@@ -125,7 +127,7 @@ std::uint64_t Client::open_scope() {
     Lock lock(link_.mutex());
     message.set_parent(asker().scope);
   }
-  const std::uint64_t scope = random_id();
+  const std::uint64_t scope = base::random_id();
   message.set_scope(scope);
   change(wire::OPEN_SCOPE, message, false);
   enter_scope(scope);
@@ -149,11 +151,7 @@ void Client::flush() {
   flushing_.push_back(&waiting);
   link_.send(wire::FLUSH, message);
   link_.write();
-  struct Leave {
-    std::vector<Waiting*>& flushing;
-    Waiting& waiting;
-    ~Leave() { flushing.erase(std::find(flushing.begin(), flushing.end(), &waiting)); }
-  } leaves{flushing_, waiting};
+  const base::Defer leaves([&] { base::must_erase(flushing_, &waiting, "a flush waits until it leaves"); });
   link_.wait(
       lock, waiting, [&] { return acknowledged_ >= number; }, std::nullopt);
 }
@@ -182,11 +180,8 @@ bool Client::ask_and_wait(Awaiting& awaiting, const Deadline& deadline) {
   const Asked asked(*this, awaiting);
   for (std::size_t part = 0; part < awaiting.parts(); ++part) link_.send(wire::AWAIT, awaiting.message(part));
   link_.write();
-  struct Wait {
-    Client& client;
-    explicit Wait(Client& waiting_client) : client(waiting_client) { client.before_wait(); }
-    ~Wait() { client.after_wait(); }
-  } waits(*this);
+  before_wait();
+  const base::Defer waits([this] { after_wait(); });
   return link_.wait(
       lock, awaiting.waiting, [&awaiting] { return awaiting.done(); }, deadline);
 }

@@ -13,6 +13,7 @@
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
 
+#include "base/hash_ids.h"
 #include "runtime/client/link.h"
 #include "runtime/client/object_memory.h"
 #include "wire/messages.pb.h"
@@ -112,7 +113,7 @@ class Client : protected Link::Handler {
     detail::ByteView bytes;
   };
   struct HashId {
-    std::size_t operator()(const detail::FutureId& id) const { return id.scope ^ id.sequence * 0x9e3779b97f4a7c15ULL; }
+    std::size_t operator()(const detail::FutureId& id) const { return base::hash_of_id(id.scope, id.sequence); }
   };
   std::optional<detail::Room> take_spare(std::size_t size, bool in_place);
   void ask_spare(std::size_t size);

@@ -12,6 +12,9 @@
 #include <system_error>
 #include <utility>
 
+#include "base/defer.h"
+#include "base/must.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -114,11 +117,7 @@ void Link::leave(Waiting& me) {
 }
 
 bool Link::wait(Lock& lock, Waiting& me, const std::function<bool()>& done, const Deadline& deadline) {
-  struct Leave {
-    Link& link;
-    Waiting& me;
-    ~Leave() { link.leave(me); }
-  } leaves{*this, me};
+  const base::Defer leaves([&] { leave(me); });
   for (;;) {
     if (done()) return true;
     handler_.check();
@@ -140,7 +139,7 @@ bool Link::wait(Lock& lock, Waiting& me, const std::function<bool()>& done, cons
     } else {
       me.changed.wait(lock);
     }
-    followers_.erase(std::find(followers_.begin(), followers_.end(), &me));
+    base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
   }
 }
 

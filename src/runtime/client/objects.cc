@@ -5,6 +5,8 @@
 
 #include <morrow/error.h>
 
+#include "base/defer.h"
+#include "base/must.h"
 #include "runtime/client/impl.h"
 #include "runtime/values/values.h"
 #include "wire/net_stream.h"
@@ -61,11 +63,7 @@ std::optional<detail::Room> Client::reserve(std::size_t size, bool in_place) {
   reserving.size = size;
   const std::uint64_t token = ++last_token_;
   reserving_[token] = &reserving;
-  struct Leave {
-    std::unordered_map<std::uint64_t, Reserving*>& all;
-    std::uint64_t token;
-    ~Leave() { all.erase(token); }
-  } leaves{reserving_, token};
+  const base::Defer leaves([&] { base::must_erase(reserving_, token, "a question for room stands until it leaves"); });
   wire::Reserve message;
   message.set_token(token);
   message.set_size(size);
@@ -201,13 +199,9 @@ std::size_t Client::get_window(std::span<const FutureId> ids, std::span<Answer> 
 
 /// The values that did not come with their answers.
 void Client::bring(Awaiting& awaiting, const Deadline& deadline) {
-  struct Pins {
-    Client& client;
-    std::vector<Answer>& answers;
-    ~Pins() {
-      for (Answer& answer : answers) client.unpin(answer);
-    }
-  } const pins{*this, awaiting.answers};
+  const base::Defer unpins([&] {
+    for (Answer& answer : awaiting.answers) unpin(answer);
+  });
   for (std::size_t i = 0; i < awaiting.answers.size(); ++i) {
     Answer& answer = awaiting.answers[i];
     if (answer.object != 0) bring(awaiting, awaiting.ids[i], answer, deadline);

@@ -7,6 +7,8 @@
 
 #include <morrow/error.h>
 
+#include "base/hash_ids.h"
+#include "base/path_name.h"
 #include "runtime/image/code_ref.h"
 #include "runtime/image/function_name.h"
 #include "runtime/values/values.h"
@@ -46,11 +48,6 @@ void fill_requirements(wire::Requirements& out, const Options& options) {
   }
 }
 
-std::string_view base_name(const char* path) {
-  const char* slash = std::strrchr(path, '/');
-  return slash == nullptr ? path : slash + 1;
-}
-
 // That of a function is its symbol; its type alone is no name. Of everything else the type is one.
 std::string name_of(const detail::Call& call) {
   if (!call.code_pointers.empty()) {
@@ -65,8 +62,8 @@ std::string name_of(const detail::Call& call) {
 std::uint64_t function_key(const std::string& program_key, CodeRef code) {
   std::uint64_t key = 0;
   std::memcpy(&key, program_key.data(), std::min(sizeof(key), program_key.size()));
-  key ^= (code.offset + 1) * 0x9e3779b97f4a7c15ULL;
-  key ^= (static_cast<std::uint64_t>(code.module) + 1) * 0xff51afd7ed558ccdULL;
+  key ^= (code.offset + 1) * base::kGoldenRatio;
+  key ^= (static_cast<std::uint64_t>(code.module) + 1) * base::kMurmurMultiplier;
   return key ^ (key >> 29);
 }
 
@@ -128,7 +125,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   }
   payload.set_function_name(call.function_name);
   std::string& place = *payload.mutable_where();
-  place = base_name(where.file_name());
+  place = base::base_name(where.file_name());
   place += ':';
   place += std::to_string(where.line());
   payload.SerializeToString(message.mutable_payload());

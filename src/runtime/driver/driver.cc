@@ -10,7 +10,9 @@
 
 #include <morrow/error.h>
 
-#include "runtime/client/random.h"
+#include "base/defer.h"
+#include "base/must.h"
+#include "base/random_id.h"
 #include "runtime/client/scopes.h"
 #include "runtime/driver/resend.h"
 #include "runtime/values/values.h"
@@ -70,7 +72,7 @@ Driver::Driver(std::string cluster, const SessionOptions& options, wire::Program
                std::unique_ptr<PrivateWorker> worker, std::unique_ptr<Remote> remote)
     : Client(program.key()),
       cluster_(std::move(cluster)),
-      session_(random_id()),
+      session_(base::random_id()),
       program_(std::move(program)),
       worker_(std::move(worker)),
       remote_(std::move(remote)) {
@@ -213,11 +215,7 @@ void Driver::make_room(Lock& lock) {
   link_.write();
   Waiting waiting;
   wants_room_.push_back(&waiting);
-  struct Leave {
-    std::vector<Waiting*>& all;
-    Waiting& waiting;
-    ~Leave() { all.erase(std::find(all.begin(), all.end(), &waiting)); }
-  } leaves{wants_room_, waiting};
+  const base::Defer leaves([&] { base::must_erase(wants_room_, &waiting, "a thread wants room until it leaves"); });
   link_.wait(
       lock, waiting, [&] { return fits(3); }, std::nullopt);
 }

@@ -13,6 +13,9 @@
 
 #include <morrow/error.h>
 
+#include "base/defer.h"
+#include "base/must.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -35,14 +38,6 @@ bool pipe_has_bytes(const wire::Fd& pipe) {
   int bytes = 0;
   return ioctl(pipe.get(), FIONREAD, &bytes) == 0 && bytes > 0;
 }
-
-// Runs when a function leaves by a forced unwind (pthread_exit): its thread would be gone, and nobody to go on.
-struct EndsProcess {
-  bool armed = true;
-  ~EndsProcess() {
-    if (armed) _exit(kStatusOfUnwound);
-  }
-};
 
 }  // namespace
 
@@ -118,10 +113,11 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
                            "the stack is full of tasks that wait for each other; raise the worker's limit of executors "
                            "(--executors), or nest less deep");
     } else {
-      EndsProcess ends;
+      // A forced unwind (pthread_exit) leaves by here: its thread would be gone, and nobody to go on.
+      base::Defer ends_process([] { _exit(kStatusOfUnwound); });
       result = run_function(*task, objects);
       objects.clear();  // the worker is told with the end of the task
-      ends.armed = false;
+      ends_process.cancel();
     }
     const auto ran = Clock::now() - start;
     objects.clear();  // before its end is told, which tells this too
@@ -134,7 +130,7 @@ void Executor::run_task(Lock& lock, TaskPtr task, bool nested) {
     running_here_ = below;
     done_.set_ran_ns(static_cast<std::uint64_t>(std::max<std::int64_t>((ran - running->waited).count(), 0)));
     report(lock, *task, std::move(result), *running);
-    running_.erase(std::find(running_.begin(), running_.end(), running));
+    base::must_erase(running_, running, "a task runs until it is told as done");
   }
   if (spare_.size() < kSpareTasks && task->payload().capacity() <= kSpareBytes) spare_.push_back(std::move(task));
 }

@@ -27,6 +27,7 @@
 
 #include <morrow/error.h>
 
+#include "base/environment.h"
 #include "runtime/executor/executor.h"
 #include "runtime/failures/crash_stack.h"
 #include "runtime/image/manifest.h"
@@ -37,7 +38,6 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr const char* kVariable = "MORROW_EXECUTOR";
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
 constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
@@ -281,10 +281,8 @@ class ForkServer {
 }  // namespace
 
 wire::Fd executor_channel() {
-  const char* const value = std::getenv(kVariable);
-  if (value == nullptr) return {};
-  const std::string text = value;
-  unsetenv(kVariable);
+  const std::string text = base::environment(base::kExecutorVariable);
+  unsetenv(base::kExecutorVariable);
   if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos) return {};
   const int fd = std::stoi(text);
   int type = 0;

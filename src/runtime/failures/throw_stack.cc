@@ -7,13 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <utility>
 
+#include "base/demangle.h"
 #include "runtime/image/numbering.h"
 
 namespace morrow::runtime {
@@ -49,13 +48,8 @@ _Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
   return _URC_NO_REASON;
 }
 
-std::string demangled(const std::type_info* type) {
-  if (type == nullptr) return "an exception of another language";
-  const char* const name = type->name();
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? text.get() : name;
+std::string name_of(const std::type_info* type) {
+  return type == nullptr ? "an exception of another language" : base::name_of_type(*type);
 }
 
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
@@ -72,7 +66,7 @@ std::string message_of(const std::exception& error, int depth = 0) {
   } catch (const char* text) {
     message.append(": ").append(text_of(text));
   } catch (...) {
-    message.append(": ").append(demangled(abi::__cxa_current_exception_type()));
+    message.append(": ").append(name_of(abi::__cxa_current_exception_type()));
   }
   return message;
 }
@@ -136,7 +130,7 @@ std::size_t first_of_user(const Capture& capture) {
 
 void describe(const Capture& capture, CapturedException& captured) {
   captured.exception = std::current_exception();
-  captured.type = demangled(abi::__cxa_current_exception_type());
+  captured.type = name_of(abi::__cxa_current_exception_type());
   captured.message = current_message();
   captured.frames.clear();
   const auto numbers = numbering();

@@ -21,9 +21,8 @@ struct ReadOnlyPart {
 /// The build id among the notes of one segment, aligned as the segment is; nothing when there is none.
 std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment);
 
-/// SHA-256, 32 bytes.
+/// SHA-256 over the parts, each with its address and size: 32 bytes.
 std::string hash_of(const std::vector<ReadOnlyPart>& parts);
-std::string hash_of(std::string_view bytes);
 
 /// A file of machine code, mapped. Not thread-safe.
 class ElfFile {

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/function_name.h"
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <exception>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string_view>
 #include <utility>
 
+#include "base/demangle.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
@@ -65,12 +62,8 @@ std::size_t begin_of_name(std::string_view text) {
 }  // namespace
 
 std::string short_name(const std::string& symbol) {
-  if (!symbol.starts_with("_Z")) return symbol;  // a C function `f` would be float
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> whole(
-      abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
-  if (status != 0) return symbol;
-  std::string text = whole.get();
+  std::string text = base::demangled(symbol.c_str());
+  if (text == symbol) return symbol;
   for (std::size_t at = 0; (at = text.find(kUnnamed, at)) != std::string::npos;) text.erase(at, kUnnamed.size());
   text.resize(parameters_of(text));
   if (text.find("operator") == std::string::npos) text.erase(0, begin_of_name(text));

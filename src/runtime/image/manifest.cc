@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/manifest.h"
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
+#include "base/hex.h"
+#include "base/sha256.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
@@ -78,24 +79,18 @@ bool is_loaded_file(const ElfFile& file, const LoadedModule& module, const Mappi
 void fill_file(ManifestModule& module, const LoadedModule& loaded, const Mapping& mapping) {
   const ElfFile file(module.name.empty() ? kSelf : module.name);
   if (!is_loaded_file(file, loaded, mapping)) refuse_stale(module);
-  module.sha256 = hash_of(file.bytes());
+  module.sha256 = base::sha256_of(file.bytes());
   module.size = file.bytes().size();
 }
 
-std::string in_hex(const std::string& identity) {
-  constexpr std::size_t kShown = 6;
-  std::string text;
-  for (const char byte : identity.substr(0, kShown)) {
-    std::array<char, 3> hex{};
-    std::snprintf(hex.data(), hex.size(), "%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
-    text += hex.data();
-  }
-  return text;
+std::string short_text_of(std::string_view identity) {
+  constexpr std::size_t kShownBytes = 6;
+  return base::hex_of(identity.substr(0, kShownBytes));
 }
 
 std::string sentence(const ManifestModule& wanted, const LoadedModule& loaded) {
   const std::string builds =
-      " (build " + in_hex(loaded.identity) + " here, " + in_hex(wanted.build_id) + " at the driver)";
+      " (build " + short_text_of(loaded.identity) + " here, " + short_text_of(wanted.build_id) + " at the driver)";
   if (loaded.name.empty()) {
     return "the executable " + program_path() + " is another build than the driver's" + builds +
            "; start the driver again";

@@ -2,13 +2,12 @@
 #include "runtime/image/numbering.h"
 
 #include <mutex>
-#include <string_view>
+
+#include "base/path_name.h"
 
 namespace morrow::runtime {
 
 namespace {
-
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 struct Remembered {
   std::mutex mutex;
@@ -52,7 +51,8 @@ Match match_module(const Manifest& manifest, std::size_t number, const ModuleTab
     const LoadedModule& loaded = table[i];
     const bool is_program = i == 0;
     const bool wants_program = number == 0;
-    if (is_program != wants_program || (!is_program && base_name(loaded.name) != base_name(wanted.name))) continue;
+    if (is_program != wants_program || (!is_program && base::base_name(loaded.name) != base::base_name(wanted.name)))
+      continue;
     // Two libraries of one name: the one of the right build is meant.
     if (loaded.identity == wanted.build_id) return {i, true};
     if (!match.loaded) match.loaded = i;
