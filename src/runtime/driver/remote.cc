@@ -27,7 +27,7 @@ Remote::Remote(const wire::JoinUrl& url)
 std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
   std::vector<wire::Endpoint> endpoints;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     endpoints = endpoints_;
   }
   std::string refused;
@@ -40,7 +40,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
     }
     try {
       wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kConnectPatience));
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
       met_ = true;
       return socket;
@@ -61,7 +61,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
 }
 
 void Remote::learn(const wire::Welcome& welcome) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   for (const std::string& address : welcome.addresses()) {
     wire::Endpoint endpoint = endpoints_.front();
     try {
@@ -82,7 +82,7 @@ void Remote::learn(const wire::Welcome& welcome) {
 }
 
 wire::Endpoint Remote::current() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return endpoints_.front();
 }
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 
 #include "base/code_lines.h"
 #include "base/hex.h"
+#include "base/mutex.h"
 #include "base/path_name.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
@@ -73,20 +73,21 @@ std::string text_of(const Line& line) {
 }
 
 /// The reader of debug information. It looks at the loaded modules once, and its memory is never given back: so there
-/// is a new one only when the modules have changed. Guarded by `mutex`.
+/// is a new one only when the modules have changed.
 struct Reader {
-  std::mutex mutex;
-  std::shared_ptr<const runtime::ModuleTable> table;
-  std::optional<base::CodeLines> code;
+  base::Mutex mutex;
+  std::shared_ptr<const runtime::ModuleTable> table GUARDED_BY(mutex);
+  std::optional<base::CodeLines> code GUARDED_BY(mutex);
 
-  const base::CodeLines& for_table(const std::shared_ptr<const runtime::ModuleTable>& now) {
+  const base::CodeLines& for_table(const std::shared_ptr<const runtime::ModuleTable>& now) REQUIRES(mutex) {
     if (table != now) code.emplace();
     table = now;
     return *code;
   }
 };
 
-void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numbering& numbers, const Frame& frame) {
+void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numbering& numbers, const Frame& frame)
+    REQUIRES(reader.mutex) {
   if (frame.module >= numbers.names.size()) {
     lines.push_back({{}, "a library that only the task had loaded"});
     return;
@@ -107,7 +108,7 @@ void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numberin
 std::string symbolize(std::span<const Frame> frames) try {
   static Reader& reader = *new Reader;
   const auto numbers = runtime::numbering();
-  const std::lock_guard lock(reader.mutex);
+  const base::MutexLock lock(reader.mutex);
   std::vector<Line> lines;
   for (const Frame& frame : frames) add_lines(lines, reader, *numbers, frame);
   trim(lines);

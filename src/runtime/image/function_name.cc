@@ -3,11 +3,11 @@
 
 #include <exception>
 #include <map>
-#include <mutex>
 #include <string_view>
 #include <utility>
 
 #include "base/demangle.h"
+#include "base/mutex.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
@@ -72,11 +72,11 @@ std::string short_name(const std::string& symbol) {
 
 std::string function_name(CodeRef code) {
   struct Cache {
-    std::mutex mutex;
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> names;
+    base::Mutex mutex;
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> names GUARDED_BY(mutex);
   };
   static Cache& cache = *new Cache;  // asked for until the very end of the process
-  const std::lock_guard lock(cache.mutex);
+  const base::MutexLock lock(cache.mutex);
   const auto [place, added] = cache.names.try_emplace({code.module, code.offset});
   if (added) place->second = look_up(code);
   return place->second;

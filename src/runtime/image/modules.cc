@@ -9,9 +9,10 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <mutex>
 #include <string_view>
 #include <utility>
+
+#include "base/mutex.h"
 
 namespace morrow::runtime {
 
@@ -92,10 +93,10 @@ int visit(dl_phdr_info* info, std::size_t, void* data) {
   return 0;
 }
 
-struct Known {
-  std::mutex mutex;
-  Changes changes;
-  std::shared_ptr<const ModuleTable> table = std::make_shared<const ModuleTable>();
+struct TableCache {
+  base::Mutex mutex;
+  Changes changes GUARDED_BY(mutex);
+  std::shared_ptr<const ModuleTable> table GUARDED_BY(mutex) = std::make_shared<const ModuleTable>();
 };
 
 }  // namespace
@@ -106,10 +107,10 @@ bool LoadedModule::holds_code(std::uintptr_t address) const {
 }
 
 std::shared_ptr<const ModuleTable> loaded_modules() {
-  static Known& known = *new Known;  // asked for until the very end of the process
+  static TableCache& known = *new TableCache;  // asked for until the very end of the process
   Changes now;
   dl_iterate_phdr(read_changes, &now);
-  const std::lock_guard lock(known.mutex);
+  const base::MutexLock lock(known.mutex);
   if (!known.table->empty() && now == known.changes) return known.table;
   // Once something was unloaded, another build may lie at the same place.
   const bool reuse = now.unloads == known.changes.unloads;

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/numbering.h"
 
-#include <mutex>
-
+#include "base/mutex.h"
 #include "base/path_name.h"
 
 namespace morrow::runtime {
 
 namespace {
 
-struct Remembered {
-  std::mutex mutex;
-  std::optional<Manifest> manifest;
-  std::shared_ptr<const Numbering> numbers;
+struct NumberingCache {
+  base::Mutex mutex;
+  std::optional<Manifest> manifest GUARDED_BY(mutex);
+  std::shared_ptr<const Numbering> numbers GUARDED_BY(mutex);
 };
 
-Remembered& known() {
-  static Remembered& the = *new Remembered;  // asked for until the very end of the process
+NumberingCache& cache() {
+  static NumberingCache& the = *new NumberingCache;  // asked for until the very end of the process
   return the;
 }
 
@@ -66,15 +65,16 @@ Match match_module(const Manifest& manifest, std::size_t number, const ModuleTab
 
 void number_by(const Manifest& manifest) {
   auto table = loaded_modules();
-  const std::lock_guard lock(known().mutex);
-  known().manifest = manifest;
-  known().numbers = number(&*known().manifest, std::move(table));
+  NumberingCache& the = cache();
+  const base::MutexLock lock(the.mutex);
+  the.manifest = manifest;
+  the.numbers = number(&*the.manifest, std::move(table));
 }
 
 std::shared_ptr<const Numbering> numbering() {
   auto table = loaded_modules();
-  Remembered& the = known();
-  const std::lock_guard lock(the.mutex);
+  NumberingCache& the = cache();
+  const base::MutexLock lock(the.mutex);
   if (!the.numbers || the.numbers->table != table) {
     the.numbers = number(the.manifest ? &*the.manifest : nullptr, std::move(table));
   }
