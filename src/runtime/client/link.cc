@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/defer.h"
+#include "base/invariant.h"
 #include "base/must.h"
 
 namespace morrow::runtime {
@@ -70,6 +71,7 @@ void Link::send(std::string_view frame) {
 
 void Link::write() {
   if (!connected()) return;
+  MORROW_INVARIANT(sent_ <= out_.size(), "no more is sent than was to be", sent_, out_.size());
   while (sent_ < out_.size()) {
     const ssize_t put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
@@ -98,7 +100,7 @@ void Link::write() {
   if (out_.capacity() > kKeepBytes) out_.shrink_to_fit();
 }
 
-bool Link::may_read(const Waiting& me) {
+bool Link::may_read(const Waiter& me) {
   if (!connected()) return false;
   if (reader_ == nullptr || reader_ == &me) return true;
   if (!reader_->background || me.background) return false;
@@ -106,7 +108,7 @@ bool Link::may_read(const Waiting& me) {
   return true;
 }
 
-void Link::leave(Waiting& me) {
+void Link::leave(Waiter& me) {
   if (reader_ != &me) return;
   reader_ = nullptr;
   if (!followers_.empty()) {
@@ -116,47 +118,56 @@ void Link::leave(Waiting& me) {
   }
 }
 
-bool Link::wait(Lock& lock, Waiting& me, const std::function<bool()>& done, const Deadline& deadline) {
-  const base::Defer leaves([&] { leave(me); });
+bool Link::wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) {
+  const base::Defer leaves([&] {
+    mutex_.assert_held();
+    leave(me);
+  });
   for (;;) {
     if (done()) return true;
     handler_.check();
     if (me.hosts && handler_.has_guest()) {
       leave(me);  // somebody else must read while the guest runs
-      handler_.run_guest(lock);
+      handler_.run_guest();
       continue;
     }
     if (deadline && Clock::now() >= *deadline) return false;
     if (may_read(me)) {
       reader_ = &me;
-      pump(lock, me, deadline);
+      pump(me, deadline);
       continue;
     }
     if (reader_ == &me) reader_ = nullptr;
-    followers_.push_back(&me);
-    if (deadline) {
-      me.changed.wait_until(lock, *deadline);
-    } else {
-      me.changed.wait(lock);
-    }
-    base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
+    follow(me, deadline);
   }
 }
 
-void Link::read_in_background(Lock& lock, Waiting& me) {
+/// Until somebody has news for this thread, or the deadline.
+void Link::follow(Waiter& me, const Deadline& deadline) {
+  MORROW_INVARIANT(reader_ != &me, "a thread either reads or follows the one that does");
+  followers_.push_back(&me);
+  if (deadline) {
+    me.changed.wait_until(mutex_, *deadline);
+  } else {
+    me.changed.wait(mutex_);
+  }
+  base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
+}
+
+void Link::read_in_background(Waiter& me) {
   if (!may_read(me)) return;
   reader_ = &me;
-  pump(lock, me, std::nullopt);
+  pump(me, std::nullopt);
   leave(me);
 }
 
 void Link::interrupt_background() { raise_event(background_wake_); }
 
 void Link::wake_all() {
-  for (Waiting* waiting : followers_) waiting->changed.notify_one();
+  for (Waiter* waiter : followers_) waiter->changed.notify_one();
 }
 
-void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
+void Link::pump(Waiter& me, const Deadline& deadline) {
   const wire::Fd& wake = me.background ? background_wake_ : wake_;
   polls_output_ = unsent() > 0;
   pollfd polled[2] = {{socket_.get(), static_cast<short>(polls_output_ ? POLLIN | POLLOUT : POLLIN), 0},
@@ -169,12 +180,13 @@ void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
   }
   polling_ = true;
   const bool soon = !me.background && handler_.expects_soon();
-  lock.unlock();
   int count = 0;
-  const timespec no_time{};
-  if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
-    count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
-  lock.lock();
+  {
+    const base::MutexUnlock unlocked(mutex_);
+    const timespec no_time{};
+    if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
+      count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
+  }
   if (count > 0 && polled[1].revents != 0) clear_event(wake);
   if (reader_ != &me) return;
   polling_ = false;
