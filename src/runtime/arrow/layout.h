@@ -8,7 +8,7 @@
 
 namespace morrow::runtime {
 
-/// What one buffer of an Arrow array holds.
+/// The content of one buffer of an Arrow array.
 struct BufferLayout {
   enum class Kind : std::uint8_t {
     kBits,       ///< one for each row: validity, booleans

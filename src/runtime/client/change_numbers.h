@@ -19,7 +19,8 @@ class ChangeNumbers {
   /// All up to this one are committed.
   std::uint64_t acknowledged() const { return acknowledged_; }
 
-  /// A worker says that all up to `number` are committed. What is old news, or was never given, changes nothing more.
+  /// A worker says that all up to `number` are committed. Old news change nothing, and no number counts that was never
+  /// given.
   void acknowledge(std::uint64_t number) {
     acknowledged_ = std::max(acknowledged_, std::min(number, last_));
     MORROW_INVARIANT(acknowledged_ <= last_, "a change is asked for before it is committed", acknowledged_, last_);

@@ -262,7 +262,7 @@ void Client::fail(FutureId id, const Answer& answer) {
   detail::throw_failure(failure);
 }
 
-// ---- what the worker says ----
+// ---- frames of the worker ----
 
 void Client::on_frame(wire::FrameType type, std::string_view payload) {
   if (type == wire::READY) {

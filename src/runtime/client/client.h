@@ -22,7 +22,7 @@
 
 namespace morrow::runtime {
 
-/// What a driver and an executor have in common: they ask a worker for changes, which are numbered, and wait for
+/// The common part of a driver and an executor: both ask a worker for changes, which are numbered, and wait for
 /// futures. Implements the seam of detail/core.h, where its public functions are described. Thread-safe.
 class Client : protected Link::Handler {
  public:
@@ -79,7 +79,7 @@ class Client : protected Link::Handler {
   void on_frame(wire::FrameType type, std::string_view payload) override REQUIRES(link_.mutex());
   /// The object memory of the worker that is spoken with from here on.
   void set_memory(wire::Fd descriptor, std::function<void()> stir) REQUIRES(link_.mutex());
-  /// Queues for the worker what is unpinned; false when nothing is.
+  /// Queues a message with all objects that were unpinned; false when there are none.
   bool send_unpinned() REQUIRES(link_.mutex());
   /// Gives back room that nobody asked for yet; false when there is none.
   bool release_spare() REQUIRES(link_.mutex());

@@ -80,7 +80,7 @@ void Link::write() {
     }
     if (errno == EINTR) continue;
     const bool full = errno == EAGAIN || errno == EWOULDBLOCK;
-    if (!full) sent_ = out_.size();  // who reads finds the end, after what the other side still said
+    if (!full) sent_ = out_.size();  // the reader finds the end, after the last frames of the other side
     if (full && sent_ > kCompactBytes) {
       out_.erase(0, sent_);
       sent_ = 0;

@@ -27,12 +27,12 @@ struct Waiter {
 };
 
 /// A connection shared by the threads of this process. There is no thread of its own: the first thread that waits reads
-/// the socket for all of them; when it has what it wants the next one takes over. So a value goes from the socket to
+/// the socket for all of them; when it has its answer the next one takes over. So a value goes from the socket to
 /// the thread that asked without a hop between. Guarded by its mutex, which its user takes, and which is held in calls
 /// of the Handler too.
 class Link {
  public:
-  /// What the user of a connection makes of it. Called with the mutex held.
+  /// The user of a connection. Called with the mutex held.
   class Handler {
    public:
     virtual ~Handler() = default;
@@ -46,9 +46,9 @@ class Link {
     virtual void run_guest() {}
     /// No thread reads now, and none waits.
     virtual void on_reader_left() {}
-    /// What was to be written did not go out whole, or the connection is broken for writing.
+    /// Not all that was queued went out, or the connection is broken for writing.
     virtual void on_stuck() {}
-    /// Whether what comes next is likely to come at once.
+    /// Whether the next frame is likely to come at once.
     virtual bool expects_soon() const { return false; }
   };
 
@@ -73,7 +73,7 @@ class Link {
   void send(std::string_view frames) REQUIRES(mutex_);
   /// In bytes.
   std::size_t unsent() const REQUIRES(mutex_) { return out_.size() - sent_; }
-  /// Writes what is queued, as far as it goes without blocking.
+  /// Writes all that is queued, as far as it goes without blocking.
   void write() REQUIRES(mutex_);
 
   /// Reads and waits until `done`, which is called with the mutex held; false when the deadline passed first. Unlocks
@@ -103,7 +103,7 @@ class Link {
   wire::FrameReader frames_ GUARDED_BY(mutex_);
   std::string out_ GUARDED_BY(mutex_);
   std::size_t sent_ GUARDED_BY(mutex_) = 0;
-  const wire::Fd wake_;             // makes the reader look at what is to be written
+  const wire::Fd wake_;             // makes the reader look at the queue for writing
   const wire::Fd background_wake_;  // takes the background thread away from the socket
   wire::Spin spin_;                 // of the thread that reads, which uses it unlocked
   Waiter* reader_ GUARDED_BY(mutex_) = nullptr;

@@ -15,7 +15,7 @@ namespace morrow::runtime {
 
 namespace {
 
-/// What keeps an object that is, or was, written here. Only rooms with an object have one.
+/// The owner of an object that is, or was, written here. Only rooms with an object have one.
 struct WrittenObject {
   std::shared_ptr<ObjectMemory> memory;
   std::span<std::byte> inside;
@@ -96,7 +96,7 @@ void ObjectMemory::tell(std::uint64_t object) {
   if (unpinned_.size() == 1) stir_();
 }
 
-/// What can't be said now is found at the end of the connection, and of the process.
+/// An unpin that can't be told now is found at the end of the connection, and of the process.
 void ObjectMemory::say(const wire::Unpin& message) {
   if (getpid() != left_in_) return;
   std::string frame;

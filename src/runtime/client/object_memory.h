@@ -39,11 +39,11 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
   void unpin(std::uint64_t object);
   /// The worker is not spoken with any more: nothing is told.
   void disconnect();
-  /// Nothing more is asked of the worker. It is told by `connection` what is unpinned from here on, and in the end that
-  /// this was all; until then its memory must stay what it is.
+  /// Nothing more is asked of the worker. It is told by `connection` of all that is unpinned from here on, and in the
+  /// end that this was all; until then its memory must stay as it is.
   void leave(wire::Fd connection);
 
-  // For what looks at an object.
+  // For the owners of objects.
   void begin_look();
   /// `object` is unpinned; 0: it is not this process's any more.
   void end_look(std::uint64_t object);
@@ -62,16 +62,16 @@ class ObjectMemory : public std::enable_shared_from_this<ObjectMemory> {
   pid_t left_in_ GUARDED_BY(mutex_) = 0;      ///< a child has the connection too, and no business with it
 };
 
-/// Where Morrow itself writes what `room` is to hold.
+/// Where Morrow itself writes the value that `room` is for.
 std::byte* inside_of(const detail::Room& room);
 
-/// Makes what was written final. Nothing for memory of this process.
+/// Makes the value final. Nothing for memory of this process.
 void seal_room(const detail::Room& room);
 
 /// Takes the object that was written in `room` to be published; false when it is not one, or was taken before.
 bool take_to_publish(const detail::Room& room);
 
-/// What the worker is told of an object that was taken.
+/// How a worker is told of an object that was taken.
 struct Publication {
   std::uint64_t object = 0;  ///< 0: it is of another worker's memory
   std::uint64_t size = 0;

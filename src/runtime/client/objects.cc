@@ -17,7 +17,7 @@ using detail::FutureId;
 
 namespace {
 
-// Large values that get_all asks for at once: others who do so too shall not stand in each other's way.
+// Large values that get_all asks for at once: several threads that do so must not stand in each other's way.
 constexpr std::uint64_t kWindowOfMemory = 16;
 constexpr std::uint64_t kWindowBytes = 16 << 20;  // where there is no object memory
 constexpr int kFetchTries = 5;
@@ -155,8 +155,8 @@ void Client::bring(PendingAwait& call, const Deadline& deadline) {
   }
 }
 
-/// When the worker can't give it, it is asked anew, or the one that the session has moved to: what is lost is for a
-/// worker to say.
+/// When the worker can't give it, it is asked anew, or the one that the session has moved to: only a worker can say
+/// that a value is lost.
 void Client::bring(const Question& question, FutureId id, Answer& answer, const Deadline& deadline) {
   for (int tries = 1;; ++tries) {
     try {

@@ -17,7 +17,7 @@
 
 namespace morrow::runtime {
 
-/// What a worker said of one future.
+/// The news of one future, from a worker.
 struct Answer {
   bool here = false;     ///< it said something
   bool pending = false;  ///< that the future is not finished, to a poll
@@ -31,7 +31,7 @@ struct Answer {
   detail::FutureId root;      ///< of a dependency that failed: the future that failed first
 };
 
-/// What a call wants to know of some futures.
+/// A question about some futures.
 struct Question {
   std::span<const detail::FutureId> ids;  ///< must outlive the call
   bool values = false;                    ///< with their values

@@ -19,7 +19,7 @@ namespace morrow::runtime {
 /// for the next value. Threads that write one value after another need not wait: the room for the next one comes while
 /// this one is written. Each room is given once.
 ///
-/// Sends nothing itself: its user does, by what it returns. Not thread-safe.
+/// Sends nothing itself: it returns the messages that its user is to send. Not thread-safe.
 class Reservations {
  public:
   /// A call that waits for room.
@@ -56,8 +56,8 @@ class Reservations {
   /// Another worker is spoken with: it knows nothing of the spare room.
   void forget_spare() { spare_ = {}, spare_token_ = 0, spare_unwanted_ = false; }
 
-  /// Takes the worker's answer and wakes who waits for it. Returns an object that nobody wants, which is to be
-  /// unpinned, or 0.
+  /// Takes the worker's answer and wakes the thread that waits for it. Returns an object that nobody wants, which is to
+  /// be unpinned, or 0.
   [[nodiscard]] std::uint64_t take_answer(const wire::Reserved& answer, const std::shared_ptr<ObjectMemory>& memory);
   /// Appends the questions that are not answered yet, as frames for another worker.
   void append_unanswered(std::string& frames) const;

@@ -11,7 +11,7 @@ namespace morrow::runtime {
 
 namespace {
 
-// What was submitted and not asked for goes out after so long at the most: the shorter one where something waits
+// A change that nobody waits for goes out after so long at the most: the shorter one where something waits
 // already.
 constexpr std::chrono::microseconds kTick{200};
 constexpr std::chrono::microseconds kLongTick{1'000};

@@ -16,14 +16,14 @@
 namespace morrow::runtime {
 
 /// Where a session finds a worker: a private one, any of a cluster on this machine, or any of a cluster that is joined
-/// by its port. What changes something belongs to one thread at a time: the one that opens the session, then the
-/// background thread. The rest is thread-safe.
+/// by its port. The functions that change something belong to one thread at a time: the one that opens the session,
+/// then the background thread. The rest is thread-safe.
 class Dialer {
  public:
-  /// What `where`, as a Session was given it, means; a private worker is started at once. \throws SessionError
+  /// `where` is the cluster that a Session names; with none, a private worker is started at once. \throws SessionError
   Dialer(const std::string& where, const SessionOptions& options);
 
-  /// What the driver is and wants, before the first worker is asked: makes the list of the program's modules.
+  /// Makes the greeting of the driver, before the first worker is asked, and the list of the program's modules.
   /// \throws SessionError
   void introduce(std::uint64_t session, const SessionOptions& options);
 

@@ -76,7 +76,7 @@ void Driver::welcome(Connection connection) {
   acknowledged(applied);
   // Before the first frame that speaks of it is read.
   set_memory(std::move(connection.object_memory), [this] {
-    if (!link_.mutex().try_lock()) return;  // whoever holds the mutex tells the worker soon
+    if (!link_.mutex().try_lock()) return;  // the thread that holds the mutex tells the worker soon
     stir();
     link_.mutex().unlock();
   });
@@ -126,7 +126,7 @@ void Driver::failure_seen(detail::FutureId id) {
   }
 }
 
-// ---- what the worker says ----
+// ---- frames of the worker ----
 
 void Driver::check() const {
   if (!fatal_.empty()) throw SessionError(fatal_);

@@ -18,7 +18,7 @@ namespace morrow::runtime {
 
 /// The driver's end of a session: keeps the changes that it asked for until they are committed, and carries them to
 /// another worker when its own is lost. Calling threads read and write the socket themselves (see Link); a background
-/// thread does what must go on while the program computes: writes what nobody flushed, reads acknowledgements and logs,
+/// thread does the rest while the program computes: writes frames that nobody flushed, reads acknowledgements and logs,
 /// uploads files, reconnects. Thread-safe.
 class Driver : public Client {
  public:
@@ -27,7 +27,7 @@ class Driver : public Client {
   /// The connection is closed, and a private worker waited for.
   ~Driver() override;
 
-  /// Ends the session and says on stderr what went wrong that nobody saw. Throws nothing.
+  /// Ends the session and names on stderr a failure that nobody looked at. Throws nothing.
   void end() EXCLUDES(link_.mutex());
 
  private:
@@ -75,7 +75,7 @@ class Driver : public Client {
   std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
   std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
   std::string fatal_ GUARDED_BY(link_.mutex());                         // why the session can't go on; empty: it can
-  std::optional<wire::SessionEnded> ending_ GUARDED_BY(link_.mutex());  // what the worker said of its end
+  std::optional<wire::SessionEnded> ending_ GUARDED_BY(link_.mutex());  // as the worker told its end
   Waiter* waits_end_ GUARDED_BY(link_.mutex()) = nullptr;
   std::deque<std::string> uploads_ GUARDED_BY(link_.mutex());  // hashes
   std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers

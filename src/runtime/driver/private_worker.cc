@@ -85,7 +85,7 @@ std::string make_folder(const std::string& prefix, const std::vector<std::string
                      std::strerror(errno));
 }
 
-/// For what finds no room in memory: on a disk, which the folder of sockets seldom is.
+/// For the values that do not fit in memory: on a disk, which the folder of sockets seldom is.
 std::string make_spill_folder(const SessionOptions& options) {
   const std::string prefix = "morrow-private-spill";
   if (!options.spill_folder.empty()) return make_folder(prefix, {options.spill_folder});

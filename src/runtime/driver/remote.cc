@@ -69,7 +69,7 @@ void Remote::learn(const wire::Welcome& welcome) {
     } catch (const std::invalid_argument&) {
       continue;
     }
-    // The token goes openly to nobody on a network, nor to whoever listens on this machine where a worker does on its
+    // The token goes openly to nobody on a network, nor to any listener on this machine where the worker is on its
     // own.
     if (endpoint.ca_fingerprint.empty() &&
         wire::is_loopback(endpoint.host) != wire::is_loopback(endpoints_.front().host))

@@ -168,7 +168,7 @@ void Executor::report(const wire::Task& task, TaskResult result, RunningTask& ru
   link_.send(wire::TASK_DONE, done_);
   write_all();
   if (!has_output) return;
-  // What the next task writes must not be taken for this one's.
+  // The output of the next task must not be taken for this one's.
   Waiter waiter;
   running.waits_drained = &waiter;
   link_.wait(
@@ -210,7 +210,7 @@ Client::Asker Executor::asker() {
   RunningTask* const running = current();
   if (running == nullptr)
     throw SessionError("no task runs in this process, so there is nothing that futures could belong to");
-  send_held();  // what this task says must not come before the ends of those before it
+  send_held();  // the ends of earlier tasks go out before anything of this one
   if (!scopes().empty()) return {running->claim, scopes().back().id, &scopes().back().sequence};
   return {running->claim, running->claim, &running->sequence};
 }
@@ -232,7 +232,7 @@ void Executor::after_wait() {
   if (--running->waiting == 0) running->waited += Clock::now() - running->waits_since;
 }
 
-// ---- what the worker says ----
+// ---- frames of the worker ----
 
 void Executor::take_task(std::string_view payload) {
   TaskPtr task;

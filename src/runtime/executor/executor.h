@@ -16,7 +16,7 @@
 
 namespace morrow::runtime {
 
-/// What an executor is made of: the stream to its worker, and the pipes that its standard output and error are.
+/// The parts of an executor: the stream to its worker, and the pipes that its standard output and error are.
 struct ExecutorSetup {
   wire::Fd stream;
   wire::Fd output;

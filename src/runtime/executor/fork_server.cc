@@ -56,8 +56,8 @@ void flush_streams() {
   std::cout.flush();
 }
 
-// The first handler at exit: the status is told by the process's end, and what the first process made is not destroyed
-// here.
+// The first handler at exit: the status is told by the process's end, and the objects of the first process are not
+// destroyed here.
 void leave_at_exit(int status, void*) {
   flush_streams();
   _exit(status);
@@ -123,7 +123,7 @@ class ForkServer {
   }
 
  private:
-  // Signals of our children come by a descriptor; executors get back what the program had.
+  // Signals of our children come by a descriptor; executors get back the settings of the program.
   void remember_state() {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;

@@ -12,7 +12,7 @@ namespace morrow::runtime {
 
 namespace {
 
-// The end for reading of a pipe of which we have the end for writing: only that one can be polled for what it holds.
+// The end for reading of a pipe of which we have the end for writing: only that one can be polled for unread bytes.
 wire::Fd end_for_reading(const wire::Fd& pipe) {
   const std::string path = "/proc/self/fd/" + std::to_string(pipe.get());
   return wire::Fd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "base/code_lines.h"
 #include "base/hex.h"
@@ -40,9 +40,9 @@ bool runs_a_task(const Line& line) {
          (is_of_invoker(line) && line.code.function == "run");
 }
 
-// What stands between the user's function and who runs it. Where it is inlined it has its bare name, so the file counts
-// too. A demangled template starts with the type of its result, and a lambda's name holds parentheses: so only what
-// stands before the first one is looked at.
+// The frames between the user's function and the executor's. Where it is inlined it has its bare name, so the file
+// counts too. A demangled template starts with the type of its result, and a lambda's name holds parentheses: so only
+// the part before the first one is looked at.
 bool is_glue(const Line& line) {
   const std::string_view name = std::string_view(line.code.function).substr(0, line.code.function.find('('));
   return is_of_invoker(line) || line.code.file.ends_with("/bits/invoke.h") || contains(name, "std::__invoke") ||
@@ -51,7 +51,7 @@ bool is_glue(const Line& line) {
          line.code.function.starts_with("morrow::runtime::(anonymous namespace)");
 }
 
-// The user's own code: what is further out than the innermost task is the executor's.
+// The user's own code: frames further out than the innermost task are the executor's.
 void trim(std::vector<Line>& lines) {
   constexpr std::ptrdiff_t kMachinery = 12;  // deeper, it is a throw that the user's code was in the middle of
   const auto behind = lines.begin() + std::min(kMachinery, std::ssize(lines));
@@ -86,7 +86,7 @@ struct Reader {
   }
 };
 
-void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numbering& numbers, const Frame& frame)
+void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numbering& numbers, const StackFrame& frame)
     REQUIRES(reader.mutex) {
   if (frame.module >= numbers.names.size()) {
     lines.push_back({{}, "a library that only the task had loaded"});
@@ -105,12 +105,12 @@ void add_lines(std::vector<Line>& lines, Reader& reader, const runtime::Numberin
 
 }  // namespace
 
-std::string symbolize(std::span<const Frame> frames) try {
+std::string symbolize(std::span<const StackFrame> frames) try {
   static Reader& reader = *new Reader;
   const auto numbers = runtime::numbering();
   const base::MutexLock lock(reader.mutex);
   std::vector<Line> lines;
-  for (const Frame& frame : frames) add_lines(lines, reader, *numbers, frame);
+  for (const StackFrame& frame : frames) add_lines(lines, reader, *numbers, frame);
   trim(lines);
   std::string text;
   int number = 0;

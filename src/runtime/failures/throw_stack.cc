@@ -30,7 +30,7 @@ constexpr std::size_t kMaxFrames = 128;
 constexpr int kMaxNested = 16;
 
 struct Capture {
-  std::uintptr_t boundary = 0;  ///< frames from here outwards belong to who ran the function
+  std::uintptr_t boundary = 0;  ///< frames from here outwards belong to the caller of run_capturing
   std::array<std::uintptr_t, kMaxFrames> addresses{};
   std::size_t count = 0;
   Capture* below = nullptr;
@@ -90,7 +90,7 @@ std::string current_number() {
   return text;
 }
 
-// What the exception that is being handled says; empty when it says nothing that can be read.
+// The message of the exception that is being handled; empty when it has none that can be read.
 std::string current_message() {
   try {
     throw;
@@ -118,7 +118,7 @@ bool is_throw_function(std::uintptr_t address) {
          function == reinterpret_cast<void*>(&std::rethrow_exception);
 }
 
-// Who threw: the first frame behind the throwing machinery, which is a few frames deep.
+// The throwing function: the first frame behind the throwing machinery, which is a few frames deep.
 std::size_t first_of_user(const Capture& capture) {
   constexpr std::size_t kMachinery = 12;
   std::size_t first = 0;
@@ -139,11 +139,11 @@ void describe(const Capture& capture, CapturedException& captured) {
   }
 }
 
-struct Entered {
-  explicit Entered(Capture& capture) { capture.below = std::exchange(current, &capture); }
-  ~Entered() { current = current->below; }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
+struct CaptureScope {
+  explicit CaptureScope(Capture& capture) { capture.below = std::exchange(current, &capture); }
+  ~CaptureScope() { current = current->below; }
+  CaptureScope(const CaptureScope&) = delete;
+  CaptureScope& operator=(const CaptureScope&) = delete;
 };
 
 }  // namespace
@@ -158,9 +158,9 @@ void record_throw() noexcept {
 __attribute__((noinline, no_sanitize("null"))) bool run_capturing(void (*body)(void*), void* argument,
                                                                   CapturedException& captured) {
   Capture capture;
-  // What the unwinder calls the CFA of a frame is its stack pointer: this frame's own and all inside are below.
+  // The CFA of a frame, as the unwinder calls it, is its stack pointer: this frame's own and all inside are below.
   capture.boundary = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + sizeof(void*);
-  const Entered entered(capture);
+  const CaptureScope scope(capture);
   try {
     try {
       body(argument);

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-/// What tells one build of a program or a library from another: its GNU build id or, where the linker left none,
+/// The identity of a build of a program or a library: its GNU build id or, where the linker left none,
 /// SHA-256 over its read-only segments. Both can be taken from the file and from memory.
 namespace morrow::runtime {
 

@@ -60,7 +60,7 @@ std::string absolute_name(const LoadedModule& module, const Mapping& mapping) {
   return mapping.path.empty() ? module.name : mapping.path;
 }
 
-// A file with another inode than what is mapped may still be the same build, put there again; device numbers say
+// A file with another inode than the mapped one may still be the same build, put there again; device numbers say
 // nothing on some file systems. So the code decides.
 bool is_loaded_file(const ElfFile& file, const LoadedModule& module, const Mapping& mapping) {
   if (file.identity() != module.identity) return false;

@@ -55,7 +55,7 @@ bool is_vdso(const dl_phdr_info& info) {
 }
 
 struct Listing {
-  const ModuleTable* known;  // what was there before and is there still need not be hashed again
+  const ModuleTable* known;  // modules that are there still need not be hashed again
   bool first = true;
   Changes changes;
   ModuleTable modules;

@@ -81,7 +81,7 @@ std::shared_ptr<const Numbering> numbering() {
   return the.numbers;
 }
 
-detail::Frame frame_of(const Numbering& numbers, std::uintptr_t address) {
+detail::StackFrame frame_of(const Numbering& numbers, std::uintptr_t address) {
   const auto place = find_module(*numbers.table, address);
   if (!place || numbers.number_of[*place] == kUnknownModule) return {kUnknownModule, address};
   return {numbers.number_of[*place], address - (*numbers.table)[*place].base};
