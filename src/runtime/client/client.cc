@@ -17,6 +17,25 @@
 #include "runtime/client/submit_message.h"
 #include "runtime/values/values.h"
 
+// The problem: the threads of a program ask for very many small things over one connection, and each takes effect once,
+// even when the worker at the other end dies in between.
+//
+// There are two kinds of things to ask for:
+//
+// - A change (submit, put, release, cancel, a scope) has a number. It is sent and not waited for; the worker
+//   acknowledges changes in their order, when they are committed (change_numbers.h). A driver keeps them until then and
+//   sends them again to another worker, which knows by the numbers what was applied before. The id of a future is made
+//   here, of its scope and a count, so a submit needs no answer.
+// - A question (await, reserve) has a token and changes nothing. It is asked again after a reconnect (ask_again), and
+//   taken back when the call ends before its answer (end_await). An answer that finds no question any more is dropped,
+//   and an object that came with it unpinned.
+//
+// There is no thread for the connection: a thread that waits reads it for all of them (link.h). One mutex, the link's,
+// guards everything; it is never held while code of the user runs. A task's thread that waits may run another task on
+// top of its stack meanwhile, if the question `blocks`.
+//
+// The parts: PendingAwaits, Reservations, HeldValues and ChangeNumbers are values with no socket. Large values are in
+// objects.cc, the content of a Submit message in submit_message.cc.
 namespace morrow::runtime {
 
 using detail::FailureKind;

@@ -16,6 +16,19 @@
 #include "base/invariant.h"
 #include "base/must.h"
 
+// The problem: many threads wait for answers on one socket. A thread of its own that reads it would cost two changes of
+// thread for each answer.
+//
+// So the threads take turns (leader and followers): the first one that waits reads for all, with the mutex let go while
+// it polls; it hands each frame to the Handler, which wakes the thread that the frame is for. When the reader has its
+// own answer it leaves and wakes the next one. A thread that hosts tasks leaves too while such a task runs on top of
+// it.
+//
+// The background thread of a driver reads only while nobody else wants to: a thread that waits takes the socket away
+// from it (reader_ changes, background_wake_ is raised). pump looks for that when it has the mutex again.
+//
+// Bytes that do not go out at once are written by the next thread that polls: wake_ has a reader that polls for input
+// alone begin again.
 namespace morrow::runtime {
 
 namespace {

@@ -7,7 +7,7 @@
 #include "base/must.h"
 
 // The problem: a value of some kilobytes is written faster than its worker answers the question where to. A thread that
-// writes many would wait for half of its time.
+// writes many would wait for a good part of its time.
 //
 // So the question for the next room goes out with each value that follows another one within kSoon, for the same size:
 // it is answered while this value is written. There is one such room at the most, and it is asked for only if it is

@@ -14,6 +14,22 @@
 #include "runtime/client/scopes.h"
 #include "runtime/values/values.h"
 
+// The problem: a session outlives its worker. When the worker dies, or the network to it, what the program asked for
+// must neither be lost nor be done twice, and threads that wait must go on waiting as if nothing had happened.
+//
+// Every change is kept until its acknowledgement (UnacknowledgedChanges). The background thread finds another worker
+// (Dialer), whose WELCOME says up to which number the store has applied this session's changes; the rest is sent again,
+// marked so, and then all open questions are asked again (Client::ask_again). Both go out before anything new. A store
+// that has applied less than was acknowledged has lost data: the session ends with a sentence (`fatal_`), as it does
+// when a private worker dies, whose store dies with it.
+//
+// What is kept is bounded: a thread that would exceed it waits for acknowledgements (throttle).
+//
+// The foreground is fast because it does its own reading and writing; a submit leaves with the next thing that is
+// waited for, or soon after (background.cc). The background thread only sees to the rest, and gives way to every other.
+//
+// Session end: the worker is told which failures the program saw, and answers with those that nobody did, which are
+// printed. If it does not answer, the grace period of the session ends it.
 namespace morrow::runtime {
 
 namespace {

@@ -34,6 +34,29 @@
 #include "runtime/image/program.h"
 #include "wire/frame.h"
 
+// The problem: a task needs a process of the user's program, at once. To start the program takes as long as its
+// loading, its static objects and all that stands before its Session line. And it must be the driver's program to the
+// byte, or a function is not where the driver says it is.
+//
+// So the worker starts the program once. Its Session line finds MORROW_EXECUTOR, the number of a packet socket, and
+// serves that for ever:
+//
+//     worker -> PROGRAM        the modules that the driver has
+//            <- PROGRAM_READY  a sentence if ours are others; whether this process can be forked
+//            -> FORK           with stream, output, errors, claim words, and the object memory where there is one
+//            <- FORKED         with a descriptor of the new process
+//            <- EXITED         its wait status
+//
+// A fork copies only the thread that calls it: a lock that another thread holds, malloc's for one, would be held in the
+// child for ever. So the threads are counted before each fork, and a process that has more than one refuses: then each
+// executor is a program started anew, which becomes the executor itself (`in_place`). This process has no Client and
+// takes no lock of Morrow's between two packets, so a child meets none that is held.
+//
+// An executor gets signals, limits and devices as the program is to have them, a process group of its own, and the
+// pipes as its output. It ends by _exit: the objects of the first process are not destroyed in it. It dies with the
+// first process, which kills all executors when the worker is gone.
+//
+// Read worker/pool/program_runner.h for the other end, executor.h for what happens then.
 namespace morrow::runtime {
 
 namespace {

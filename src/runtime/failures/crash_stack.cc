@@ -19,6 +19,21 @@
 #include "runtime/image/numbering.h"
 #include "wire/crash_record.h"
 
+// The problem: a process that is about to die is to say where, with a stack. It does so in a signal handler: the heap
+// may be damaged, any lock may be held, and the stack may be at its end. Then it must die as it would have, so that its
+// exit status tells the signal and a handler of the user's still runs.
+//
+// All that can be is prepared when the handlers are installed. The table of code ranges is copied, as the loader's own
+// is behind a lock. The unwinder runs once, so that it allocates then. The handler gets a stack of its own, with a
+// guard. The record is plain memory (wire/crash_record.h) and goes out by write or pwrite.
+//
+// It is written twice: first with the faulting instruction alone, then with the whole stack, since to unwind a damaged
+// stack may fault again. A second fault of the same thread finds `crashed` set and ends the process; another thread
+// that crashes waits for the first one's end. A forked child leaves no record: `owner`.
+//
+// A full stack is told from a wild pointer by two addresses: both the fault and the stack pointer lie near its end.
+//
+// Read signal-safety(7) before you add a call between add_frame and on_crash.
 namespace morrow::runtime {
 
 namespace {

@@ -15,6 +15,21 @@
 #include "base/demangle.h"
 #include "runtime/image/numbering.h"
 
+// The problem: RemoteError shows the stack of the throw, but when an exception is caught its stack is gone. To replace
+// __cxa_throw would cost every throw that the user's code catches itself, and collide with sanitizers and with programs
+// that do so too.
+//
+// The C++ runtime unwinds in two phases. The first one searches for a handler and leaves all frames standing: it asks
+// the type_info of each catch clause on the way out, by the virtual function __do_catch, whether it takes the
+// exception. So run_capturing has a clause for a type of ours, ThrowInterceptor, whose type_info is an object of our
+// own class (throw_stack_hook.cc, since a file that sees the type has the compiler make its type_info). Asked, it
+// records the stack and says no; the search goes on to the real handler. Throws that are caught further inside never
+// come here and cost nothing.
+//
+// An exception that is thrown on is asked for again, so the last throw counts. Frames from the boundary outwards are
+// ours; the first few, of the throwing machinery, are cut off (first_of_user). Runs nest, with one Capture each.
+//
+// Read the Itanium C++ ABI, Exception Handling, on the two phases. The technique is that of cpptrace.
 namespace morrow::runtime {
 
 /// Its key function is never defined, so its type_info is the one in throw_stack_hook.cc.

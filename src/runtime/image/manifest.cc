@@ -13,6 +13,21 @@
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
 
+// The problem: a task names its function by a place in the driver's code. The executor may run on another machine, with
+// libraries at other addresses, in another order, or of another version. If one byte of code differs, the call goes to
+// a wrong place and nobody notices.
+//
+// So the driver makes a list of all modules that it has loaded, each with an identity of its build (elf_image.h), and a
+// function is a number in the list and an offset. An executor compares the list with what it has loaded itself before
+// it runs anything; a difference is a sentence that names the module. Libraries of the system are not shipped, and
+// compared all the same.
+//
+// The driver ships files by their content. But a file may have been replaced since it was loaded: the one on disk is
+// then another program. So the file must be the loaded one: by its inode in /proc/self/maps where that agrees, else by
+// a hash over its read-only segments, which are the same in the file and in memory. Executables are read through
+// /proc/self/exe, which is the loaded one whatever was put in its place.
+//
+// Read modules.h for the loader's view, numbering.cc for the numbers.
 namespace morrow::runtime {
 
 namespace {

@@ -4,6 +4,13 @@
 #include "base/mutex.h"
 #include "base/path_name.h"
 
+// The problem: code references and stack frames carry the numbers of the driver's list of modules, while a process
+// knows its own modules by their order of loading, which is another one in each process and changes with each dlopen.
+//
+// A Numbering is both directions for one state of the loader. It is made once and never changed, so a reader needs no
+// lock while it uses one; a new one is made when the table of modules is another. Libraries are matched by the name of
+// their file, as executors have copies of them in other folders, and among those of one name by the identity of the
+// build. Without a list, as before the Session line, the order of loading numbers them.
 namespace morrow::runtime {
 
 namespace {

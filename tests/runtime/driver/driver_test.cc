@@ -6,7 +6,6 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <future>
 #include <sstream>
