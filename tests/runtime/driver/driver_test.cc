@@ -16,11 +16,6 @@
 namespace morrow::test {
 namespace {
 
-template <class F>
-auto in_thread(F function) {
-  return std::async(std::launch::async, std::move(function));
-}
-
 TEST(Driver, SubmitsAndAwaitsAndGetsTheValue) {
   const FakeCluster cluster;
   FakeWorker worker("one");

@@ -17,11 +17,6 @@
 namespace morrow::test {
 namespace {
 
-template <class F>
-auto in_thread(F function) {
-  return std::async(std::launch::async, std::move(function));
-}
-
 TEST(Driver, WithoutASessionEverythingSaysSo) {
   EXPECT_THROW(submit([] { return 1; }), SessionError);
   EXPECT_THROW(flush(), SessionError);
