@@ -76,6 +76,7 @@ std::optional<detail::Room> Client::reserve(std::size_t size, bool in_place) {
   }
   const wire::Reserved& answer = *request.answer;
   if (!answer.error().empty()) throw ObjectMemoryError(answer.error());
+  if (answer.object() == 0) throw ObjectMemoryError("the worker gave no room, and no reason");
   if (!request.memory) throw ObjectMemoryError("the worker that the session moved to has no object memory");
   ask_spare(size);
   return request.memory->write(answer.object(), answer.offset(), size, in_place);

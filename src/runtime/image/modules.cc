@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/invariant.h"
 #include "base/mutex.h"
 
 namespace morrow::runtime {
@@ -117,6 +118,7 @@ std::shared_ptr<const ModuleTable> loaded_modules() {
   const ModuleTable none;
   Listing listing{.known = reuse ? known.table.get() : &none, .changes = {}, .modules = {}};
   dl_iterate_phdr(visit, &listing);
+  MORROW_INVARIANT(!listing.modules.empty(), "the program is among its own modules");
   known.changes = listing.changes;
   known.table = std::make_shared<const ModuleTable>(std::move(listing.modules));
   return known.table;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/numbering.h"
 
+#include "base/invariant.h"
 #include "base/mutex.h"
 #include "base/path_name.h"
 
@@ -41,10 +42,13 @@ std::shared_ptr<const Numbering> number(const Manifest* manifest, std::shared_pt
   numbers->number_of.assign(loaded, kUnknownModule);
   for (std::size_t i = 0; i < manifest->modules.size(); ++i) {
     const Match match = match_module(*manifest, i, *numbers->table);
+    MORROW_INVARIANT(!match.same || match.loaded, "a module of the same build is loaded", i);
     numbers->place_of.push_back(match.same ? match.loaded : std::nullopt);
     if (match.same) numbers->number_of[*match.loaded] = static_cast<std::uint32_t>(i);
     numbers->names.push_back(manifest->modules[i].name);
   }
+  MORROW_INVARIANT(numbers->place_of.size() == numbers->names.size(), "each number has a name and perhaps a place",
+                   numbers->place_of.size(), numbers->names.size());
   return numbers;
 }
 
