@@ -106,7 +106,7 @@ FutureId Client::submit(const detail::Call& call, const Options& options, std::s
 void Client::release(FutureId id) {
   {
     const base::MutexLock lock(link_.mutex());
-    held_.forget(id);
+    held_values_.forget(id);
   }
   wire::Release message;
   write_id(*message.mutable_id(), id);
@@ -321,7 +321,7 @@ bool Client::take_answer(const wire::Ready& ready) {
       answer.value = make_value(ready.bytes());
     } else if (memory_) {
       answer.value = std::move(object);
-      held_.remember(call.question().ids[place->index], answer.value.owner, answer.value.bytes);
+      held_values_.remember(call.question().ids[place->index], answer.value.owner, answer.value.bytes);
     } else {
       answer.object = ready.object();
       answer.worker = workers_;

@@ -124,7 +124,7 @@ class Client : protected Link::Handler {
   PendingAwaits awaits_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> flushing_ GUARDED_BY(link_.mutex());
   Reservations reservations_ GUARDED_BY(link_.mutex());
-  HeldValues held_ GUARDED_BY(link_.mutex());
+  HeldValues held_values_ GUARDED_BY(link_.mutex());
   std::uint64_t workers_ GUARDED_BY(link_.mutex()) = 0;  ///< how many this client has spoken with
   wire::Ready ready_ GUARDED_BY(link_.mutex());
   wire::Ack ack_ GUARDED_BY(link_.mutex());

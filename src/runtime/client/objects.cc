@@ -108,7 +108,7 @@ bool Client::release_spare() {
 std::optional<detail::Value> Client::held(FutureId id) {
   const base::MutexLock lock(link_.mutex());
   check();
-  return held_.find(id);
+  return held_values_.find(id);
 }
 
 /// How much get_all looks at together.
@@ -248,7 +248,7 @@ FutureId Client::put(detail::Result&& result, const char* type_name) {
   message.set_claim(asked.claim);
   message.set_number(changes_.next());
   post(wire::PUT, message, true);
-  if (message.keeps()) held_.remember(id, result.room.owner, result.room.bytes);
+  if (message.keeps()) held_values_.remember(id, result.room.owner, result.room.bytes);
   return id;
 }
 

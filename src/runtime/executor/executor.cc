@@ -33,7 +33,7 @@ Executor::Executor(ExecutorSetup setup)
     : Client(std::move(setup.program_key)),
       output_(std::move(setup.output), std::move(setup.errors)),
       words_(setup.claim_words.get()),
-      held_(words_) {
+      held_results_(words_) {
   const base::MutexLock lock(link_.mutex());
   set_memory(std::move(setup.object_memory), [] {});
   link_.attach(std::move(setup.stream), {}, {});
@@ -158,8 +158,8 @@ void Executor::report(const wire::Task& task, TaskResult result, RunningTask& ru
   if (!has_output && may_hold()) {
     frame_.clear();
     wire::append_frame(frame_, wire::TASK_DONE, done_);
-    if (held_.empty()) held_since_ = Clock::now();
-    if (held_.hold(frame_)) {
+    if (held_results_.empty()) held_since_ = Clock::now();
+    if (held_results_.hold(frame_)) {
       ++held_count_;
       return;
     }
@@ -179,14 +179,14 @@ void Executor::report(const wire::Task& task, TaskResult result, RunningTask& ru
 // A task that is there already, and brief, is not worth a send before it.
 bool Executor::may_hold() const {
   return running_.size() == 1 && guests_.empty() && !queue_.empty() && queue_.front()->brief() &&
-         held_count_ < kHeldResults && (held_.empty() || Clock::now() - held_since_ < kHeldFor);
+         held_count_ < kHeldResults && (held_results_.empty() || Clock::now() - held_since_ < kHeldFor);
 }
 
 void Executor::send_held() {
-  if (held_.empty()) return;
-  link_.send(held_.frames());
+  if (held_results_.empty()) return;
+  link_.send(held_results_.frames());
   link_.write();
-  held_.clear();
+  held_results_.clear();
   held_count_ = 0;
 }
 

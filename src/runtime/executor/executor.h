@@ -78,7 +78,7 @@ class Executor : public Client {
 
   const OutputPipes output_;
   wire::ClaimWords words_ GUARDED_BY(link_.mutex());
-  wire::HeldResults held_ GUARDED_BY(link_.mutex());  // results that are not sent yet
+  wire::HeldResults held_results_ GUARDED_BY(link_.mutex());  // results that are not sent yet
   std::uint32_t held_count_ GUARDED_BY(link_.mutex()) = 0;
   Clock::time_point held_since_ GUARDED_BY(link_.mutex()) = {};
   std::string frame_ GUARDED_BY(link_.mutex());
