@@ -151,6 +151,7 @@ class Submitted : public Future<T> {
 template <class T>
 struct std::hash<morrow::Future<T>> {
   std::size_t operator()(const morrow::Future<T>& future) const noexcept {
+    // As base/hash_ids.h, which no public header can use.
     const auto id = future.id();
     return static_cast<std::size_t>((id.scope ^ (id.sequence * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL);
   }

@@ -19,7 +19,7 @@ struct CrashRecord {
   static constexpr std::uint32_t kMaxFrames = 128;
 
   /// A place in the code, as processes of other address spaces understand it.
-  struct Frame {
+  struct CrashedFrame {
     std::uint64_t module = 0;  ///< index in the program's manifest
     std::uint64_t offset = 0;  ///< in it
   };
@@ -30,7 +30,7 @@ struct CrashRecord {
   std::uint64_t address = 0;         ///< of the fault
   std::uint32_t count = 0;           ///< of the frames that follow, the innermost first
   std::uint32_t unused = 0;
-  Frame frames[kMaxFrames];
+  CrashedFrame frames[kMaxFrames];
 
   /// The record in `bytes`, which may be cut behind its last frame; nothing when there is none.
   static std::optional<CrashRecord> read(std::string_view bytes) {
@@ -38,9 +38,10 @@ struct CrashRecord {
     CrashRecord record;
     if (bytes.size() < kHead) return std::nullopt;
     std::memcpy(static_cast<void*>(&record), bytes.data(), kHead);
-    if (record.magic != kMagic || record.count > kMaxFrames || bytes.size() - kHead < record.count * sizeof(Frame))
+    if (record.magic != kMagic || record.count > kMaxFrames ||
+        bytes.size() - kHead < record.count * sizeof(CrashedFrame))
       return std::nullopt;
-    std::memcpy(static_cast<void*>(record.frames), bytes.data() + kHead, record.count * sizeof(Frame));
+    std::memcpy(static_cast<void*>(record.frames), bytes.data() + kHead, record.count * sizeof(CrashedFrame));
     return record;
   }
 };

@@ -72,7 +72,7 @@ std::map<std::string, std::string> seeds() {
   crash.count = 2;
   crash.frames[0] = {0, 4711};
   crash.frames[1] = {1, 815};
-  const std::size_t size = offsetof(wire::CrashRecord, frames) + 2 * sizeof(wire::CrashRecord::Frame);
+  const std::size_t size = offsetof(wire::CrashRecord, frames) + 2 * sizeof(wire::CrashRecord::CrashedFrame);
   return {{"held", held + frames}, {"crash", std::string(reinterpret_cast<const char*>(&crash), size)}};
 }
 

@@ -8,7 +8,7 @@
 
 namespace morrow::runtime {
 
-/// What one buffer of an Arrow array holds.
+/// The content of one buffer of an Arrow array.
 struct BufferLayout {
   /// How the bytes of the buffer follow from its rows.
   enum class Kind : std::uint8_t {
