@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "base/mutex.h"
 #include "wire/http.h"
 
 namespace morrow::wire {
@@ -42,7 +42,7 @@ class HttpPool {
   }
 
   /// Ends what is under way and all that would begin, by a NetworkError.
-  void stop();
+  void stop() EXCLUDES(mutex_);
 
  private:
   static constexpr std::chrono::seconds kConnectPatience{3};
@@ -63,14 +63,14 @@ class HttpPool {
     const InUse used(*this, connection.fd());
     return ask(connection);
   }
-  std::optional<HttpConnection> take(const Endpoint& endpoint);
-  void give(HttpConnection&& connection);
+  std::optional<HttpConnection> take(const Endpoint& endpoint) EXCLUDES(mutex_);
+  void give(HttpConnection&& connection) EXCLUDES(mutex_);
 
   const std::chrono::milliseconds patience_;
-  std::mutex mutex_;
-  std::deque<HttpConnection> idle_;  ///< the longest unused first
-  std::set<int> used_;               ///< sockets
-  bool stop_ = false;
+  base::Mutex mutex_;
+  std::deque<HttpConnection> idle_ GUARDED_BY(mutex_);  ///< the longest unused first
+  std::set<int> used_ GUARDED_BY(mutex_);               ///< sockets
+  bool stop_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace morrow::wire

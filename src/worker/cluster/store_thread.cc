@@ -47,18 +47,17 @@ StoreThread::StoreThread(boost::asio::io_context& io, const Open& open, Options 
     store_ = open();
     return;
   }
-  std::exception_ptr failed;
-  bool opened = false;
-  std::unique_lock lock(mutex_);
+  base::MutexLock lock(mutex_);
   {
     const SignalsBlocked blocked;
-    thread_ = std::thread([this, &open, &failed, &opened] { run_thread(open, failed, opened); });
+    thread_ = std::thread([this, &open] { run_thread(open); });
   }
-  work_.wait(lock, [&] { return opened || failed; });
+  work_.wait(mutex_, [this]() REQUIRES(mutex_) { return opened_ || open_error_; });
+  const std::exception_ptr error = open_error_;
   lock.unlock();
-  if (failed) {
+  if (error) {
     thread_.join();
-    std::rethrow_exception(failed);
+    std::rethrow_exception(error);
   }
 }
 
@@ -71,12 +70,12 @@ StoreThread::~StoreThread() {
 
 void StoreThread::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
-  const std::lock_guard lock(finished_mutex_);
+  const base::MutexLock lock(finished_mutex_);
   finished_.clear();
 }
 
@@ -87,7 +86,7 @@ void StoreThread::post(Lane lane, Job job, Done done) {
   }
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     if (stopping_) return;
     lanes_[static_cast<std::size_t>(lane)].push_back(Task{std::move(job), std::move(done)});
     wake = std::exchange(sleeping_, false);
@@ -95,45 +94,48 @@ void StoreThread::post(Lane lane, Job job, Done done) {
   if (wake) work_.notify_one();
 }
 
-void StoreThread::run_thread(const Open& open, std::exception_ptr& failed, bool& opened) {
-  {
-    std::unique_ptr<store::Store> store;
-    std::exception_ptr error;
-    try {
-      store = open();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    store_ = std::move(store);
-    failed = error;
-    opened = !error;
-    work_.notify_all();
-    if (error) return;
+bool StoreThread::open_store(const Open& open) {
+  std::unique_ptr<store::Store> store;
+  std::exception_ptr error;
+  try {
+    store = open();
+  } catch (...) {
+    error = std::current_exception();
   }
-  for (;;) {
-    Task task;
-    {
-      std::unique_lock lock(mutex_);
-      const auto next = [this] {
-        return std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.empty(); });
-      };
-      auto lane = next();
-      while (lane == lanes_.end() && !stopping_) {
-        sleeping_ = true;
-        work_.wait(lock);
-        lane = next();
-      }
-      sleeping_ = false;
-      if (stopping_) break;
-      task = std::move(lane->front());
-      lane->pop_front();
-    }
-    if (run_job(task.job)) finished(std::move(task.done));
+  const base::MutexLock lock(mutex_);
+  store_ = std::move(store);
+  open_error_ = error;
+  opened_ = !error;
+  work_.notify_all();
+  return opened_;
+}
+
+void StoreThread::run_thread(const Open& open) {
+  if (!open_store(open)) return;
+  while (std::optional<Task> task = next_task()) {
+    if (run_job(task->job)) finished(std::move(task->done));
   }
   // A store belongs to the thread that opened it, to its end.
   watch_.reset();
   store_.reset();
+}
+
+std::optional<StoreThread::Task> StoreThread::next_task() {
+  const base::MutexLock lock(mutex_);
+  const auto next = [this]() REQUIRES(mutex_) {
+    return std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.empty(); });
+  };
+  auto lane = next();
+  while (lane == lanes_.end() && !stopping_) {
+    sleeping_ = true;
+    work_.wait(mutex_);
+    lane = next();
+  }
+  sleeping_ = false;
+  if (stopping_) return std::nullopt;
+  Task task = std::move(lane->front());
+  lane->pop_front();
+  return task;
 }
 
 bool StoreThread::run_job(const Job& job) {
@@ -146,8 +148,8 @@ bool StoreThread::run_job(const Job& job) {
       if (told && options_.log) options_.log("the store takes writes again");
       return true;
     } catch (const store::TooLarge& error) {
-      const std::lock_guard lock(finished_mutex_);
-      broken_sentence_ = std::string("a change is larger than the store takes: ") + error.what();
+      broke(std::string("a change is larger than the store takes: ") + error.what());
+      return false;
     } catch (const store::StoreError& error) {
       if (!told || Clock::now() - *told > std::chrono::seconds(10)) {
         told = Clock::now();
@@ -158,24 +160,30 @@ bool StoreThread::run_job(const Job& job) {
       pause_ms = std::min(pause_ms * 2, options_.longest_pause_ms);
       continue;
     } catch (const std::exception& error) {
-      const std::lock_guard lock(finished_mutex_);
-      broken_sentence_ = std::string("the store holds what this version can't read: ") + error.what();
+      broke(std::string("the store holds what this version can't read: ") + error.what());
+      return false;
     }
-    wake_main();
-    return false;
   }
 }
 
+void StoreThread::broke(std::string sentence) {
+  {
+    const base::MutexLock lock(finished_mutex_);
+    broken_sentence_ = std::move(sentence);
+  }
+  wake_main();
+}
+
 bool StoreThread::pause(std::uint64_t milliseconds) {
-  std::unique_lock lock(mutex_);
-  work_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopping_; });
+  const base::MutexLock lock(mutex_);
+  work_.wait_for(mutex_, std::chrono::milliseconds(milliseconds), [this]() REQUIRES(mutex_) { return stopping_; });
   return !stopping_;
 }
 
 void StoreThread::finished(Done done) {
   if (!done) return;
   {
-    const std::lock_guard lock(finished_mutex_);
+    const base::MutexLock lock(finished_mutex_);
     finished_.push_back(std::move(done));
   }
   wake_main();
@@ -203,7 +211,7 @@ bool StoreThread::tell_finished() {
   woken_.store(false, std::memory_order_release);
   std::string broken;
   {
-    const std::lock_guard lock(finished_mutex_);
+    const base::MutexLock lock(finished_mutex_);
     telling_.swap(finished_);
     broken.swap(broken_sentence_);
   }

@@ -5,6 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "base/defer.h"
+#include "base/hex.h"
+#include "base/invariant.h"
+#include "base/must.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 #include "wire/pump.h"
@@ -97,18 +101,22 @@ bool brings_unread_body(const wire::HttpRequest& request) {
 template <class T, class Ask>
 std::optional<T> Port::wait_for(Ask ask) {
   struct Answer {
-    std::optional<T> value;
+    explicit Answer(std::shared_ptr<Waiting> its_waiting) : waiting(std::move(its_waiting)) {}
+    const std::shared_ptr<Waiting> waiting;
+    std::optional<T> value GUARDED_BY(waiting->mutex);
   };
-  const auto answer = std::make_shared<Answer>();
-  ask([answer, waiting = waiting_](T value) {
+  const auto answer = std::make_shared<Answer>(waiting_);
+  ask([answer](T value) {
     {
-      const std::lock_guard lock(waiting->mutex);
+      const base::MutexLock lock(answer->waiting->mutex);
       answer->value.emplace(std::move(value));
     }
-    waiting->changed.notify_all();
+    answer->waiting->changed.notify_all();
   });
-  std::unique_lock lock(waiting_->mutex);
-  waiting_->changed.wait_for(lock, kAnswerWithin, [&] { return answer->value || waiting_->stop; });
+  const base::MutexLock lock(answer->waiting->mutex);
+  answer->waiting->changed.wait_for(answer->waiting->mutex, kAnswerWithin, [&]() REQUIRES(answer->waiting->mutex) {
+    return answer->value || answer->waiting->stop;
+  });
   return std::exchange(answer->value, std::nullopt);
 }
 
@@ -146,32 +154,32 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
   return request.keep_alive;
 }
 
+/// Counts one more that gets the object; false, and not counted, when kSameObject get it already.
+bool Port::begin_serving(std::uint64_t number) {
+  const base::MutexLock lock(mutex_);
+  int& count = serving_[number];
+  MORROW_INVARIANT(count >= 0 && count <= kSameObject, "so many get an object as may at once", number, count);
+  if (count == kSameObject) return false;
+  ++count;
+  return true;
+}
+
+void Port::end_serving(std::uint64_t number) {
+  const base::MutexLock lock(mutex_);
+  int& count = base::must_find(serving_, number, "an object that is served is counted");
+  MORROW_INVARIANT(count > 0, "no object is served less than never", number, count);
+  if (--count == 0) serving_.erase(number);
+}
+
 void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   const auto number = number_of(std::string_view(request.target).substr(std::string_view("/object/").size()));
   if (!number) return say(stream, request, 404, "that is no object's number\n");
   const bool first = !request.headers.contains("morrow-part");
-  struct Serving {
-    Port& port;
-    std::uint64_t number;
-    bool counted;
-    Serving(Port& serving_port, std::uint64_t object, bool counts) : port(serving_port), number(object) {
-      const std::lock_guard lock(port.mutex_);
-      int& count = port.lent_[number];
-      counted = counts;
-      if (counts) ++count;
-      too_many = counts && count > kSameObject;
-    }
-    ~Serving() {
-      const std::lock_guard lock(port.mutex_);
-      const auto found = port.lent_.find(number);
-      if (counted) --found->second;
-      if (found != port.lent_.end() && found->second == 0) port.lent_.erase(found);
-    }
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
-    bool too_many = false;
-  } const serving(*this, *number, first);
-  if (serving.too_many) return say(stream, request, 503, "others get this now\n", {{"retry-after", "0"}});
+  if (first && !begin_serving(*number))
+    return say(stream, request, 503, "others get this now\n", {{"retry-after", "0"}});
+  const base::Defer ends([&] {
+    if (first) end_serving(*number);
+  });
   auto answered = wait_for<std::optional<Objects::Lent>>(
       [&](auto then) { handlers_.object(*number, request.headers.contains("morrow-verify"), then); });
   if (!answered) return say(stream, request, 503, "the worker is busy\n", {{"retry-after", "1"}});

@@ -6,13 +6,14 @@
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
+#include "base/invariant.h"
+#include "base/mutex.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 
@@ -128,17 +129,17 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
 
 void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                       std::function<void(std::vector<std::string>)> done) {
-  struct Asked {
-    std::mutex mutex;
-    std::size_t missing;
-    std::vector<std::string> answers;
-    std::function<void(std::vector<std::string>)> done;
+  struct Inquiry {
+    Inquiry(std::size_t count, std::function<void(std::vector<std::string>)> then)
+        : missing(count), done(std::move(then)) {}
+    base::Mutex mutex;
+    std::size_t missing GUARDED_BY(mutex);
+    std::vector<std::string> answers GUARDED_BY(mutex);
+    const std::function<void(std::vector<std::string>)> done;
   };
-  const auto asked = std::make_shared<Asked>();
-  asked->missing = workers.size();
-  asked->done = std::move(done);
+  const auto inquiry = std::make_shared<Inquiry>(workers.size(), std::move(done));
   for (wire::Endpoint& worker : workers) {
-    boost::asio::post(askers_, [this, asked, worker = std::move(worker), target, most_bytes] {
+    boost::asio::post(askers_, [this, inquiry, worker = std::move(worker), target, most_bytes] {
       std::string answer;
       try {
         answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
@@ -147,9 +148,10 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& ta
         });
       } catch (const std::exception&) {  // it is not there, or has too much to tell
       }
-      const std::lock_guard lock(asked->mutex);
-      if (!answer.empty()) asked->answers.push_back(std::move(answer));
-      if (--asked->missing == 0) asked->done(std::move(asked->answers));
+      const base::MutexLock lock(inquiry->mutex);
+      MORROW_INVARIANT(inquiry->missing > 0, "each worker that was asked answers once");
+      if (!answer.empty()) inquiry->answers.push_back(std::move(answer));
+      if (--inquiry->missing == 0) inquiry->done(std::move(inquiry->answers));
     });
   }
 }
