@@ -20,9 +20,9 @@ struct PoolContext {
   ExecutorEvents& events;
   PoolOptions options;
   ProcessReaper reaper;
-  std::uint64_t open_files = 0;                 ///< the soft limit of open files that programs get
-  std::vector<char> buffer;                     ///< to read executors' sockets into
-  std::function<void(ExecutorId)> forget = {};  ///< the executor has had its last word
+  std::uint64_t open_files = 0;                      ///< the soft limit of open files that programs get
+  std::vector<char> buffer;                          ///< to read executors' sockets into
+  std::function<void(ExecutorProcess)> forget = {};  ///< the executor has had its last word
 };
 
 }  // namespace morrow::worker

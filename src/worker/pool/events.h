@@ -11,7 +11,9 @@
 
 namespace morrow::worker {
 
-using ExecutorId = std::uint32_t;
+/// An executor's process, as the pool counts them from 1. The brain has numbers of its own, ExecutorId: the two are
+/// different types, so that none is taken for the other.
+enum class ExecutorProcess : std::uint32_t {};
 
 /// How an executor ended.
 struct ExecutorExit {
@@ -25,10 +27,10 @@ struct ExecutorExit {
 class ExecutorEvents {
  public:
   virtual ~ExecutorEvents() = default;
-  virtual void executor_ready(ExecutorId executor) = 0;  ///< its process runs; tasks sent before are taken up
-  virtual void executor_exited(ExecutorId executor, const ExecutorExit& exit) = 0;  ///< the last word about it
-  virtual void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) = 0;
-  virtual void executor_output(ExecutorId executor, bool to_stderr,
+  virtual void executor_ready(ExecutorProcess executor) = 0;  ///< its process runs; tasks sent before are taken up
+  virtual void executor_exited(ExecutorProcess executor, const ExecutorExit& exit) = 0;  ///< the last word about it
+  virtual void executor_frame(ExecutorProcess executor, wire::FrameType type, std::string_view payload) = 0;
+  virtual void executor_output(ExecutorProcess executor, bool to_stderr,
                                std::string_view text) = 0;  ///< as it was read, not cut into lines
   /// The program can't be run here; its executors get no other word. The sentence says why.
   virtual void program_failed(const std::string& program, const std::string& sentence) = 0;

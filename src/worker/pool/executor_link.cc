@@ -35,7 +35,7 @@ std::pair<wire::Fd, wire::Fd> make_output_pipe() {
 
 }  // namespace
 
-ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorId id, std::vector<unsigned> devices)
+ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorProcess id, std::vector<unsigned> devices)
     : pool_(pool),
       id_(id),
       devices_(std::move(devices)),
@@ -48,7 +48,7 @@ ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorId id, std::vector<unsigne
 
 wire::Fork ExecutorLink::fork_message(bool in_place) const {
   wire::Fork message;
-  message.set_executor(id_);
+  message.set_executor(static_cast<std::uint32_t>(id_));
   message.set_has_devices(!devices_.empty());
   message.set_visible_devices(fmt::format("{}", fmt::join(devices_, ",")));
   message.set_in_place(in_place);

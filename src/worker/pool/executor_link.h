@@ -26,9 +26,9 @@ namespace morrow::worker {
 class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
  public:
   /// \throws std::system_error
-  ExecutorLink(PoolContext& pool, ExecutorId id, std::vector<unsigned> devices);
+  ExecutorLink(PoolContext& pool, ExecutorProcess id, std::vector<unsigned> devices);
 
-  ExecutorId id() const { return id_; }
+  ExecutorProcess id() const { return id_; }
   /// The message that asks for its process.
   wire::Fork fork_message(bool in_place) const;
   /// New ends for a process: its socket, standard output, standard error, claim words. Called again when the process it
@@ -78,7 +78,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void close();
 
   PoolContext& pool_;
-  const ExecutorId id_;
+  const ExecutorProcess id_;
   const std::vector<unsigned> devices_;
   State state_ = State::kWaiting;
   bool kill_wanted_ = false;

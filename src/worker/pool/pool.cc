@@ -40,7 +40,7 @@ class ExecutorPool::Impl {
                 .reaper = ProcessReaper(io),
                 .open_files = raise_open_files(),
                 .buffer = std::vector<char>(kOutputBytes),
-                .forget = [this](ExecutorId id) { links.erase(id); }} {}
+                .forget = [this](ExecutorProcess id) { links.erase(id); }} {}
 
   ~Impl() {
     for (const auto& [key, runner] : programs) runner->end_now();
@@ -53,7 +53,7 @@ class ExecutorPool::Impl {
     context.reaper.end_all();
   }
 
-  ExecutorLink* find(ExecutorId id) const {
+  ExecutorLink* find(ExecutorProcess id) const {
     const auto found = links.find(id);
     return found == links.end() ? nullptr : found->second.get();
   }
@@ -65,10 +65,10 @@ class ExecutorPool::Impl {
   }
 
   PoolContext context;
-  ExecutorId last = 0;
-  std::unordered_map<ExecutorId, std::shared_ptr<ExecutorLink>> links;
+  std::uint32_t last = 0;
+  std::unordered_map<ExecutorProcess, std::shared_ptr<ExecutorLink>> links;
   std::map<std::string, std::shared_ptr<ProgramRunner>> programs;
-  std::vector<ExecutorId> unwritten;
+  std::vector<ExecutorProcess> unwritten;
 };
 
 ExecutorPool::ExecutorPool(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)
@@ -76,50 +76,50 @@ ExecutorPool::ExecutorPool(boost::asio::io_context& io, StoreJob store, Executor
 
 ExecutorPool::~ExecutorPool() = default;
 
-ExecutorId ExecutorPool::start(const std::string& program, const std::vector<unsigned>& devices) {
-  const ExecutorId id = ++impl_->last;
+ExecutorProcess ExecutorPool::start(const std::string& program, const std::vector<unsigned>& devices) {
+  const ExecutorProcess id{++impl_->last};
   const auto link = std::make_shared<ExecutorLink>(impl_->context, id, devices);
   impl_->links.emplace(id, link);
   impl_->program(program).start(link);
   return id;
 }
 
-void ExecutorPool::send(ExecutorId executor, wire::FrameType type, const google::protobuf::MessageLite& message) {
+void ExecutorPool::send(ExecutorProcess executor, wire::FrameType type, const google::protobuf::MessageLite& message) {
   auto* link = impl_->find(executor);
   if (link != nullptr && link->send(type, message)) impl_->unwritten.push_back(executor);
 }
 
 void ExecutorPool::flush() {
-  for (const ExecutorId id : impl_->unwritten) {
+  for (const ExecutorProcess id : impl_->unwritten) {
     if (auto* link = impl_->find(id)) link->flush();
   }
   impl_->unwritten.clear();
 }
 
-void ExecutorPool::offer(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+void ExecutorPool::offer(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation) {
   if (auto* link = impl_->find(executor)) link->words().offer(slot, generation);
 }
 
-void ExecutorPool::collect_results(ExecutorId executor) {
+void ExecutorPool::collect_results(ExecutorProcess executor) {
   auto* link = impl_->find(executor);
   if (link != nullptr) link->collect_results();
 }
 
-bool ExecutorPool::revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+bool ExecutorPool::revoke(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation) {
   auto* link = impl_->find(executor);
   return link != nullptr && link->words().revoke(slot, generation);
 }
 
-bool ExecutorPool::taken(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) const {
+bool ExecutorPool::taken(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation) const {
   auto* link = impl_->find(executor);
   return link != nullptr && link->words().taken(slot, generation);
 }
 
-void ExecutorPool::drain_output(ExecutorId executor) {
+void ExecutorPool::drain_output(ExecutorProcess executor) {
   if (auto* link = impl_->find(executor)) link->drain_output();
 }
 
-void ExecutorPool::kill(ExecutorId executor) {
+void ExecutorPool::kill(ExecutorProcess executor) {
   if (auto* link = impl_->find(executor)) link->kill();
 }
 

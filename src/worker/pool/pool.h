@@ -28,27 +28,27 @@ class ExecutorPool {
 
   /// Starts an executor of `program` (fetching and starting the program first when it is not there); `devices` are the
   /// GPUs it sees, none: unset.
-  ExecutorId start(const std::string& program, const std::vector<unsigned>& devices);
+  ExecutorProcess start(const std::string& program, const std::vector<unsigned>& devices);
 
   /// Queues a frame for it; written at `flush`.
-  void send(ExecutorId executor, wire::FrameType type, const google::protobuf::MessageLite& message);
+  void send(ExecutorProcess executor, wire::FrameType type, const google::protobuf::MessageLite& message);
   /// Writes what is queued, for all executors.
   void flush();
 
   /// Claim words: see wire::ClaimWords. Unknown executors: false.
-  void offer(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
-  bool revoke(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
-  bool taken(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) const;
+  void offer(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation);
+  bool revoke(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation);
+  bool taken(ExecutorProcess executor, std::uint32_t slot, std::uint32_t generation) const;
 
   /// Takes the results that it holds and has not sent yet: executor_frame is called from inside, for some of them not
   /// for the first time.
-  void collect_results(ExecutorId executor);
+  void collect_results(ExecutorProcess executor);
 
   /// Reads its output until nothing is there; executor_output is called from inside.
-  void drain_output(ExecutorId executor);
+  void drain_output(ExecutorProcess executor);
 
   /// Kills its whole process group; executor_exited follows.
-  void kill(ExecutorId executor);
+  void kill(ExecutorProcess executor);
 
   /// The driver of this program is `pid` on this machine: its own file may be run instead of a copy, when it is still
   /// the same.

@@ -73,7 +73,7 @@ void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_pla
   }
 }
 
-std::shared_ptr<ExecutorLink> ProgramProcess::answered(ExecutorId id) {
+std::shared_ptr<ExecutorLink> ProgramProcess::answered(ExecutorProcess id) {
   const auto found = asked_.find(id);
   if (found == asked_.end()) return nullptr;
   const auto link = found->second;

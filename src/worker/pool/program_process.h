@@ -51,7 +51,7 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   /// Asks for the executor's process. \throws std::system_error when there are no descriptors for it
   void fork(const std::shared_ptr<ExecutorLink>& link, bool in_place);
   /// The executor that was asked for, when it is not answered yet.
-  std::shared_ptr<ExecutorLink> answered(ExecutorId id);
+  std::shared_ptr<ExecutorLink> answered(ExecutorProcess id);
 
   /// Kills it; its owner hears no more. It is reaped later.
   void discard();
@@ -63,14 +63,14 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   bool reached() const { return reached_; }
   bool has_forked() const { return has_forked_; }
   std::size_t unanswered() const { return asked_.size(); }
-  std::map<ExecutorId, std::shared_ptr<ExecutorLink>> take_unanswered() { return std::exchange(asked_, {}); }
+  std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> take_unanswered() { return std::exchange(asked_, {}); }
   /// The last lines that it printed before it was ready.
   std::string last_lines() const;
   bool stuck() const { return stuck_; }
   /// Whether it was made an executor itself.
   bool is_executor() const { return in_place_; }
 
-  std::map<ExecutorId, std::shared_ptr<ExecutorLink>> executors;  ///< those that run as its children, or as itself
+  std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> executors;  ///< those that run as its children, or as itself
 
  private:
   void listen();
@@ -90,7 +90,7 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   std::shared_ptr<OutputPipe> output_;
   std::shared_ptr<OutputPipe> errors_;
   boost::asio::steady_timer timer_;
-  std::map<ExecutorId, std::shared_ptr<ExecutorLink>> asked_;
+  std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> asked_;
   std::string printed_;
   bool reached_ = false;
   bool has_forked_ = false;

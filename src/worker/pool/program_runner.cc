@@ -142,7 +142,7 @@ void ProgramRunner::process_ready(ProgramProcess& process, const wire::ProgramRe
 
 void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& message, wire::Fd pidfd) {
   const auto keep = shared_from_this();
-  const auto link = process.answered(message.executor());
+  const auto link = process.answered(ExecutorProcess{message.executor()});
   if (!link) return;
   if (message.error().empty()) {
     deaths_when_asked_ = 0;
@@ -161,7 +161,7 @@ void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& 
 
 void ProgramRunner::process_exited(ProgramProcess& process, const wire::Exited& message) {
   const auto keep = shared_from_this();
-  const auto found = process.executors.find(message.executor());
+  const auto found = process.executors.find(ExecutorProcess{message.executor()});
   if (found == process.executors.end()) return;
   const auto link = found->second;
   process.executors.erase(found);

@@ -10,7 +10,7 @@
 
 namespace morrow::worker {
 
-Shell::Executor* Shell::by_process(ExecutorId process) {
+Shell::Executor* Shell::by_process(ExecutorProcess process) {
   const auto found = processes_.find(process);
   return found == processes_.end() ? nullptr : found->second;
 }
@@ -26,14 +26,14 @@ const Shell::Given* Shell::given(const Executor& executor, control::Claim claim)
   return found == executor.given.end() ? nullptr : &*found;
 }
 
-void Shell::executor_ready(ExecutorId process) {
+void Shell::executor_ready(ExecutorProcess process) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
   executor->started = true;
   brain_.executor_started(now(), executor->number);
 }
 
-void Shell::executor_exited(ExecutorId process, const ExecutorExit& exit) {
+void Shell::executor_exited(ExecutorProcess process, const ExecutorExit& exit) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
   end_partial_lines(*executor);
@@ -70,7 +70,7 @@ void Shell::program_failed(const std::string& program, const std::string& senten
                         *make_failure(control::FailureKind::kProgram, sentence, nullptr, options_.info.name, 0));
 }
 
-void Shell::executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) {
+void Shell::executor_frame(ExecutorProcess process, wire::FrameType type, std::string_view payload) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
   if (executor->late && type != wire::UNPIN) {
@@ -153,7 +153,7 @@ void Shell::program_output(const std::string& program, std::string_view text) {
   logs_.task_lines("(the start of a program)", false, lines);
 }
 
-void Shell::executor_output(ExecutorId process, bool to_stderr, std::string_view text) {
+void Shell::executor_output(ExecutorProcess process, bool to_stderr, std::string_view text) {
   Executor* executor = by_process(process);
   if (executor == nullptr) return;
   std::vector<std::string> lines;

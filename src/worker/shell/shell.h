@@ -82,8 +82,8 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   struct Starting;
   struct Fetching;
   struct Executor {
-    ExecutorId number = 0;   ///< the brain's
-    ExecutorId process = 0;  ///< the pool's
+    ExecutorId number = 0;
+    ExecutorProcess process{};
     std::string program;
     bool started = false;
     std::deque<Given> given;                         ///< the oldest first
@@ -155,10 +155,10 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void carry_out(action::Fenced& fenced);
 
   // executor_table.cc
-  void executor_ready(ExecutorId process) override;
-  void executor_exited(ExecutorId process, const ExecutorExit& exit) override;
-  void executor_frame(ExecutorId process, wire::FrameType type, std::string_view payload) override;
-  void executor_output(ExecutorId process, bool to_stderr, std::string_view text) override;
+  void executor_ready(ExecutorProcess process) override;
+  void executor_exited(ExecutorProcess process, const ExecutorExit& exit) override;
+  void executor_frame(ExecutorProcess process, wire::FrameType type, std::string_view payload) override;
+  void executor_output(ExecutorProcess process, bool to_stderr, std::string_view text) override;
   void program_failed(const std::string& program, const std::string& sentence) override;
   void program_output(const std::string& program, std::string_view text);
   void task_done(Executor& executor, std::string_view payload);
@@ -166,7 +166,7 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   void tell_late(ExecutorId number);
   void end_partial_lines(Executor& executor);
   void tell_lines(const Executor& executor, bool to_stderr, const std::vector<std::string>& lines);
-  Executor* by_process(ExecutorId process);
+  Executor* by_process(ExecutorProcess process);
   Executor* by_number(ExecutorId number);
   static const Given* given(const Executor& executor, control::Claim claim);
 
@@ -250,9 +250,9 @@ class Shell final : public ExecutorEvents, public ClientEvents {
   bool stopping_ = false;
   bool leaving_ = false;
 
-  std::unordered_map<ExecutorId, std::unique_ptr<Executor>> executors_;  ///< by the brain's number
-  std::unordered_map<ExecutorId, Executor*> processes_;                  ///< by the pool's
-  std::unordered_map<std::string, LineCutter> starting_;                 ///< by program
+  std::unordered_map<ExecutorId, std::unique_ptr<Executor>> executors_;
+  std::unordered_map<ExecutorProcess, Executor*> processes_;
+  std::unordered_map<std::string, LineCutter> starting_;  ///< by program
   std::unordered_map<ClientId, Driver> drivers_;
   std::unordered_map<control::SessionId, ClientId> sessions_;
   std::size_t ending_drivers_ = 0;

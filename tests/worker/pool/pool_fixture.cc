@@ -59,27 +59,27 @@ void PoolTest::make_pool(std::uint64_t reach_session_ms) {
   pool_ = std::make_unique<ExecutorPool>(io_, job, *this, options);
 }
 
-void PoolTest::executor_ready(ExecutorId executor) {
+void PoolTest::executor_ready(ExecutorProcess executor) {
   auto& heard = heard_[executor];
   EXPECT_FALSE(heard.ready) << "told twice";
   heard.ready = true;
   if (heard.exit) ++heard.after_exit;
 }
 
-void PoolTest::executor_exited(ExecutorId executor, const ExecutorExit& exit) {
+void PoolTest::executor_exited(ExecutorProcess executor, const ExecutorExit& exit) {
   auto& heard = heard_[executor];
   if (heard.exit) ++heard.after_exit;
   heard.exit = exit;
 }
 
-void PoolTest::executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) {
+void PoolTest::executor_frame(ExecutorProcess executor, wire::FrameType type, std::string_view payload) {
   auto& heard = heard_[executor];
   if (heard.exit) ++heard.after_exit;
   EXPECT_EQ(type, wire::TASK_DONE);
   wire::parse(heard.done.emplace_back(), payload);
 }
 
-void PoolTest::executor_output(ExecutorId executor, bool to_stderr, std::string_view text) {
+void PoolTest::executor_output(ExecutorProcess executor, bool to_stderr, std::string_view text) {
   auto& heard = heard_[executor];
   if (heard.exit) ++heard.after_exit;
   (to_stderr ? heard.errors : heard.output) += text;
@@ -146,7 +146,7 @@ testing::AssertionResult PoolTest::run_until(const std::function<bool()>& done) 
   return testing::AssertionSuccess();
 }
 
-testing::AssertionResult PoolTest::run_until_ready(ExecutorId executor) {
+testing::AssertionResult PoolTest::run_until_ready(ExecutorProcess executor) {
   if (auto result = run_until([&] { return heard_[executor].ready || heard_[executor].exit || !failures_.empty(); });
       !result)
     return result;
@@ -154,7 +154,7 @@ testing::AssertionResult PoolTest::run_until_ready(ExecutorId executor) {
   return testing::AssertionFailure() << (failures_.empty() ? "it exited" : failures_.back());
 }
 
-testing::AssertionResult PoolTest::run_until_exited(ExecutorId executor) {
+testing::AssertionResult PoolTest::run_until_exited(ExecutorProcess executor) {
   return run_until([&] { return heard_[executor].exit.has_value(); });
 }
 
@@ -163,7 +163,7 @@ testing::AssertionResult PoolTest::run_until_failed() {
   return run_until([&] { return failures_.size() > before; });
 }
 
-void PoolTest::task(ExecutorId executor, const std::string& what, const std::string& payload) {
+void PoolTest::task(ExecutorProcess executor, const std::string& what, const std::string& payload) {
   wire::Task message;
   message.set_slot(generation_ % 256);
   message.set_generation(++generation_);
@@ -174,7 +174,7 @@ void PoolTest::task(ExecutorId executor, const std::string& what, const std::str
   pool_->flush();
 }
 
-std::string PoolTest::ask(ExecutorId executor, const std::string& what, const std::string& payload) {
+std::string PoolTest::ask(ExecutorProcess executor, const std::string& what, const std::string& payload) {
   const std::size_t before = heard_[executor].done.size();
   task(executor, what, payload);
   const auto result = run_until([&] { return heard_[executor].done.size() > before || heard_[executor].exit; });

@@ -39,10 +39,10 @@ class PoolTest : public testing::Test, public ExecutorEvents {
   PoolTest();
   ~PoolTest() override;
 
-  void executor_ready(ExecutorId executor) override;
-  void executor_exited(ExecutorId executor, const ExecutorExit& exit) override;
-  void executor_frame(ExecutorId executor, wire::FrameType type, std::string_view payload) override;
-  void executor_output(ExecutorId executor, bool to_stderr, std::string_view text) override;
+  void executor_ready(ExecutorProcess executor) override;
+  void executor_exited(ExecutorProcess executor, const ExecutorExit& exit) override;
+  void executor_frame(ExecutorProcess executor, wire::FrameType type, std::string_view payload) override;
+  void executor_output(ExecutorProcess executor, bool to_stderr, std::string_view text) override;
   void program_failed(const std::string& program, const std::string& sentence) override;
 
   void make_pool(std::uint64_t reach_session_ms = 20'000);
@@ -56,14 +56,14 @@ class PoolTest : public testing::Test, public ExecutorEvents {
 
   /// Runs until `done`, at most 60 s.
   testing::AssertionResult run_until(const std::function<bool()>& done);
-  testing::AssertionResult run_until_ready(ExecutorId executor);
-  testing::AssertionResult run_until_exited(ExecutorId executor);
+  testing::AssertionResult run_until_ready(ExecutorProcess executor);
+  testing::AssertionResult run_until_exited(ExecutorProcess executor);
   testing::AssertionResult run_until_failed();
 
   /// Offers and sends a task.
-  void task(ExecutorId executor, const std::string& what, const std::string& payload = {});
+  void task(ExecutorProcess executor, const std::string& what, const std::string& payload = {});
   /// The same, and waits for its answer.
-  std::string ask(ExecutorId executor, const std::string& what, const std::string& payload = {});
+  std::string ask(ExecutorProcess executor, const std::string& what, const std::string& payload = {});
 
   static bool lives(pid_t pid);
   static std::vector<pid_t> children();
@@ -71,7 +71,7 @@ class PoolTest : public testing::Test, public ExecutorEvents {
   boost::asio::io_context io_;
   std::unique_ptr<store::Store> store_;
   std::filesystem::path folder_;
-  std::map<ExecutorId, Heard> heard_;
+  std::map<ExecutorProcess, Heard> heard_;
   std::vector<std::string> failures_;
   std::string printed_;
   std::uint32_t generation_ = 0;

@@ -14,7 +14,7 @@ TEST_F(ProcessTest, NoneIsLeftWhenThePoolIsGone) {
   const auto forking = add_program(POOL_PROGRAM, "");
   const auto threaded = add_program(POOL_PROGRAM, "threads");
   const auto hanging = add_program(POOL_PROGRAM, "hang");
-  std::vector<ExecutorId> executors;
+  std::vector<ExecutorProcess> executors;
   for (int i = 0; i < 3; ++i) {
     executors.push_back(pool_->start(forking, {}));
     executors.push_back(pool_->start(threaded, {}));
