@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -108,7 +109,7 @@ void add_objects(CLI::App& app, int& exit_status) {
   auto given = std::make_shared<Given>();
   CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
   command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname("MORROW_CLUSTER")
+      ->envname(base::kClusterVariable)
       ->required();
   command->add_flag("--json", given->json, "For programs");
   command->callback([given, &exit_status] { exit_status = show_objects(given->cluster, given->json); });

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -79,7 +80,7 @@ void add_status(CLI::App& app, int& exit_status) {
   auto given = std::make_shared<Given>();
   CLI::App* command = app.add_subcommand("status", "Show a cluster's workers, what they have in use, and its futures");
   command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname("MORROW_CLUSTER")
+      ->envname(base::kClusterVariable)
       ->required();
   command->add_flag("--json", given->json, "For programs");
   command->callback([given, &exit_status] { exit_status = show_status(given->cluster, given->json); });

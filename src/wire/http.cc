@@ -117,12 +117,6 @@ std::string chunk_begin(std::size_t size) {
   return text.data();
 }
 
-std::string hex_of(std::uint64_t number) {
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(number));
-  return hex.data();
-}
-
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers) {
   return head(method + " " + target + " HTTP/1.1", headers);
 }

@@ -49,9 +49,6 @@ inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::size_t kMaxChunk = 4 << 20;
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers);
 
-/// 16 hexadecimal digits, as headers have numbers.
-std::string hex_of(std::uint64_t number);
-
 /// "bytes=a-b", "bytes=a-" of something of `size` bytes. Nothing when it makes no sense.
 struct ByteRange {
   std::uint64_t begin = 0;

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
+#include "base/must.h"
+
 namespace morrow::wire {
 
 namespace {
 
-constexpr std::size_t kMostIdle = 16;
+constexpr std::size_t kMostIdle = 16;  // connections; each holds a descriptor here and a thread at the other worker
 
 }  // namespace
 
@@ -29,12 +32,13 @@ std::optional<HttpConnection> HttpPool::take(const Endpoint& endpoint) {
 HttpPool::InUse::InUse(HttpPool& pool, int socket) : pool_(pool), socket_(socket) {
   const base::MutexLock lock(pool_.mutex_);
   if (pool_.stop_) throw NetworkError("this process stops");
-  pool_.used_.insert(socket_);
+  const bool is_new = pool_.used_.insert(socket_).second;
+  MORROW_INVARIANT(is_new, "a connection is used by one request at a time", socket_);
 }
 
 HttpPool::InUse::~InUse() {
   const base::MutexLock lock(pool_.mutex_);
-  pool_.used_.erase(socket_);
+  base::must_erase(pool_.used_, socket_, "a connection in use is known");
 }
 
 void HttpPool::stop() {

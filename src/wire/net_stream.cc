@@ -186,8 +186,8 @@ void NetStream::trust(const std::string& where, const std::string& ca_fingerprin
     }
     throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
   }
-  if (const std::string wrong = check_authority(impl_->ssl, ca_fingerprint); !wrong.empty())
-    throw NotTrusted("the worker at " + where + " is not of this cluster: " + wrong);
+  if (const auto checked = check_authority(impl_->ssl, ca_fingerprint); !checked)
+    throw NotTrusted("the worker at " + where + " is not of this cluster: " + checked.problem());
 }
 
 void NetStream::set_patience(std::chrono::milliseconds patience) {

@@ -37,6 +37,9 @@ Fd listen_unix(const std::string& path);
 /// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). \throws std::system_error
 Fd connect_unix(const std::string& path);
 
+/// A counter that wakes whoever polls it (eventfd), not blocking. \throws std::system_error
+Fd make_event();
+
 /// The user and process at the other end.
 struct Peer {
   uid_t uid;

@@ -6,6 +6,7 @@
 
 #include <morrow/error.h>
 
+#include "base/hex.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 #include "wire/addresses.h"
@@ -106,7 +107,7 @@ detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
       throw wire::NetworkError("a value came with another size than it has");
     }
     const auto checksum = response.headers.find("morrow-checksum");
-    if (checksum == response.headers.end() || checksum->second != wire::hex_of(data::checksum(room.bytes)))
+    if (checksum == response.headers.end() || checksum->second != base::hex_of(data::checksum(room.bytes)))
       throw wire::NetworkError("a value came with a wrong checksum");
     return detail::Value{room.bytes, room.owner};
   });
@@ -114,8 +115,8 @@ detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
 
 std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> bytes) {
   const wire::Endpoint endpoint = current();
-  wire::HttpHeaders headers{{"morrow-session", wire::hex_of(session)},
-                            {"morrow-checksum", wire::hex_of(data::checksum(bytes))}};
+  wire::HttpHeaders headers{{"morrow-session", base::hex_of(session)},
+                            {"morrow-checksum", base::hex_of(data::checksum(bytes))}};
   std::vector<std::byte> blocks;
   if (data::is_arrow(bytes)) {
     headers["morrow-encoding"] = "blocks";

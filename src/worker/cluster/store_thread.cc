@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/cluster/store_thread.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <exception>
-#include <system_error>
 #include <utility>
+
+#include "wire/socket.h"
 
 namespace morrow::worker {
 
 namespace {
-
-int make_event() {
-  const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event < 0) throw std::system_error(errno, std::generic_category(), "can't make an eventfd");
-  return event;
-}
 
 /// Signals are for the main thread.
 class SignalsBlocked {
@@ -41,7 +34,7 @@ class SignalsBlocked {
 }  // namespace
 
 StoreThread::StoreThread(boost::asio::io_context& io, const Open& open, Options options)
-    : options_(std::move(options)), wake_(io, make_event()) {
+    : options_(std::move(options)), wake_(io, wire::make_event().release()) {
   wait_for_wake();
   if (options_.inline_mode) {
     store_ = open();

@@ -26,13 +26,6 @@ constexpr int kReadsAtOnce = 4;
 constexpr int kReadsAtEnd = 256;  // a death's last frames: a grandchild with the socket could write for ever
 constexpr std::chrono::seconds kEndAfterSilence{1};
 
-std::pair<wire::Fd, wire::Fd> make_output_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(), "no pipe for an executor");
-  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
-}
-
 }  // namespace
 
 ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorProcess id, std::vector<unsigned> devices)
@@ -58,8 +51,8 @@ wire::Fork ExecutorLink::fork_message(bool in_place) const {
 std::array<wire::Fd, 4> ExecutorLink::open() {
   close();
   auto [stream_here, stream_there] = wire::socket_pair(false);
-  auto [output_here, output_there] = make_output_pipe();
-  auto [errors_here, errors_there] = make_output_pipe();
+  auto [output_here, output_there] = make_pipe();
+  auto [errors_here, errors_there] = make_pipe();
   wire::Fd file(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   if (!file) throw std::system_error(errno, std::generic_category(), "no descriptor for an executor");
   stream_.assign(stream_here.get());

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "base/hex.h"
 #include "control/cluster.h"
 #include "worker/pool/program/files.h"
 
@@ -50,7 +51,6 @@ void prepend_library_path(std::vector<std::string>& environment, const std::stri
 
 // What a job brought from the store's thread.
 struct ProgramImage::Fetched {
-  std::string error;
   std::optional<std::string> record;
   std::optional<control::BlobHeader> header;
   std::vector<std::optional<std::string>> chunks;
@@ -60,7 +60,7 @@ ProgramImage::ProgramImage(PoolContext& pool, std::string key) : pool_(pool), ke
 
 std::string ProgramImage::name() const {
   if (program_.modules_size() > 0) return file_name_of(program_.modules(0));
-  return to_hex(key_);
+  return base::hex_of(key_);
 }
 
 void ProgramImage::prepare(Done done) {
@@ -79,15 +79,15 @@ void ProgramImage::abandon() {
   file_.reset();
 }
 
-void ProgramImage::fail(const std::string& error) {
+void ProgramImage::fail(base::Problem problem) {
   file_.reset();
-  if (const auto done = std::exchange(done_, nullptr)) done(nullptr, error);
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(problem));
 }
 
 // What is not in the store may be on its way there: a driver's upload.
-void ProgramImage::retry(const std::string& error, void (ProgramImage::*step)()) {
+void ProgramImage::retry(base::Problem problem, void (ProgramImage::*step)()) {
   file_.reset();
-  if (std::chrono::steady_clock::now() >= give_up_) return fail(error);
+  if (std::chrono::steady_clock::now() >= give_up_) return fail(std::move(problem));
   timer_.expires_after(kRetry);
   timer_.async_wait([weak = weak_from_this(), step](const boost::system::error_code& stopped) {
     const auto self = weak.lock();
@@ -95,34 +95,35 @@ void ProgramImage::retry(const std::string& error, void (ProgramImage::*step)())
   });
 }
 
-void ProgramImage::ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(Fetched&)> done) {
-  auto fetched = std::make_shared<Fetched>();
+void ProgramImage::ask_store(std::function<void(store::Store&, Fetched&)> job,
+                             std::function<void(base::Result<Fetched>)> done) {
+  auto result = std::make_shared<base::Result<Fetched>>(Fetched());
   pool_.store(
-      [fetched, job = std::move(job)](store::Store& store) {
+      [result, job = std::move(job)](store::Store& store) {
+        Fetched fetched;
         try {
-          job(store, *fetched);
+          job(store, fetched);
+          *result = std::move(fetched);
         } catch (const std::exception& error) {
-          fetched->error = error.what();
+          *result = base::Problem{error.what()};
         }
       },
-      [fetched, weak = weak_from_this(), done = std::move(done)] {
+      [result, weak = weak_from_this(), done = std::move(done)] {
         const auto self = weak.lock();
-        if (self && self->done_) done(*fetched);
+        if (self && self->done_) done(std::move(*result));
       });
 }
 
 void ProgramImage::read_record() {
   ask_store(
       [key = key_](store::Store& store, Fetched& fetched) { fetched.record = control::get_program(store, key); },
-      [this](Fetched& fetched) {
-        if (!fetched.record) {
-          return retry(fetched.error.empty() ? "it is not in the store; its driver did not upload it" : fetched.error,
-                       &ProgramImage::read_record);
-        }
+      [this](const base::Result<Fetched>& fetched) {
+        if (!fetched) return retry({fetched.problem()}, &ProgramImage::read_record);
+        if (!fetched->record)
+          return retry({"it is not in the store; its driver did not upload it"}, &ProgramImage::read_record);
         wire::Program program;
-        if (!program.ParseFromString(*fetched.record) || !is_whole(program)) {
-          return fail("its record in the store can't be read; start the driver again with this version of Morrow");
-        }
+        if (!program.ParseFromString(*fetched->record) || !is_whole(program))
+          return fail({"its record in the store can't be read; start the driver again with this version of Morrow"});
         program_ = std::move(program);
         read_ = true;
         find_files();
@@ -170,16 +171,16 @@ void ProgramImage::fetch_next() {
       module.real_path().empty() ? file_name_of(module) : module.real_path());
   ask_store([hash = module.sha256()](store::Store& store,
                                      Fetched& fetched) { fetched.header = control::blob_header(store, hash); },
-            [this, unavailable](Fetched& fetched) {
-              if (!fetched.header)
-                return retry(fetched.error.empty() ? unavailable : fetched.error, &ProgramImage::fetch_next);
-              chunks_ = fetched.header->chunks;
-              size_ = fetched.header->size;
+            [this, unavailable](const base::Result<Fetched>& fetched) {
+              if (!fetched) return retry({fetched.problem()}, &ProgramImage::fetch_next);
+              if (!fetched->header) return retry({unavailable}, &ProgramImage::fetch_next);
+              chunks_ = fetched->header->chunks;
+              size_ = fetched->header->size;
               const auto& wanted = program_.modules(missing_.back());
               try {
                 file_ = std::make_unique<CachedFile>(cached_path(pool_.options.cache_folder, wanted), wanted.sha256());
               } catch (const std::exception& error) {
-                return fail(error.what());
+                return fail({error.what()});
               }
               fetch_chunks(0);
             });
@@ -191,19 +192,19 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
       [hash = program_.modules(missing_.back()).sha256(), from, to](store::Store& store, Fetched& fetched) {
         for (std::uint32_t i = from; i < to; ++i) fetched.chunks.push_back(control::blob_chunk(store, hash, i));
       },
-      [this, to](Fetched& fetched) {
-        if (!fetched.error.empty()) return retry(fetched.error, &ProgramImage::fetch_next);
+      [this, to](const base::Result<Fetched>& fetched) {
+        if (!fetched) return retry({fetched.problem()}, &ProgramImage::fetch_next);
         try {
-          for (const auto& chunk : fetched.chunks) {
+          for (const auto& chunk : fetched->chunks) {
             if (!chunk)
-              return retry("a part of its files is missing in the store; start the driver again",
+              return retry({"a part of its files is missing in the store; start the driver again"},
                            &ProgramImage::fetch_next);
             file_->append(*chunk);
           }
           if (to < chunks_) return fetch_chunks(to);
           file_->finish(size_);
         } catch (const std::exception& error) {
-          return fail(error.what());
+          return fail({error.what()});
         }
         file_.reset();
         missing_.pop_back();
@@ -211,7 +212,9 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
       });
 }
 
-std::string ProgramImage::library_folder() const { return pool_.options.cache_folder + "/libraries-" + to_hex(key_); }
+std::string ProgramImage::library_folder() const {
+  return pool_.options.cache_folder + "/libraries-" + base::hex_of(key_);
+}
 
 // The loader looks for a library's name, so each stands once under its own in a folder of this program.
 void ProgramImage::link_libraries() const {
@@ -243,11 +246,11 @@ void ProgramImage::finish_plan() {
     try {
       link_libraries();
     } catch (const std::exception& error) {
-      return fail(error.what());
+      return fail({error.what()});
     }
     prepend_library_path(plan.environment, library_folder());
   }
-  if (const auto done = std::exchange(done_, nullptr)) done(&plan, {});
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(plan));
 }
 
 }  // namespace morrow::worker

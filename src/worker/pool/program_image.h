@@ -11,6 +11,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/result.h"
 #include "wire/messages.pb.h"
 #include "worker/pool/context.h"
 #include "worker/pool/process/launch.h"
@@ -22,8 +23,8 @@ namespace morrow::worker {
 /// are still the same, else from the store by way of the cache. Owned by a shared_ptr; not thread-safe.
 class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
  public:
-  /// Gets a plan, or an error: a clause without the program's name.
-  using Done = std::function<void(const LaunchPlan* plan, const std::string& error)>;
+  /// Gets the plan; a problem is a clause without the program's name.
+  using Done = std::function<void(base::Result<LaunchPlan> plan)>;
 
   ProgramImage(PoolContext& pool, std::string key);
 
@@ -48,9 +49,9 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
   void fetch_next();
   void fetch_chunks(std::uint32_t from);
   void finish_plan();
-  void fail(const std::string& error);
-  void retry(const std::string& error, void (ProgramImage::*step)());
-  void ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(Fetched&)> done);
+  void fail(base::Problem problem);
+  void retry(base::Problem problem, void (ProgramImage::*step)());
+  void ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(base::Result<Fetched>)> done);
   std::string original_of(const wire::Module& module, bool executable) const;
   std::string library_folder() const;
   void link_libraries() const;

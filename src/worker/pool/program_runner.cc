@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "base/exit_status.h"
+
 namespace morrow::worker {
 
 namespace {
@@ -101,11 +103,11 @@ void ProgramRunner::fork(ProgramProcess& process, bool in_place) {
 
 void ProgramRunner::prepare() {
   if (std::exchange(preparing_, true)) return;
-  image_->prepare([weak = weak_from_this()](const LaunchPlan* plan, const std::string& error) {
+  image_->prepare([weak = weak_from_this()](const base::Result<LaunchPlan>& plan) {
     const auto self = weak.lock();
     if (!self) return;
     self->preparing_ = false;
-    if (plan == nullptr) return self->fail(fmt::format("can't be started: {}", error));
+    if (!plan) return self->fail(fmt::format("can't be started: {}", plan.problem()));
     self->start_process(*plan);
     self->pump();
   });
@@ -186,9 +188,9 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   if (!self) return;
   if (!process.reached()) {
     const auto limit = fmt::format("{:g} s", static_cast<double>(pool_.options.reach_session_ms) / 1'000);
-    std::string clause = process.stuck()
-                             ? fmt::format("did not reach its morrow::Session line within {}", limit)
-                             : fmt::format("{} before it reached its morrow::Session line", describe_exit(status));
+    std::string clause =
+        process.stuck() ? fmt::format("did not reach its morrow::Session line within {}", limit)
+                        : fmt::format("{} before it reached its morrow::Session line", base::describe_exit(status));
     clause += "; make `morrow::Session` the first line of main";
     if (const auto printed = process.last_lines(); !printed.empty()) clause += ". It printed last:\n" + printed;
     return fail(clause);
@@ -203,7 +205,7 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   } else if (asked && !forked) {
     deaths_when_asked_ = 0;
     fail(fmt::format("{} when it was asked for an executor",
-                     process.stuck() ? "did not answer" : describe_exit(status)));
+                     process.stuck() ? "did not answer" : base::describe_exit(status)));
   }
   for (const auto& [executor, link] : std::exchange(process.executors, {})) {
     if (process.is_executor()) {

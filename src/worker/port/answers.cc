@@ -25,9 +25,9 @@ constexpr std::chrono::seconds kAnswerWithin{60};
 constexpr std::size_t kWriteBytes = 1 << 20;
 constexpr const char* kBlocks = "blocks";
 
-std::optional<std::uint64_t> number_of(std::string_view digits, int base = 10) {
+std::optional<std::uint64_t> number_of(std::string_view digits) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
   return number;
 }
@@ -188,7 +188,7 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   wire::ByteRange range{0, lent->bytes.size()};
   wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
                             {"accept-ranges", "bytes"},
-                            {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
+                            {"morrow-checksum", base::hex_of(lent->checksum)}};
   if (!request.keep_alive) headers["connection"] = "close";
   if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && data::is_arrow(lent->bytes)) {
     // Tables compress well, other values seldom: a network is faster than a try to compress them.
@@ -225,8 +225,8 @@ bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
   const bool blocks = header(request, "morrow-encoding") == kBlocks;
   const auto size = blocks ? number_of(header(request, "morrow-size")) : length;
   if (!size) return refuse_with(400, "an object in blocks needs morrow-size\n");
-  const auto session = number_of(header(request, "morrow-session"), 16);
-  const auto checksum = number_of(header(request, "morrow-checksum"), 16);
+  const auto session = base::number_of_hex(header(request, "morrow-session"));
+  const auto checksum = base::number_of_hex(header(request, "morrow-checksum"));
   if (!session || !checksum)
     return refuse_with(400, "an object needs morrow-session and morrow-checksum, each 16 hexadecimal digits\n");
   struct Answer {

@@ -2,7 +2,6 @@
 #include "worker/port/fetcher.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -12,8 +11,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/hex.h"
 #include "base/invariant.h"
 #include "base/mutex.h"
+#include "base/random_id.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 
@@ -32,12 +33,8 @@ constexpr std::size_t kMaxSentence = 4096;
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
 
 std::uint64_t checksum_of(const wire::HttpResponse& response) {
-  std::uint64_t checksum = 0;
-  if (const auto found = response.headers.find("morrow-checksum"); found != response.headers.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), checksum, 16);
-  }
-  return checksum;
+  const auto found = response.headers.find("morrow-checksum");
+  return found == response.headers.end() ? 0 : base::number_of_hex(found->second).value_or(0);
 }
 
 void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
@@ -101,7 +98,7 @@ Fetcher::~Fetcher() {
 
 void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done) {
   boost::asio::post(threads_, [this, holders = std::move(holders), number, into, done = std::move(done)]() mutable {
-    std::shuffle(holders.begin(), holders.end(), std::mt19937(std::random_device{}()));
+    std::shuffle(holders.begin(), holders.end(), std::mt19937_64(base::random_id()));
     End end = End::kAbsent;
     std::string sentence = "no worker that is alive has it any more";
     for (const wire::Endpoint& holder : holders) {

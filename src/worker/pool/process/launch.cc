@@ -17,13 +17,16 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.h"
+#include "worker/pool/process/output_pipe.h"
+
 namespace morrow::worker {
 
 namespace {
 
 constexpr int kChannel = 3;  // after the standard streams
 constexpr int kReport = 4;
-constexpr int kOutOfTheWay = 16;
+constexpr int kOutOfTheWay = 16;  // above all numbers that are given below
 
 enum class Step : int { kDescriptors, kFolder, kExec };
 
@@ -43,12 +46,6 @@ struct Child {
   std::uint64_t open_files;
   std::array<int, 4> descriptors;  // output, errors, channel, report
 };
-
-std::pair<wire::Fd, wire::Fd> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw LaunchError(fmt::format("no pipe for it: {}", std::strerror(errno)));
-  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
-}
 
 [[noreturn]] void give_up(int report, Step step) {
   const Failure failure{step, errno};
@@ -138,21 +135,18 @@ std::string explain(const Failure& failure, const LaunchPlan& plan) {
 
 }  // namespace
 
-Launched launch(const LaunchPlan& plan) {
+Launched launch(const LaunchPlan& plan) try {
   Launched launched;
   auto [output_here, output_there] = make_pipe();
   auto [errors_here, errors_there] = make_pipe();
   auto [report_here, report_there] = make_pipe();
   wire::Fd channel_there;
-  try {
-    std::tie(launched.channel, channel_there) = wire::socket_pair(true);
-  } catch (const std::system_error& error) {
-    throw LaunchError(error.what());
-  }
+  std::tie(launched.channel, channel_there) = wire::socket_pair(true);
 
   std::vector<std::string> environment = plan.environment;
-  std::erase_if(environment, [](const std::string& line) { return line.starts_with("MORROW_EXECUTOR="); });
-  environment.push_back(fmt::format("MORROW_EXECUTOR={}", kChannel));
+  std::erase_if(environment,
+                [](const std::string& line) { return base::sets_variable(line, base::kExecutorVariable); });
+  environment.push_back(base::environment_line(base::kExecutorVariable, std::to_string(kChannel)));
   const auto argument_pointers = pointers(plan.arguments);
   const auto environment_pointers = pointers(environment);
 
@@ -179,6 +173,8 @@ Launched launch(const LaunchPlan& plan) {
   launched.output = std::move(output_here);
   launched.errors = std::move(errors_here);
   return launched;
+} catch (const std::system_error& error) {
+  throw LaunchError(error.what());
 }
 
 }  // namespace morrow::worker

@@ -25,7 +25,7 @@ struct LaunchPlan {
 /// A program that was started and its ends here.
 struct Launched {
   pid_t pid = -1;
-  wire::Fd channel;  ///< packet socket; the program finds the other end by MORROW_EXECUTOR=<fd>
+  wire::Fd channel;  ///< packet socket; the program finds the other end by base::kExecutorVariable
   wire::Fd output;   ///< its standard output
   wire::Fd errors;   ///< its standard error
 };

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -11,6 +12,9 @@
 #include "wire/socket.h"
 
 namespace morrow::worker {
+
+/// A new pipe: its reading and its writing end, both close-on-exec. \throws std::system_error
+std::pair<wire::Fd, wire::Fd> make_pipe();
 
 /// The reading end of a process's standard output or error. Owned by a shared_ptr; not thread-safe.
 class OutputPipe : public std::enable_shared_from_this<OutputPipe> {

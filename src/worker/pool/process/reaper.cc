@@ -7,13 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 namespace morrow::worker {
 
@@ -39,13 +36,6 @@ void wait_for(pid_t pid) {
 }
 
 }  // namespace
-
-std::string describe_exit(int status) {
-  if (WIFSIGNALED(status)) {
-    return fmt::format("was killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-  }
-  return fmt::format("exited with status {}", WEXITSTATUS(status));
-}
 
 ProcessReaper::ProcessReaper(boost::asio::io_context& io) : signals_(io, SIGCHLD) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 
 #include <sys/types.h>
 
@@ -12,9 +11,6 @@
 #include <boost/asio/signal_set.hpp>
 
 namespace morrow::worker {
-
-/// "exited with status 3" or "was killed by signal 11 (Segmentation fault)"; `status` as waitpid gives it.
-std::string describe_exit(int status);
 
 /// Hears of the end of child processes. Makes this process a subreaper: what the children leave behind comes here and
 /// is reaped. Not thread-safe.

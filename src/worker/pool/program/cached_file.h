@@ -2,12 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "wire/socket.h"
 
 namespace morrow::worker {
@@ -34,7 +32,7 @@ class CachedFile {
   std::string sha256_;
   wire::Fd file_;
   std::uint64_t size_ = 0;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash_;
+  base::Sha256 hash_;
   std::string chunk_;
 };
 

@@ -2,9 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "wire/messages.pb.h"
@@ -20,11 +19,11 @@ bool is_whole(const wire::Program& program);
 /// (without a build id: same content). Reads the file.
 bool is_same_file(const wire::Module& module, const std::string& path);
 
-/// The GNU build id of an ELF file (64 bit); empty when there is none or the file is no such file.
-std::string build_id_of(int file);
+/// The GNU build id of an ELF file (64 bit); nothing when there is none or the file is no such file.
+std::optional<std::string> build_id_of(int file);
 
-/// SHA-256 of the whole file, 32 bytes; empty when it can't be read.
-std::string sha256_of(int file);
+/// SHA-256 of the whole file, base::kSha256Bytes; nothing when it can't be read.
+std::optional<std::string> sha256_of(int file);
 
 /// Where the copy of the module is, or goes: FOLDER/<sha256 in hex>/<name of the file>.
 std::string cached_path(const std::string& cache_folder, const wire::Module& module);
@@ -41,7 +40,5 @@ void touch(const std::string& path);
 
 /// Removes what of the cache nobody used for so long. Nothing is thrown: what can't be removed stays.
 void forget_old_programs(const std::string& cache_folder, std::chrono::hours unused);
-
-std::string to_hex(std::string_view bytes);
 
 }  // namespace morrow::worker
