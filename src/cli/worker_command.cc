@@ -13,6 +13,7 @@ namespace morrow::cli {
 
 namespace {
 
+/// The options of `morrow worker`, as the command line has them.
 struct Given {
   worker::WorkerOptions options;
   std::string cpus, memory, gpus, object_memory;

@@ -19,6 +19,7 @@ namespace morrow::control {
 
 /// Who asks for a change; decides which fence it must pass.
 struct Origin {
+  /// Which fence the change must pass.
   enum class Kind : std::uint8_t {
     kSession,    ///< a driver: dropped unless `attachment` is the session's own and `number` is above what was applied
     kExecution,  ///< a running task: dropped unless `claim` still holds `future`
@@ -51,6 +52,7 @@ struct OpenSession {
 
 /// Creates a future. With dependencies that are not finished it becomes waiting, whatever `how` says.
 struct Submit {
+  /// The state in which the future is created.
   enum class How : std::uint8_t {
     kIndex,  ///< ready, for any worker to claim
     kClaim,  ///< claimed by this worker with `claim`
@@ -116,6 +118,7 @@ struct Cancel {
   FutureId id;
 };
 
+/// Makes a scope inside of another one.
 struct OpenScope {
   Origin origin;
   ScopeId scope = 0;
@@ -178,6 +181,7 @@ using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op
                         op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::AddReplica,
                         op::DropReplica, op::Lost, op::Drain, op::Publish>;
 
+/// What became of an operation.
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
   kStale,     ///< fenced: the origin or claim is no longer the one; nothing was changed
@@ -202,6 +206,7 @@ struct OpResult {
     FutureId id;
     OutcomePtr outcome;
   };
+  /// What other workers had posted to this worker's inbox.
   struct Drained {
     std::vector<Ended> ended;
     std::vector<std::pair<FutureId, Claim>> cancelled;
@@ -212,11 +217,13 @@ struct OpResult {
   std::shared_ptr<const Drained> drained;  ///< of a Drain
 };
 
+/// Operations of one worker that are committed together, in their order.
 struct Round {
   Incarnation incarnation = 0;
   std::vector<Op> ops;
 };
 
+/// What became of a round.
 struct RoundResult {
   bool fenced = false;  ///< this worker's incarnation has ended: nothing more was committed, and nothing ever will be;
                         ///< no result counts

@@ -35,12 +35,14 @@ struct Entry {
   bool final() const { return exists && is_final(state); }
 };
 
+/// A scope as the transaction has read it.
 struct ScopeEntry {
   bool exists = false;
   record::Scope scope;
   bool open() const { return exists && !scope.closing(); }
 };
 
+/// A session as the transaction has read and changed it.
 struct SessionEntry {
   bool exists = false;
   bool dirty = false;

@@ -20,6 +20,7 @@ void put_amount(std::string& out, char letter, std::uint64_t amount) {
   out += digits;
 }
 
+/// Takes the parts of encoded resources one after the other. \throws std::invalid_argument where they are cut off
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}

@@ -60,8 +60,10 @@ struct Spec {
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 
+/// The state of a future in the store; see docs/design.md for the ways between them.
 enum class Status : std::uint8_t { kBuilding = 1, kWaiting, kReady, kClaimed, kRealized, kFailed, kCancelled };
 
+/// Why a future has no value.
 enum class FailureKind : std::uint8_t {
   kNone = 0,
   kException,  ///< the function threw
@@ -110,6 +112,7 @@ struct Runnable {
   std::vector<OutcomePtr> dependencies;  ///< in the order of spec->dependencies; all ok
 };
 
+/// What a worker publishes of itself.
 struct WorkerInfo {
   Incarnation incarnation = 0;
   std::string name;

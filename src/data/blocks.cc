@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kSkipAfterFailure = 16;
 
+/// Stands before each block, as it is in files and on the network.
 struct Header {
   std::uint32_t raw = 0;
   std::uint32_t stored = 0;

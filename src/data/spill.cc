@@ -28,6 +28,7 @@ constexpr std::array<char, 8> kMagic{'M', 'O', 'R', 'R', 'O', 'W', 'O', 'B'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kWriteBytes = 4 * kBlockBytes;
 
+/// Stands at the beginning of each spill file.
 struct FileHeader {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
@@ -39,6 +40,7 @@ static_assert(sizeof(FileHeader) == 32);
 
 [[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
 
+/// An open file. The functions throw std::system_error.
 class File {
  public:
   File(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}

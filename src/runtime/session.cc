@@ -23,6 +23,7 @@ std::string named_cluster() {
 
 }  // namespace
 
+/// The driver of the session; in a process that a worker started, it serves that worker and never returns.
 struct Session::Impl {
   std::unique_ptr<runtime::Driver> driver;
 

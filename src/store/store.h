@@ -27,6 +27,7 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
+/// An entry of the store.
 struct KeyValue {
   std::string key;
   std::string value;
@@ -38,6 +39,7 @@ struct KeyValue {
 /// give something else by now; a `Snapshot` read never makes it fail.
 enum class Read { kSnapshot, kConflict };
 
+/// What became of a commit.
 enum class CommitResult {
   kCommitted,  ///< all writes are visible, atomically
   kConflict,   ///< nothing was written; run the function again

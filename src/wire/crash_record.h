@@ -18,6 +18,7 @@ struct CrashRecord {
   static constexpr std::uint64_t kMagic = 0x316873617243776dULL;  // "mwCrash1"
   static constexpr std::uint32_t kMaxFrames = 128;
 
+  /// A place in the code, as processes of other address spaces understand it.
   struct Frame {
     std::uint64_t module = 0;  ///< index in the program's manifest
     std::uint64_t offset = 0;  ///< in it

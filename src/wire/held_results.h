@@ -33,6 +33,7 @@ class HeldResults {
 
   // ---- the worker ----
 
+  /// Frames that the executor held when they were copied.
   struct Copy {
     std::uint64_t generation = 0;
     std::string frames;

@@ -14,6 +14,7 @@ namespace morrow::wire {
 
 using HttpHeaders = std::map<std::string, std::string>;  ///< names in lower case
 
+/// The first line and the headers of a request.
 struct HttpRequest {
   std::string method;
   std::string target;
@@ -21,6 +22,7 @@ struct HttpRequest {
   bool keep_alive = true;
 };
 
+/// The first line and the headers of a response.
 struct HttpResponse {
   int status = 0;
   HttpHeaders headers;

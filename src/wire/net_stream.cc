@@ -76,6 +76,7 @@ std::string listen_trouble(int error) {
   }
 }
 
+/// What getaddrinfo found; freed at the end.
 struct Addresses {
   addrinfo* first = nullptr;
   ~Addresses() {
@@ -85,6 +86,7 @@ struct Addresses {
 
 }  // namespace
 
+/// The socket, its encryption, and the bytes that were read ahead.
 struct NetStream::Impl {
   Fd socket;
   SSL* ssl = nullptr;

@@ -40,6 +40,7 @@ bool bind_to(int fd, const sockaddr_un& address) {
   fail(errno, std::string("cannot make the socket ") + address.sun_path);
 }
 
+/// Memory for descriptors that travel along with a message.
 struct Control {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> bytes{};
 };

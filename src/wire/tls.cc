@@ -26,6 +26,7 @@ namespace morrow::wire {
 
 namespace {
 
+/// A deleter that calls the library's own function.
 template <class T, void (*Free)(T*)>
 struct Frees {
   void operator()(T* object) const { Free(object); }

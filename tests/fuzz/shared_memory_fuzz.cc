@@ -51,9 +51,8 @@ void read_crash(std::string_view bytes) {
   const auto record = wire::CrashRecord::read(bytes);
   if (!record) return;
   require(record->count <= wire::CrashRecord::kMaxFrames);
-  std::uint64_t sum = 0;
+  [[maybe_unused]] std::uint64_t sum = 0;
   for (std::uint32_t i = 0; i < record->count; ++i) sum += record->frames[i].module + record->frames[i].offset;
-  static_cast<void>(sum);
 }
 
 }  // namespace

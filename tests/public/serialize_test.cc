@@ -350,8 +350,7 @@ void mutations_only_throw_decode_errors() {
       bytes[at] = static_cast<std::byte>(*rc::gen::arbitrary<std::uint8_t>());
     }
     try {
-      const T decoded = deserialize_value<T>(bytes);
-      static_cast<void>(decoded);
+      [[maybe_unused]] const T decoded = deserialize_value<T>(bytes);
     } catch (const morrow::DecodeError&) {
     }
   }));

@@ -61,6 +61,7 @@ void seal(const Room& room);
 
 /// A serialized value: bytes, and pieces of the value itself that would be too much to copy twice.
 struct Packed {
+  /// Bytes that stand in the value itself.
   struct Piece {
     std::size_t at;  ///< it comes before bytes[at]
     ByteView view;   ///< lives as long as the value

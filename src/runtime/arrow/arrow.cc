@@ -79,6 +79,7 @@ void check_metadata(std::string_view bytes) {
 
 // ---- writing ----
 
+/// Bytes that are copied into the batch.
 struct Copy {
   const void* from;
   std::uint64_t size;
@@ -170,6 +171,7 @@ class Describer {
 
 // ---- reading ----
 
+/// What an ArrowSchema points to; freed by its `release`.
 struct OwnedSchema {
   std::string format, name, metadata;
   std::vector<ArrowSchema> children;
@@ -177,6 +179,7 @@ struct OwnedSchema {
   std::unique_ptr<ArrowSchema> dictionary;
 };
 
+/// What an ArrowArray points to; freed by its `release`.
 struct OwnedArray {
   std::shared_ptr<const void> memory;
   std::vector<const void*> buffers;
@@ -197,6 +200,7 @@ void release(Struct* which) {
   delete owned;
 }
 
+/// Reads a packed batch, and trusts none of its numbers. \throws DecodeError
 class Reader {
  public:
   Reader(detail::ByteView bytes, std::shared_ptr<const void> memory) : memory_(std::move(memory)) {

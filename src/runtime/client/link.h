@@ -34,6 +34,7 @@ struct Waiting {
 /// Handler too.
 class Link {
  public:
+  /// What the link tells its owner, and asks it.
   class Handler {
    public:
     virtual ~Handler() = default;

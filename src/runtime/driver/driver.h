@@ -33,11 +33,13 @@ class Driver : public Client {
  private:
   /// On the program's stderr.
   static void say(const std::string& line);
+  /// A change that is kept until the worker acknowledges it.
   struct Kept {
     std::uint64_t number;
     wire::FrameType type;
     std::size_t bytes;
   };
+  /// What the background thread does.
   enum class Mode { kAwake, kSleeps, kReads };
 
   Driver(std::string cluster, const SessionOptions& options, wire::Program program,

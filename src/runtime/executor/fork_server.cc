@@ -63,6 +63,7 @@ void leave_at_exit(int status, void*) {
   _exit(status);
 }
 
+/// What the worker asks for: one more executor, with these descriptors.
 struct ForkRequest {
   wire::Fork message;
   std::vector<wire::Fd> descriptors;
@@ -107,6 +108,7 @@ struct ForkRequest {
   }
 }
 
+/// The first process of a program: forks an executor for each request of the worker.
 class ForkServer {
  public:
   explicit ForkServer(wire::Fd channel) : channel_(std::move(channel)) {}

@@ -11,6 +11,7 @@ namespace morrow {
 
 namespace {
 
+/// The functions that morrow::on_executor_start was given.
 struct Functions {
   std::mutex mutex;
   std::vector<std::function<void()>> all;

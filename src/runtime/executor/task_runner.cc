@@ -75,6 +75,7 @@ class SparePayload {
   std::unique_ptr<wire::Payload> payload_;
 };
 
+/// What the call of a task's function needs and leaves.
 struct CallData {
   detail::Invoker invoker;
   detail::Invocation invocation;
@@ -128,6 +129,7 @@ std::string relocated_closure(const wire::Payload& payload) {
   return closure;
 }
 
+/// The end of the thread's stack.
 struct StackBounds {
   std::uintptr_t low = 0;
 };

@@ -82,6 +82,7 @@ void add_frame(std::uintptr_t address) {
   }
 }
 
+/// Where the thread was when the signal came.
 struct Registers {
   std::uintptr_t instruction = 0;
   std::uintptr_t stack = 0;

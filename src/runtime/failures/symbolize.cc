@@ -21,6 +21,7 @@ namespace morrow::detail {
 
 namespace {
 
+/// A place in the sources.
 struct Line {
   std::string function;
   std::string file;

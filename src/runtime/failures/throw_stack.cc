@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t kMaxFrames = 128;
 constexpr int kMaxNested = 16;
 
+/// The stack of the last throw below one call of a task's function; calls may be nested.
 struct Capture {
   std::uintptr_t boundary = 0;  ///< frames from here outwards belong to who ran the function
   std::array<std::uintptr_t, kMaxFrames> addresses{};
@@ -145,6 +146,7 @@ void describe(const Capture& capture, CapturedException& captured) {
   }
 }
 
+/// Makes a capture the current one of this thread for as long as it lives.
 struct Entered {
   explicit Entered(Capture& capture) { capture.below = std::exchange(current, &capture); }
   ~Entered() { current = current->below; }

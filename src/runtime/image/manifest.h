@@ -8,6 +8,7 @@
 
 namespace morrow::runtime {
 
+/// The executable or one library of an image.
 struct ManifestModule {
   std::string name;         ///< absolute path at the driver; empty for the executable
   std::string build_id;     ///< of what is loaded; SHA-256 of its read-only segments where the linker left no build id

@@ -53,6 +53,7 @@ bool is_vdso(const dl_phdr_info& info) {
   return page != 0 && headers >= page && headers < page + kPage;
 }
 
+/// What the loader's callback fills in.
 struct Listing {
   const ModuleTable* known;  // what was there before and is there still need not be hashed again
   bool first = true;
@@ -92,6 +93,7 @@ int visit(dl_phdr_info* info, std::size_t, void* data) {
   return 0;
 }
 
+/// The last table that was made.
 struct Known {
   std::mutex mutex;
   Changes changes;

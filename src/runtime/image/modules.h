@@ -14,7 +14,9 @@
 /// and static-pie programs alike. The kernel's own page of code (vdso) is left out.
 namespace morrow::runtime {
 
+/// The executable or a library, as it is loaded in this process.
 struct LoadedModule {
+  /// A range of addresses.
   struct Segment {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;

@@ -10,6 +10,7 @@ namespace {
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+/// The manifest that numbers the modules, and the last numbers that were made by it.
 struct Remembered {
   std::mutex mutex;
   std::optional<Manifest> manifest;

@@ -19,6 +19,7 @@ namespace morrow::runtime {
 /// The number of a module that the manifest does not have. The offset is then the bare address.
 inline constexpr std::uint32_t kUnknownModule = 0xffffffff;
 
+/// The module of this process that stands for one of the manifest.
 struct Match {
   std::optional<std::size_t> loaded;  ///< place in the table; nothing when no such module is loaded
   bool same = false;                  ///< it is the same build

@@ -18,6 +18,7 @@ namespace morrow::store {
 /// Belongs to one thread.
 class Environment {
  public:
+  /// How the file is opened.
   struct Options {
     std::string directory;
     bool full_sync = false;

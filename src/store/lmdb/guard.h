@@ -17,6 +17,7 @@ namespace morrow::store {
 /// waits for the write lock it sees to it that a stopped process can't hold up everyone.
 class Guard {
  public:
+  /// What the guard watches, and its patience.
   struct Options {
     std::string directory;
     std::chrono::milliseconds lease{};

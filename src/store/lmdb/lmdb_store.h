@@ -19,6 +19,7 @@
 
 namespace morrow::store {
 
+/// How a store in an LMDB file is opened.
 struct LmdbOptions {
   std::string directory;
   bool full_sync = false;
@@ -65,7 +66,7 @@ class LmdbStore : public Store {
 
   const LmdbOptions options_;
   Presence presence_;
-  const std::unique_ptr<SingleOpen> single_open_;
+  [[maybe_unused]] const std::unique_ptr<SingleOpen> single_open_;  // held as long as the file is open
   Wakeups wakeups_;
   Environment environment_;
   WatchHub hub_;

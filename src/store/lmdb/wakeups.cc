@@ -32,6 +32,7 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 
 }  // namespace
 
+/// One process that has the store open. Lies in memory shared with the others.
 struct alignas(64) Wakeups::Slot {
   std::atomic<std::uint32_t> pid;         // 0: free
   std::atomic<std::uint32_t> signal;      // the futex
@@ -42,6 +43,7 @@ struct alignas(64) Wakeups::Slot {
   alignas(64) std::atomic<std::uint64_t> changed[kBuckets / 64];
 };
 
+/// The shared file.
 struct Wakeups::Layout {
   std::atomic<std::uint64_t> magic;
   std::atomic<std::uint64_t> holder;  // {slot + 1, hold}: 32 bits each; 0 when nobody

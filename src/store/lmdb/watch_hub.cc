@@ -5,6 +5,7 @@
 
 namespace morrow::store {
 
+/// One watch. Leaves the hub when it is destroyed.
 class WatchHub::Entry : public Watch {
  public:
   Entry(WatchHub& its_hub, std::uint32_t its_bucket, std::function<void()> callback)

@@ -5,6 +5,7 @@
 
 namespace morrow::store {
 
+/// One watch. Leaves the database when it is destroyed.
 class SimDatabase::SimWatch : public Watch {
  public:
   SimWatch(std::shared_ptr<SimDatabase> database, std::uint64_t id) : database_(std::move(database)), id_(id) {}

@@ -51,10 +51,12 @@ struct Commit {
 /// the hooks bring. Not thread-safe.
 class SimDatabase {
  public:
+  /// The limits of the database.
   struct Options {
     std::size_t max_transaction_bytes = kMaxTransactionBytes;  ///< keys, values and conflict ranges together
   };
 
+  /// What a test decides or sees.
   struct Hooks {
     /// Decides the fate of a commit that writes something.
     std::function<Fate(const Commit&)> fate;
@@ -100,6 +102,7 @@ class SimDatabase {
   friend class SimTransaction;
   class SimWatch;
 
+  /// The value of a key from one version on; none: it was cleared.
   struct Version {
     std::uint64_t version;
     std::optional<std::string> value;
@@ -114,16 +117,19 @@ class SimDatabase {
     std::vector<Mutation> writes;
     std::vector<Range> cleared;
   };
+  /// What a commit wrote, for the conflicts of transactions that began before it.
   struct Logged {
     std::uint64_t version;
     std::vector<std::string> keys;  // written or cleared one by one
     std::vector<Range> cleared;     // apart from each other; both are sorted
   };
+  /// A commit whose answer was lost, to land later or never.
   struct InFlight {
     Request request;
     std::optional<OpenVersions::iterator> open;
     std::uint64_t number;
   };
+  /// A key that is watched.
   struct Watched {
     std::string key;
     std::function<void()> on_change;

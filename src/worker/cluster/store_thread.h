@@ -27,6 +27,7 @@ namespace morrow::worker {
 /// All public functions are for the main thread.
 class StoreThread {
  public:
+  /// How urgent a job is: a lane goes before those after it.
   enum class Lane : std::uint8_t {
     kRound,   ///< the worker's own rounds, and what must stand before them
     kClaim,   ///< where others compete, and what a start of a program waits for
@@ -36,6 +37,7 @@ class StoreThread {
   using Job = std::function<void(store::Store&)>;
   using Done = std::function<void()>;
 
+  /// How the thread runs its jobs.
   struct Options {
     bool inline_mode = false;  ///< no thread: jobs run at once inside `post`, for measurements
     std::function<void(const std::string& sentence)> log;  ///< called on the store's thread; may be empty
@@ -71,6 +73,7 @@ class StoreThread {
 
  private:
   static constexpr std::size_t kLanes = 3;
+  /// A job that waits for the thread, and what is called on the loop when it is done.
   struct Task {
     Job job;
     Done done;

@@ -20,6 +20,7 @@ class FailureDetector {
  public:
   FailureDetector(control::Incarnation self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
 
+  /// A worker that was silent for the lease, and the round of its last heartbeat.
   struct Suspect {
     control::Incarnation incarnation = 0;
     std::uint64_t round = 0;
@@ -29,6 +30,7 @@ class FailureDetector {
   std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
 
  private:
+  /// The last heartbeat of a worker, and since when it is the last.
   struct Seen {
     std::uint64_t round = 0;
     std::uint64_t since = 0;  ///< in time_
@@ -45,6 +47,7 @@ class FailureDetector {
 /// unfinished, serves what overflowed. It owns no thread, clock or timer: the shell and the simulator lend it theirs.
 class Upkeep {
  public:
+  /// How it reaches the store and the clock; the simulator gives its own.
   struct Means {
     /// Runs `job` where the store is, after all that is more urgent, then `done` here; never from inside the call.
     std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)> post;
@@ -52,6 +55,7 @@ class Upkeep {
     std::function<void(std::uint64_t milliseconds, std::function<void()> then)> after;
     std::function<std::uint64_t()> clock_ns;  ///< monotonic
   };
+  /// What it finds, told on the loop.
   struct Events {
     std::function<void(const std::vector<control::WorkerSeen>&)> workers_seen;
     std::function<void(const std::vector<control::FutureId>&)> checks_found;
@@ -60,6 +64,7 @@ class Upkeep {
     std::function<void()> tick;
     std::function<void()> work_came;  ///< a eviction left something in the index
   };
+  /// The lease of the cluster, and whether it also looks with no wake-up.
   struct Options {
     std::uint64_t lease_ms = 0;
     bool polls = true;  ///< also looks for work that some wake-up should have told of; off in some simulations
@@ -99,6 +104,7 @@ class Upkeep {
   std::set<control::Incarnation> evicting_;
   std::set<control::Incarnation> there_;  ///< the workers of the last look
   bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
+  /// A session that no driver is attached to.
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;

@@ -31,6 +31,7 @@ class LineCutter {
 /// (what tasks write). Both are rotated. `say` and `warn` may be called on any thread.
 class Logs {
  public:
+  /// Where the lines go.
   struct Options {
     std::string folder;  ///< made when absent; empty: no files
     bool quiet = false;  ///< only warnings go to standard error

@@ -36,6 +36,7 @@ wire::Fd connect_now(const std::string& path) {
 
 }  // namespace
 
+/// A connection to another worker of this machine, which has the driver.
 struct LogRelay::Peer {
   Peer(boost::asio::io_context& io, wire::Fd connected, std::string path)
       : socket(io, connected.release()), name(std::move(path)) {}

@@ -20,6 +20,7 @@ namespace morrow::worker {
 /// them all. Main thread only.
 class LogRelay {
  public:
+  /// Which worker of which cluster this is.
   struct Options {
     std::string cluster;
     std::string worker;  ///< this one's name
@@ -32,6 +33,7 @@ class LogRelay {
 
  private:
   struct Peer;
+  /// The way to the driver of a session.
   struct Route {
     bool known = false;       ///< `socket` is the answer of the store
     std::string socket;       ///< empty: it has no driver now

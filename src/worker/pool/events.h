@@ -39,6 +39,7 @@ class ExecutorEvents {
 /// Reads the store on the store's thread: runs `job` there, then `done` on the main thread.
 using StoreJob = std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)>;
 
+/// How programs are started, and what their processes may use.
 struct PoolOptions {
   std::string cache_folder;                 ///< images are materialized here
   int object_memory = -1;                   ///< descriptor that executors get too; -1: none

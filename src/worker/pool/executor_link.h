@@ -65,6 +65,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void wait_now();
 
  private:
+  /// The life of the connection.
   enum class State { kWaiting, kRunning, kGone };
 
   void listen();

@@ -30,6 +30,7 @@ std::uint64_t raise_open_files() {
 
 }  // namespace
 
+/// The programs by their key, and the executors by their number.
 class ExecutorPool::Impl {
  public:
   Impl(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)

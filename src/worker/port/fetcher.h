@@ -17,6 +17,7 @@ namespace morrow::worker {
 /// Gets objects from other workers, straight into memory. Thread-safe.
 class Fetcher {
  public:
+  /// What became of a transfer.
   enum class End {
     kWhole,   ///< it is there, and its checksum is right
     kBusy,    ///< others get it now: ask again a moment later, when they have it

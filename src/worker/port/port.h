@@ -38,6 +38,7 @@ struct PortHandlers {
   std::function<void(std::function<void(std::string)> then)> objects;
 };
 
+/// Who may enter, and how long a connection may take.
 struct PortOptions {
   std::string token;                           ///< all that is asked must have it
   std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
@@ -60,6 +61,7 @@ class Port {
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// A connection, and the thread that serves it.
   struct Connection {
     explicit Connection(Clock::time_point now) : since(now) {}
     std::thread thread;  ///< of the acceptor

@@ -28,8 +28,10 @@ constexpr int kChannel = 3;  // after the standard streams
 constexpr int kReport = 4;
 constexpr int kOutOfTheWay = 16;  // above all numbers that are given below
 
+/// What the child was at when it failed.
 enum class Step : int { kDescriptors, kFolder, kExec };
 
+/// What the child writes to its parent when it can't run the program.
 struct Failure {
   Step step = Step::kDescriptors;
   int error = 0;
