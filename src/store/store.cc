@@ -29,7 +29,7 @@ void Store::transact(const std::function<void(Transaction&)>& body) {
 }
 
 void Store::pause_before_retry(int attempt) {
-  // Half of the pause is drawn, so that those who met in a conflict don't meet again.
+  // Half of the pause is drawn, so that transactions that met in a conflict don't meet again.
   thread_local std::minstd_rand random{static_cast<std::minstd_rand::result_type>(base::random_id())};
   const int longest_us = 100 << std::min(attempt, 10);
   std::uniform_int_distribution<int> pause(longest_us / 2, longest_us);

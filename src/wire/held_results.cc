@@ -37,7 +37,7 @@ std::string_view HeldResults::frames() const {
 void HeldResults::clear() {
   const std::uint64_t now = state().load(std::memory_order_relaxed);
   state().store((generation_of(now) + 1) << 32, std::memory_order_release);
-  // What is written next must not be seen under the old generation.
+  // A frame that is written next must not be seen under the old generation.
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 

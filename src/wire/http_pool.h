@@ -18,9 +18,9 @@ class HttpPool {
  public:
   explicit HttpPool(std::chrono::milliseconds patience) : patience_(patience) {}
 
-  /// What `ask` gives for a connection to `endpoint`, which is kept afterwards. `ask` is called once more, with a fresh
-  /// connection, when a kept one turns out to be closed: nothing came on it any more. \throws NetworkError, and what
-  /// `ask` throws
+  /// Returns the result of `ask` for a connection to `endpoint`, which is kept afterwards. `ask` is called once more,
+  /// with a fresh connection, when a kept one turns out to be closed: nothing came on it any more. \throws
+  /// NetworkError, and what `ask` throws
   template <class Ask>
   auto with(const Endpoint& endpoint, Ask ask) {
     if (auto kept = take(endpoint)) {
@@ -41,7 +41,7 @@ class HttpPool {
     return answer;
   }
 
-  /// Ends what is under way and all that would begin, by a NetworkError.
+  /// Ends all that is under way and all that would begin, by a NetworkError.
   void stop() EXCLUDES(mutex_);
 
  private:

@@ -56,7 +56,7 @@ void make_folders(const std::string& path) {
   make_folder(path);
 }
 
-// `base` and `base/cluster` are the user's own; what lies above is as it is.
+// `base` and `base/cluster` are the user's own; the folders above stay as they are.
 std::string own_folder(const std::string& base, std::string_view cluster, bool create) {
   check_name("cluster", cluster);
   const std::string path = base + "/" + std::string(cluster);

@@ -28,7 +28,7 @@ Certificate make_certificate(const Certificate& authority, const std::string& na
 /// SHA-256 of a certificate, in hexadecimal.
 std::string fingerprint(const std::string& certificate_pem);
 
-/// What a server of encrypted connections needs. May be used by several threads.
+/// Keys and settings of a server of encrypted connections. May be used by several threads.
 class TlsServer {
  public:
   TlsServer(const Certificate& own, const std::string& authority_certificate);
@@ -53,7 +53,7 @@ bio_st* socket_bio(int socket);
 
 /// 32 random bytes as text without special characters.
 std::string make_token();
-/// Whether they are equal, in the same time whatever they are.
+/// Whether they are equal; takes the same time for all secrets.
 bool same_secret(const std::string& one, const std::string& other);
 
 }  // namespace morrow::wire

@@ -38,7 +38,7 @@ constexpr int kMaxNameTries = 100;
 constexpr std::chrono::hours kKeepPrograms{30 * 24};
 constexpr int kSecondSignal = 130;
 
-/// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
+/// Holds back the signals to stop while nobody is there to hear them: while it starts, and while it joins again.
 void hold_signals(bool hold) {
   sigset_t signals;
   sigemptyset(&signals);

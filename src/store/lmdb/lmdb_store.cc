@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/invariant.h"
 #include "base/must.h"
 #include "base/mutex.h"
 #include "store/lmdb/lmdb_transaction.h"
@@ -114,12 +115,14 @@ MDB_txn* LmdbStore::begin_write() {
 }
 
 void LmdbStore::abort_write(MDB_txn* transaction) {
+  MORROW_INVARIANT(writing_, "the write transaction that ends was begun");
   mdb_txn_abort(transaction);
   wakeups_.released();
   writing_ = false;
 }
 
 void LmdbStore::commit_write(MDB_txn* transaction) {
+  MORROW_INVARIANT(writing_, "the write transaction that commits was begun");
   wakeups_.begin_announcement();
   const int result = mdb_txn_commit(transaction);
   wakeups_.released();

@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A commit may take long, the loop of the worker may not. So the store has a thread of its own, which is also the only
+// one that may touch it (store/store.h). What is hard here:
+//
+// Order. A worker's rounds must be committed in the order in which the brain built them, and nothing that may wait may
+// hold them up. Each kind of job has a queue of its own; before each job the thread looks at the queues from the most
+// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most.
+//
+// Wake-ups. To wake a sleeping thread costs more than a small commit. The poster wakes the thread only when it sleeps
+// (sleeping_ changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells of
+// all that finished until the loop looks (woken_ is cleared before it looks, so jobs that finish later wake it again).
+//
+// Trouble. A full disk or a network that is away is no reason to lose a request: the job is tried again, with
+// pauses, and all others wait behind it, since they may stand on it. Jobs may therefore run several times; transactions
+// are idempotent (control/round.h). Trouble that no repetition cures, such as a record that this version can't read, is
+// told once, and the worker ends.
+//
+// `stop` drops all that waits, and no answer comes any more. Read next: store/store.h, worker/cluster/upkeep.h for the
+// steps.
 #include "worker/cluster/store_thread.h"
 
 #include <unistd.h>
@@ -9,6 +28,8 @@
 #include <exception>
 #include <utility>
 
+#include "base/invariant.h"
+#include "base/must.h"
 #include "wire/socket.h"
 
 namespace morrow::worker {
@@ -73,6 +94,7 @@ void StoreThread::stop() {
 }
 
 void StoreThread::post(Lane lane, Job job, Done done) {
+  if (done) ++owed_;
   if (options_.inline_mode) {
     if (run_job(job)) finished(std::move(done));
     return;
@@ -81,7 +103,8 @@ void StoreThread::post(Lane lane, Job job, Done done) {
   {
     const base::MutexLock lock(mutex_);
     if (stopping_) return;
-    lanes_[static_cast<std::size_t>(lane)].push_back(Task{std::move(job), std::move(done)});
+    Queue& queue = lanes_.at(static_cast<std::size_t>(lane));
+    queue.tasks.push_back(Task{std::move(job), std::move(done), ++queue.posted});
     wake = std::exchange(sleeping_, false);
   }
   if (wake) work_.notify_one();
@@ -116,7 +139,7 @@ void StoreThread::run_thread(const Open& open) {
 std::optional<StoreThread::Task> StoreThread::next_task() {
   const base::MutexLock lock(mutex_);
   const auto next = [this]() REQUIRES(mutex_) {
-    return std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.empty(); });
+    return std::find_if(lanes_.begin(), lanes_.end(), [](const Queue& lane) { return !lane.tasks.empty(); });
   };
   auto lane = next();
   while (lane == lanes_.end() && !stopping_) {
@@ -126,8 +149,11 @@ std::optional<StoreThread::Task> StoreThread::next_task() {
   }
   sleeping_ = false;
   if (stopping_) return std::nullopt;
-  Task task = std::move(lane->front());
-  lane->pop_front();
+  Task task = std::move(lane->tasks.front());
+  lane->tasks.pop_front();
+  ++lane->taken;
+  MORROW_INVARIANT(task.number == lane->taken, "the jobs of a lane run in the order in which they were posted",
+                   task.number, lane->taken, lane->posted);
   return task;
 }
 
@@ -137,7 +163,7 @@ bool StoreThread::run_job(const Job& job) {
   std::optional<Clock::time_point> told;
   for (;;) {
     try {
-      job(*store_);
+      job(base::not_null(store_, "jobs run while the store is open"));
       if (told && options_.log) options_.log("the store takes writes again");
       return true;
     } catch (const store::TooLarge& error) {
@@ -202,12 +228,15 @@ void StoreThread::wait_for_wake() {
 bool StoreThread::tell_finished() {
   // Cleared before looking: what finishes from here on wakes again.
   woken_.store(false, std::memory_order_release);
+  MORROW_INVARIANT(telling_.empty(), "answers are told by one call at a time", telling_.size());
   std::string broken;
   {
     const base::MutexLock lock(finished_mutex_);
     telling_.swap(finished_);
     broken.swap(broken_sentence_);
   }
+  MORROW_INVARIANT(telling_.size() <= owed_, "each job answers once", telling_.size(), owed_);
+  owed_ -= telling_.size();
   bool told = !telling_.empty();
   for (Done& done : telling_) done();
   telling_.clear();

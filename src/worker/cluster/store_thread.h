@@ -21,17 +21,17 @@
 
 namespace morrow::worker {
 
-/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; what a
-/// job found out is told on the main thread, with one wake-up for all that finished meanwhile. While the store is full
-/// or away a job is tried again, with pauses, until it goes: what was asked for is never dropped, except by `stop`.
-/// All public functions are for the main thread.
+/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; the
+/// findings of a job are told on the main thread, with one wake-up for all that finished meanwhile. While the store is
+/// full or away a job is tried again, with pauses, until it goes: no request is ever dropped, except by `stop`. All
+/// public functions are for the main thread.
 class StoreThread {
  public:
   /// How urgent a job is: a lane goes before those after it.
   enum class Lane : std::uint8_t {
-    kRound,   ///< the worker's own rounds, and what must stand before them
-    kClaim,   ///< where others compete, and what a start of a program waits for
-    kUpkeep,  ///< what may wait
+    kRound,   ///< the worker's own rounds, and all that must stand before them
+    kClaim,   ///< where others compete, and a program waits for its start
+    kUpkeep,  ///< all that may wait
   };
   using Open = std::function<std::unique_ptr<store::Store>()>;
   using Job = std::function<void(store::Store&)>;
@@ -57,18 +57,18 @@ class StoreThread {
   void post(Lane lane, Job job, Done done) EXCLUDES(mutex_);
 
   /// Calls `fired` on the main thread soon after `key` changes, once; may be called for nothing. Replaces the watch set
-  /// before. It is set in the round lane: what is posted there afterwards runs with the watch standing.
+  /// before. It is set in the round lane: a job that is posted there afterwards runs with the watch standing.
   void watch(std::string key, std::function<void()> fired);
 
-  /// Tells what finished since; true when something was told. The shell calls it in inline mode; otherwise the wake-up
-  /// does.
+  /// Tells of all jobs that finished since; true when something was told. The shell calls it in inline mode; otherwise
+  /// the wake-up does.
   bool tell_finished() EXCLUDES(finished_mutex_);
 
   /// Something that jobs can't cure (an exception that is not the store's own): called once on the main thread, with
   /// one sentence.
   void on_broken(std::function<void(const std::string& sentence)> broken) { broken_ = std::move(broken); }
 
-  /// Ends the thread after the job it is at; gives up retries. What waits is dropped.
+  /// Ends the thread after the job it is at; gives up retries. Jobs that wait are dropped.
   void stop() EXCLUDES(mutex_, finished_mutex_);
 
  private:
@@ -77,6 +77,7 @@ class StoreThread {
   struct Task {
     Job job;
     Done done;
+    std::uint64_t number = 0;  ///< in its lane, from 1
   };
   void run_thread(const Open& open) EXCLUDES(mutex_);
   bool open_store(const Open& open) EXCLUDES(mutex_);
@@ -96,7 +97,13 @@ class StoreThread {
 
   base::Mutex mutex_;
   base::CondVar work_;
-  std::array<std::deque<Task>, kLanes> lanes_ GUARDED_BY(mutex_);
+  /// Jobs that wait, in the order in which they were posted.
+  struct Queue {
+    std::deque<Task> tasks;
+    std::uint64_t posted = 0;
+    std::uint64_t taken = 0;
+  };
+  std::array<Queue, kLanes> lanes_ GUARDED_BY(mutex_);
   bool sleeping_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool opened_ GUARDED_BY(mutex_) = false;
@@ -106,6 +113,7 @@ class StoreThread {
   std::vector<Done> finished_ GUARDED_BY(finished_mutex_);
   std::string broken_sentence_ GUARDED_BY(finished_mutex_);
   std::vector<Done> telling_;  ///< reused by tell_finished; main thread only
+  std::uint64_t owed_ = 0;     ///< answers that jobs owe; main thread only
 
   std::atomic<bool> woken_{false};
   std::atomic<bool> watch_fired_{false};

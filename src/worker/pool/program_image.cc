@@ -22,8 +22,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint32_t kChunksAtOnce = 8;
-constexpr std::chrono::milliseconds kRetry{100};
+constexpr std::uint32_t kChunksAtOnce = 8;             // so a round waits for the reading of some of them only
+constexpr std::chrono::milliseconds kRetryAfter{100};  // a driver uploads meanwhile
 constexpr std::string_view kLibraryPath = "LD_LIBRARY_PATH=";
 
 std::string link_target(const std::string& link) {
@@ -49,8 +49,8 @@ void prepend_library_path(std::vector<std::string>& environment, const std::stri
 
 }  // namespace
 
-// What a job brought from the store's thread.
-struct ProgramImage::Fetched {
+// The findings of a job on the store's thread.
+struct ProgramImage::Findings {
   std::optional<std::string> record;
   std::optional<control::BlobHeader> header;
   std::vector<std::optional<std::string>> chunks;
@@ -84,26 +84,26 @@ void ProgramImage::fail(base::Problem problem) {
   if (const auto done = std::exchange(done_, nullptr)) done(std::move(problem));
 }
 
-// What is not in the store may be on its way there: a driver's upload.
+// A file that is not in the store may be on its way there: a driver's upload.
 void ProgramImage::retry(base::Problem problem, void (ProgramImage::*step)()) {
   file_.reset();
   if (std::chrono::steady_clock::now() >= give_up_) return fail(std::move(problem));
-  timer_.expires_after(kRetry);
+  timer_.expires_after(kRetryAfter);
   timer_.async_wait([weak = weak_from_this(), step](const boost::system::error_code& stopped) {
     const auto self = weak.lock();
     if (!stopped && self && self->done_) (self.get()->*step)();
   });
 }
 
-void ProgramImage::ask_store(std::function<void(store::Store&, Fetched&)> job,
-                             std::function<void(base::Result<Fetched>)> done) {
-  auto result = std::make_shared<base::Result<Fetched>>(Fetched());
+void ProgramImage::ask_store(std::function<void(store::Store&, Findings&)> job,
+                             std::function<void(base::Result<Findings>)> done) {
+  auto result = std::make_shared<base::Result<Findings>>(Findings());
   pool_.store(
       [result, job = std::move(job)](store::Store& store) {
-        Fetched fetched;
+        Findings findings;
         try {
-          job(store, fetched);
-          *result = std::move(fetched);
+          job(store, findings);
+          *result = std::move(findings);
         } catch (const std::exception& error) {
           *result = base::Problem{error.what()};
         }
@@ -116,13 +116,13 @@ void ProgramImage::ask_store(std::function<void(store::Store&, Fetched&)> job,
 
 void ProgramImage::read_record() {
   ask_store(
-      [key = key_](store::Store& store, Fetched& fetched) { fetched.record = control::get_program(store, key); },
-      [this](const base::Result<Fetched>& fetched) {
-        if (!fetched) return retry({fetched.problem()}, &ProgramImage::read_record);
-        if (!fetched->record)
+      [key = key_](store::Store& store, Findings& findings) { findings.record = control::get_program(store, key); },
+      [this](const base::Result<Findings>& findings) {
+        if (!findings) return retry({findings.problem()}, &ProgramImage::read_record);
+        if (!findings->record)
           return retry({"it is not in the store; its driver did not upload it"}, &ProgramImage::read_record);
         wire::Program program;
-        if (!program.ParseFromString(*fetched->record) || !is_whole(program))
+        if (!program.ParseFromString(*findings->record) || !is_whole(program))
           return fail({"its record in the store can't be read; start the driver again with this version of Morrow"});
         program_ = std::move(program);
         read_ = true;
@@ -170,12 +170,12 @@ void ProgramImage::fetch_next() {
       "its file {} is not the driver's any more on this machine and not in the store; start the driver again",
       module.real_path().empty() ? file_name_of(module) : module.real_path());
   ask_store([hash = module.sha256()](store::Store& store,
-                                     Fetched& fetched) { fetched.header = control::blob_header(store, hash); },
-            [this, unavailable](const base::Result<Fetched>& fetched) {
-              if (!fetched) return retry({fetched.problem()}, &ProgramImage::fetch_next);
-              if (!fetched->header) return retry({unavailable}, &ProgramImage::fetch_next);
-              chunks_ = fetched->header->chunks;
-              size_ = fetched->header->size;
+                                     Findings& findings) { findings.header = control::blob_header(store, hash); },
+            [this, unavailable](const base::Result<Findings>& findings) {
+              if (!findings) return retry({findings.problem()}, &ProgramImage::fetch_next);
+              if (!findings->header) return retry({unavailable}, &ProgramImage::fetch_next);
+              chunks_ = findings->header->chunks;
+              size_ = findings->header->size;
               const auto& wanted = program_.modules(missing_.back());
               try {
                 file_ = std::make_unique<CachedFile>(cached_path(pool_.options.cache_folder, wanted), wanted.sha256());
@@ -189,13 +189,13 @@ void ProgramImage::fetch_next() {
 void ProgramImage::fetch_chunks(std::uint32_t from) {
   const std::uint32_t to = std::min(chunks_, from + kChunksAtOnce);
   ask_store(
-      [hash = program_.modules(missing_.back()).sha256(), from, to](store::Store& store, Fetched& fetched) {
-        for (std::uint32_t i = from; i < to; ++i) fetched.chunks.push_back(control::blob_chunk(store, hash, i));
+      [hash = program_.modules(missing_.back()).sha256(), from, to](store::Store& store, Findings& findings) {
+        for (std::uint32_t i = from; i < to; ++i) findings.chunks.push_back(control::blob_chunk(store, hash, i));
       },
-      [this, to](const base::Result<Fetched>& fetched) {
-        if (!fetched) return retry({fetched.problem()}, &ProgramImage::fetch_next);
+      [this, to](const base::Result<Findings>& findings) {
+        if (!findings) return retry({findings.problem()}, &ProgramImage::fetch_next);
         try {
-          for (const auto& chunk : fetched->chunks) {
+          for (const auto& chunk : findings->chunks) {
             if (!chunk)
               return retry({"a part of its files is missing in the store; start the driver again"},
                            &ProgramImage::fetch_next);

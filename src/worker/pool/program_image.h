@@ -36,14 +36,14 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
 
   void add_hint(std::int64_t driver_pid) { hints_.insert(driver_pid); }
 
-  /// What the executor needs to know to check itself: the modules. After `prepare`.
+  /// The modules, by which the executor checks itself. After `prepare`.
   const wire::Program& program() const { return program_; }
 
   /// For people: the executable's name, or the key while the record was not read.
   std::string name() const;
 
  private:
-  struct Fetched;
+  struct Findings;
   void read_record();
   void find_files();
   void fetch_next();
@@ -51,7 +51,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
   void finish_plan();
   void fail(base::Problem problem);
   void retry(base::Problem problem, void (ProgramImage::*step)());
-  void ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(base::Result<Fetched>)> done);
+  void ask_store(std::function<void(store::Store&, Findings&)> job, std::function<void(base::Result<Findings>)> done);
   std::string original_of(const wire::Module& module, bool executable) const;
   std::string library_folder() const;
   void link_libraries() const;
@@ -67,7 +67,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
 
   std::string executable_;  // empty: not decided yet
   bool copied_libraries_ = false;
-  std::vector<int> missing_;  // modules to be fetched
+  std::vector<int> missing_;  // modules to be findings
   std::unique_ptr<CachedFile> file_;
   std::uint32_t chunks_ = 0;
   std::uint64_t size_ = 0;

@@ -1,4 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Getting processes for the executors of one program, where forking may be possible or not, and anything may die
+// meanwhile.
+//
+//     start -> waiting_ -> asked for (ProgramProcess) -> runs (ProgramProcess::executors) -> has exited
+//                  ^             |
+//                  +-------------+  its process was lost before it ran; nothing was sent to it
+//
+// The first process of a program runs up to its Session line (starting_) and says whether it can fork. If so, it
+// becomes the server_, from which all executors are forked: a fork is quick, where a start of the program may take
+// seconds. A program with threads at that line can't fork safely; then each executor is a process that was started by
+// itself (spare_, later in_place_). A server that gets threads later says so when it is asked, and no more is forked
+// from it.
+//
+// What dies when: a server may be killed with forks asked for and executors alive. Those asked for wait again,
+// once: a program that dies whenever it is asked would do so for ever. Its executors live on without a parent that
+// would report their death, so their pidfds are watched from then on. A failure is told for all that wait, and told
+// again for a second to all that come (kRetryAfter), so that a thousand tasks of a program that can't run don't start
+// it a thousand times.
+//
+// The processes are the user's: each of their messages may be wrong, late or missing, and none is taken for more than a
+// claim about that process. Read next: program_process.h, executor_link.h, runtime/executor/fork_server.cc for the
+// other end.
 #include "worker/pool/program_runner.h"
 
 #include <signal.h>
@@ -12,14 +35,15 @@
 #include <boost/asio/post.hpp>
 
 #include "base/exit_status.h"
+#include "base/invariant.h"
 
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kRetryAfter{1};
-constexpr std::size_t kForksAtOnce = 32;  // each has four descriptors in flight
-constexpr std::size_t kStartsAtOnce = 4;  // processes that load the program side by side
+constexpr std::chrono::seconds kRetryAfter{1};  // until then the last failure is told again
+constexpr std::size_t kForksAtOnce = 32;        // each has four descriptors in flight
+constexpr std::size_t kStartsAtOnce = 4;        // processes that load the program side by side
 
 }  // namespace
 
@@ -64,7 +88,7 @@ void ProgramRunner::end_now() {
   }
 }
 
-// ---- what to do for those that wait ----
+// ---- executors that wait ----
 
 void ProgramRunner::pump() {
   std::erase_if(waiting_, [](const auto& link) { return link->is_unwanted(); });
@@ -123,7 +147,7 @@ void ProgramRunner::start_process(const LaunchPlan& plan) {
   }
 }
 
-// ---- what its processes say ----
+// ---- news of its processes ----
 
 void ProgramRunner::process_ready(ProgramProcess& process, const wire::ProgramReady& message) {
   const auto keep = shared_from_this();
@@ -148,7 +172,8 @@ void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& 
   if (!link) return;
   if (message.error().empty()) {
     deaths_when_asked_ = 0;
-    process.executors[link->id()] = link;
+    const bool is_new = process.executors.emplace(link->id(), link).second;
+    MORROW_INVARIANT(is_new, "an executor runs as one process", link->id(), process.pid());
     link->running(static_cast<pid_t>(message.pid()), std::move(pidfd));
   } else if (message.error() == "threads") {  // it got them after its Session line
     can_fork_ = false;
@@ -198,7 +223,8 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   const bool forked = process.has_forked();
   const bool asked = process.unanswered() > 0;
   take_back(process);
-  // A kill from outside may come at any time, so it is tried once more; what dies of itself would do so again.
+  // A kill from outside may come at any time, so it is tried once more; a process that dies of itself would do so
+  // again.
   const bool again = WIFSIGNALED(status) && !process.stuck() && deaths_when_asked_ == 0;
   if (asked && !forked && again) {
     ++deaths_when_asked_;

@@ -1,4 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What the port answers. Each connection has a thread, which may wait; the worker's state belongs to its loop, which
+// may not.
+//
+// So a thread asks the loop by a handler and sleeps until the answer is there (wait_for), at most kAnswerWithin, since
+// the loop may be about to end. The answer lies in memory that both share: an answer that comes too late finds nobody,
+// and harms nothing. Bytes of an object are sent by the thread, straight out of the object memory: the handler pins the
+// object, and the pin ends with the answer's last byte.
+//
+// Many workers want the same object at once when a fan-out begins. The one that has it would send it to all of them,
+// each at a fraction of the network. Instead kSameObject get it, the others are told to ask again (503), and by then
+// more workers have it: the copies multiply with each turn. Only whole objects are counted: the second half of one
+// (morrow-part) belongs to a transfer that is counted already.
+//
+// All that comes in is a stranger's until the token was shown, and checked after: lengths before memory is taken,
+// blocks and checksums before an object is taken for whole. A request whose body is not read to its end closes the
+// connection, since the rest would be taken for the next request. Read next: docs/protocol.md, The port; port.cc for
+// the connections.
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -15,14 +33,13 @@
 #include "worker/port/port.h"
 #include "worker/port/text.h"
 
-// What the port answers.
 namespace morrow::worker {
 
 namespace {
 
-constexpr int kSameObject = 2;  // more at once get it from those who have it by then
-constexpr std::chrono::seconds kAnswerWithin{60};
-constexpr std::size_t kWriteBytes = 1 << 20;
+constexpr int kSameObject = 2;                     // more at once get it from those who have it by then
+constexpr std::chrono::seconds kAnswerWithin{60};  // of the worker: room may have to be made on a slow disk
+constexpr std::size_t kWriteBytes = 1 << 20;       // at once: between two writes a connection may be closed
 constexpr const char* kBlocks = "blocks";
 
 std::optional<std::uint64_t> number_of(std::string_view digits) {
@@ -96,8 +113,8 @@ bool brings_unread_body(const wire::HttpRequest& request) {
          ((!length.empty() && number_of(length) != 0) || request.headers.contains("transfer-encoding"));
 }
 
-/// What a call that answers later answers; nothing when that takes too long, or the port is closed. What comes after
-/// that is dropped.
+/// The answer of a call that answers later; nothing when that takes too long, or the port is closed. An answer that
+/// comes after that is dropped.
 template <class T, class Ask>
 std::optional<T> Port::wait_for(Ask ask) {
   struct Answer {

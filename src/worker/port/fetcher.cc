@@ -1,4 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// An object is at several workers, each of which may be busy, gone, slow, or have a damaged copy; the reader waits.
+//
+// The holders are asked one after another, in a random order, so that a thousand readers don't all begin with the
+// first. A holder that is busy is no failure: others get the object now and will have it in a moment, so the reader
+// asks again then, with a new list of holders. `kAbsent` is the one answer that may lead to a new computation, and is
+// given only when all holders said so: a holder that did not answer may have it still.
+//
+// What comes is written to its final place, and counts only when its checksum is right. A wrong one may be the
+// network's mistake or the holder's: it is asked for once more, and the holder is told to look at its own copy
+// (morrow-verify), which it drops when that is the damaged one.
+//
+// One connection is served by one core at each end, which a fast network outruns. So a large object comes in two halves
+// over two connections; the second half has a thread of its own.
+//
+// Fetches block, and are given up at `stop_` between two reads. Read next: answers.cc for the other end,
+// wire/http_pool.h.
 #include "worker/port/fetcher.h"
 
 #include <algorithm>
@@ -22,13 +39,13 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kThreads = 4;
-constexpr std::size_t kAskers = 8;
-constexpr std::chrono::seconds kPatience{20};
-constexpr std::chrono::seconds kMoment{2};
-constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
-constexpr std::size_t kBytesAtOnce = 4 << 20;
-constexpr std::size_t kMaxSentence = 4096;
+constexpr std::size_t kThreads = 4;            // objects that come at once: a few fill a network
+constexpr std::size_t kAskers = 8;             // they only wait
+constexpr std::chrono::seconds kPatience{20};  // for a holder that says nothing; then the next one is asked
+constexpr std::chrono::seconds kMoment{2};     // somebody looks at a screen
+constexpr std::size_t kPartBytes = 16 << 20;   // larger objects come in two halves at once
+constexpr std::size_t kReadBytes = 4 << 20;    // at once: between two reads the worker may stop
+constexpr std::size_t kMaxSentenceBytes = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
 
@@ -40,7 +57,7 @@ std::uint64_t checksum_of(const wire::HttpResponse& response) {
 void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
   while (!into.empty()) {
     if (stop) throw wire::NetworkError("this worker stops");
-    const auto part = into.first(std::min(kBytesAtOnce, into.size()));
+    const auto part = into.first(std::min(kReadBytes, into.size()));
     connection.read_body(part);
     into = into.subspan(part.size());
   }
@@ -88,7 +105,7 @@ Fetcher::Fetcher(Damaged damaged)
 
 Fetcher::~Fetcher() {
   stop_ = true;
-  threads_.stop();  // what has not begun does not begin
+  threads_.stop();  // nothing more begins
   askers_.stop();
   connections_.stop();
   asking_.stop();
@@ -158,13 +175,13 @@ Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t
   const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
   wire::HttpHeaders headers{{"morrow-accept", "blocks"}};
   if (first != into.size()) headers["range"] = "bytes=0-" + std::to_string(first - 1);
-  // What comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then it drops
-  // that one.
+  // An object that comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then
+  // it drops that one.
   for (const bool verify : {false, true}) {
     if (verify) headers["morrow-verify"] = "1";
     const auto response = connection.get(target_of(number), headers);
     if (response.status == 503 || response.status == 404) {
-      connection.read_text(response, kMaxSentence);
+      connection.read_text(response, kMaxSentenceBytes);
       return response.status == 503 ? End::kBusy : End::kAbsent;
     }
     const End end = read(connection, response, number, into, first, sentence);

@@ -14,20 +14,20 @@
 #include "base/invariant.h"
 #include "worker/port/text.h"
 
-// Connections of the port; port_answers.cc has what is answered.
+// Connections of the port; answers.cc has the answers.
 namespace morrow::worker {
 
 namespace {
 
 constexpr std::size_t kMaxConnections = 256;
 constexpr std::size_t kMaxStrangers = 64;  // of them, without the token so far
-constexpr std::chrono::seconds kIdle{60};
+constexpr std::chrono::seconds kIdle{60};  // then a connection that says nothing is closed: each costs a thread
 constexpr std::chrono::seconds kParting{1};
 constexpr std::chrono::minutes kComplainAgain{1};
-constexpr int kLookMs = 500;
-constexpr int kPauseMs = 200;
+constexpr int kLookMs = 500;   // for connections that have ended, whose threads are joined
+constexpr int kPauseMs = 200;  // when there are no descriptors: to ask at once again would only burn time
 
-/// What comes first on a connection that was to be encrypted: a handshake does not begin with a letter.
+/// Whether a connection that was to be encrypted begins as plain text: a handshake does not begin with a letter.
 bool speaks_plain_http(const wire::NetStream& stream) {
   char first = 0;
   return recv(stream.fd(), &first, 1, MSG_PEEK) == 1 && first >= 'A' && first <= 'Z';
@@ -121,6 +121,7 @@ void Port::take(wire::Fd socket) {
   }
   Connection& connection = connections_.emplace_back(Clock::now());
   connection.socket = socket.get();
+  MORROW_INVARIANT(connections_.size() <= kMaxConnections, "the port has no more connections than it takes");
   try {
     connection.thread = std::thread([this, &connection, fd = socket.get()] { serve(connection, wire::Fd(fd)); });
     socket.release();

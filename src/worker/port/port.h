@@ -21,7 +21,7 @@
 
 namespace morrow::worker {
 
-/// What the port asks of the worker. All are called on threads of the port, and so may `then` be.
+/// The port's questions to the worker. All are called on threads of the port, and so may `then` be.
 struct PortHandlers {
   using Lend = std::function<void(std::optional<Objects::Lent>)>;
   std::function<void(std::uint64_t number, bool verify, Lend then)> object;
@@ -42,7 +42,7 @@ struct PortHandlers {
 struct PortOptions {
   std::string token;                           ///< all that is asked must have it
   std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
-  /// What the worker's user should know; called on any thread.
+  /// Gets sentences for the worker's user; called on any thread.
   std::function<void(const std::string& sentence)> log = nullptr;
   /// From the connection to a whole head with the token.
   std::chrono::milliseconds enter_within{10'000};
@@ -54,7 +54,8 @@ struct PortOptions {
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
-  /// Closes all connections, whatever they are at, and waits for their threads. What the handlers still owe is dropped.
+  /// Closes all connections, in the middle of anything, and waits for their threads. Answers that the handlers still
+  /// owe are dropped.
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;

@@ -137,13 +137,13 @@ std::string explain(const Failure& failure, const LaunchPlan& plan) {
 
 }  // namespace
 
-Launched launch(const LaunchPlan& plan) try {
-  Launched launched;
+StartedProgram launch(const LaunchPlan& plan) try {
+  StartedProgram started;
   auto [output_here, output_there] = make_pipe();
   auto [errors_here, errors_there] = make_pipe();
   auto [report_here, report_there] = make_pipe();
   wire::Fd channel_there;
-  std::tie(launched.channel, channel_there) = wire::socket_pair(true);
+  std::tie(started.channel, channel_there) = wire::socket_pair(true);
 
   std::vector<std::string> environment = plan.environment;
   std::erase_if(environment,
@@ -160,8 +160,8 @@ Launched launch(const LaunchPlan& plan) try {
               .stack_bytes = plan.stack_bytes,
               .open_files = plan.open_files,
               .descriptors = {output_there.get(), errors_there.get(), channel_there.get(), report_there.get()}};
-  launched.pid = fork_quietly(child);
-  if (launched.pid < 0) throw LaunchError(fmt::format("no new process can be made: {}", std::strerror(errno)));
+  started.pid = fork_quietly(child);
+  if (started.pid < 0) throw LaunchError(fmt::format("no new process can be made: {}", std::strerror(errno)));
 
   report_there.reset();
   Failure failure;
@@ -169,12 +169,12 @@ Launched launch(const LaunchPlan& plan) try {
   while ((size = read(report_here.get(), &failure, sizeof(failure))) < 0 && errno == EINTR) {
   }
   if (size != 0) {
-    waitpid(launched.pid, nullptr, 0);
+    waitpid(started.pid, nullptr, 0);
     throw LaunchError(explain(failure, plan));
   }
-  launched.output = std::move(output_here);
-  launched.errors = std::move(errors_here);
-  return launched;
+  started.output = std::move(output_here);
+  started.errors = std::move(errors_here);
+  return started;
 } catch (const std::system_error& error) {
   throw LaunchError(error.what());
 }

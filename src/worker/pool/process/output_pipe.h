@@ -21,12 +21,12 @@ class OutputPipe : public std::enable_shared_from_this<OutputPipe> {
  public:
   using Take = std::function<void(std::string_view)>;
 
-  /// `take` gets what was read, never after `close`.
+  /// `take` gets each piece that was read, never after `close`.
   OutputPipe(boost::asio::io_context& io, wire::Fd end, Take take);
 
   /// Reads whenever something comes, until the end.
   void start();
-  /// Reads what stands in it now and no more: somebody may write for ever.
+  /// Reads the bytes that stand in it now and no more: somebody may write for ever.
   void drain();
   void close();
 

@@ -12,8 +12,8 @@
 
 namespace morrow::worker {
 
-/// Hears of the end of child processes. Makes this process a subreaper: what the children leave behind comes here and
-/// is reaped. Not thread-safe.
+/// Hears of the end of child processes. Makes this process a subreaper: processes that the children leave behind come
+/// here and are reaped. Not thread-safe.
 class ProcessReaper {
  public:
   explicit ProcessReaper(boost::asio::io_context& io);
@@ -27,8 +27,8 @@ class ProcessReaper {
   /// Kills the child's process group and waits; its callback is not called.
   void end(pid_t pid);
 
-  /// Kills and reaps all that is watched, and all that was left to this process by others (what is in a process session
-  /// not our own).
+  /// Kills and reaps all that is watched, and all processes that others left to this one (those in a process session
+  /// that is not our own).
   void end_all();
 
  private:

@@ -11,7 +11,7 @@
 namespace morrow::worker {
 
 /// A file being made in the cache from compressed chunks. It stands under its name only when it is whole and its
-/// SHA-256 is right; what is destroyed before leaves nothing. Several processes may make the same file at once.
+/// SHA-256 is right; one that is destroyed before leaves nothing. Several processes may make the same file at once.
 class CachedFile {
  public:
   /// \throws std::runtime_error with one sentence

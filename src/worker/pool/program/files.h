@@ -11,7 +11,7 @@
 /// The files of a program as they lie on this machine.
 namespace morrow::worker {
 
-/// Whether the record of a program has what is needed to start it: an executable, and for each file that is not of the
+/// Whether the record of a program has all that its start needs: an executable, and for each file that is not of the
 /// system its SHA-256, which names its copy.
 bool is_whole(const wire::Program& program);
 
@@ -38,7 +38,7 @@ std::vector<std::string> link_names(const wire::Module& module);
 /// Marks the copy as used now.
 void touch(const std::string& path);
 
-/// Removes what of the cache nobody used for so long. Nothing is thrown: what can't be removed stays.
+/// Removes the files of the cache that nobody used for so long. Nothing is thrown: a file that can't be removed stays.
 void forget_old_programs(const std::string& cache_folder, std::chrono::hours unused);
 
 }  // namespace morrow::worker
