@@ -32,7 +32,7 @@ class ClaimWords {
   ClaimWords(const ClaimWords&) = delete;
   ClaimWords& operator=(const ClaimWords&) = delete;
 
-  /// The worker offers a task: {generation, ready}.
+  /// The worker offers a task: {generation, ready}. The slot is in range.
   void offer(std::uint32_t slot, std::uint32_t generation);
   /// The executor takes it; false when it was revoked. Slots out of range are false.
   bool take(std::uint32_t slot, std::uint32_t generation);

@@ -11,9 +11,9 @@
 
 namespace morrow::wire {
 
-/// What the crash handler of an executor leaves for its worker in the claim words' file, at ClaimWords::kCrashOffset:
-/// written with one write(2) in a signal handler, so it is plain memory. Whoever reads it treats it as rubbish until
-/// proved otherwise: user code can scribble there.
+/// The message that the crash handler of an executor leaves for its worker in the claim words' file, at
+/// ClaimWords::kCrashOffset: written with one write(2) in a signal handler, so it is plain memory. The reader treats it
+/// as rubbish until proved otherwise: user code can scribble there.
 struct CrashRecord {
   static constexpr std::uint64_t kMagic = 0x316873617243776dULL;  // "mwCrash1"
   static constexpr std::uint32_t kMaxFrames = 128;

@@ -53,7 +53,7 @@ class Guard {
   std::atomic<bool> ending_ = false;
   std::atomic<bool> reader_check_due_ = false;
 
-  // What the thread saw at its last tick, and for how long the same waiting met the same holding.
+  // The thread's own. The state at its last tick, and for how long the same waiting met the same holding.
   std::uint32_t seen_wait_ = 0;
   std::uint64_t seen_hold_ = 0;
   Clock::duration waited_{};

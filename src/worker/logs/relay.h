@@ -15,7 +15,7 @@
 
 namespace morrow::worker {
 
-/// Brings what a task writes to the worker that its driver is attached to, when that is another one: as a client of
+/// Brings the output of a task to the worker that its driver is attached to, when that is another one: as a client of
 /// that worker, which hands it on. Best effort: lines are dropped rather than kept for long, and the log folder has
 /// them all. Main thread only.
 class LogRelay {

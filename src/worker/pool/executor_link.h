@@ -21,8 +21,8 @@
 
 namespace morrow::worker {
 
-/// One executor as the worker sees it: its socket, output, claim words and process. What is sent before its process
-/// runs is kept. Owned by a shared_ptr; not thread-safe.
+/// One executor as the worker sees it: its socket, output, claim words and process. Messages that are sent before its
+/// process runs are kept. Owned by a shared_ptr; not thread-safe.
 class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
  public:
   /// \throws std::system_error
@@ -55,7 +55,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void recall() { close(); }
   /// The process that would report its death is dead.
   void orphaned();
-  /// It is dead: gives what it left, then the last word.
+  /// It is dead: gives all that it left, then the last word.
   void finish(ExecutorExit exit);
   /// No word any more.
   void drop();
