@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ostream>
 #include <stdexcept>
+
+#include "base/hex.h"
 
 namespace morrow::control {
 namespace {
@@ -69,6 +72,10 @@ std::string memory_text(std::uint64_t bytes) {
 }
 
 }  // namespace
+
+std::ostream& operator<<(std::ostream& out, const FutureId& id) {
+  return out << base::hex_of(id.scope) << '/' << id.sequence;
+}
 
 bool Resources::fits_in(const Resources& free) const {
   if (cpu_milli > free.cpu_milli || memory > free.memory || gpu_milli > free.gpu_milli) return false;

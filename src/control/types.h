@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,9 @@ struct FutureId {
   std::uint64_t sequence = 0;
   friend auto operator<=>(const FutureId&, const FutureId&) = default;
 };
+
+/// "0123456789abcdef/5", as the commands print it.
+std::ostream& operator<<(std::ostream& out, const FutureId& id);
 
 /// What a task needs, or a worker has. Amounts other than memory are in thousandths.
 struct Resources {

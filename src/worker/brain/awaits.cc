@@ -26,7 +26,7 @@ void Brain::Impl::await(Time now, const Waiter& who, AwaitRequest request) {
 
   for (std::uint32_t index = 0; index < count; ++index) {
     const control::FutureId id = state->request.ids[index];
-    if (const control::OutcomePtr outcome = recall(id)) {
+    if (const control::OutcomePtr outcome = recent_outcomes_.recall(id)) {
       answer(now, state, index, outcome, false);
       continue;
     }
@@ -150,7 +150,7 @@ bool Brain::Impl::deliver(Time now, control::FutureId id, const control::Outcome
 /// question is waited for together: the task goes on when all is there.
 void Brain::Impl::await_again(Time now, const action::Ready& answer) {
   const control::FutureId id = answer.id;
-  unremember(id);
+  recent_outcomes_.forget(id);
   AwaitPtr state;
   for (auto it = again_.lower_bound({answer.to, 0}); it != again_.end() && it->first.first == answer.to; ++it) {
     if (it->second->request.token == answer.token && it->second->missing > 0) state = it->second;

@@ -15,7 +15,8 @@ Brain::Impl::Impl(Setup setup)
     : setup_(std::move(setup)),
       random_(setup_.seed),
       ledger_(setup_.info.total),
-      devices_(static_cast<unsigned>(setup_.info.total.gpu_milli / 1000)) {}
+      devices_(static_cast<unsigned>(setup_.info.total.gpu_milli / 1000)),
+      recent_outcomes_(setup_.knobs.recent_bytes) {}
 
 std::uint64_t Brain::Impl::draw() {
   std::uint64_t drawn = 0;

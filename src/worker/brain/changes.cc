@@ -142,12 +142,12 @@ void Brain::put(Time now, const Asker& asker, control::FutureId id, control::Spe
 }
 
 void Brain::release(Time now, const Asker& asker, control::FutureId id) {
-  impl_->unremember(id);
+  impl_->recent_outcomes_.forget(id);
   impl_->change(now, asker, op::Release{{}, id}, false);
 }
 
 void Brain::cancel(Time now, const Asker& asker, control::FutureId id) {
-  impl_->unremember(id);
+  impl_->recent_outcomes_.forget(id);
   impl_->change(now, asker, op::Cancel{{}, id}, true);
 }
 

@@ -100,7 +100,7 @@ void Brain::Impl::task_done(Time now, ExecutorId id, Done done) {
 
 void Brain::Impl::end_of(Time now, const TaskPtr& task, Done done) {
   task->lost = done.lost;
-  if (done.lost.object != 0) unremember(done.lost.future);
+  if (done.lost.object != 0) recent_outcomes_.forget(done.lost.future);
   finish(now, task, std::move(done.outcome), done.may_hold_futures);
 }
 

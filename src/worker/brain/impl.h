@@ -19,6 +19,7 @@
 #include "worker/brain/brain.h"
 #include "worker/brain/commit_queue.h"
 #include "worker/brain/ledger.h"
+#include "worker/brain/recent_outcomes.h"
 
 /// The inside of the brain, shared by the files of this folder; nobody else includes it.
 namespace morrow::worker {
@@ -180,9 +181,6 @@ class Brain::Impl {
   control::OutcomePtr released() const;
   void forget(const TaskPtr& task);
   void resolve_again(Time now, control::FutureId id);
-  void remember(control::FutureId id, const control::OutcomePtr& outcome);
-  control::OutcomePtr recall(control::FutureId id) const;
-  void unremember(control::FutureId id);
 
   // awaits.cc: who waits
   void await(Time now, const Waiter& who, AwaitRequest request);
@@ -302,9 +300,7 @@ class Brain::Impl {
       dependents_of_wait_;  ///< found as needed by what an executor awaits, at the cap
   Time next_cap_look_ = 0;
 
-  FlatMap<control::FutureId, control::OutcomePtr> recent_;
-  std::deque<std::pair<control::FutureId, std::size_t>> recent_order_;
-  std::size_t recent_bytes_ = 0;
+  RecentOutcomes recent_outcomes_;
 
   bool index_maybe_ = true;  ///< the index may hold work for us
   bool index_rest_ = false;  ///< it may hold work for which there was no room at the last look

@@ -51,7 +51,7 @@ void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& chan
         const bool running = task->place == Place::kHanded;
         if (running) cancel_local(now, id, task->run.claim);
         forget(task);
-        if (!deliver(now, id, outcome)) remember(id, outcome);
+        if (!deliver(now, id, outcome)) recent_outcomes_.remember(id, outcome);
         return;
       }
       [[fallthrough]];
@@ -104,7 +104,7 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change
       const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
       forget(task);
       if (!outcome) return resolve_again(now, id);
-      if (!deliver(now, id, outcome)) remember(id, outcome);
+      if (!deliver(now, id, outcome)) recent_outcomes_.remember(id, outcome);
       return;
     }
     case Verdict::kReady:
@@ -132,7 +132,7 @@ void Brain::Impl::await_done(Time now, const op::Await& change, const control::O
   }
   found->second.asked = false;
   if (result.verdict == Verdict::kFinished && result.outcome) {
-    remember(change.id, result.outcome);
+    recent_outcomes_.remember(change.id, result.outcome);
     deliver(now, change.id, result.outcome);
     return;
   }
@@ -246,28 +246,6 @@ void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
     push(now, op::Drain{}, nullptr, true);
   }
 }
-
-// ---- outcomes kept for those who ask soon ----
-// Most values are asked for once: what was waited for is not kept, unless somebody asks once more.
-
-void Brain::Impl::remember(control::FutureId id, const control::OutcomePtr& outcome) {
-  if (!recent_.emplace(id, outcome).second) return;
-  const std::size_t bytes = outcome->bytes.size() + 200;
-  recent_order_.emplace_back(id, bytes);
-  recent_bytes_ += bytes;
-  while (recent_bytes_ > setup_.knobs.recent_bytes && !recent_order_.empty()) {
-    recent_.erase(recent_order_.front().first);
-    recent_bytes_ -= recent_order_.front().second;
-    recent_order_.pop_front();
-  }
-}
-
-control::OutcomePtr Brain::Impl::recall(control::FutureId id) const {
-  const auto found = recent_.find(id);
-  return found == recent_.end() ? nullptr : found->second;
-}
-
-void Brain::Impl::unremember(control::FutureId id) { recent_.erase(id); }
 
 void Brain::checks_found(Time now, const std::vector<control::FutureId>& checks) {
   for (const control::FutureId id : checks) impl_->check(now, id);
