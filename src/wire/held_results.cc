@@ -48,7 +48,8 @@ std::optional<HeldResults::Copy> HeldResults::read() const {
 }
 
 bool HeldResults::holds(const Copy& copy) const {
-  // Written back as it is: so the bytes are read before, as a load could not have it. (ThreadSanitizer knows no fences.)
+  // Written back as it is: so the bytes are read before, as a load could not have it. (ThreadSanitizer knows no
+  // fences.)
   return generation_of(state().fetch_add(0, std::memory_order_acq_rel)) == copy.generation;
 }
 

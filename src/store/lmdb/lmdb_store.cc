@@ -44,6 +44,7 @@ class LmdbStore::SingleOpen {
 
  private:
   using Key = std::tuple<pid_t, dev_t, ino_t>;  // the pid: a forked child does not have its parent's stores
+  /// All stores that are open in this process.
   struct OpenStores {
     base::Mutex mutex;
     std::set<Key> keys GUARDED_BY(mutex);

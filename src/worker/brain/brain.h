@@ -15,7 +15,7 @@
 #include "worker/brain/cap_relief.h"
 #include "worker/brain/cluster_view.h"
 #include "worker/brain/commit_queue.h"
-#include "worker/brain/executor_table.h"
+#include "worker/brain/executor_states.h"
 #include "worker/brain/held_task.h"
 #include "worker/brain/idle_registration.h"
 #include "worker/brain/index_claims.h"
@@ -150,7 +150,7 @@ class Brain {
   const Counters& counters() const { return counters_; }
 
  private:
-  using StackPosition = ExecutorTable::StackPosition;
+  using StackPosition = ExecutorStates::StackPosition;
 
   /// What a round will give to this worker, if its futures can run at once.
   struct RoundLoad {
@@ -276,7 +276,7 @@ class Brain {
   TaskTable tasks_;
   RunTimes run_times_;
   Backlog backlog_;
-  ExecutorTable executors_;
+  ExecutorStates executors_;
   Timeouts timeouts_;
   Time next_reap_ = 0;
   Awaits awaits_;

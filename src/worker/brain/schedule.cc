@@ -28,7 +28,7 @@
 // At the cap of executors with all of them blocked only the index helps (`relieve_cap`): what was not started goes
 // there, for others; and what the blocked ones await is looked for there, with all that it depends on.
 //
-// To read: Backlog, ExecutorTable, RunTimes; tests/worker/brain/brain_test.cc for each rule by an example.
+// To read: Backlog, ExecutorStates, RunTimes; tests/worker/brain/brain_test.cc for each rule by an example.
 namespace morrow::worker {
 
 using Place = HeldTask::Place;

@@ -37,7 +37,6 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
 
   /// Its process runs: executor_ready, and all that waits is sent.
   void running(pid_t pid, wire::Fd pidfd);
-  bool is_running() const { return state_ == State::kRunning; }
   /// Somebody asked for its death, or it is dead: no process is to be made for it.
   bool is_unwanted() const { return kill_wanted_ || state_ == State::kGone; }
 

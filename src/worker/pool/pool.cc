@@ -82,7 +82,8 @@ ExecutorPool::ExecutorPool(boost::asio::io_context& io, StoreJob store, Executor
 ExecutorPool::~ExecutorPool() = default;
 
 ExecutorProcess ExecutorPool::start(const std::string& program, const std::vector<unsigned>& devices) {
-  const ExecutorProcess id{++impl_->last};
+  ++impl_->last;
+  const ExecutorProcess id{impl_->last};
   const auto link = std::make_shared<ExecutorLink>(impl_->context, id, devices);
   const bool is_new = impl_->links.emplace(id, link).second;
   MORROW_INVARIANT(is_new, "an executor's number is never used again", id);

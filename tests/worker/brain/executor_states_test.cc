@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker/brain/executor_table.h"
+#include "worker/brain/executor_states.h"
 
 #include <rapidcheck.h>
 
@@ -27,8 +27,8 @@ void run(ExecutorState& executor, std::uint64_t sequence) {
   executor.stack.push_back(std::move(stacked));
 }
 
-TEST(ExecutorTable, TheWarmestIdleOneOfAProgramIsTaken) {
-  ExecutorTable table;
+TEST(ExecutorStates, TheWarmestIdleOneOfAProgramIsTaken) {
+  ExecutorStates table;
   const ExecutorId first = table.add("program", {}).id;
   const ExecutorId second = table.add("program", {}).id;
   const ExecutorId other = table.add("other", {}).id;
@@ -41,8 +41,8 @@ TEST(ExecutorTable, TheWarmestIdleOneOfAProgramIsTaken) {
   EXPECT_EQ(table.any_idle()->id, other);
 }
 
-TEST(ExecutorTable, OnlyASuitableOneIsTaken) {
-  ExecutorTable table;
+TEST(ExecutorStates, OnlyASuitableOneIsTaken) {
+  ExecutorStates table;
   table.add_idle(table.add("program", {0}), 1);
   table.add_idle(table.add("program", {}), 2);
   const auto with_device = [](const ExecutorState& executor) { return !executor.devices.empty(); };
@@ -51,8 +51,8 @@ TEST(ExecutorTable, OnlyASuitableOneIsTaken) {
   EXPECT_TRUE(table.has_idle());
 }
 
-TEST(ExecutorTable, AKilledOneIsIdleNoMore) {
-  ExecutorTable table;
+TEST(ExecutorStates, AKilledOneIsIdleNoMore) {
+  ExecutorStates table;
   ExecutorState& executor = table.add("program", {});
   table.add_idle(executor, 1);
   table.mark_killed(executor, nullptr);
@@ -61,8 +61,8 @@ TEST(ExecutorTable, AKilledOneIsIdleNoMore) {
   EXPECT_FALSE(table.has_idle());
 }
 
-TEST(ExecutorTable, ThoseIdleForLongAreAllButTheOnesToKeep) {
-  ExecutorTable table;
+TEST(ExecutorStates, ThoseIdleForLongAreAllButTheOnesToKeep) {
+  ExecutorStates table;
   std::vector<ExecutorId> ids;
   for (Time time = 1; time <= 4; ++time) {
     ExecutorState& executor = table.add("program", {});
@@ -75,8 +75,8 @@ TEST(ExecutorTable, ThoseIdleForLongAreAllButTheOnesToKeep) {
   EXPECT_EQ(table.long_idle(100, 4, 1), std::vector<ExecutorId>{});
 }
 
-TEST(ExecutorTable, AnExecutionIsFoundOnTheStackByItsClaim) {
-  ExecutorTable table;
+TEST(ExecutorStates, AnExecutionIsFoundOnTheStackByItsClaim) {
+  ExecutorStates table;
   ExecutorState& executor = table.add("program", {});
   run(executor, 1);
   run(executor, 2);
@@ -87,8 +87,8 @@ TEST(ExecutorTable, AnExecutionIsFoundOnTheStackByItsClaim) {
   EXPECT_FALSE(executor.runs(1));
 }
 
-TEST(ExecutorTable, OneThatExitedIsKnownNowhere) {
-  ExecutorTable table;
+TEST(ExecutorStates, OneThatExitedIsKnownNowhere) {
+  ExecutorStates table;
   ExecutorState& executor = table.add("program", {});
   const ExecutorId id = executor.id;
   run(executor, 1);
@@ -99,8 +99,8 @@ TEST(ExecutorTable, OneThatExitedIsKnownNowhere) {
   EXPECT_EQ(table.size(), 0u);
 }
 
-TEST(ExecutorTable, OnlyThoseOfTheProgramThatDidNotStartAreTakenOut) {
-  ExecutorTable table;
+TEST(ExecutorStates, OnlyThoseOfTheProgramThatDidNotStartAreTakenOut) {
+  ExecutorStates table;
   table.add("program", {});
   table.add("program", {}).started = true;
   table.add("other", {});
@@ -108,16 +108,16 @@ TEST(ExecutorTable, OnlyThoseOfTheProgramThatDidNotStartAreTakenOut) {
   EXPECT_EQ(table.size(), 2u);
 }
 
-TEST(ExecutorTableDeathTest, OneThatRunsSomethingIsNotIdle) {
-  ExecutorTable table;
+TEST(ExecutorStatesDeathTest, OneThatRunsSomethingIsNotIdle) {
+  ExecutorStates table;
   ExecutorState& executor = table.add("program", {});
   run(executor, 1);
   EXPECT_ABORT(table.add_idle(executor, 1), "an idle executor has nothing to run");
 }
 
-TEST(ExecutorTable, TasksAheadAreCountedOnceAndInTheirOrder) {
+TEST(ExecutorStates, TasksAheadAreCountedOnceAndInTheirOrder) {
   EXPECT_TRUE(rc::check([](const std::vector<std::uint8_t>& steps) {
-    ExecutorTable table;
+    ExecutorStates table;
     ExecutorState& executor = table.add("program", {});
     run(executor, 1'000);
     std::deque<HeldTaskPtr> queued;

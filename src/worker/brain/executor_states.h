@@ -47,7 +47,7 @@ struct ExecutorState {
 ///
 /// An idle one has nothing on its stack, and is not killed. One is among those with tasks ahead exactly while tasks are
 /// queued at it. References and pointers to executors stand until they are taken out. Not thread-safe.
-class ExecutorTable {
+class ExecutorStates {
  public:
   /// A task on a stack, with its executor; both null: not found.
   struct StackPosition {
