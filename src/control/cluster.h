@@ -24,6 +24,7 @@ void join(store::Store& store, const WorkerInfo& info);
 /// Leaves: gives up everything that is still claimed, as eviction does, at once.
 void leave(store::Store& store, Incarnation incarnation);
 
+/// A worker as the store shows it.
 struct WorkerSeen {
   WorkerInfo info;
   std::uint64_t round = 0;  ///< its heartbeat counter
@@ -75,6 +76,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
 
 // ---- claims from the index: the contended lane ----
 
+/// What a worker wants from the index.
 struct ClaimRequest {
   Incarnation incarnation = 0;
   Resources free;               ///< only shapes that fit are taken, and their sum at most
@@ -86,6 +88,7 @@ struct ClaimRequest {
                                 ///< fit `free` or not, one claim each
 };
 
+/// What it got.
 struct ClaimResult {
   bool fenced = false;
   std::vector<Runnable> taken;
@@ -139,6 +142,7 @@ void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t in
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
 /// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).
 bool use_blob(store::Store& store, std::string_view hash, SessionId user);
+/// How a file of an image is stored.
 struct BlobHeader {
   std::uint32_t chunks = 0;
   std::uint64_t size = 0;
@@ -151,6 +155,7 @@ void collect_images(store::Store& store, std::uint64_t keep_bytes);
 
 // ---- for people ----
 
+/// How much stands in the store.
 struct ClusterCounts {
   std::map<Status, std::uint64_t> futures;
   std::uint64_t sessions = 0;
@@ -158,6 +163,7 @@ struct ClusterCounts {
 };
 ClusterCounts count(store::Store& store);
 
+/// The futures of one shape that are ready.
 struct ShapeWaiting {
   Resources requirements;
   std::uint64_t count = 0;  ///< at least so many (counting stops at 10,000)

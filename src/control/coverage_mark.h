@@ -9,6 +9,7 @@
 /// in only with MORROW_COVERAGE_MARKS; otherwise nothing of them is left.
 namespace morrow::control {
 
+/// A name as an argument of a template.
 template <std::size_t N>
 struct MarkName {
   char text[N];
@@ -21,6 +22,7 @@ struct CoverageMark;
 /// All coverage marks of the program, hit or not, in a list.
 inline constinit CoverageMark* first_mark = nullptr;
 
+/// A mark and how often it was passed.
 struct CoverageMark {
   explicit CoverageMark(const char* mark_name) : name(mark_name), next(first_mark) { first_mark = this; }
   const char* name;

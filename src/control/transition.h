@@ -36,12 +36,14 @@ struct Entry {
   bool final() const { return exists && is_final(state); }
 };
 
+/// A scope as the transaction sees it.
 struct ScopeEntry {
   bool exists = false;
   record::Scope scope;
   bool open() const { return exists && !scope.closing(); }
 };
 
+/// A session as the transaction sees it; written by flush.
 struct SessionEntry {
   bool exists = false;
   bool dirty = false;

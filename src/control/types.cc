@@ -23,6 +23,7 @@ void put_amount(std::string& out, char letter, std::uint64_t amount) {
   out += digits;
 }
 
+/// Reads an encoding from its beginning.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}

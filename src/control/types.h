@@ -66,8 +66,10 @@ struct Spec {
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 
+/// The state of a future; the last three are final.
 enum class Status : std::uint8_t { kBuilding = 1, kWaiting, kReady, kClaimed, kRealized, kFailed, kCancelled };
 
+/// Why a future has no value.
 enum class FailureKind : std::uint8_t {
   kNone = 0,
   kException,  ///< the function threw
@@ -116,6 +118,7 @@ struct Runnable {
   std::vector<OutcomePtr> dependencies;  ///< in the order of spec->dependencies; all ok
 };
 
+/// A worker as others see it.
 struct WorkerInfo {
   Incarnation incarnation = 0;
   std::string name;
