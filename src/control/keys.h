@@ -117,12 +117,14 @@ std::string session(SessionId session);
 store::Range sessions();
 std::string attached(Incarnation incarnation, SessionId session);
 store::Range attached(Incarnation incarnation);
+/// The session that stands in a worker's list.
 SessionId attached_session(std::string_view key);
 std::string orphan(SessionId session);
 store::Range orphans();
 std::string scope(ScopeId scope);
 std::string child(ScopeId parent, ScopeId child);
 store::Range children(ScopeId parent);
+/// The scope that stands in its parent's list.
 ScopeId child_of(std::string_view key);
 store::Range all_scopes();
 /// Whether it is the key of the scope itself, and not that of a child.
@@ -153,6 +155,7 @@ store::Range content_parts(char family, std::string_view hash);
 std::string content_mark(char family, std::string_view hash);
 std::string content_user(char family, std::string_view hash, SessionId user);
 store::Range content_users(char family, std::string_view hash);
+/// The session that uses the content.
 SessionId user_of(std::string_view key);
 store::Range all_content(char family);
 /// The hash and the kind byte of a key of the family. \throws store::StoreError when it is none
@@ -160,6 +163,7 @@ std::pair<std::string, char> read_content(std::string_view key);
 /// What a session uses, so that its end lets it go.
 std::string use(SessionId session, char family, std::string_view hash);
 store::Range uses(SessionId session);
+/// A content that a session uses.
 struct Use {
   char family = 0;
   std::string hash;

@@ -200,8 +200,7 @@ struct OpResult {
   Runnable runnable;
   std::uint64_t applied = 0;  ///< OpenSession: the highest number applied so far
 
-  /// Drain: futures awaited here that ended (or vanished: no outcome), claims of this worker that were cancelled,
-  /// sessions attached here that moved away, and whether more is in the inbox.
+  /// A future awaited here that ended, or vanished: then with no outcome.
   struct Ended {
     FutureId id;
     OutcomePtr outcome;
