@@ -12,7 +12,7 @@
 #include "control/types.h"
 #include "worker/ids/ids.h"
 
-/// What the brain is told and what it asks for. Values only: no socket, clock or process is in here.
+/// What the brain asks for. Values only: no socket, clock or process is in here.
 namespace morrow::worker {
 
 namespace action {
@@ -51,7 +51,7 @@ struct KillExecutor {
   ExecutorId executor = 0;
 };
 
-/// A program that nobody needs: end its first process.
+/// A program that no session and no task needs: end its first process.
 struct RetireProgram {
   std::string program;
 };

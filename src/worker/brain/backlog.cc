@@ -68,9 +68,9 @@ Backlog::Lane* Backlog::lane_like(const control::Spec& spec) {
 }
 
 const HeldTaskPtr& Backlog::head(Lane& lane) {
-  static const HeldTaskPtr kNone;
+  static const HeldTaskPtr none;
   while (!lane.waiting.empty() && lane.waiting.front()->place() != Place::kBacklog) lane.waiting.pop_front();
-  return lane.waiting.empty() ? kNone : lane.waiting.front();
+  return lane.waiting.empty() ? none : lane.waiting.front();
 }
 
 void Backlog::drop_empty_lanes() {

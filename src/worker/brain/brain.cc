@@ -11,7 +11,7 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr Time kSoon_ns = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
+constexpr Time kSoonNs = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
 
 }  // namespace
 
@@ -111,18 +111,18 @@ Time Brain::next_deadline() const {
     if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
-  if (const auto since = awaits_.first_resumed()) sooner(std::max(*since + knobs.resume_after, now_ + kSoon_ns));
+  if (const auto since = awaits_.first_resumed()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));
   for (const ExecutorId id : executors_.with_queued()) {
     const ExecutorState& executor = executors_.at(id);
     const StackedTask& running = executor.stack.front();
     const bool collected = executor.collected == running.task->run.claim;
     const Time after = collected ? knobs.hand_ahead : knobs.collect_after;
-    sooner(std::max(running.running_since + after, now_ + (collected ? kSoon_ns : 0)));
+    sooner(std::max(running.running_since + after, now_ + (collected ? kSoonNs : 0)));
   }
   if (looks_.next_poll() != 0) sooner(looks_.next_poll());
-  if (const auto since = awaits_.first_ended()) sooner(std::max(*since + knobs.keep_for_resuming, now_ + kSoon_ns));
+  if (const auto since = awaits_.first_ended()) sooner(std::max(*since + knobs.keep_for_resuming, now_ + kSoonNs));
   if (const auto idle = idle_registration_.deadline(cluster_.has_others())) sooner(*idle);
-  if (at_cap()) sooner(std::max(cap_relief_.next_look(), now_ + kSoon_ns));
+  if (at_cap()) sooner(std::max(cap_relief_.next_look(), now_ + kSoonNs));
   return next;
 }
 

@@ -34,8 +34,8 @@
 namespace morrow::worker {
 
 /// The worker's decisions: a deterministic state machine with no I/O, clock or thread. The shell calls an event for all
-/// that happened, then `step`, and carries out the actions in their order. Each event comes with the time it is, in
-/// nanoseconds, which never goes back. Not thread-safe.
+/// that happened, then `step`, and carries out the actions in their order. Events come with the time it is, which never
+/// goes back; those that answer an action at once happen at the time of the event before. Not thread-safe.
 ///
 /// It knows what to do when; what there is it leaves to its parts, each a class of this folder with its own invariants
 /// and tests: the tasks it holds and where they are, the executors, who awaits what, the queue of changes. Its
@@ -109,7 +109,7 @@ class Brain {
   void object_dropped(Time now, control::FutureId id);
   /// The value that this answer brings is here. False: the question was taken back meanwhile.
   bool object_here(const action::Ready& answer);
-  /// No living worker has the value that this answer was to bring: it is computed again, and who asked waits on.
+  /// No living worker has the value that this answer was to bring: it is computed again, and the client waits on.
   void object_lost(Time now, const action::Ready& answer);
 
   // ---- the store ----
@@ -118,7 +118,8 @@ class Brain {
   void ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready);
   void signalled(Time now);  ///< the signal key changed, or a wake-up in doubt
   void checks_found(Time now, const std::vector<control::FutureId>& checks);  ///< left behind by a crash or an overflow
-  /// All workers of the cluster as the store has them; used to tell who could run what, and whether others could help.
+  /// All workers of the cluster as the store has them; they tell which tasks could run at all, and whether others could
+  /// help.
   void workers_seen(Time now, const std::vector<control::WorkerSeen>& workers);
   /// A session whose driver vanished for longer than its grace.
   void session_abandoned(Time now, control::SessionId session, std::uint64_t attachment);

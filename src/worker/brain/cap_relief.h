@@ -15,7 +15,7 @@ class CapRelief {
   /// Whether to look now; then not again for a while.
   bool start_look(Time now) {
     if (now < next_look_) return false;
-    next_look_ = now + kBetweenLooks_ns;
+    next_look_ = now + kBetweenLooksNs;
     return true;
   }
   Time next_look() const { return next_look_; }
@@ -29,7 +29,7 @@ class CapRelief {
   }
 
  private:
-  static constexpr Time kBetweenLooks_ns = 20'000'000;  // some commits: what the last look found has had its chance
+  static constexpr Time kBetweenLooksNs = 20'000'000;  // some commits: what the last look found has had its chance
 
   std::unordered_map<control::FutureId, ExecutorId> executors_;
   Time next_look_ = 0;

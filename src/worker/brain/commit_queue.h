@@ -23,7 +23,7 @@ using HeldTaskPtr = std::shared_ptr<HeldTask>;
 struct Item {
   control::Op op;            ///< of a submit: completed when the round is built
   HeldTaskPtr task;          ///< the task that a Submit, End or Relinquish is about
-  Waiter who;                ///< whom to acknowledge it to
+  Waiter who;                ///< gets the acknowledgement
   std::uint64_t number = 0;  ///< 0: nobody counts it
   Time arrived = 0;
   std::size_t bytes = 0;  ///< what it adds to a transaction, about

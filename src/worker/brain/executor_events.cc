@@ -14,7 +14,7 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr Time kBetweenReaps_ns = 1'000'000'000;  // it looks at all executors and tasks: seldom is enough
+constexpr Time kBetweenReapsNs = 1'000'000'000;  // it looks at all executors and tasks: seldom is enough
 
 }  // namespace
 
@@ -222,8 +222,8 @@ void Brain::cancel_local(control::FutureId id, control::Claim claim) {
 
 void Brain::reap_idle() {
   if (now_ < next_reap_) return;
-  next_reap_ = now_ + kBetweenReaps_ns;
-  const std::size_t keep = width(control::Resources{1000, 0, 0, {}});
+  next_reap_ = now_ + kBetweenReapsNs;
+  const std::size_t keep = width(control::Resources{kOneCpuMilli, 0, 0, {}});
   for (const ExecutorId id : executors_.long_idle(now_, keep, setup_.knobs.keep_idle_executor))
     kill(executors_.at(id), nullptr);
   // Programs that no session here and no task needs.

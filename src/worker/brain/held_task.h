@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -38,15 +36,18 @@ class HeldTask {
     place_ = next;
   }
   static bool may_move(Place from, Place to) {
-    constexpr auto bit = [](Place place) { return std::uint8_t(1u << static_cast<unsigned>(place)); };
-    constexpr std::array<std::uint8_t, 5> kNext = {
-        std::uint8_t(bit(Place::kBacklog) | bit(Place::kEnded) | bit(Place::kDropped)),
-        std::uint8_t(bit(Place::kStored) | bit(Place::kHanded) | bit(Place::kEnded) | bit(Place::kDropped)),
-        std::uint8_t(bit(Place::kBacklog) | bit(Place::kEnded) | bit(Place::kDropped)),
-        std::uint8_t(bit(Place::kBacklog) | bit(Place::kDropped)),
-        std::uint8_t(bit(Place::kDropped)),
-    };
-    return (kNext[static_cast<std::size_t>(from)] & bit(to)) != 0;
+    switch (from) {
+      case Place::kStored:
+      case Place::kHanded:
+        return to == Place::kBacklog || to == Place::kEnded || to == Place::kDropped;
+      case Place::kBacklog:
+        return to != Place::kBacklog;
+      case Place::kEnded:
+        return to == Place::kBacklog || to == Place::kDropped;
+      case Place::kDropped:
+        return to == Place::kDropped;
+    }
+    return false;
   }
 
   control::Runnable run;

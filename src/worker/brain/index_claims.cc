@@ -27,10 +27,10 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxById = 100;      // futures: a claim each, in one transaction
-constexpr std::uint32_t kMaxTasks = 64;    // of a look, beside those ahead: what a shard of the index shows at once
-constexpr Time kMaxAhead = 512;            // tasks: more would be too much to hand to others when they become idle
-constexpr Time kShortestUsual_ns = 1'000;  // shorter than any task takes to be handed over
+constexpr std::size_t kMaxById = 100;     // futures: a claim each, in one transaction
+constexpr std::uint32_t kMaxTasks = 64;   // of a look, beside those ahead: what a shard of the index shows at once
+constexpr Time kMaxAhead = 512;           // tasks: more would be too much to hand to others when they become idle
+constexpr Time kShortestUsualNs = 1'000;  // shorter than any task takes to be handed over
 
 }  // namespace
 
@@ -57,7 +57,7 @@ std::optional<control::ClaimRequest> IndexClaims::start(Time now, bool room, con
 void IndexClaims::ask_for_work(Time now, const Ledger& ledger, Time usual, control::ClaimRequest& request) {
   request.free = ledger.free();
   request.limit = kMaxTasks;
-  request.ahead = static_cast<std::uint32_t>(std::min(hand_ahead_ / std::max(usual, kShortestUsual_ns), kMaxAhead));
+  request.ahead = static_cast<std::uint32_t>(std::min(hand_ahead_ / std::max(usual, kShortestUsualNs), kMaxAhead));
   if (now >= next_fair_) {
     next_fair_ = now + starving_after_;
     request.free = ledger.total();

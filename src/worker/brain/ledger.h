@@ -10,6 +10,8 @@
 
 namespace morrow::worker {
 
+inline constexpr std::uint64_t kOneCpuMilli = 1000;  ///< as most tasks ask for
+
 /// Exact accounting of a worker's resources: what is free and what is taken are the total at all times. What is free
 /// may go below zero: oversubscription is bounded by the caller, and counted here. Never more comes back than was
 /// taken. Not thread-safe.

@@ -35,10 +35,9 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr std::size_t kHandAtOnce = 16;        // tasks to one executor before it is the next one's turn
-constexpr std::size_t kSpareSlots = 24;        // of an executor's claim words, so that none is met twice
-constexpr std::size_t kMaxMisses = 64;         // wanted tasks that find no place: more would not find one either
-constexpr std::uint64_t kOneCpu_milli = 1000;  // most tasks ask for one
+constexpr std::size_t kHandAtOnce = 16;  // tasks to one executor before it is the next one's turn
+constexpr std::size_t kSpareSlots = 24;  // of an executor's claim words, so that none is met twice
+constexpr std::size_t kMaxMisses = 64;   // wanted tasks that find no place: more would not find one either
 
 /// It may stand still at its start until its values are here: nothing is queued with it.
 bool needs_objects(const HeldTask& task) {
@@ -83,7 +82,7 @@ void Brain::enter_backlog(const HeldTaskPtr& task, bool front) {
 /// Cpus that a blocked task takes back within a moment are not given to anything new: else each commit that recursion
 /// waits for opens another branch, and another process stands still in it.
 bool Brain::kept_for_resuming(const control::Resources& need) const {
-  const std::uint64_t kept = kOneCpu_milli * awaits_.ended_within(now_, setup_.knobs.keep_for_resuming);
+  const std::uint64_t kept = kOneCpuMilli * awaits_.ended_within(now_, setup_.knobs.keep_for_resuming);
   return kept != 0 && need.cpu_milli != 0 && ledger_.free().cpu_milli < kept + need.cpu_milli;
 }
 

@@ -47,9 +47,9 @@ class TaskTable {
  private:
   template <class Key>
   static const HeldTaskPtr& found_in(const Table<Key>& table, Key key) {
-    static const HeldTaskPtr kNone;
+    static const HeldTaskPtr none;
     const auto found = table.find(key);
-    return found == table.end() ? kNone : found->second;
+    return found == table.end() ? none : found->second;
   }
 
   Table<control::FutureId> by_id_;

@@ -29,7 +29,7 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
     }
     const bool here = tasks_.contains(id);
     if (here && asked.poll) {
-      // A false ready() counts as a short await: who asks in a loop gets what it asks for run.
+      // A false ready() counts as a short await: a task that asks in a loop gets the one it asks for run.
       if (who.executor != 0) want(id);
       answer(await, index, nullptr, true);
       continue;
