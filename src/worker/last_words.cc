@@ -13,7 +13,7 @@ namespace {
 
 std::atomic<Logs*> heard_by{nullptr};
 
-/// The log's own locks are held by nobody who breaks an invariant: there is none inside of the log.
+/// No invariant is broken while a lock of the log is held: there is none inside of the log.
 void say_in_log(std::string_view part) noexcept {
   if (Logs* const logs = heard_by.load()) logs->warn(std::string(part));
 }

@@ -17,7 +17,7 @@
 
 namespace morrow::worker {
 
-/// The clients of this worker and the sessions that they hold: who is greeted and who is refused, the upload of
+/// The clients of this worker and the sessions that they hold: their greeting or refusal, the upload of
 /// programs, the end of a session. Holds one entry for each connection and one for each session that is attached here.
 /// Knows no socket: it is given frames, and means to send them. Main thread only.
 class DriverSessions {
@@ -40,7 +40,7 @@ class DriverSessions {
     std::uint64_t grace_ms = 0;
     std::uint64_t number = 0;  ///< counts the connections of this session
   };
-  /// For the brain, and for who starts programs.
+  /// For the brain, and for the pool.
   struct Events {
     std::function<void(const Opening&)> opening;
     std::function<void(ClientId)> gone;

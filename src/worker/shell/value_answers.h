@@ -17,7 +17,7 @@
 namespace morrow::worker {
 
 /// Values between this worker and the processes that use them: brings to each process what it awaits, gives it room for
-/// what it writes, and takes in what it puts. Holds, for each driver, what tells its death. Owns no memory. Main thread
+/// what it writes, and takes in what it puts. Holds a pidfd for each driver. Owns no memory. Main thread
 /// only.
 class ValueAnswers {
  public:
@@ -31,7 +31,7 @@ class ValueAnswers {
     std::function<void(ProcessId)> reads_no_more;
     /// Calls `dead` when the process of this pidfd is dead.
     std::function<void(wire::Fd pidfd, std::function<void()> dead)> watch_death;
-    /// Queues a frame; who is gone is ignored.
+    /// Queues a frame; for a client or executor that is gone it does nothing.
     std::function<void(const Waiter&, wire::FrameType, const google::protobuf::MessageLite&)> send;
   };
   /// For the brain, but for the last one.
@@ -47,7 +47,7 @@ class ValueAnswers {
   };
   ValueAnswers(Means means, Options options, Events events);
 
-  /// Answers who awaits a future, when its value is here.
+  /// Answers an await of a future, when its value is here.
   void carry_out(action::Ready& ready);
 
   /// RESERVE: room for a value. \throws wire::ProtocolError

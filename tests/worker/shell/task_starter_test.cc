@@ -111,7 +111,7 @@ class TaskStarterTest : public ::testing::Test {
 };
 
 using Claims = std::vector<control::Claim>;
-using Objects_ = std::vector<std::uint64_t>;
+using Numbers = std::vector<std::uint64_t>;
 
 TEST_F(TaskStarterTest, ATaskWithNoLargeValueIsGivenAtOnce) {
   dispatch(1, {});
@@ -131,7 +131,7 @@ TEST_F(TaskStarterTest, ATaskIsGivenOnlyWhenAllItsValuesAreHere) {
   EXPECT_EQ(starter_.given(kExecutor, 1), nullptr) << "its process does not know of it";
   comes();
   ASSERT_EQ(given(), Claims{1});
-  EXPECT_EQ(given_[0].objects, (Objects_{900, 500}));
+  EXPECT_EQ(given_[0].objects, (Numbers{900, 500}));
 }
 
 TEST_F(TaskStarterTest, AnExecutorGetsItsTasksInTheirOrder) {
@@ -139,7 +139,7 @@ TEST_F(TaskStarterTest, AnExecutorGetsItsTasksInTheirOrder) {
   dispatch(2, {});
   dispatch(3, {600});
   EXPECT_EQ(wanted_.size(), 1u) << "only the task whose turn it is holds values";
-  EXPECT_EQ(prefetched_, Objects_{600});
+  EXPECT_EQ(prefetched_, Numbers{600});
   comes();
   EXPECT_EQ(given(), (Claims{1, 2}));
   comes();
@@ -166,7 +166,7 @@ TEST_F(TaskStarterTest, ATaskThatLacksRoomLetsGoWhatItHasAndTriesAgainTheOtherWa
   dispatch(1, {500, 900});
   comes();
   lacks_room();
-  EXPECT_EQ(unpinned_, Objects_{900});
+  EXPECT_EQ(unpinned_, Numbers{900});
   ASSERT_EQ(timers_.size(), 1u);
   EXPECT_TRUE(wanted_.empty());
   pass_pause();
@@ -183,7 +183,7 @@ TEST_F(TaskStarterTest, WhatComesAfterTheRoomWasFoundMissingIsLetGoToo) {
   lacks_room();
   EXPECT_TRUE(timers_.empty()) << "an answer is missing";
   comes();
-  EXPECT_EQ(unpinned_, Objects_{500});
+  EXPECT_EQ(unpinned_, Numbers{500});
   EXPECT_EQ(timers_.size(), 1u);
 }
 
@@ -241,10 +241,10 @@ TEST_F(TaskStarterTest, ATaskThatIsTakenBackLetsGoItsValuesAndTheNextHasItsTurn)
   comes();
   revoke(1);
   EXPECT_EQ(revoked_, std::vector<bool>{true});
-  EXPECT_EQ(unpinned_, Objects_{900});
+  EXPECT_EQ(unpinned_, Numbers{900});
   EXPECT_EQ(given(), Claims{2});
   comes();
-  EXPECT_EQ(unpinned_, (Objects_{900, 500})) << "what comes late is let go";
+  EXPECT_EQ(unpinned_, (Numbers{900, 500})) << "what comes late is let go";
   EXPECT_EQ(given(), Claims{2});
 }
 
