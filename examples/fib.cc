@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // fib [N] [--cluster NAME]: the N-th Fibonacci number (default 20), one future for each call of the recursion.
 //
-// Each task submits two more and waits for both. A task that waits lends its place to another, so this ends even on a
+// Each task submits two more and waits for both. A task that waits leaves its place to another, so this ends even on a
 // worker with a single processor: fib(20) is 21,891 futures.
 #include <charconv>
 #include <chrono>

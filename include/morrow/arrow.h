@@ -23,6 +23,7 @@
 
 extern "C" {
 
+// The type of an array, as the C data interface has it.
 struct ArrowSchema {
   const char* format;
   const char* name;
@@ -35,6 +36,7 @@ struct ArrowSchema {
   void* private_data;
 };
 
+// The data of an array, as the C data interface has it.
 struct ArrowArray {
   int64_t length;
   int64_t null_count;

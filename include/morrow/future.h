@@ -48,7 +48,7 @@ class Future {
   /// Waits until the value is there, and returns a copy of it; an Array, a Buffer or an ArrowBatch is read where it
   /// lies.
   ///
-  /// A task that waits lends its processors to other tasks.
+  /// A task that waits leaves its processors to other tasks.
   /// \throws RemoteError when the task failed: TaskCrashed, StackOverflowError, TimeoutError and DependencyError are
   /// such.
   /// \throws CancelledError when the task was cancelled.
@@ -130,6 +130,7 @@ class Submitted : public Future<T> {
   }
 
  private:
+  // Frees the future at its end.
   struct Releaser {
     const Future<T>& future;
     ~Releaser() {
@@ -150,6 +151,7 @@ class Submitted : public Future<T> {
 template <class T>
 struct std::hash<morrow::Future<T>> {
   std::size_t operator()(const morrow::Future<T>& future) const noexcept {
+    // As base/hash_ids.h, which no public header can use.
     const auto id = future.id();
     return static_cast<std::size_t>((id.scope ^ (id.sequence * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL);
   }

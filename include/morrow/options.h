@@ -108,7 +108,7 @@ class Duration {
 /// Resources are counted, not enforced: a worker runs at once only the tasks whose needs fit into the resources that it
 /// was started with. submit() refuses values outside of their limits with std::invalid_argument.
 struct Options {
-  /// Processors, from 0 to 10^9; tasks with less than 1 share one. A task that waits lends them to others.
+  /// Processors, from 0 to 10^9; tasks with less than 1 share one. A task that waits leaves them to others.
   Amount cpus = 1;
   /// Bytes of memory, from 0 to 2^50, reserved while the task runs. Values in the object memory do not count.
   WholeNumber memory = 0;

@@ -11,6 +11,7 @@ namespace morrow {
 
 namespace detail {
 
+/// The bytes of a value.
 template <std::size_t N>
 struct RawBytes {
   unsigned char data[N];

@@ -84,7 +84,7 @@ class Session {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  [[maybe_unused]] std::unique_ptr<Impl> impl_;  // held: its end is the session's
 };
 
 /// Waits until all that this process has submitted, put, released and cancelled so far is committed to the store. From

@@ -26,6 +26,7 @@ namespace morrow {
 
 namespace detail {
 
+/// Whether F is marked as unchecked, and the callable itself.
 template <class F>
 struct CallableTraits {
   using type = F;

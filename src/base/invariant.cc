@@ -146,6 +146,7 @@ void put_values(std::ostream& out, std::string_view names, std::span<const Repor
   }
 }
 
+/// The return addresses on the way from here to the thread's beginning.
 struct Stack {
   std::array<std::uintptr_t, kMaxFrames> addresses;
   std::size_t count = 0;

@@ -49,6 +49,7 @@ concept Reportable = std::is_scalar_v<T> || std::is_convertible_v<const T&, std:
 /// than these.
 class ReportedValue {
  public:
+  /// How the value is printed.
   enum class Kind : std::uint8_t { kSigned, kUnsigned, kFloating, kBool, kPointer, kText, kStreamed };
 
   // Always inlined: a function that took the address of a variable would keep it out of registers where nothing fails.
@@ -94,10 +95,12 @@ class ReportedValue {
   void stream(std::ostream& out) const { content_.streamed.print(out, content_.streamed.value); }
 
  private:
+  /// A text that lives as long as the report.
   struct Text {
     const char* data;
     std::size_t size;
   };
+  /// A value of any other type, with the function that prints it.
   struct Streamed {
     const void* value;
     void (*print)(std::ostream& out, const void* value);

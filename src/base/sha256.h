@@ -29,6 +29,7 @@ class Sha256 {
   std::string finish();
 
  private:
+  /// Frees the state of the hash.
   struct Free {
     void operator()(evp_md_ctx_st* context) const;
   };

@@ -13,6 +13,7 @@ namespace morrow::cli {
 
 namespace {
 
+/// A suffix of an amount of bytes, and how many bytes one of it is.
 struct Unit {
   std::string_view name;
   double bytes;

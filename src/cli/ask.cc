@@ -32,7 +32,7 @@ bool send_all(int fd, std::string_view bytes) {
   return true;
 }
 
-std::string silent;  // what there is to say of a worker that did not answer
+std::string silent;  // the sentence about a worker that did not answer
 
 }  // namespace
 

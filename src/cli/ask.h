@@ -12,7 +12,7 @@
 namespace morrow::cli {
 
 /// The workers that can be asked about a cluster: the sockets of those on this machine, or the URL itself. \throws
-/// std::invalid_argument for what is neither a name nor a URL
+/// std::invalid_argument for a text that is neither a name nor a URL
 std::vector<std::string> places_to_ask(const std::string& cluster);
 /// The name of the cluster, without the rest of a URL.
 std::string name_of(const std::string& cluster);

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -101,17 +102,17 @@ int show_objects(const std::string& cluster, bool json) {
 }  // namespace
 
 void add_objects(CLI::App& app, int& exit_status) {
-  struct Given {
+  struct Arguments {
     std::string cluster;
     bool json = false;
   };
-  auto given = std::make_shared<Given>();
+  auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
-  command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname("MORROW_CLUSTER")
+  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
+      ->envname(base::kClusterVariable)
       ->required();
-  command->add_flag("--json", given->json, "For programs");
-  command->callback([given, &exit_status] { exit_status = show_objects(given->cluster, given->json); });
+  command->add_flag("--json", arguments->json, "For programs");
+  command->callback([arguments, &exit_status] { exit_status = show_objects(arguments->cluster, arguments->json); });
 }
 
 }  // namespace morrow::cli

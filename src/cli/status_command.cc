@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
@@ -72,17 +73,17 @@ int show_status(const std::string& cluster, bool json) {
 }  // namespace
 
 void add_status(CLI::App& app, int& exit_status) {
-  struct Given {
+  struct Arguments {
     std::string cluster;
     bool json = false;
   };
-  auto given = std::make_shared<Given>();
+  auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("status", "Show a cluster's workers, what they have in use, and its futures");
-  command->add_option("CLUSTER", given->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname("MORROW_CLUSTER")
+  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
+      ->envname(base::kClusterVariable)
       ->required();
-  command->add_flag("--json", given->json, "For programs");
-  command->callback([given, &exit_status] { exit_status = show_status(given->cluster, given->json); });
+  command->add_flag("--json", arguments->json, "For programs");
+  command->callback([arguments, &exit_status] { exit_status = show_status(arguments->cluster, arguments->json); });
 }
 
 }  // namespace morrow::cli

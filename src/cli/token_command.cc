@@ -62,17 +62,18 @@ int show_token(const std::string& cluster, const std::string& address) {
 }  // namespace
 
 void add_token(CLI::App& app, int& exit_status) {
-  struct Given {
+  struct Arguments {
     std::string cluster;
     std::string address;
   };
-  auto given = std::make_shared<Given>();
+  auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
       "token",
       "Print the line by which programs on other hosts join a cluster: a secret, for MORROW_CLUSTER or Session");
-  command->add_option("CLUSTER", given->cluster, "Name of the cluster, a worker of which runs here")->required();
-  command->add_option("--address", given->address, "HOST:PORT by which others reach it (default: the worker's own)");
-  command->callback([given, &exit_status] { exit_status = show_token(given->cluster, given->address); });
+  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, a worker of which runs here")->required();
+  command->add_option("--address", arguments->address,
+                      "HOST:PORT by which others reach it (default: the worker's own)");
+  command->callback([arguments, &exit_status] { exit_status = show_token(arguments->cluster, arguments->address); });
 }
 
 }  // namespace morrow::cli

@@ -13,15 +13,16 @@ namespace morrow::cli {
 
 namespace {
 
-struct Given {
+/// The options of `morrow worker`, as the command line has them.
+struct Arguments {
   worker::WorkerOptions options;
   std::string cpus, memory, gpus, object_memory;
   std::vector<std::string> resources;
   int port = -1;
 };
 
-void check(Given& given) {
-  worker::WorkerOptions& options = given.options;
+void check(Arguments& arguments) {
+  worker::WorkerOptions& options = arguments.options;
   if (options.private_folder.empty()) {
     if (options.cluster.empty())
       throw std::invalid_argument("say which cluster the worker belongs to: morrow worker CLUSTER");
@@ -30,15 +31,15 @@ void check(Given& given) {
     throw std::invalid_argument("--private needs --private-fd");
   }
   if (!options.name.empty()) wire::check_name("worker", options.name);
-  if (given.port >= 0) options.port = static_cast<std::uint16_t>(given.port);
-  if (!given.cpus.empty()) options.total.cpu_milli = parse_milli("--cpus", given.cpus);
-  if (!given.cpus.empty() && options.total.cpu_milli == 0) throw std::invalid_argument("--cpus must be above 0");
-  if (!given.memory.empty()) options.total.memory = parse_bytes(given.memory);
-  if (!given.gpus.empty()) options.total.gpu_milli = parse_milli("--gpus", given.gpus);
+  if (arguments.port >= 0) options.port = static_cast<std::uint16_t>(arguments.port);
+  if (!arguments.cpus.empty()) options.total.cpu_milli = parse_milli("--cpus", arguments.cpus);
+  if (!arguments.cpus.empty() && options.total.cpu_milli == 0) throw std::invalid_argument("--cpus must be above 0");
+  if (!arguments.memory.empty()) options.total.memory = parse_bytes(arguments.memory);
+  if (!arguments.gpus.empty()) options.total.gpu_milli = parse_milli("--gpus", arguments.gpus);
   if (options.total.gpu_milli % 1000 != 0)
     throw std::invalid_argument("--gpus must be a whole number: the GPUs this machine has");
-  if (!given.object_memory.empty()) options.object_memory = parse_bytes(given.object_memory);
-  for (const std::string& text : given.resources) {
+  if (!arguments.object_memory.empty()) options.object_memory = parse_bytes(arguments.object_memory);
+  for (const std::string& text : arguments.resources) {
     const auto [name, amount] = parse_resource(text);
     if (!options.total.named_milli.emplace(name, amount).second)
       throw std::invalid_argument("--resource " + name + " is given twice");
@@ -48,30 +49,30 @@ void check(Given& given) {
 }  // namespace
 
 void add_worker(CLI::App& app, int& exit_status) {
-  auto given = std::make_shared<Given>();
-  worker::WorkerOptions& options = given->options;
+  auto arguments = std::make_shared<Arguments>();
+  worker::WorkerOptions& options = arguments->options;
   CLI::App* command =
       app.add_subcommand("worker", "Run a worker of a cluster on this machine, until SIGINT or SIGTERM");
   command->add_option("CLUSTER", options.cluster,
                       "Name of the cluster; workers with the same name and store work together");
   command->add_option("--name", options.name, "Name of this worker (default: the host's name)");
-  command->add_option("--cpus", given->cpus, "CPUs that tasks may use (default: what this process may use)");
-  command->add_option("--memory", given->memory,
+  command->add_option("--cpus", arguments->cpus, "CPUs that tasks may use (default: what this process may use)");
+  command->add_option("--memory", arguments->memory,
                       "Memory that tasks may use, like 4GiB (default: 80 % of the machine's)");
-  command->add_option("--object-memory", given->object_memory,
+  command->add_option("--object-memory", arguments->object_memory,
                       "Shared memory for large values, like 8GiB (default: 30 % of the machine's)");
   command->add_option("--spill-dir", options.spill_folder,
                       "Where large values go when that is full (default: in the state folder)");
-  command->add_option("--gpus", given->gpus, "GPUs that tasks may use (default: 0)");
+  command->add_option("--gpus", arguments->gpus, "GPUs that tasks may use (default: 0)");
   command
-      ->add_option("--resource", given->resources,
+      ->add_option("--resource", arguments->resources,
                    "NAME=AMOUNT: something else that tasks may ask for; may be repeated")
       ->take_all();
   command->add_option("--store", options.store_url,
                       "Where the cluster's truth is kept, like lmdb:FOLDER (default: in the state folder)");
   command->add_option("--address", options.address,
                       "Address that drivers and workers on other hosts reach (default: 127.0.0.1, this machine only)");
-  command->add_option("--port", given->port, "Its port (default: any free one)")->check(CLI::Range(0, 65535));
+  command->add_option("--port", arguments->port, "Its port (default: any free one)")->check(CLI::Range(0, 65535));
   command->add_option("--executors", options.executor_cap, "The most processes that run tasks at once (default: 256)")
       ->check(CLI::Range(1, 100000));
   command->add_flag("--insecure", options.insecure,
@@ -82,9 +83,9 @@ void add_worker(CLI::App& app, int& exit_status) {
   command->add_option("--private-fd", options.private_fd)->group("");
   command->add_option("--lease-ms", options.lease_ms)->group("")->check(CLI::Range(100, 3'600'000));
   command->add_flag("--inline-store", options.inline_store)->group("");
-  command->callback([given, &exit_status] {
-    check(*given);
-    exit_status = worker::run_worker(given->options);
+  command->callback([arguments, &exit_status] {
+    check(*arguments);
+    exit_status = worker::run_worker(arguments->options);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/invariant.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -23,11 +24,12 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   const std::size_t spec_steps = (parts + parts_a_step - 1) / parts_a_step;
   if (step < spec_steps) {
     if (!entry.exists) {
-      entry.state.set_status(static_cast<std::uint32_t>(Status::kBuilding));
+      t.move_to(op.id, entry, Status::kBuilding);
       entry.state.set_shape(*shape);
       entry.state.set_spec_parts(static_cast<std::uint32_t>(parts));
     }
     const std::size_t end = std::min(parts, (step + 1) * parts_a_step);
+    MORROW_INVARIANT(step * parts_a_step < end, "each step writes a part of the specification", op.id, step, parts);
     for (std::size_t part = step * parts_a_step; part < end; ++part) {
       t.tx.set(keys::specification(op.id, static_cast<std::uint32_t>(part)),
                std::string_view(bytes).substr(part * kSpecPartBytes, kSpecPartBytes));
@@ -45,7 +47,7 @@ bool build(Transition& t, const op::Submit& op, std::size_t step) {
   std::size_t missing = 0;
   const std::size_t end = std::min(dependencies.size(), begin + kBuildingDependencies);
   if (const auto failure = t.link(op.id, dependencies, begin, end, missing)) {
-    t.finish(op.id, entry, t.around(op.id), *failure);
+    t.finish(op.id, entry, t.neighbours(op.id), *failure);
     return false;
   }
   return end < dependencies.size();

@@ -28,8 +28,7 @@ ClusterCounts count(store::Store& store) {
                  [&](FutureId, const record::State& state) { ++counts.futures[status_of(state)]; });
   counts.sessions = transaction->scan(keys::sessions(), store::Read::kSnapshot).size();
   for (const auto& [key, unused] : transaction->scan(keys::all_scopes(), store::Read::kSnapshot)) {
-    constexpr std::size_t kRecordKeyBytes = 9;  // the longer ones are links
-    counts.scopes += key.size() == kRecordKeyBytes;
+    counts.scopes += keys::is_scope(key);
   }
   return counts;
 }

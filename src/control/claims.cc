@@ -1,7 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Taking work from the index that all workers share.
+//
+// Hard: many workers look for work at the same moment, and all see the same head of the same queue. If each took the
+// first entry, one would commit and all others would conflict, again and again. And the index must not become a list
+// that every submit writes to.
+//
+// Solved by reading without a conflict and taking with one. The scan of the index is a snapshot, so that a submit never
+// disturbs a worker that looks; only the state of the future that is taken is read with a conflict, so that two
+// workers collide exactly when they take the same future. To make that rare, the entries of a shape are sharded by the
+// worker that wrote them: a worker takes from its own shard in order, and from the shards of others at random among the
+// first 64. Order within a shard is fairness, nothing depends on it.
+//
+// A claim whose answer was lost may have committed: its work would be claimed by a worker that does not know. So each
+// claim leaves a mark under the worker's own key (its lane), by which the next try finds what the last one took.
+//
+// An idle worker must not miss work that came just before it registered as idle: it registers, commits, and looks once
+// more. A worker that leaves work in the index looks for idle ones after its commit. One of the two sees the other.
+//
+// To read: docs/design.md, "Local first"; docs/store.md, "Work". FoundationDB's QuiCK (Apple, SIGMOD 2021) is a queue
+// over a transactional store with the same conflicts and the same random choice.
+
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/hash_ids.h"
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
@@ -41,15 +65,10 @@ bool has_work(store::Transaction& tx, std::string_view shape, Incarnation self, 
   return !tx.scan(keys::index_shard(shape, keys::shard_of(self)), store::Read::kSnapshot, 1).empty();
 }
 
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
-  return x ^ (x >> 29);
-}
-
 /// One transaction that takes work from the index.
-class Taking {
+class IndexTaker {
  public:
-  Taking(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
+  IndexTaker(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
       : t_(t), request_(request), total_(total), random_(random), free_(request.free) {}
 
   ClaimResult run() {
@@ -69,6 +88,10 @@ class Taking {
     for (const std::string& shape : all) {
       if (Resources::decode(shape).fits_in(free_) && has_work(t_.tx, shape, t_.self, now_)) result_.more = true;
     }
+    MORROW_INVARIANT(result_.taken.size() == next_claim_ && next_claim_ <= request_.claims.size(),
+                     "each claim is used for one future", result_.taken.size(), next_claim_, request_.claims.size());
+    MORROW_INVARIANT(taken_ <= std::size_t{request_.limit} + request_.ahead, "no more is taken than was asked for",
+                     taken_, request_.limit, request_.ahead);
     return std::move(result_);
   }
 
@@ -83,6 +106,7 @@ class Taking {
   }
 
   bool take(FutureId id, Entry& entry) {
+    MORROW_INVARIANT(claims_left(), "a future that is taken has a claim", id, next_claim_);
     t_.leave_index(entry);
     OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_], true);
     if (result.verdict != Verdict::kClaimed) return false;  // a dependency is gone, or lost: it failed, or waits
@@ -116,7 +140,7 @@ class Taking {
     });
     const bool any = !head.empty();
     while (!head.empty() && wanted()) {
-      random_ = mix(random_ + 1);
+      random_ = base::mix_bits(random_ + 1);
       const std::size_t pick = at_random ? random_ % head.size() : 0;
       const std::string key = head[pick].key;
       head.erase(head.begin() + static_cast<std::ptrdiff_t>(pick));
@@ -153,7 +177,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
   if (request.claims.empty()) return {};
   // The lane's key tells whether a try whose answer was lost has committed, and keeps a late one from committing after
   // another.
-  const std::uint64_t number = mix(request.claims.front()) ^ request.random;
+  const std::uint64_t number = base::mix_bits(request.claims.front()) ^ request.random;
   std::size_t committed = 0;
   store.transact([&](store::Transaction& transaction) {
     Transition t(transaction, request.incarnation);
@@ -168,13 +192,13 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
-      if (seen.number() == number && seen.attempt() <= tries.size()) {
+      if (seen.number() == number && seen.attempt() != 0 && seen.attempt() <= tries.size()) {
         coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
       }
     }
-    result = Taking(t, request, total, mix(request.random + tries.size())).run();
+    result = IndexTaker(t, request, total, base::mix_bits(request.random + tries.size())).run();
     t.settle();
     tries.push_back(std::move(result));
     committed = tries.size();
@@ -184,7 +208,9 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     mark.set_attempt(tries.size());
     transaction.set(lane, serialize(mark));
   });
-  return std::move(tries.at(committed - 1));
+  MORROW_INVARIANT(committed != 0 && committed <= tries.size(), "what committed is one of the tries", committed,
+                   tries.size());
+  return std::move(tries[committed - 1]);
 }
 
 std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit) {
@@ -202,7 +228,7 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
     if (status_of(state) == Status::kReady) found.push_back(next);
     if (status_of(state) != Status::kWaiting) continue;
     for (const auto& [key, unused] : transaction->scan(keys::needs(next), store::Read::kSnapshot, 1000)) {
-      const FutureId dependency = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      const FutureId dependency = keys::other_future(key);
       if (seen.insert(dependency).second) open.push_back(dependency);
     }
   }
@@ -238,7 +264,7 @@ void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
     if (idle.empty()) return;
     // Each worker begins with its successor in the ring, so that not all wake the same one.
     const auto next =
-        std::find_if(idle.begin(), idle.end(), [&](const auto& item) { return keys::read_u64(item.key, 1) > self; });
+        std::find_if(idle.begin(), idle.end(), [&](const auto& item) { return keys::number_of(item.key) > self; });
     std::rotate(idle.begin(), next, idle.end());
     std::size_t woken = 0;
     for (const std::string& shape : shapes(transaction, kShapes)) {
@@ -246,9 +272,9 @@ void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
       std::size_t work = transaction.scan(keys::index_shape(shape), store::Read::kSnapshot, limit).size();
       for (auto& [key, free] : idle) {
         if (work == 0 || woken == limit) break;
-        const Incarnation incarnation = keys::read_u64(key, 1);
-        if (key.empty() || incarnation == self || !need.fits_in(Resources::decode(free)) || !t.alive(incarnation))
-          continue;
+        if (key.empty()) continue;  // it is awake already
+        const Incarnation incarnation = keys::number_of(key);
+        if (incarnation == self || !need.fits_in(Resources::decode(free)) || !t.alive(incarnation)) continue;
         t.touch(incarnation);
         key.clear();
         --work;

@@ -24,6 +24,7 @@ void join(store::Store& store, const WorkerInfo& info);
 /// Leaves: gives up everything that is still claimed, as eviction does, at once.
 void leave(store::Store& store, Incarnation incarnation);
 
+/// A worker as the store has it.
 struct WorkerSeen {
   WorkerInfo info;
   std::uint64_t round = 0;  ///< its heartbeat counter
@@ -40,7 +41,7 @@ std::vector<WorkerSeen> workers(store::Store& store);
 /// ending_step and fail_ready.
 bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved);
 
-/// Graves that somebody left unfinished.
+/// Evictions that a worker left unfinished.
 std::vector<Incarnation> tombstones(store::Store& store);
 
 /// Sessions whose worker is dead (orphaned), with their attachment and grace.
@@ -75,6 +76,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
 
 // ---- claims from the index: the contended lane ----
 
+/// What a worker wants of the index.
 struct ClaimRequest {
   Incarnation incarnation = 0;
   Resources free;               ///< only shapes that fit are taken, and their sum at most
@@ -86,6 +88,7 @@ struct ClaimRequest {
                                 ///< fit `free` or not, one claim each
 };
 
+/// What one try of a claim took.
 struct ClaimResult {
   bool fenced = false;
   std::vector<Runnable> taken;
@@ -94,7 +97,7 @@ struct ClaimResult {
 };
 using ClaimTries = std::vector<ClaimResult>;
 /// After a StoreError, call it again with the same `tries` (empty at first): one of them may have committed, and the
-/// work it took would else be claimed by nobody who knows.
+/// work it took would else be claimed by a worker that does not know.
 ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resources& total, ClaimTries& tries);
 
 /// Futures of the transitive dependencies of `id` that are ready now (what must run for `id` to end), at most `limit`.
@@ -135,11 +138,11 @@ void put_program(store::Store& store, std::string_view program, std::string_view
 std::optional<std::string> get_program(store::Store& store, std::string_view program);
 
 /// The content of one file of an image, in compressed chunks under its hash; the header is written last.
-bool has_blob(store::Store& store, std::string_view hash);
 void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes);
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
 /// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).
 bool use_blob(store::Store& store, std::string_view hash, SessionId user);
+/// What the store knows of a blob beside its bytes.
 struct BlobHeader {
   std::uint32_t chunks = 0;
   std::uint64_t size = 0;
@@ -152,6 +155,7 @@ void collect_images(store::Store& store, std::uint64_t keep_bytes);
 
 // ---- for people ----
 
+/// How much there is of everything.
 struct ClusterCounts {
   std::map<Status, std::uint64_t> futures;
   std::uint64_t sessions = 0;
@@ -159,6 +163,7 @@ struct ClusterCounts {
 };
 ClusterCounts count(store::Store& store);
 
+/// The futures of one resource shape that stand in the index.
 struct ShapeWaiting {
   Resources requirements;
   std::uint64_t count = 0;  ///< at least so many (counting stops at 10,000)

@@ -1,8 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// A round becomes transactions.
+//
+// Hard: one transaction for all that a worker has gathered is what makes it quick, but a transaction may conflict, be
+// too large, or commit without the answer coming back. Nothing of a round may be applied twice, left out, or applied
+// before what stands in front of it.
+//
+// Solved by cutting the round into parts, in order, each of a bounded size. Only the first part is ever in work:
+//
+//     committed results | part in work | parts that follow
+//     0                 ^ part.begin   ^ part.end            ops.size()
+//
+// A conflict cuts the part in halves, down to single operations, so that one contended future does not hold up the
+// rest. Each part has a number, which it writes; when an answer is lost, the same part is tried again under the same
+// number, and finds there which of its tries committed. Until that is known it can't be cut: a late try might land.
+// After an error of the store the whole round is handed in again and goes on where it stopped.
+//
+// A submit that is too large for a transaction is written ahead in steps (building.cc); its own transaction then only
+// makes it visible.
+//
+// To read: docs/design.md, "One round, one transaction"; docs/store.md, "Who writes what, together". FoundationDB's
+// developer guide, "Transactions with unknown results", is the problem of the lost answer.
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/round.h"
 #include "control/transition.h"
@@ -48,10 +72,15 @@ void merge(RoundResult& total, RoundResult&& part) {
 
 RoundResult Committer::run(const Round& round) {
   if (round_ != &round) begin(round);
+  MORROW_INVARIANT(round.incarnation == incarnation_, "a round is of this worker", round.incarnation, incarnation_);
   if (total_.commits != 0 || !tries_.empty()) coverage_mark<"a round went on after the store had failed">();
   try {
     while (!parts_.empty() && !total_.fenced) {
       const Part part = parts_.front();
+      MORROW_INVARIANT(total_.results.size() == part.begin, "what is committed stands before what is left",
+                       total_.results.size(), part.begin, part.end);
+      MORROW_INVARIANT(part.end <= round.ops.size(), "a round stays as it is until all of it is committed", part.end,
+                       round.ops.size());
       if (part.ahead) {
         run_ahead(std::get<op::Submit>(round.ops[part.begin]));
       } else {
@@ -62,6 +91,8 @@ RoundResult Committer::run(const Round& round) {
     round_ = nullptr;  // no repetition helps
     throw;
   }
+  MORROW_INVARIANT(total_.fenced || total_.results.size() == round.ops.size(), "each operation has a result",
+                   total_.results.size(), round.ops.size());
   round_ = nullptr;
   return std::exchange(total_, {});
 }
@@ -85,6 +116,7 @@ void Committer::begin(const Round& round) {
       bytes += ahead ? 0 : weight(round.ops[end]);
       if (end != begin && (bytes > kPartBytes || ahead)) break;
     }
+    MORROW_INVARIANT(begin < end || round.ops.empty(), "a part of a round holds something", begin, round.ops.size());
     parts_.push_back({begin, end, begin < end && goes_ahead(round.ops[begin])});
     begin = end;
   } while (begin < round.ops.size());
@@ -101,7 +133,10 @@ void Committer::run_part(std::span<const Op> ops) {
       total_.fenced = true;
       return;
     }
-    if (result.committed_attempt != 0) return committed(std::move(tries_.at(result.committed_attempt - 1)));
+    if (result.committed_attempt > tries_.size()) {
+      throw store::StoreError("The store has a round of this worker that was never tried; start the worker anew.");
+    }
+    if (result.committed_attempt != 0) return committed(std::move(tries_[result.committed_attempt - 1]));
     commit = transaction->commit();
   } catch (const store::TooLarge&) {
     if (unknown_ || ops.size() < 2) throw;
@@ -124,6 +159,10 @@ void Committer::run_part(std::span<const Op> ops) {
 }
 
 void Committer::committed(RoundResult&& result) {
+  const Part part = parts_.front();
+  MORROW_INVARIANT(!part.ahead && result.results.size() == part.end - part.begin,
+                   "a part that is committed has a result for each operation", result.results.size(), part.begin,
+                   part.end);
   ++total_.commits;
   merge(total_, std::move(result));
   parts_.pop_front();
@@ -134,6 +173,9 @@ void Committer::committed(RoundResult&& result) {
 void Committer::split() {
   coverage_mark<"a round was split after a conflict">();
   const Part part = parts_.front();
+  MORROW_INVARIANT(!part.ahead && part.end - part.begin > 1 && !unknown_,
+                   "a part that is split has two operations, and none of its tries can have landed", part.begin,
+                   part.end, unknown_);
   const std::size_t middle = part.begin + (part.end - part.begin) / 2;
   parts_.front() = {middle, part.end, false};
   parts_.push_front({part.begin, middle, false});
@@ -142,6 +184,7 @@ void Committer::split() {
 }
 
 void Committer::run_ahead(const op::Submit& submit) {
+  MORROW_INVARIANT(tries_.empty() && !numbered_, "a part is written ahead before it is tried", tries_.size(), step_);
   bool more = false;
   RoundResult result;
   store_.transact([&](store::Transaction& transaction) {

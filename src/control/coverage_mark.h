@@ -9,6 +9,7 @@
 /// in only with MORROW_COVERAGE_MARKS; otherwise nothing of them is left.
 namespace morrow::control {
 
+/// A string literal as a template argument.
 template <std::size_t N>
 struct MarkName {
   char text[N];
@@ -21,6 +22,7 @@ struct CoverageMark;
 /// All coverage marks of the program, hit or not, in a list.
 inline constinit CoverageMark* first_mark = nullptr;
 
+/// A place in the code that tests want to have been through. All marks hang on `first_mark`.
 struct CoverageMark {
   explicit CoverageMark(const char* mark_name) : name(mark_name), next(first_mark) { first_mark = this; }
   const char* name;

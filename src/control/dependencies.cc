@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/invariant.h"
+#include "base/must.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
@@ -32,6 +34,8 @@ std::optional<Outcome> Transition::failure_of(FutureId dependency, const Entry& 
 
 std::optional<Outcome> Transition::link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
                                         std::size_t end, std::size_t& missing) {
+  MORROW_INVARIANT(begin <= end && end <= dependencies.size(), "a part of the dependencies lies within them", id, begin,
+                   end, dependencies.size());
   for (std::size_t i = begin; i < end; ++i) {
     if (auto failure = failure_of(dependencies[i], load(dependencies[i]))) return failure;
   }
@@ -51,8 +55,8 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
   runnable.dependencies.reserve(spec->dependencies.size());
   bool missing = false;
   for (const FutureId& dependency : spec->dependencies) {
-    // The edge keeps it, and what is final keeps its outcome or loses a value that is nowhere any more, as who runs
-    // this finds out: a snapshot suffices.
+    // The edge keeps it, and what is final keeps its outcome or loses a value that is nowhere any more, as its
+    // executor finds out: a snapshot suffices.
     const auto known = futures_.find(dependency);
     Entry read;
     if (known == futures_.end()) {
@@ -65,7 +69,7 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
     failure = failure_of(dependency, there);
     if (failure) return std::nullopt;
     if (!there.final() && !load(dependency).final() && !planted(Fault::kEarlyDependent)) {
-      // Read with a conflict: its end would clear this need, and look at who has an edge.
+      // Read with a conflict: its end would clear this need, and look at the edges.
       coverage_mark<"a future that was to run needs a lost value once more">();
       tx.set(keys::need(id, dependency), "");
       missing = true;
@@ -74,22 +78,25 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
     runnable.dependencies.push_back(read_outcome((there.final() ? there : load(dependency)).state.outcome()));
   }
   if (missing) return std::nullopt;
+  MORROW_INVARIANT(runnable.dependencies.size() == spec->dependencies.size(), "a run has all that it depends on", id,
+                   runnable.dependencies.size(), spec->dependencies.size());
   return runnable;
 }
 
 OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, Claim claim, bool taken) {
+  MORROW_INVARIANT(spec != nullptr && !entry.final(), "a future that is to run has not ended", id, entry.status());
   std::optional<Outcome> failure;
   std::optional<Runnable> runnable;
   const bool needs_all = claim != 0 || entry.state.dependencies() != 0;
   if (needs_all) runnable = assemble(id, entry, spec, failure);
   if (failure) {
     coverage_mark<"a future that was to be ready failed instead">();
-    save(id, entry);
-    finish(id, entry, around(id), *failure);
+    note_record(entry);  // also when it is freed by its end
+    finish(id, entry, neighbours(id), *failure);
     return finished(std::make_shared<Outcome>(*failure));
   }
   if (needs_all && !runnable) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    move_to(id, entry, Status::kWaiting);
     save(id, entry);
     return verdict(Verdict::kWaiting);
   }
@@ -102,7 +109,7 @@ OpResult Transition::make_ready(FutureId id, Entry& entry, const SpecPtr& spec, 
   hold(id, entry, claim);
   save(id, entry);
   OpResult result = verdict(Verdict::kClaimed);
-  result.runnable = std::move(*runnable);
+  result.runnable = std::move(base::not_null(runnable, "a future that is claimed was put together before"));
   result.runnable.claim = claim;
   return result;
 }
@@ -131,7 +138,7 @@ OpResult Transition::check(FutureId id, Claim claim, Incarnation list) {
   }
   if (failed != FutureId{}) {
     if (const auto failure = failure_of(failed, load(failed))) {
-      finish(id, entry, around(id), *failure);
+      finish(id, entry, neighbours(id), *failure);
       return finished(std::make_shared<Outcome>(*failure));
     }
   }

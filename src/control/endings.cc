@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Work that is done in chunks, by any worker that finds it: the ends of scopes, fan-outs, checks that were left behind.
+//
+// Hard: a scope may hold a million futures, nested scopes, and running tasks on workers that are dead. One transaction
+// can't end it; a worker that ends it in many may die between two of them; and two workers may work on the same one.
+//
+// Solved by a record for each piece of work that says how far it has come (`Ending`, `Fanout`). A step reads it with a
+// conflict, does a bounded part, and writes it back: of two workers at the same work one fails and finds it done. A
+// step looks for the deepest scope below first. The walk cancels what is not final and tells the holders of values;
+// snapshots suffice, since nothing is added to a closing scope. Then the ranges are cleared, and the record last.
+//
+// To read: docs/store.md, "The end of a scope".
+
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
 
-// Work that is done in chunks by whoever comes: the ends of scopes, fan-outs, checks left behind.
 namespace morrow::control {
 namespace {
 
@@ -26,11 +39,10 @@ void remove_unused_program(Transition& t, std::string_view program) {
 /// The session's own keys go last, after all it held.
 void remove_session(Transition& t, SessionId id) {
   for (const auto& [key, unused] : t.tx.scan(keys::uses(id), store::Read::kConflict, kUses)) {
-    constexpr std::size_t kFamily = 9;
-    const std::string_view hash = std::string_view(key).substr(kFamily + 1);
-    t.tx.clear(keys::content_user(key[kFamily], hash, id));
+    const keys::Use use = keys::read_use(key);
+    t.tx.clear(keys::content_user(use.family, use.hash, id));
     t.tx.clear(key);
-    if (key[kFamily] == keys::kProgram) remove_unused_program(t, hash);
+    if (use.family == keys::kProgram) remove_unused_program(t, use.hash);
   }
   SessionEntry& entry = t.session(id);
   if (!entry.exists) return;
@@ -50,6 +62,7 @@ class Walk {
 
   /// True while there is more to walk.
   bool step() {
+    MORROW_INVARIANT(at_.bucket() < keys::kBuckets, "a walk is in one of the scope's ranges", scope_, at_.bucket());
     store::Range range = keys::scope_futures(scope_, static_cast<int>(at_.bucket()));
     if (!at_.cursor().empty()) range.begin = at_.cursor();
     const auto pairs = t_.tx.scan(range, store::Read::kSnapshot, kWalkKeys);
@@ -75,7 +88,7 @@ class Walk {
   bool pass(const std::string& key, const std::string& value) {
     const FutureId id = keys::future_of(key);
     if (keys::suffix_of(key) == keys::kHolder) {
-      t_.tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(value, 0));
+      t_.tell_freed(keys::neighbour_worker(key), keys::read_u64(value, 0));
       return true;
     }
     if (keys::suffix_of(key) == keys::kState) {
@@ -84,8 +97,8 @@ class Walk {
       return end(id, Outcome{FailureKind::kReleased, {}, {}}, true);
     }
     if (keys::suffix_of(key) == keys::kEdge) {
-      // Who depends on it from outside, and has not begun, can't run any more.
-      const FutureId dependent = keys::read_id(key, keys::kFuturePrefixBytes + 1);
+      // A dependent from outside that has not begun can't run any more.
+      const FutureId dependent = keys::other_future(key);
       if (dependent.scope != scope_) coverage_mark<"a scope ended under a dependent from outside">();
       if (dependent.scope != scope_) end(dependent, Outcome{FailureKind::kReleased, {}, id}, false);
     }
@@ -94,14 +107,14 @@ class Walk {
 
   bool end(FutureId id, const Outcome& outcome, bool running_too) {
     ++ends_;
-    const Around around = t_.around(id);
+    const Neighbours neighbours = t_.neighbours(id);
     Entry& entry = t_.load(id);
     if (!entry.exists) return true;
     if (!entry.final()) {
       if (entry.status() == Status::kClaimed && !running_too) return true;
       coverage_mark<"the end of a scope cancelled a future">();
       t_.tell_holder(id, entry);
-      t_.finish(id, entry, around, outcome);
+      t_.finish(id, entry, neighbours, outcome);
     } else if (entry.state.fanout() != 0 && running_too) {
       t_.fan_out(id);
     }
@@ -126,6 +139,7 @@ bool end_chunk(Transition& t, ScopeId id) {
   t.settle();
   if (more) return true;
   if (!t.tx.scan(keys::children(id), store::Read::kConflict, 1).empty()) return true;
+  MORROW_INVARIANT(entry.scope.closing(), "a scope is emptied while it closes", id);
   for (int bucket = 0; bucket < keys::kBuckets; ++bucket) t.tx.clear_range(keys::scope_futures(id, bucket));
   const bool session = entry.scope.session();
   t.remove_scope(id, entry);
@@ -139,7 +153,7 @@ bool end_chunk(Transition& t, ScopeId id) {
 std::vector<ScopeId> endings(store::Store& store) {
   std::vector<ScopeId> out;
   for (const auto& [key, unused] : store.begin_read()->scan(keys::endings(), store::Read::kSnapshot)) {
-    out.push_back(keys::read_u64(key, 1));
+    out.push_back(keys::number_of(key));
   }
   return out;
 }
@@ -155,7 +169,7 @@ bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
     for (int depth = 0; depth < kDeepest; ++depth) {
       const auto child = transaction.scan(keys::children(deepest), store::Read::kSnapshot, 1);
       if (child.empty()) break;
-      deepest = keys::read_u64(child.front().key, 10);
+      deepest = keys::child_of(child.front().key);
     }
     more = end_chunk(t, deepest) || deepest != scope;
   });
@@ -171,7 +185,7 @@ bool fanout_step(store::Store& store, Incarnation incarnation) {
     const auto first = transaction.scan(keys::fanouts(incarnation), store::Read::kSnapshot, 1);
     if (first.empty()) return;
     more = true;
-    const FutureId id = keys::read_id(first.front().key, 9);
+    const FutureId id = keys::listed_future(first.front().key);
     if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
       t.settle();
@@ -186,7 +200,7 @@ std::vector<FutureId> pending_checks(store::Store& store, Incarnation incarnatio
   std::vector<FutureId> out;
   for (const auto& [key, unused] :
        store.begin_read()->scan(keys::checks(incarnation), store::Read::kSnapshot, 2 * limit)) {
-    out.push_back(keys::read_id(key, 9));
+    out.push_back(keys::listed_future(key));
   }
   out = distinct(out);
   if (out.size() > limit) out.resize(limit);
@@ -198,10 +212,10 @@ bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcom
   store.transact([&](store::Transaction& transaction) {
     failed = false;
     Transition t(transaction, self);
-    const Around around = t.around(id);
+    const Neighbours neighbours = t.neighbours(id);
     Entry& entry = t.load(id);
     if (!t.alive(self) || !entry.exists || entry.status() != Status::kReady) return;
-    t.finish(id, entry, around, outcome);
+    t.finish(id, entry, neighbours, outcome);
     t.settle();
     failed = true;
   });

@@ -1,10 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// The end of a worker, by itself or by others.
+//
+// Hard: nobody can tell a dead worker from a slow one. A worker that stood still for a minute goes on in the middle of
+// a round, and must not publish a result of a future that another worker runs by then. And a dead worker may leave more
+// behind than one transaction can hold.
+//
+// Solved by a fence. Each round reads its worker's incarnation with a conflict. An eviction first overwrites that key,
+// and only if the heartbeat that was seen to stand still has not moved: from this commit on every round of the old
+// worker fails, whenever it comes. A worker that comes back joins as another incarnation. What is left behind is then
+// given back in chunks, each a transaction of its own, by any worker, as often as it takes: fan-outs, claims, checks,
+// the inbox, sessions. A tombstone stands until the last chunk, so that an eviction whose worker died is gone on with.
+//
+// A claim counts as a failed try of its future when its worker died (it may have killed it), and not when that left.
+//
+// To read: docs/design.md, "Leases and fences"; how silence is told is src/worker/cluster/. Gray and Cheriton, "Leases"
+// (SOSP 1989); the sequencers of Chubby (Burrows, OSDI 2006, 2.4) are the same fence.
+
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
 
-// The end of a worker, by itself or by others: first its incarnation, which fences everything; then what it leaves, in
-// chunks.
 namespace morrow::control {
 namespace {
 
@@ -14,6 +31,7 @@ constexpr std::size_t kItems = 200;
 constexpr std::size_t kSessions = 50;
 
 void end_incarnation(Transition& t, Incarnation incarnation) {
+  MORROW_INVARIANT(incarnation != 0, "a worker that ends is one", t.self);
   record::Incarnation mark;
   mark.set_dying(true);
   t.tx.set(keys::incarnation(incarnation), serialize(mark));
@@ -22,7 +40,7 @@ void end_incarnation(Transition& t, Incarnation incarnation) {
 }
 
 void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died) {
-  const Around around = t.around(id);
+  const Neighbours neighbours = t.neighbours(id);
   Entry& entry = t.load(id);
   if (!entry.exists || entry.status() != Status::kClaimed || entry.state.incarnation() != incarnation) {
     coverage_mark<"a eviction found a claim that had ended">();
@@ -33,11 +51,11 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
     entry.state.set_tries(entry.state.tries() + 1);
     if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
       coverage_mark<"a eviction failed what was tried too often">();
-      t.finish(id, entry, around, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
+      t.finish(id, entry, neighbours, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
       return;
     }
   }
-  t.drop_claim(id, entry, false);
+  t.unclaim(id, entry);
   t.enter_index(id, entry, {});
   t.save(id, entry);
 }
@@ -45,10 +63,9 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
 /// Works off one chunk of what `incarnation` leaves; at last its own keys. True while there is more.
 bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto conflict = store::Read::kConflict;
-  constexpr std::size_t kId = 9;
   const auto fanouts = t.tx.scan(keys::fanouts(incarnation), conflict, 1);
   for (const auto& [key, unused] : fanouts) {
-    const FutureId id = keys::read_id(key, kId);
+    const FutureId id = keys::listed_future(key);
     if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
       t.settle();
@@ -62,7 +79,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   }
   const auto claims = t.tx.scan(keys::claimed(incarnation), conflict, kClaims);
   for (const auto& [key, unused] : claims) {
-    return_claim(t, incarnation, keys::read_id(key, kId), died);
+    return_claim(t, incarnation, keys::listed_future(key), died);
     t.settle();
   }
   if (!claims.empty()) {
@@ -71,7 +88,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   }
   const auto checks = t.tx.scan(keys::checks(incarnation), conflict, kChecks);
   for (const auto& [key, unused] : checks) {
-    t.check(keys::read_id(key, kId), 0, incarnation);
+    t.check(keys::listed_future(key), 0, incarnation);
     t.settle();
   }
   if (!checks.empty()) {
@@ -87,7 +104,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto sessions = t.tx.scan(keys::attached(incarnation), conflict, kSessions);
   for (const auto& [key, unused] : sessions) {
     t.tx.clear(key);
-    const SessionId id = keys::read_u64(key, kId);
+    const SessionId id = keys::attached_session(key);
     SessionEntry& entry = t.session(id);
     if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation) continue;
     entry.session.set_incarnation(0);
@@ -154,7 +171,7 @@ void leave(store::Store& store, Incarnation incarnation) {
 std::vector<Incarnation> tombstones(store::Store& store) {
   std::vector<Incarnation> out;
   for (const auto& [key, unused] : store.begin_read()->scan(keys::tombstones(), store::Read::kSnapshot)) {
-    out.push_back(keys::read_u64(key, 1));
+    out.push_back(keys::number_of(key));
   }
   return out;
 }

@@ -7,6 +7,7 @@
 /// built in only with MORROW_PLANTED_FAULTS; otherwise `planted` is a constant, and nothing of them is left.
 namespace morrow::control {
 
+/// A mistake that can be planted in the control code, to see that the tests find it.
 enum class Fault : std::uint8_t {
   kNone,
   kLostWakeUp,           ///< an end reads its waiters and dependents by snapshot

@@ -1,6 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// The end of a future, and whatever follows from it.
+//
+// Hard: a future may end by its value, a failure, a cancel, the death of a worker or the end of its scope, each in
+// another worker's transaction. Those who wait register at the same time. Nobody may be missed, nobody told twice, and
+// a future with ten thousand waiters must not become a transaction that is too large to commit.
+//
+// Solved by keeping all that stand around a future under its own prefix (keys.h), and reading them in one scan with a
+// conflict: a waiter that registers meanwhile makes either the end or itself fail, and then sees the other. The end
+// posts the outcome to the inbox of each living waiter's worker, and a check for each dependent to this worker's own
+// list; a later transaction decides whether the dependent can run. Beyond 100 neighbours the end only marks itself
+// (`fanout`), and the rest is served in chunks by fan_out, in any worker.
+//
+// Freeing is counted by edges: each dependent pins its dependencies until it is final itself. Releases cascade (a
+// cancelled future lets go of what only it needed), so they are worked off in a list and not by recursion, and a long
+// chain goes on in another transaction.
+//
+// To read: docs/store.md, "The end of a future", "Release".
+
 #include <utility>
 
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/sources.h"
@@ -38,6 +58,8 @@ bool Transition::alive(Incarnation incarnation) {
 }
 
 void Transition::touch(Incarnation incarnation) {
+  const auto known = alive_.find(incarnation);
+  MORROW_INVARIANT(known != alive_.end() && known->second, "a worker that is woken lives", incarnation);
   if (touched_.insert(incarnation).second) tx.set(keys::signal(incarnation), fresh_signal(self));
 }
 
@@ -52,6 +74,7 @@ void Transition::post_ended(Incarnation waiter, FutureId id, const record::State
 }
 
 void Transition::post_check(FutureId dependent, FutureId dependency, bool failed) {
+  MORROW_INVARIANT(self != 0, "a check is for a worker's list", dependent, dependency);
   tx.clear(keys::need(dependent, dependency));
   if (planted(Fault::kEarlyDecision) && !tx.scan(keys::needs(dependent), store::Read::kSnapshot, 1).empty()) return;
   tx.set(keys::check(self, dependent, failed), keys::encode_id(dependency));
@@ -61,21 +84,25 @@ void Transition::post_check(FutureId dependent, FutureId dependency, bool failed
 
 void Transition::tell_holder(FutureId id, const Entry& entry) {
   if (entry.status() != Status::kClaimed || !alive(entry.state.incarnation())) return;
+  MORROW_INVARIANT(entry.state.claim() != 0, "a claimed future has a claim", id, entry.state.incarnation());
   record::InboxItem item;
   put_id(id, *item.mutable_future());
   tx.set(keys::inbox_cancelled(entry.state.incarnation(), entry.state.claim()), serialize(item));
   touch(entry.state.incarnation());
 }
 
-void Transition::finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt) {
+void Transition::finish(FutureId id, Entry& entry, const Neighbours& neighbours, const Outcome& outcome, bool adopt) {
   record::State& state = entry.state;
+  MORROW_INVARIANT(!entry.final() && state.fanout() == 0, "a future ends once", id, entry.status(), state.fanout());
+  MORROW_INVARIANT(outcome.ok() || !outcome.object, "a failure has no value", id, outcome.failure);
   if (entry.status() == Status::kReady) leave_index(entry);
+  if (entry.unclaimed) tx.clear(keys::claimed(0, id));  // was never there
   if (entry.status() == Status::kClaimed) drop_claim(id, entry, adopt && outcome.ok());
-  state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+  move_to(id, entry, final_status(outcome));
   put_outcome(outcome, *state.mutable_outcome());
   if (outcome.object) add_holder(id, outcome.object.number);
-  if (defer_ || !around.complete || state.dependencies() > kUnpinLimit ||
-      around.waiters.size() * outcome.bytes.size() > kInboxBytes) {
+  if (defer_ || !neighbours.complete || state.dependencies() > kUnpinLimit ||
+      neighbours.waiters.size() * outcome.bytes.size() > kInboxBytes) {
     coverage_mark<"an end was left to a fan-out">();
     record::Fanout work;
     tx.set(keys::fanout(self, id), serialize(work));
@@ -84,15 +111,15 @@ void Transition::finish(FutureId id, Entry& entry, const Around& around, const O
     save(id, entry);
     return;
   }
-  for (const Incarnation waiter : around.waiters) post_ended(waiter, id, state);
-  for (const FutureId& dependent : around.dependents) post_check(dependent, id, !outcome.ok());
-  for (const FutureId& dependency : around.needs) tx.clear(keys::need(id, dependency));
+  for (const Incarnation waiter : neighbours.waiters) post_ended(waiter, id, state);
+  for (const FutureId& dependent : neighbours.dependents) post_check(dependent, id, !outcome.ok());
+  for (const FutureId& dependency : neighbours.needs) tx.clear(keys::need(id, dependency));
   if (state.dependencies() != 0) {
     for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
   }
   // A value that lies with workers may be lost: then it is computed again.
   if (!outcome.object) clear_spec(id, entry);
-  if (state.released() && (around.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
+  if (state.released() && (neighbours.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
     coverage_mark<"a released future was freed by its end">();
     erase(id, entry);
   } else {
@@ -115,6 +142,7 @@ void Transition::settle() {
     reap(id);
     defer_ = false;
   }
+  MORROW_INVARIANT(loose_.empty() && !defer_, "what was let go is freed at the end of the operation", loose_.size());
   reaped_ = 0;
 }
 
@@ -126,7 +154,7 @@ void Transition::reap(FutureId id) {
     if (!needed || planted(Fault::kReleasedWhileNeeded)) erase(id, entry);
     return;
   }
-  const Around near = around(id);
+  const Neighbours near = neighbours(id);
   if (!near.complete || !near.dependents.empty()) return coverage_mark<"a release waits for dependents">();
   for (const Incarnation waiter : near.waiters) {
     if (alive(waiter)) return coverage_mark<"a release waits for a waiter">();
@@ -140,6 +168,7 @@ bool Transition::fan_out(FutureId id) {
   Entry& entry = load(id);
   const Incarnation owner = entry.state.fanout();
   if (!entry.exists || owner == 0) return false;
+  MORROW_INVARIANT(entry.final(), "a future is served to others when it is final", id, entry.status(), owner);
   const std::string key = keys::fanout(owner, id);
   const auto value = tx.get(key, store::Read::kConflict);
   auto work = value ? parse_record<record::Fanout>(*value) : record::Fanout();
@@ -153,16 +182,15 @@ bool Transition::fan_out(FutureId id) {
     std::size_t bytes = 0;
     for (const auto& [near, unused] : pairs) {
       work.set_cursor(near.substr(keys::kFuturePrefixBytes) + '\0');
-      const std::size_t at = keys::kFuturePrefixBytes + 1;
       switch (keys::suffix_of(near)) {
         case keys::kEdge:
-          post_check(keys::read_id(near, at), id, status_of(state) != Status::kRealized);
+          post_check(keys::other_future(near), id, status_of(state) != Status::kRealized);
           break;
         case keys::kNeed:
           tx.clear(near);
           break;
         case keys::kWaiter:
-          post_ended(keys::read_u64(near, at), id, state);
+          post_ended(keys::neighbour_worker(near), id, state);
           bytes += state.outcome().bytes().size();
           break;
         default:
@@ -181,6 +209,7 @@ bool Transition::fan_out(FutureId id) {
     work.set_next_dependency(static_cast<std::uint32_t>(end));
     if (end < all.size()) return suspend();
   }
+  MORROW_INVARIANT(work.served(), "dependencies are let go after all were served", id, work.next_dependency());
   tx.clear(key);
   entry.state.set_fanout(0);
   if (!state.outcome().has_object()) clear_spec(id, entry);

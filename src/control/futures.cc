@@ -1,10 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
+namespace {
+
+constexpr std::uint32_t bit(Status status) { return 1U << static_cast<std::uint32_t>(status); }
+
+constexpr std::uint32_t kDropped = bit(Status::kFailed) | bit(Status::kCancelled);
+constexpr std::uint32_t kBegins = bit(Status::kWaiting) | bit(Status::kReady) | bit(Status::kClaimed);
+
+/// Where a future may go from each state; the first row is its birth.
+constexpr std::array<std::uint32_t, 8> kWays = {
+    bit(Status::kBuilding) | kBegins | bit(Status::kRealized) | kDropped,
+    /* building */ kBegins | kDropped,
+    /* waiting */ kBegins | kDropped,  // waits on when a dependency's value was lost
+    /* ready */ kBegins | kDropped,    // from nowhere into the index, or out of it
+    /* claimed */ bit(Status::kReady) | bit(Status::kRealized) | kDropped,
+    /* realized */ bit(Status::kWaiting) | bit(Status::kReady),  // its value is lost and computed again
+    /* failed */ 0,
+    /* cancelled */ 0,
+};
+
+bool may_go(std::uint32_t from, Status to) {
+  return from < kWays.size() && ((kWays[from] & bit(to)) != 0 || planted(Fault::kRetriedChildren));
+}
+
+}  // namespace
 
 Entry& Transition::load(FutureId id) {
   const auto [it, fresh] = futures_.try_emplace(id);
@@ -17,16 +44,16 @@ Entry& Transition::load(FutureId id) {
   return it->second;
 }
 
-Around Transition::around(FutureId id) {
-  Around around;
+Neighbours Transition::neighbours(FutureId id) {
+  Neighbours neighbours;
   auto read = store::Read::kConflict;
   if (planted(Fault::kLostWakeUp)) {
     load(id);
     read = store::Read::kSnapshot;
   }
-  const auto pairs = tx.scan(keys::neighbours(id), read, kAroundLimit + 1);
-  around.complete = pairs.size() <= kAroundLimit;
-  if (!around.complete) coverage_mark<"a future has more neighbours than one scan takes">();
+  const auto pairs = tx.scan(keys::neighbours(id), read, kNeighbourLimit + 1);
+  neighbours.complete = pairs.size() <= kNeighbourLimit;
+  if (!neighbours.complete) coverage_mark<"a future has more neighbours than one scan takes">();
   const auto [it, fresh] = futures_.try_emplace(id);
   for (const auto& [key, value] : pairs) {
     switch (keys::suffix_of(key)) {
@@ -37,25 +64,40 @@ Around Transition::around(FutureId id) {
         }
         break;
       case keys::kEdge:
-        around.dependents.push_back(keys::read_id(key, keys::kFuturePrefixBytes + 1));
+        neighbours.dependents.push_back(keys::other_future(key));
         break;
       case keys::kNeed:
-        around.needs.push_back(keys::read_id(key, keys::kFuturePrefixBytes + 1));
+        neighbours.needs.push_back(keys::other_future(key));
         break;
       case keys::kWaiter:
-        around.waiters.push_back(keys::read_u64(key, keys::kFuturePrefixBytes + 1));
+        neighbours.waiters.push_back(keys::neighbour_worker(key));
         break;
       default:
         break;
     }
   }
-  return around;
+  return neighbours;
 }
 
-void Transition::save(FutureId id, Entry& entry) {
+void Transition::move_to(FutureId id, Entry& entry, Status status) {
+  const std::uint32_t from = entry.exists ? entry.state.status() : 0;
+  MORROW_INVARIANT(may_go(from, status), "a future goes only where its state allows", id, from, status);
+  entry.state.set_status(static_cast<std::uint32_t>(status));
+  entry.unclaimed = false;
+}
+
+void Transition::note_record(Entry& entry) {
   entry.exists = true;
   if (!entry.counted) ++records;
   entry.counted = true;
+}
+
+void Transition::save(FutureId id, Entry& entry) {
+  const record::State& state = entry.state;
+  MORROW_INVARIANT(is_consistent(state), "the fields of a state agree", id, state.status(), state.claim(),
+                   state.incarnation(), state.has_scope(), state.index_key(), state.has_outcome(), state.fanout(),
+                   state.spec_parts());
+  note_record(entry);
   tx.set(keys::state(id), serialize(entry.state));
 }
 
@@ -63,9 +105,10 @@ bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& s
   if (futures_.contains(id)) return false;
   const std::string key = keys::state(id);
   if (tx.get(key, store::Read::kConflict)) return false;
+  MORROW_INVARIANT(outcome.ok() || !outcome.object, "a failure has no value", id, outcome.failure);
   if (outcome.object && can_run_again(spec)) {
     Entry& entry = futures_[id];
-    entry.state.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+    move_to(id, entry, final_status(outcome));
     entry.state.set_dependencies(static_cast<std::uint32_t>(distinct(spec.dependencies).size()));
     entry.state.set_shape(shape_of(spec).value_or(""));
     put_outcome(outcome, *entry.state.mutable_outcome());
@@ -86,6 +129,9 @@ bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& s
 }
 
 void Transition::erase(FutureId id, Entry& entry) {
+  MORROW_INVARIANT(entry.exists && entry.final(), "a future that is freed is final", id, entry.exists, entry.status());
+  MORROW_INVARIANT(entry.state.released(), "a future that is freed was released", id, entry.status());
+  MORROW_INVARIANT(entry.state.fanout() == 0, "a future is freed when all were served", id, entry.state.fanout());
   if (entry.state.outcome().has_object()) free_object(id);
   clear_spec(id, entry);
   tx.clear(keys::state(id));
@@ -109,6 +155,7 @@ SpecPtr Transition::spec(FutureId id, const record::State& state) {
 }
 
 void Transition::write_spec(FutureId id, Entry& entry, const std::string& bytes) {
+  MORROW_INVARIANT(entry.state.spec_parts() == 0, "a specification is written once", id, entry.state.spec_parts());
   std::uint32_t part = 0;
   for (std::size_t at = 0; at < bytes.size(); at += kSpecPartBytes) {
     tx.set(keys::specification(id, part++), std::string_view(bytes).substr(at, kSpecPartBytes));
@@ -123,13 +170,17 @@ void Transition::clear_spec(FutureId id, Entry& entry) {
 }
 
 void Transition::enter_index(FutureId id, Entry& entry, const Home& home) {
+  MORROW_INVARIANT(entry.state.index_key().empty(), "a future stands in the index once", id, entry.state.index_key());
+  MORROW_INVARIANT(entry.state.claim() == 0 || planted(Fault::kRetriedChildren),
+                   "a future in the index is claimed by nobody", id, entry.state.claim(), entry.state.incarnation());
   // Entries of a shard stand about in the order in which they came.
   const std::uint64_t now = sources::microseconds();
   const std::uint64_t order = home.worker == 0 ? keys::order_at(now) : keys::kept_until(now + home.within);
   const Incarnation shard_owner = home.worker == 0 ? self : home.worker;
   std::string key = keys::index_entry(entry.state.shape(), keys::shard_of(shard_owner), order, id);
   tx.set(key, "");
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
+  move_to(id, entry, Status::kReady);
+  MORROW_INVARIANT(home.worker == 0 || home.worker != self, "a future is kept for another worker", id, home.worker);
   entry.state.set_index_key(std::move(key));
   if (home.worker != 0) {
     if (alive(home.worker)) touch(home.worker);  // read by snapshot before
@@ -144,14 +195,26 @@ void Transition::leave_index(Entry& entry) {
 }
 
 void Transition::hold(FutureId id, Entry& entry, Claim claim) {
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kClaimed));
+  MORROW_INVARIANT(claim != 0 && self != 0, "a claim has a number and a worker", id, claim, self);
+  MORROW_INVARIANT(entry.state.claim() == 0 || planted(Fault::kRetriedChildren), "a future has one claim at a time", id,
+                   entry.state.claim(), claim);
+  MORROW_INVARIANT(entry.state.index_key().empty(), "a claimed future has left the index", id, entry.state.index_key());
+  move_to(id, entry, Status::kClaimed);
   entry.state.set_claim(claim);
   entry.state.set_incarnation(self);
   tx.set(keys::claimed(self, id), keys::u64(claim));
 }
 
+void Transition::unclaim(FutureId id, Entry& entry) {
+  drop_claim(id, entry, false);
+  move_to(id, entry, Status::kReady);
+  entry.unclaimed = true;
+}
+
 void Transition::drop_claim(FutureId id, Entry& entry, bool adopt) {
   record::State& state = entry.state;
+  MORROW_INVARIANT(entry.status() == Status::kClaimed && state.claim() != 0 && state.incarnation() != 0,
+                   "a claim that ends is one", id, entry.status(), state.claim(), state.incarnation());
   tx.clear(keys::claimed(state.incarnation(), id));
   if (state.has_scope()) {
     const ScopeId claim = state.claim();

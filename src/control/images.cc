@@ -60,7 +60,7 @@ bool clear_parts(store::Store& store, char family, const std::string& hash, cons
   return more;
 }
 
-/// Removes what nobody uses. False when somebody does.
+/// Removes content without users. False when there are some.
 bool remove_unused(store::Store& store, char family, const std::string& hash) {
   bool removing = false;
   store.transact([&](store::Transaction& transaction) {
@@ -85,7 +85,7 @@ void drop_stale_users(store::Store& store, char family, const std::string& hash)
   store.transact([&](store::Transaction& transaction) {
     for (const auto& [key, value] :
          transaction.scan(keys::content_users(family, hash), store::Read::kConflict, kPartsAtOnce)) {
-      const SessionId user = keys::read_u64(key, key.size() - 8);
+      const SessionId user = keys::user_of(key);
       const bool there = transaction.get(keys::session(user), store::Read::kConflict).has_value();
       if (there || value != kStale) {
         if ((value == kStale) == there) transaction.set(key, there ? std::string_view() : kStale);
@@ -158,8 +158,6 @@ std::optional<std::string> get_program(store::Store& store, std::string_view pro
   }
   return bytes;
 }
-
-bool has_blob(store::Store& store, std::string_view hash) { return usable(store, kBlob, hash).has_value(); }
 
 void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes) {
   store.transact([&](store::Transaction& transaction) {

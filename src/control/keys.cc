@@ -1,10 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Which key stands where decides which transactions conflict and what one scan can read.
+//
+// All that takes part in the end of a future begins with the future's prefix, so that the end reads it in one scan:
+//
+//     f | bucket | scope u64 | sequence u64 | S            its state
+//                                           | e dependent  an edge
+//                                           | n dependency a need
+//                                           | w worker     a waiter
+//
+// All futures of a scope stand together too, in four ranges ("buckets", by blocks of 64 numbers), so that the end of a
+// scope clears ranges and yet not all writers of a large scope hit the same place. What belongs to a worker (claims,
+// checks, fan-outs, its inbox) begins with the worker, so that its eviction finds it. The index is ordered by what a
+// worker looks for: shape, shard, time.
+//
+// Numbers are big-endian, so that the order of bytes is that of numbers; nothing is escaped, since each part has a
+// length that is fixed or stands before it.
+//
+// To read: docs/store.md, the table of all keys. FoundationDB's documentation on data modeling has the same patterns.
+
 #include "control/keys.h"
 
 #include <utility>
 
+#include "base/invariant.h"
+
 namespace morrow::control::keys {
 namespace {
+
+// Where the parts of a key begin.
+constexpr std::size_t kNumberAt = 1;                                // the number behind the family's byte
+constexpr std::size_t kListedAt = 9;                                // what follows the number
+constexpr std::size_t kSuffixedAt = 10;                             // what follows the number and a byte
+constexpr std::size_t kFutureAt = 2;                                // a future's id: behind the family and the bucket
+constexpr std::size_t kNeighbourAt = keys::kFuturePrefixBytes + 1;  // behind the suffix
 
 void put(std::string& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
@@ -29,6 +58,7 @@ std::string numbered(char family, std::uint64_t number) {
 store::Range below(std::string prefix) {
   std::string end = prefix;
   while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xff) end.pop_back();
+  MORROW_INVARIANT(!end.empty(), "a prefix of keys is not all 0xff", prefix);
   end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
   return {std::move(prefix), std::move(end)};
 }
@@ -54,12 +84,14 @@ std::string future_suffix(FutureId id, char suffix) {
 /// Programs have keys of 16 bytes, blobs of 32: the length stands in front, so that no key is the beginning of another.
 std::string content(char family, std::string_view hash) {
   std::string key(1, family);
+  MORROW_INVARIANT(hash.size() <= kMaxHashBytes, "the length of a hash fits its byte", family, hash.size());
   key.push_back(static_cast<char>(hash.size()));
   key.append(hash);
   return key;
 }
 
 std::string shape_prefix(std::string_view shape) {
+  MORROW_INVARIANT(shape.size() <= kMaxShapeBytes, "a shape leaves room for the rest of its key", shape.size());
   std::string key = "i";
   key.push_back(static_cast<char>(shape.size() >> 8));
   key.push_back(static_cast<char>(shape.size()));
@@ -70,6 +102,16 @@ std::string shape_prefix(std::string_view shape) {
 [[noreturn]] void fail_damaged() {
   throw store::StoreError("A key in the store is damaged; restore the store from a copy or start a new cluster.");
 }
+
+/// The key, when it is long enough to hold `size` bytes from `at` on.
+std::string_view long_enough(std::string_view key, std::size_t at, std::size_t size) {
+  if (key.size() < at + size) fail_damaged();
+  return key;
+}
+
+std::uint64_t number_at(std::string_view key, std::size_t at) { return read_u64(long_enough(key, at, 8), at); }
+FutureId id_at(std::string_view key, std::size_t at) { return read_id(long_enough(key, at, 16), at); }
+char byte_at(std::string_view key, std::size_t at) { return long_enough(key, at, 1)[at]; }
 
 }  // namespace
 
@@ -161,8 +203,10 @@ store::Range scope_futures(ScopeId scope, int bucket) {
 }
 
 store::Range all_futures() { return below("f"); }
-FutureId future_of(std::string_view key) { return read_id(key, 2); }
+FutureId future_of(std::string_view key) { return id_at(key, kFutureAt); }
 char suffix_of(std::string_view key) { return key.size() > kFuturePrefixBytes ? key[kFuturePrefixBytes] : '\0'; }
+FutureId other_future(std::string_view key) { return id_at(key, kNeighbourAt); }
+Incarnation neighbour_worker(std::string_view key) { return number_at(key, kNeighbourAt); }
 
 std::string index_entry(std::string_view shape, std::uint8_t shard, std::uint64_t order, FutureId id) {
   std::string key = shape_prefix(shape);
@@ -191,6 +235,9 @@ IndexEntry read_index(std::string_view key) {
 }
 
 std::uint8_t shard_of(Incarnation incarnation) { return static_cast<std::uint8_t>(incarnation); }
+
+std::uint64_t number_of(std::string_view key) { return number_at(key, kNumberAt); }
+FutureId listed_future(std::string_view key) { return id_at(key, kListedAt); }
 
 std::string claimed(Incarnation incarnation, FutureId id) { return numbered_future('c', incarnation, id); }
 store::Range claimed(Incarnation incarnation) { return below(numbered('c', incarnation)); }
@@ -231,6 +278,10 @@ std::string inbox_moved(Incarnation incarnation, SessionId session, std::uint64_
 }
 
 store::Range inbox(Incarnation incarnation) { return below(numbered('m', incarnation)); }
+char inbox_kind(std::string_view key) { return byte_at(key, kListedAt); }
+FutureId inbox_future(std::string_view key) { return id_at(key, kSuffixedAt); }
+std::uint64_t inbox_number(std::string_view key) { return number_at(key, kSuffixedAt); }
+std::uint64_t inbox_attachment(std::string_view key) { return number_at(key, kSuffixedAt + 8); }
 
 std::string session(SessionId session) { return numbered('s', session); }
 store::Range sessions() { return below("s"); }
@@ -242,6 +293,7 @@ std::string attached(Incarnation incarnation, SessionId session) {
 }
 
 store::Range attached(Incarnation incarnation) { return below(numbered('a', incarnation)); }
+SessionId attached_session(std::string_view key) { return number_at(key, kListedAt); }
 std::string orphan(SessionId session) { return numbered('u', session); }
 store::Range orphans() { return below("u"); }
 std::string scope(ScopeId scope) { return numbered('o', scope); }
@@ -253,7 +305,9 @@ std::string child(ScopeId parent, ScopeId child) {
 }
 
 store::Range children(ScopeId parent) { return below(suffixed('o', parent, 'c')); }
+ScopeId child_of(std::string_view key) { return number_at(key, kSuffixedAt); }
 store::Range all_scopes() { return below("o"); }
+bool is_scope(std::string_view key) { return key.size() == kListedAt; }
 std::string ending(ScopeId scope) { return numbered('e', scope); }
 store::Range endings() { return below("e"); }
 
@@ -288,6 +342,7 @@ std::string content_user(char family, std::string_view hash, SessionId user) {
 }
 
 store::Range content_users(char family, std::string_view hash) { return below(content(family, hash) + 'u'); }
+SessionId user_of(std::string_view key) { return number_at(key, long_enough(key, 0, 8).size() - 8); }
 store::Range all_content(char family) { return below(std::string(1, family)); }
 
 std::pair<std::string, char> read_content(std::string_view key) {
@@ -305,5 +360,6 @@ std::string use(SessionId session, char family, std::string_view hash) {
 }
 
 store::Range uses(SessionId session) { return below(numbered('q', session)); }
+Use read_use(std::string_view key) { return {byte_at(key, kListedAt), std::string(key.substr(kSuffixedAt))}; }
 
 }  // namespace morrow::control::keys

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
+//
+// Hard: an execution that was taken for dead may still end. Its claim tells: a random number that the state holds while
+// that one execution may publish. Whatever takes the future away from it (a cancel, an eviction, a retry) changes the
+// claim, and an end with an old one changes nothing. So a task may run twice, and is published once.
+//
+// An await must not fall between the end of a future and the look for waiters: it reads the state and writes its own
+// key under the future's prefix, which the end scans with a conflict. A drain of the inbox clears exactly the keys that
+// it read, since others post meanwhile.
+//
+// To read: docs/design.md, "Leases and fences", "Completions find those who wait".
+
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
 
-// What happens to a future after its submit: its execution ends or is given back, it is awaited, released, cancelled.
 namespace morrow::control {
 namespace {
 
@@ -15,7 +27,7 @@ bool holds(const Transition& t, const Entry& entry, Claim claim) {
 }  // namespace
 
 OpResult apply(Transition& t, const op::End& op) {
-  const Around around = t.around(op.id);
+  const Neighbours neighbours = t.neighbours(op.id);
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!holds(t, entry, op.claim)) {
@@ -28,7 +40,7 @@ OpResult apply(Transition& t, const op::End& op) {
     const bool for_good =
         lost.verdict == Verdict::kAbsent || (lost.verdict == Verdict::kFinished && !lost.outcome->ok());
     if (!for_good) {
-      t.drop_claim(op.id, entry, false);
+      t.unclaim(op.id, entry);
       return t.make_ready(op.id, entry, t.spec(op.id, entry.state), 0);
     }
     if (lost.outcome) outcome = lost.outcome;
@@ -38,11 +50,11 @@ OpResult apply(Transition& t, const op::End& op) {
     if (retried(*outcome, *spec, entry.state.tries())) {
       if (planted(Fault::kRetriedChildren) && op.next_claim != 0) return t.make_ready(op.id, entry, spec, op.claim);
       coverage_mark<"an execution that failed is tried again">();
-      t.drop_claim(op.id, entry, false);
+      t.unclaim(op.id, entry);
       return t.make_ready(op.id, entry, spec, op.next_claim, true);
     }
   }
-  t.finish(op.id, entry, around, *outcome, op.may_hold_futures);
+  t.finish(op.id, entry, neighbours, *outcome, op.may_hold_futures);
   return finished(outcome);
 }
 
@@ -50,7 +62,7 @@ OpResult apply(Transition& t, const op::Relinquish& op) {
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!holds(t, entry, op.claim)) return verdict(Verdict::kStale);
-  t.drop_claim(op.id, entry, false);
+  t.unclaim(op.id, entry);
   t.enter_index(op.id, entry, {});
   t.save(op.id, entry);
   return verdict(Verdict::kReady);
@@ -85,13 +97,13 @@ OpResult apply(Transition& t, const op::Release& op) {
 
 OpResult apply(Transition& t, const op::Cancel& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
-  const Around around = t.around(op.id);
+  const Neighbours neighbours = t.neighbours(op.id);
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (entry.final()) return finished(entry);
   t.tell_holder(op.id, entry);
   const Outcome outcome{FailureKind::kCancelled, {}, {}};
-  t.finish(op.id, entry, around, outcome);
+  t.finish(op.id, entry, neighbours, outcome);
   return finished(std::make_shared<Outcome>(outcome));
 }
 
@@ -106,17 +118,17 @@ OpResult apply(Transition& t, const op::Drain& op) {
     if (taken == op.limit || bytes > kDrainBytes) break;
     ++taken;
     bytes += value.size();
-    constexpr std::size_t kKind = 9;
-    if (key[kKind] == keys::kInboxFreed) {
-      drained.freed.push_back(keys::read_u64(key, kKind + 1));
-    } else if (key[kKind] == keys::kInboxMoved) {
-      drained.moved.emplace_back(keys::read_u64(key, kKind + 1), keys::read_u64(key, kKind + 9));
+    const char kind = keys::inbox_kind(key);
+    if (kind == keys::kInboxFreed) {
+      drained.freed.push_back(keys::inbox_number(key));
+    } else if (kind == keys::kInboxMoved) {
+      drained.moved.emplace_back(keys::inbox_number(key), keys::inbox_attachment(key));
     } else {
       const auto item = parse_record<record::InboxItem>(value);
-      if (key[kKind] == keys::kInboxEnded) {
-        drained.ended.push_back({keys::read_id(key, kKind + 1), read_outcome(item.outcome())});
+      if (kind == keys::kInboxEnded) {
+        drained.ended.push_back({keys::inbox_future(key), read_outcome(item.outcome())});
       } else {
-        drained.cancelled.emplace_back(read_id(item.future()), keys::read_u64(key, kKind + 1));
+        drained.cancelled.emplace_back(read_id(item.future()), keys::inbox_number(key));
       }
     }
     t.tx.clear(key);

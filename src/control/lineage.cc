@@ -1,10 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// A value that no living worker has any more is computed again.
+//
+// Hard: a large value lies in the memory of workers, and dies with the last of them. Those who need it find out at
+// different times, some of them while it is being computed again or has been; its dependencies may be lost too; and a
+// worker may copy the value in the moment in which another one finds that nobody has it.
+//
+// Solved by keeping the specification of each future whose value lies with workers, and by one transaction that goes
+// from final back to ready. It reads the holders with a conflict, so a copy that is just being noted makes it fail. It
+// names the object that was lost, so a report that comes late changes nothing. Dependencies get their edges and needs
+// anew; one whose value is lost is found by the run that needs it, which gives its claim back and waits. So a loss
+// travels up as far as it must and no further.
+//
+// It counts as a failed try, so that a task that kills its workers does not go on for ever. Values that were put,
+// futures with a freed dependency, and those with too many dependencies are not computed again: the error says which.
+//
+// To read: docs/design.md, "Objects", under Loss. The idea is the lineage of Spark's RDDs (Zaharia et al., NSDI 2012);
+// for futures, Ray's ownership (Wang et al., NSDI 2021).
+
 #include <string>
 
+#include "base/invariant.h"
+#include "base/result.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
 
-// A value that no living worker has any more is computed again, from the specification that stayed with it.
 namespace morrow::control {
 namespace {
 
@@ -16,24 +36,25 @@ OpResult never(const std::string& why) {
       Outcome{FailureKind::kLost, "no worker that is alive has its value any more; " + why, {}}));
 }
 
-/// Why the future can't be computed once more; empty: it can.
-std::string obstacle(Transition& t, const record::State& state, const Spec& spec) {
+/// Done when the future can be computed once more.
+base::Result<void> can_run_once_more(Transition& t, const record::State& state, const Spec& spec) {
   if (!can_run_again(spec)) {
-    return spec.payload.empty() ? "it was put, so nothing can compute it again"
-                                : "with max_retries = 0 it is not computed again";
+    return base::Problem{spec.payload.empty() ? "it was put, so nothing can compute it again"
+                                              : "with max_retries = 0 it is not computed again"};
   }
   if (state.tries() >= spec.max_retries) {
-    return "it was tried " + std::to_string(state.tries()) +
-           " times besides, and max_retries allows no more: a loss counts as a failed attempt";
+    return base::Problem{"it was tried " + std::to_string(state.tries()) +
+                         " times besides, and max_retries allows no more: a loss counts as a failed attempt"};
   }
   const auto dependencies = distinct(spec.dependencies);
   if (dependencies.size() > kMostDependencies) {
-    return "it depends on " + std::to_string(dependencies.size()) + " futures, and what depends on more than " +
-           std::to_string(kMostDependencies) + " is not computed again";
+    return base::Problem{"it depends on " + std::to_string(dependencies.size()) +
+                         " futures, and what depends on more than " + std::to_string(kMostDependencies) +
+                         " is not computed again"};
   }
   for (const FutureId& dependency : dependencies) {
     if (t.failure_of(dependency, t.load(dependency)))
-      return "it can't be computed again, since a value that it depends on was freed";
+      return base::Problem{"it can't be computed again, since a value that it depends on was freed"};
   }
   return {};
 }
@@ -44,6 +65,7 @@ bool can_run_again(const Spec& spec) { return !spec.payload.empty() && spec.max_
 
 OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const FutureId id = value.future;
+  MORROW_INVARIANT(value.object != 0, "a lost value is an object", id);
   // Nothing begins anew behind the walk through a closing scope.
   if (!scope(id.scope).open()) return verdict(Verdict::kAbsent);
   Entry& entry = load(id);
@@ -57,7 +79,7 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
     return finished(entry);
   }
   if (entry.state.fanout() != 0) {
-    // Who has this on its list may not come to it, while all that need the value come back here again and again.
+    // The worker that has this on its list may not come to it, while all that need the value come back here again.
     coverage_mark<"a value was lost while its end was still being told">();
     fan_out(id);
     return verdict(Verdict::kAgain);
@@ -65,11 +87,11 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   // With a conflict: a worker that has just copied it must not be missed.
   const auto holders = tx.scan(keys::holders(id), store::Read::kConflict);
   for (const auto& [key, object] : holders) {
-    const Incarnation holder = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const Incarnation holder = keys::neighbour_worker(key);
     if (holder != self && alive(holder)) return finished(entry);
   }
   const SpecPtr spec = this->spec(id, entry.state);
-  if (const std::string why = obstacle(*this, entry.state, *spec); !why.empty()) return never(why);
+  if (const auto possible = can_run_once_more(*this, entry.state, *spec); !possible) return never(possible.problem());
 
   coverage_mark<"a lost value is computed again">();
   for (const auto& [key, unused] : holders) tx.clear(key);
@@ -77,13 +99,14 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   entry.state.set_tries(entry.state.tries() + 1);
   std::size_t missing = 0;
   const auto dependencies = distinct(spec->dependencies);
-  link(id, dependencies, 0, dependencies.size(), missing);  // none of them failed: see obstacle
+  const auto failure = link(id, dependencies, 0, dependencies.size(), missing);
+  MORROW_INVARIANT(!failure, "what is computed again has no failed dependency", id, failure->failure, failure->root);
   if (missing != 0) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    move_to(id, entry, Status::kWaiting);
     save(id, entry);
     return verdict(Verdict::kWaiting);
   }
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kReady));
+  move_to(id, entry, Status::kReady);
   return make_ready(id, entry, spec, claim);
 }
 

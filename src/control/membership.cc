@@ -46,7 +46,7 @@ std::vector<WorkerSeen> workers(store::Store& store) {
   const auto transaction = store.begin_read();
   std::map<Incarnation, WorkerSeen> seen;
   for (const auto& [key, value] : transaction->scan(keys::workers(), store::Read::kSnapshot)) {
-    const Incarnation incarnation = keys::read_u64(key, 1);
+    const Incarnation incarnation = keys::number_of(key);
     switch (key.back()) {
       case 'e': {
         WorkerSeen& worker = seen[incarnation];
@@ -65,7 +65,7 @@ std::vector<WorkerSeen> workers(store::Store& store) {
     }
   }
   for (const auto& [key, unused] : transaction->scan(keys::idles(), store::Read::kSnapshot)) {
-    const auto found = seen.find(keys::read_u64(key, 1));
+    const auto found = seen.find(keys::number_of(key));
     if (found != seen.end()) found->second.idle = true;
   }
   std::vector<WorkerSeen> out;
@@ -78,7 +78,7 @@ std::vector<OrphanSession> orphan_sessions(store::Store& store) {
   const auto transaction = store.begin_read();
   std::vector<OrphanSession> out;
   for (const auto& [key, unused] : transaction->scan(keys::orphans(), store::Read::kSnapshot)) {
-    const SessionId id = keys::read_u64(key, 1);
+    const SessionId id = keys::number_of(key);
     const auto value = transaction->get(keys::session(id), store::Read::kSnapshot);
     if (!value) continue;
     const auto session = parse_record<record::Session>(*value);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/transition.h"
@@ -9,7 +10,10 @@
 // Which workers hold the values that are too large for a record.
 namespace morrow::control {
 
-void Transition::add_holder(FutureId id, std::uint64_t object) { tx.set(keys::holder(id, self), keys::u64(object)); }
+void Transition::add_holder(FutureId id, std::uint64_t object) {
+  MORROW_INVARIANT(self != 0 && object != 0, "a worker holds an object that has a number", id, self, object);
+  tx.set(keys::holder(id, self), keys::u64(object));
+}
 
 void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
   if (holder == self && reports_freed) {
@@ -25,7 +29,7 @@ void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
 void Transition::free_object(FutureId id) {
   // With a conflict: a worker that has just copied it must not be missed.
   for (const auto& [key, object] : tx.scan(keys::holders(id), store::Read::kConflict)) {
-    tell_freed(keys::read_u64(key, keys::kFuturePrefixBytes + 1), keys::read_u64(object, 0));
+    tell_freed(keys::neighbour_worker(key), keys::read_u64(object, 0));
     tx.clear(key);
   }
 }
@@ -34,6 +38,8 @@ Transition::Home Transition::home_of(const Runnable& runnable) {
   constexpr std::uint64_t kWorthTheWay = 1 << 20;       // less is here sooner than the other worker wakes up
   constexpr std::uint64_t kWait = 100'000;              // µs
   constexpr std::uint64_t kBytesPerMicrosecond = 1000;  // about what a transfer makes
+  MORROW_INVARIANT(runnable.dependencies.size() == runnable.spec->dependencies.size(),
+                   "a run has all that it depends on", runnable.id, runnable.dependencies.size());
   std::uint64_t here = 0;
   std::map<Incarnation, std::uint64_t> there;
   for (std::size_t i = 0; i < runnable.dependencies.size(); ++i) {
@@ -74,7 +80,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
   const auto view = store.begin_read();
   for (const auto& [key, object] : view->scan(keys::holders(id), store::Read::kSnapshot)) {
     if (keys::read_u64(object, 0) != number) continue;
-    const Incarnation incarnation = keys::read_u64(key, keys::kFuturePrefixBytes + 1);
+    const Incarnation incarnation = keys::neighbour_worker(key);
     const auto alive = view->get(keys::incarnation(incarnation), store::Read::kSnapshot);
     if (!alive || parse_record<record::Incarnation>(*alive).dying()) continue;
     if (const auto info = view->get(keys::info(incarnation), store::Read::kSnapshot))

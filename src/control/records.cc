@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "control/faults.h"
+#include "control/keys.h"
 #include "store/store.h"
 
 namespace morrow::control {
@@ -25,8 +27,10 @@ bool is_known(const Record&) {
 }
 bool is_known(const record::State& state) {
   return state.status() >= static_cast<std::uint32_t>(Status::kBuilding) &&
-         state.status() <= static_cast<std::uint32_t>(Status::kCancelled) && is_known(state.outcome());
+         state.status() <= static_cast<std::uint32_t>(Status::kCancelled) && is_known(state.outcome()) &&
+         state.shape().size() <= keys::kMaxShapeBytes && is_consistent(state);
 }
+bool is_known(const record::Ending& ending) { return ending.bucket() < keys::kBuckets; }
 bool is_known(const record::InboxItem& item) { return is_known(item.outcome()); }
 
 Resources read_resources(std::string_view bytes) try {
@@ -36,6 +40,19 @@ Resources read_resources(std::string_view bytes) try {
 }
 
 }  // namespace
+
+bool is_consistent(const record::State& state) {
+  const Status status = status_of(state);
+  const bool claimed = status == Status::kClaimed;
+  const bool final = is_final(status);
+  if ((state.claim() != 0) != claimed && !planted(Fault::kRetriedChildren)) return false;
+  if ((state.incarnation() != 0) != claimed && !planted(Fault::kRetriedChildren)) return false;
+  if (state.has_scope() && !claimed && !planted(Fault::kRetriedChildren)) return false;
+  if (state.index_key().empty() == (status == Status::kReady)) return false;
+  if (state.has_outcome() != final || (state.fanout() != 0 && !final)) return false;
+  if (state.spec_parts() == 0 && !final) return false;
+  return !final || (state.outcome().failure() == 0) == (status == Status::kRealized);
+}
 
 void put_id(FutureId id, record::Id& out) {
   out.set_scope(id.scope);
@@ -97,6 +114,7 @@ SpecPtr decode_spec(std::string_view bytes) {
   spec->program = std::move(*in.mutable_program());
   spec->function_key = in.function_key();
   spec->session = in.session();
+  if (spec->program.size() > keys::kMaxHashBytes) fail_damaged();
   spec->payload = std::move(*in.mutable_payload());
   return spec;
 }

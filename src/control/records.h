@@ -37,6 +37,10 @@ std::string serialize(Record& record) {
   return record.SerializeAsString();
 }
 
+/// Whether the fields of a state agree: a claim and its worker while it is claimed, an entry in the index while it is
+/// ready, an outcome once it is final, a specification until then.
+bool is_consistent(const record::State& state);
+
 inline Status status_of(const record::State& state) { return static_cast<Status>(state.status()); }
 inline bool is_final(Status status) { return status >= Status::kRealized; }
 inline bool is_final(const record::State& state) { return is_final(status_of(state)); }

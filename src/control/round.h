@@ -17,8 +17,9 @@
 /// operations that control applies in order. Every operation is idempotent: its ids were drawn before.
 namespace morrow::control {
 
-/// Who asks for a change; decides which fence it must pass.
+/// The origin of a change; decides which fence it must pass.
 struct Origin {
+  /// Which fence the change must pass.
   enum class Kind : std::uint8_t {
     kSession,    ///< a driver: dropped unless `attachment` is the session's own and `number` is above what was applied
     kExecution,  ///< a running task: dropped unless `claim` still holds `future`
@@ -51,6 +52,7 @@ struct OpenSession {
 
 /// Creates a future. With dependencies that are not finished it becomes waiting, whatever `how` says.
 struct Submit {
+  /// The state in which the future is created.
   enum class How : std::uint8_t {
     kIndex,  ///< ready, for any worker to claim
     kClaim,  ///< claimed by this worker with `claim`
@@ -116,6 +118,7 @@ struct Cancel {
   FutureId id;
 };
 
+/// Makes a scope inside of another one.
 struct OpenScope {
   Origin origin;
   ScopeId scope = 0;
@@ -136,8 +139,8 @@ struct EndSession {
   std::uint64_t attachment = 0;
 };
 
-/// A dependency of `id` ended (a posted check, or one found after a eviction): when none is missing any more it becomes
-/// ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
+/// A dependency of `id` ended (a posted check, or one found after an eviction): when none is missing any more it
+/// becomes ready: claimed here with `claim` when that is set, else indexed. When one failed, it fails.
 struct Check {
   FutureId id;
   Claim claim = 0;
@@ -178,6 +181,7 @@ using Op = std::variant<op::OpenSession, op::Submit, op::End, op::Relinquish, op
                         op::Cancel, op::OpenScope, op::EndScope, op::EndSession, op::Check, op::AddReplica,
                         op::DropReplica, op::Lost, op::Drain, op::Publish>;
 
+/// What became of an operation.
 enum class Verdict : std::uint8_t {
   kDone,      ///< as asked
   kStale,     ///< fenced: the origin or claim is no longer the one; nothing was changed
@@ -196,12 +200,12 @@ struct OpResult {
   Runnable runnable;
   std::uint64_t applied = 0;  ///< OpenSession: the highest number applied so far
 
-  /// Drain: futures awaited here that ended (or vanished: no outcome), claims of this worker that were cancelled,
-  /// sessions attached here that moved away, and whether more is in the inbox.
+  /// A future awaited here that ended, or vanished: then with no outcome.
   struct Ended {
     FutureId id;
     OutcomePtr outcome;
   };
+  /// What other workers had posted to this worker's inbox.
   struct Drained {
     std::vector<Ended> ended;
     std::vector<std::pair<FutureId, Claim>> cancelled;
@@ -212,11 +216,13 @@ struct OpResult {
   std::shared_ptr<const Drained> drained;  ///< of a Drain
 };
 
+/// Operations of one worker that are committed together, in their order.
 struct Round {
   Incarnation incarnation = 0;
   std::vector<Op> ops;
 };
 
+/// What became of a round.
 struct RoundResult {
   bool fenced = false;  ///< this worker's incarnation has ended: nothing more was committed, and nothing ever will be;
                         ///< no result counts

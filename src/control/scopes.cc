@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// Lifetimes: a future lives as long as the scope that it was born in.
+//
+// Hard: a Future is a plain id that may be copied anywhere, so nobody can count its copies. Still nothing may stay in
+// the store for ever, and what an execution submitted must go when the execution failed and is tried again.
+//
+// Solved by scopes: a session, a Scope block of the user, or the claim of an execution. Ids begin with their scope, so
+// its futures are a range of keys, and an end clears ranges instead of following references. The scope of an execution
+// costs nothing until it submits something: the first submit makes the record. A result that may carry handles lets the
+// future's own scope adopt that of the execution.
+//
+// A scope that holds something is only marked as closing here; every submit into it reads that mark with a conflict, so
+// nothing is added from then on, and the walk in endings.cc needs no conflicts. The parent lists it until it is gone,
+// so that the parent ends after its children.
+//
+// To read: docs/design.md, "Lifetimes are scopes". Structured concurrency (N. J. Smith, "Go statement considered
+// harmful", 2018) is the same idea for threads.
+
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
@@ -18,6 +37,10 @@ ScopeEntry& Transition::scope(ScopeId id) {
 }
 
 void Transition::save_scope(ScopeId id, ScopeEntry& entry) {
+  MORROW_INVARIANT(id != 0, "a scope has a number", entry.scope.parent());
+  MORROW_INVARIANT(!entry.scope.linked() || entry.scope.parent() != 0, "a scope that its parent lists has one", id);
+  MORROW_INVARIANT(!entry.scope.session() || entry.scope.parent() == 0, "a session's scope has no parent", id,
+                   entry.scope.parent());
   entry.exists = true;
   tx.set(keys::scope(id), serialize(entry.scope));
 }
@@ -32,6 +55,8 @@ bool Transition::enter_scope(const Origin& origin, ScopeId id) {
   put_id(origin.future, *entry.scope.mutable_owner());
   save_scope(id, entry);
   Entry& parent = load(origin.future);
+  MORROW_INVARIANT(parent.exists && parent.status() == Status::kClaimed && parent.state.claim() == id,
+                   "an execution that opens a scope holds its future", origin.future, id, parent.state.claim());
   parent.state.set_has_scope(true);
   save(origin.future, parent);
   return true;
@@ -51,6 +76,7 @@ bool Transition::scope_empty(ScopeId id) {
 }
 
 void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
+  MORROW_INVARIANT(entry.exists, "a scope that is removed is there", id, entry.scope.parent());
   tx.clear(keys::scope(id));
   if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id));
   entry.exists = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/invariant.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
@@ -67,6 +68,7 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
     if (op.reopen) return verdict(Verdict::kAbsent);
     entry.exists = true;
     entry.session.set_program(op.program);
+    MORROW_INVARIANT(t.self != 0, "a session is attached to a worker", op.session);
     ScopeEntry& scope = t.scope(op.session);
     scope.scope.set_session(true);
     t.save_scope(op.session, scope);

@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+
+// A future is born.
+//
+// Hard: a submit may come twice (a driver that changed its worker sends it again), come after its scope closed, depend
+// on futures that are ending in this moment, or have ended already itself because it ran ahead of its commit.
+//
+// Solved in this order. The origin's fence tells a message that came twice; the scope is read with a conflict, so that
+// none is born behind the end of its scope. A future that has run already is written once, as final: one record for the
+// whole life of a short task. Else each dependency is read with a conflict and gets an edge, which pins it; one that is
+// unfinished gets a need too. An end of it that commits first makes this transaction fail; one that commits later sees
+// the edge. With no need it is ready at once: claimed by this worker, or put into the index.
+//
+// To read: docs/design.md, "Run ahead of the commit"; docs/store.md, "Submit".
+
 #include "control/transition.h"
 
 namespace morrow::control {
 namespace {
 
 OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& failure) {
-  entry.state.set_status(static_cast<std::uint32_t>(Status::kFailed));
+  t.move_to(id, entry, Status::kFailed);
   put_outcome(failure, *entry.state.mutable_outcome());
   t.save(id, entry);
   return finished(std::make_shared<Outcome>(failure));
@@ -16,7 +30,7 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
   // A dependency may end right now, and its check find `building`: the read of the first need conflicts with the last
   // one's going.
   if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
     return verdict(Verdict::kWaiting);
   }
@@ -26,13 +40,12 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
 }  // namespace
 
 std::optional<std::string> shape_of(const Spec& spec) {
-  constexpr std::size_t kShapeBytes = 400;  // the smallest store takes keys of 511 bytes
   constexpr std::size_t kNameBytes = 255;
   for (const auto& [name, amount] : spec.requirements.named_milli) {
     if (name.size() > kNameBytes) return std::nullopt;
   }
   std::string shape = spec.requirements.encode();
-  if (shape.size() > kShapeBytes) return std::nullopt;
+  if (shape.size() > keys::kMaxShapeBytes) return std::nullopt;
   return shape;
 }
 
@@ -65,7 +78,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
   entry.state.set_shape(std::move(*shape));
   t.write_spec(op.id, entry, encode_spec(*op.spec));
   if (missing != 0) {
-    entry.state.set_status(static_cast<std::uint32_t>(Status::kWaiting));
+    t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
     return verdict(Verdict::kWaiting);
   }

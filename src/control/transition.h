@@ -16,7 +16,7 @@
 namespace morrow::control {
 
 /// Bounds that keep a transaction well under 1 MB.
-inline constexpr std::size_t kAroundLimit = 100;           ///< neighbours served at once; more are left to a fan-out
+inline constexpr std::size_t kNeighbourLimit = 100;        ///< neighbours served at once; more are left to a fan-out
 inline constexpr std::size_t kUnpinLimit = 64;             ///< dependencies let go at once; more are left to a fan-out
 inline constexpr std::size_t kInboxBytes = 300'000;        ///< copies of a value posted at once
 inline constexpr std::size_t kSpecPartBytes = 64'000;      ///< of a specification under one key
@@ -29,26 +29,29 @@ inline constexpr int kReapLimit = 50;                      ///< futures freed in
 struct Entry {
   bool exists = false;
   bool counted = false;
+  bool unclaimed = false;  ///< its claim ended a moment ago, and it stands nowhere yet
   record::State state;
 
   Status status() const { return status_of(state); }
   bool final() const { return exists && is_final(state); }
 };
 
+/// A scope as the transaction has read it.
 struct ScopeEntry {
   bool exists = false;
   record::Scope scope;
   bool open() const { return exists && !scope.closing(); }
 };
 
+/// A session as the transaction has read and changed it.
 struct SessionEntry {
   bool exists = false;
   bool dirty = false;
   record::Session session;
 };
 
-/// Who stands around a future: read in one conflicting scan of its own prefix.
-struct Around {
+/// The waiters, dependents and needs of a future: read in one conflicting scan of its own prefix.
+struct Neighbours {
   std::vector<Incarnation> waiters;
   std::vector<FutureId> dependents;
   std::vector<FutureId> needs;
@@ -84,8 +87,12 @@ class Transition {
 
   // ---- futures (futures.cc) ----
   Entry& load(FutureId id);
-  Around around(FutureId id);
+  Neighbours neighbours(FutureId id);
+  /// Writes the state, whose fields agree by now.
   void save(FutureId id, Entry& entry);
+  /// Takes a future from one state to another, or into its first: the only place that does, but for create_final. Which
+  /// ways there are stands in futures.cc.
+  void move_to(FutureId id, Entry& entry, Status status);
   /// Writes a future that is final from its birth, without an entry for it. False: there is one already. The
   /// specification is kept when its value could be lost and computed again.
   bool create_final(FutureId id, const Outcome& outcome, const Spec& spec);
@@ -102,13 +109,15 @@ class Transition {
   void enter_index(FutureId id, Entry& entry, const Home& home);
   void leave_index(Entry& entry);
   void hold(FutureId id, Entry& entry, Claim claim);
+  /// The claim of a future ends, and the future goes on: it is ready and stands nowhere yet. Its scope ends too.
+  void unclaim(FutureId id, Entry& entry);
   /// Ends the claim of a claimed future, and its scope; with `adopt` the future's own scope takes that over.
   void drop_claim(FutureId id, Entry& entry, bool adopt);
 
   // ---- ends (finish.cc) ----
-  /// Makes the future final: who waits is told, dependents are checked, its own dependencies let go. Frees it when it
+  /// Makes the future final: waiters are told, dependents are checked, its own dependencies let go. Frees it when it
   /// was released.
-  void finish(FutureId id, Entry& entry, const Around& around, const Outcome& outcome, bool adopt = false);
+  void finish(FutureId id, Entry& entry, const Neighbours& neighbours, const Outcome& outcome, bool adopt = false);
   /// Tells the worker that runs it.
   void tell_holder(FutureId id, const Entry& entry);
   void post_ended(Incarnation waiter, FutureId id, const record::State& state);
@@ -170,6 +179,9 @@ class Transition {
   void flush();
 
  private:
+  /// Counts its record, once, and lets it exist.
+  void note_record(Entry& entry);
+
   std::unordered_map<FutureId, Entry> futures_;
   std::unordered_map<ScopeId, ScopeEntry> scopes_;
   std::unordered_map<SessionId, SessionEntry> sessions_;

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ostream>
 #include <stdexcept>
+
+#include "base/hex.h"
 
 namespace morrow::control {
 namespace {
@@ -20,6 +23,7 @@ void put_amount(std::string& out, char letter, std::uint64_t amount) {
   out += digits;
 }
 
+/// Takes the parts of encoded resources one after the other. \throws std::invalid_argument where they are cut off
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
@@ -69,6 +73,10 @@ std::string memory_text(std::uint64_t bytes) {
 }
 
 }  // namespace
+
+std::ostream& operator<<(std::ostream& out, const FutureId& id) {
+  return out << base::hex_of(id.scope) << '/' << id.sequence;
+}
 
 bool Resources::fits_in(const Resources& free) const {
   if (cpu_milli > free.cpu_milli || memory > free.memory || gpu_milli > free.gpu_milli) return false;

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/hash_ids.h"
 
 /// The words that control and the worker share. Values only.
 namespace morrow::control {
@@ -22,6 +25,9 @@ struct FutureId {
   std::uint64_t sequence = 0;
   friend auto operator<=>(const FutureId&, const FutureId&) = default;
 };
+
+/// "0123456789abcdef/5", as the commands print it.
+std::ostream& operator<<(std::ostream& out, const FutureId& id);
 
 /// What a task needs, or a worker has. Amounts other than memory are in thousandths.
 struct Resources {
@@ -60,8 +66,10 @@ struct Spec {
 };
 using SpecPtr = std::shared_ptr<const Spec>;
 
+/// The state of a future in the store; see docs/design.md for the ways between them.
 enum class Status : std::uint8_t { kBuilding = 1, kWaiting, kReady, kClaimed, kRealized, kFailed, kCancelled };
 
+/// Why a future has no value.
 enum class FailureKind : std::uint8_t {
   kNone = 0,
   kException,  ///< the function threw
@@ -110,6 +118,7 @@ struct Runnable {
   std::vector<OutcomePtr> dependencies;  ///< in the order of spec->dependencies; all ok
 };
 
+/// What a worker publishes of itself.
 struct WorkerInfo {
   Incarnation incarnation = 0;
   std::string name;
@@ -128,6 +137,6 @@ struct WorkerInfo {
 template <>
 struct std::hash<morrow::control::FutureId> {
   std::size_t operator()(const morrow::control::FutureId& id) const noexcept {
-    return static_cast<std::size_t>((id.scope ^ (id.sequence * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL);
+    return morrow::base::hash_of_id(id.scope, id.sequence);
   }
 };

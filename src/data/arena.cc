@@ -12,32 +12,34 @@
 #include <system_error>
 #include <utility>
 
+#include "base/invariant.h"
+
 namespace morrow::data {
 
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kStep = 64ULL << 20;
-constexpr int kFirstNumber = 100;  // programs expect to find the lowest ones free
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint64_t kStepBytes = 64ULL << 20;  // a growth that fails has got as much as there was, in these steps
+constexpr int kFirstNumber = 100;                  // programs expect to find the lowest ones free
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-std::size_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
+std::size_t whole_pages(std::uint64_t size) { return (size + kPageBytes - 1) / kPageBytes * kPageBytes; }
 
 /// Both mappings of an arena begin where a page table does, so that whole page tables can change place.
 std::byte* map_arena(int fd, std::size_t size, int protection) {
-  constexpr std::size_t kTable = 2 << 20;
-  void* const room = mmap(nullptr, size + kTable, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  constexpr std::size_t kTableBytes = 2 << 20;
+  void* const room = mmap(nullptr, size + kTableBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) fail("can't map the object memory");
   auto* const begin = static_cast<std::byte*>(room);
-  const std::size_t before = (kTable - reinterpret_cast<std::uintptr_t>(begin) % kTable) % kTable;
+  const std::size_t before = (kTableBytes - reinterpret_cast<std::uintptr_t>(begin) % kTableBytes) % kTableBytes;
   std::byte* const base = begin + before;
   if (mmap(base, size, protection, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) == MAP_FAILED) {
-    munmap(room, size + kTable);
+    munmap(room, size + kTableBytes);
     fail("can't map the object memory");
   }
   if (before != 0) munmap(begin, before);
-  if (before != kTable) munmap(base + size, kTable - before);
+  if (before != kTableBytes) munmap(base + size, kTableBytes - before);
   madvise(base, size, MADV_DONTFORK);
   madvise(base, size, MADV_HUGEPAGE);  // where the machine allows them for shared memory
   return base;
@@ -46,6 +48,7 @@ std::byte* map_arena(int fd, std::size_t size, int protection) {
 /// Moves pages of one mapping of the arena to another one's. What was there stays mapped, with no page: never is there
 /// a hole that another thread's mapping could fall into.
 bool move_pages(std::byte* from, std::byte* to, std::size_t size) {
+  MORROW_INVARIANT(size % kPageBytes == 0 && from != to, "whole pages are moved, to another place", from, to, size);
   return mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != MAP_FAILED;
 }
 
@@ -66,13 +69,15 @@ void Arena::back(std::uint64_t end) {
   end = std::min(end, capacity_);
   while (backed_ < end) {
     const std::uint64_t begin = backed_;
-    const std::uint64_t size = std::min(kStep, end - begin);
+    const std::uint64_t size = std::min(kStepBytes, end - begin);
     if (fallocate(fd_, 0, static_cast<off_t>(begin), static_cast<off_t>(size)) != 0) {
       if (errno == EINTR) continue;
       throw OutOfMemory("the machine has no memory left for objects (" + std::generic_category().message(errno) +
                         "); give the worker a smaller --object-memory");
     }
-    backed_ = begin + size;
+    const std::uint64_t before = backed_.exchange(begin + size);
+    MORROW_INVARIANT(before == begin && begin + size <= capacity_, "an arena grows once at a time, and to its capacity",
+                     before, begin, size, capacity_);
   }
 }
 
@@ -96,6 +101,7 @@ ArenaView::~ArenaView() {
 
 std::span<std::byte> ArenaView::inside(Extent extent) {
   std::call_once(maps_inside_, [this] { inside_ = map_arena(fd_, size_, PROT_READ | PROT_WRITE); });
+  MORROW_INVARIANT(inside_ != nullptr && inside_ != base_, "an arena has two mappings", inside_, base_);
   return {inside_ + (bytes(extent).data() - base_), extent.size};
 }
 

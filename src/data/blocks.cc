@@ -7,14 +7,16 @@
 #include <array>
 #include <cstring>
 
+#include "base/invariant.h"
 #include "data/checksum.h"
 
 namespace morrow::data {
 
 namespace {
 
-constexpr int kSkipAfterFailure = 16;
+constexpr int kSkipAfterFailure = 16;  // blocks: what does not compress is seldom followed by what does
 
+/// Stands before each block, as it is in files and on the network.
 struct Header {
   std::uint32_t raw = 0;
   std::uint32_t stored = 0;
@@ -33,6 +35,7 @@ Header header_of(std::span<const std::byte> block) {
 }  // namespace
 
 BlockWriter::Block BlockWriter::encode(std::span<const std::byte> raw) {
+  MORROW_INVARIANT(!raw.empty() && raw.size() <= kBlockBytes, "a block is of 1 byte to a mebibyte", raw.size());
   const std::size_t most = raw.size() - raw.size() / 8;
   Header header{static_cast<std::uint32_t>(raw.size()), 0, checksum(raw)};
   Block block{{}, raw};

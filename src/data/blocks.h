@@ -34,6 +34,7 @@ bool is_arrow(std::span<const std::byte> value);
 /// Makes blocks. After one that did not compress, it does not try for the next 16. Not thread-safe.
 class BlockWriter {
  public:
+  /// A block as it is written: header and bytes.
   struct Block {
     std::array<std::byte, kBlockHeaderBytes> header;
     std::span<const std::byte> stored;  ///< `raw` itself, or bytes that live until the next call

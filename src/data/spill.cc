@@ -1,4 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+// Objects go to disk because memory is short, so writing them must need none: a block that does not compress is written
+// from where it lies, and one that does takes a megabyte. Three things can be wrong, and each is found here rather than
+// by a reader of the object:
+//
+// - The disk is full, or nearly so and the cluster's store is on it, which stands still then. The space is looked at
+//   before the first byte, with all that other threads are writing; a write that fails all the same leaves no file.
+// - The bytes that come back are others: each block has a checksum, and the header says which object it is and how
+// long.
+// - The worker was killed: its folder stays. So each folder has a lock, which the kernel takes back with its process,
+//   and a worker that starts removes the neighbours whose lock is free. It makes its own while it holds the lock of
+//   the folder above: else its neighbour could take the new one for one that was left.
+//
+// Files are not synced: nobody reads them when the machine has been down.
 #include "data/spill.h"
 
 #include <fcntl.h>
@@ -17,6 +30,9 @@
 #include <system_error>
 #include <vector>
 
+#include "base/defer.h"
+#include "base/invariant.h"
+
 namespace morrow::data {
 
 namespace {
@@ -26,8 +42,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFolderPrefix = "morrow-spill-";
 constexpr std::array<char, 8> kMagic{'M', 'O', 'R', 'R', 'O', 'W', 'O', 'B'};
 constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kWriteBytes = 4 * kBlockBytes;
+constexpr std::size_t kReadBytes = 4 * kBlockBytes;
 
+/// Stands at the beginning of each spill file.
 struct FileHeader {
   std::array<char, 8> magic = kMagic;
   std::uint32_t version = kVersion;
@@ -39,6 +56,7 @@ static_assert(sizeof(FileHeader) == 32);
 
 [[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
 
+/// An open file. The functions throw std::system_error.
 class File {
  public:
   File(const std::string& path, int flags) : fd_(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
@@ -73,13 +91,33 @@ void remove_left_behind(const std::string& folder) {
   }
 }
 
+bool is_full(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+/// Writes the one and then the other. 0, or the error.
+int write_all(int fd, std::span<const std::byte> first, std::span<const std::byte> second) {
+  while (!first.empty() || !second.empty()) {
+    const std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(first.data()), first.size()},
+                                     iovec{const_cast<std::byte*>(second.data()), second.size()}};
+    const ssize_t done = writev(fd, parts.data(), parts.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return errno;
+    const auto written = static_cast<std::size_t>(done);
+    MORROW_INVARIANT(written <= first.size() + second.size(), "no more is written than there is", written, first.size(),
+                     second.size());
+    const std::size_t of_first = std::min(written, first.size());
+    first = first.subspan(of_first);
+    second = second.subspan(written - of_first);
+  }
+  return 0;
+}
+
 std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
 
 }  // namespace
 
 std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighbour) {
-  constexpr std::uint64_t kMost = 1 << 30;
-  constexpr std::uint64_t kPart = 20;
+  constexpr std::uint64_t kMostBytes = 1 << 30;  // the store grows by less while one notices
+  constexpr std::uint64_t kPart = 20;            // of a small disk
   const auto there = [](fs::path path) {
     std::error_code error;
     path = fs::absolute(path, error);
@@ -92,7 +130,7 @@ std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighb
   const std::string path = there(folder);
   const bool same = stat(path.c_str(), &one) == 0 && stat(there(neighbour).c_str(), &other) == 0 &&
                     one.st_dev == other.st_dev && statvfs(path.c_str(), &disk) == 0;
-  return same ? std::min(kMost, std::uint64_t{disk.f_blocks} * disk.f_frsize / kPart) : 0;
+  return same ? std::min(kMostBytes, std::uint64_t{disk.f_blocks} * disk.f_frsize / kPart) : 0;
 }
 
 SpillFolder::SpillFolder(const std::string& folder, const std::string& owner, std::uint64_t leaves) : leaves_(leaves) {
@@ -131,14 +169,12 @@ std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte
                     "; make room there or give the worker another --spill-dir");
   };
   // Others write at the same time, and what they wrote is counted twice: rather too early than too late.
-  struct Writing {
-    std::atomic<std::uint64_t>& all;
-    std::uint64_t size;
-    ~Writing() { all -= size; }
-  } const writing{writing_, bytes.size()};
   const std::uint64_t with_others = writing_ += bytes.size();
+  const base::Defer written([&] {
+    const std::uint64_t before = writing_.fetch_sub(bytes.size());
+    MORROW_INVARIANT(before >= bytes.size(), "what is being written counts", before, bytes.size());
+  });
   if (leaves_ != 0 && left() < leaves_ + with_others) throw full();
-  const auto is_full = [](int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; };
   const File out(path, O_WRONLY | O_CREAT | O_TRUNC);
   if (out.get() < 0) {
     if (is_full(errno)) throw full();
@@ -147,21 +183,11 @@ std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte
   std::uint64_t total = 0;
   const auto put = [&](std::span<const std::byte> first, std::span<const std::byte> second) {
     total += first.size() + second.size();
-    while (!first.empty() || !second.empty()) {
-      const std::array<iovec, 2> parts{iovec{const_cast<std::byte*>(first.data()), first.size()},
-                                       iovec{const_cast<std::byte*>(second.data()), second.size()}};
-      const ssize_t done = writev(out.get(), parts.data(), parts.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0 && is_full(errno)) throw full();
-      if (done < 0) {
-        const int error = errno;
-        unlink(path.c_str());
-        throw std::system_error(error, std::generic_category(), "can't write " + path);
-      }
-      const std::size_t of_first = std::min(static_cast<std::size_t>(done), first.size());
-      first = first.subspan(of_first);
-      second = second.subspan(static_cast<std::size_t>(done) - of_first);
-    }
+    const int error = write_all(out.get(), first, second);
+    if (is_full(error)) throw full();
+    if (error == 0) return;
+    unlink(path.c_str());
+    throw std::system_error(error, std::generic_category(), "can't write " + path);
   };
   const FileHeader header{.number = number, .size = bytes.size()};
   put(std::as_bytes(std::span(&header, 1)), {});
@@ -179,7 +205,7 @@ void SpillFolder::read(std::uint64_t number, std::span<std::byte> into) const {
   const File in(path, O_RDONLY);
   if (in.get() < 0) fail("can't read " + path);
   posix_fadvise(in.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::vector<std::byte> buffer(kWriteBytes);
+  std::vector<std::byte> buffer(kReadBytes);
   const auto next = [&](std::size_t most) {
     for (;;) {
       const ssize_t got = ::read(in.get(), buffer.data(), most);

@@ -2,11 +2,11 @@
 #include <morrow/session.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <utility>
 
 #include <morrow/error.h>
 
+#include "base/environment.h"
 #include "runtime/driver/driver.h"
 #include "runtime/executor/fork_server.h"
 
@@ -16,13 +16,11 @@ namespace {
 
 std::atomic<bool> session_open = false;
 
-std::string named_cluster() {
-  const char* const name = std::getenv("MORROW_CLUSTER");
-  return name == nullptr ? "" : name;
-}
+std::string named_cluster() { return base::environment(base::kClusterVariable); }
 
 }  // namespace
 
+/// The driver of the session; in a process that a worker started, it serves that worker and never returns.
 struct Session::Impl {
   std::unique_ptr<runtime::Driver> driver;
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "base/random_id.h"
 #include "store/limits.h"
 
 namespace morrow::store {
@@ -28,8 +29,8 @@ void Store::transact(const std::function<void(Transaction&)>& body) {
 }
 
 void Store::pause_before_retry(int attempt) {
-  // Half of the pause is drawn, so that those who met in a conflict don't meet again.
-  thread_local std::minstd_rand random{std::random_device{}()};
+  // Half of the pause is drawn, so that transactions that met in a conflict don't meet again.
+  thread_local std::minstd_rand random{static_cast<std::minstd_rand::result_type>(base::random_id())};
   const int longest_us = 100 << std::min(attempt, 10);
   std::uniform_int_distribution<int> pause(longest_us / 2, longest_us);
   std::this_thread::sleep_for(std::chrono::microseconds(pause(random)));

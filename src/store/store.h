@@ -27,6 +27,7 @@ struct Range {
   friend bool operator==(const Range&, const Range&) = default;
 };
 
+/// An entry of the store.
 struct KeyValue {
   std::string key;
   std::string value;
@@ -38,6 +39,7 @@ struct KeyValue {
 /// give something else by now; a `Snapshot` read never makes it fail.
 enum class Read { kSnapshot, kConflict };
 
+/// The outcome of a commit.
 enum class CommitResult {
   kCommitted,  ///< all writes are visible, atomically
   kConflict,   ///< nothing was written; run the function again
@@ -49,7 +51,7 @@ inline constexpr std::size_t kMaxKeyBytes = 10'000;
 inline constexpr std::size_t kMaxValueBytes = 100'000;
 inline constexpr std::size_t kMaxTransactionBytes = 10'000'000;
 
-/// The store can't do what was asked, now or ever. The message says what to do.
+/// The store can't serve the request, now or ever. The message says how to mend that.
 class StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -80,10 +82,10 @@ class Transaction {
   /// conflicts up to the last key it returned.
   virtual std::vector<KeyValue> scan(const Range& range, Read read, std::size_t limit = kNoLimit) = 0;
 
-  /// Says what will be read next, so that a backend over a network fetches it in one trip. Only a hint.
+  /// Names the keys that will be read next, so that a backend over a network fetches it in one trip. Only a hint.
   virtual void prefetch(std::span<const std::string> keys, std::span<const Range> ranges) = 0;
 
-  /// A key has at least one byte. `set`, `clear` and `clear_range` may throw at once what `commit` would throw.
+  /// A key has at least one byte. `set`, `clear` and `clear_range` may throw at once the errors of `commit`.
   /// \throws TooLarge, StoreFull, StoreError
   virtual void set(std::string_view key, std::string_view value) = 0;
   virtual void clear(std::string_view key) = 0;

@@ -42,7 +42,7 @@ bool reaches_others(const ifaddrs& interface, int family) {
          !IN6_IS_ADDR_LINKLOCAL(&reinterpret_cast<const sockaddr_in6*>(interface.ifa_addr)->sin6_addr);
 }
 
-/// What packets to the world are sent from. Nothing is sent: the addresses are those of documents.
+/// The address that packets to the world are sent from. Nothing is sent: the addresses are those of documents.
 std::string of_default_route(int family) {
   const Fd socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_storage address{};

@@ -5,11 +5,11 @@
 
 namespace morrow::wire {
 
-/// A loopback address (or "localhost"): what listens there can only be reached from this machine.
+/// A loopback address (or "localhost"): a socket that listens there can only be reached from this machine.
 bool is_loopback(const std::string& address);
 
-/// What others reach a socket by that listens on this numeric address: itself, or for one that means all addresses one
-/// of the machine's own, if it has one: that of its default route, else one of no bridge of containers.
+/// The address by which others reach a socket that listens on this numeric one: itself, or for one that means all
+/// addresses one of the machine's own, if it has one: that of its default route, else one of no bridge of containers.
 std::string reachable_address(const std::string& address);
 
 }  // namespace morrow::wire

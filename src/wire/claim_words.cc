@@ -1,4 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Two processes agree who has a task, without a message and without a lock, while one of them may be killed at any
+// moment and runs code that can write anywhere.
+//
+// A worker queues short tasks at an executor ahead of time. When something better comes up (an idle executor, a
+// cancel), it wants them back, and must know for sure whether a task has begun: it must be run neither by two nor by
+// none. A question by socket would wait for the task that runs now. So each slot of the queue has a word in shared
+// memory, and whoever changes it first has the task:
+//
+//     {g, ready} --executor: take--> {g, taken}        both by compare-and-swap from {g, ready},
+//     {g, ready} --worker: revoke--> {g, revoked}      so exactly one of them succeeds
+//
+// The slot is used again for the next task, under the next generation g. State and generation change together, so an
+// executor that was held up between reading its queue and taking the task can't take the successor by mistake, as it
+// could if it compared the state alone.
+//
+// The executor can write nonsense here; it then harms its own tasks. The worker never reads a word but to compare it
+// with the one value that it waits for, and the file is sealed, so that it can't shrink under its map. Read next:
+// held_results.h for the other half of the file.
 #include "wire/claim_words.h"
 
 #include <fcntl.h>
@@ -7,6 +26,8 @@
 
 #include <cerrno>
 #include <system_error>
+
+#include "base/invariant.h"
 
 namespace morrow::wire {
 
@@ -32,7 +53,7 @@ int ClaimWords::create_file() {
     errno = error;
     fail_with_errno("cannot size the claim words of an executor");
   }
-  fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL);  // a shorter file would kill whoever looks at its words
+  fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL);  // a shorter file would kill the reader of its words
   return file;
 }
 
@@ -46,7 +67,8 @@ ClaimWords::ClaimWords(int file) {
 ClaimWords::~ClaimWords() { munmap(static_cast<void*>(words_), kFileBytes); }
 
 void ClaimWords::offer(std::uint32_t slot, std::uint32_t generation) {
-  if (slot < kSlots) words_[slot].store(word(generation, State::kReady), std::memory_order_release);
+  MORROW_INVARIANT(slot < kSlots, "the slots of a queue have claim words", slot, generation);
+  words_[slot].store(word(generation, State::kReady), std::memory_order_release);
 }
 
 bool ClaimWords::take(std::uint32_t slot, std::uint32_t generation) {

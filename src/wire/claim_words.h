@@ -19,7 +19,8 @@ class ClaimWords {
   static constexpr std::size_t kResultsOffset = 16384;
   static constexpr std::size_t kFileBytes = 65536;
 
-  enum class State : std::uint32_t { kFree = 0, kReady = 1, kTaken = 2, kRevoked = 3 };
+  /// Of a slot; 0: no task was ever offered in it.
+  enum class State : std::uint32_t { kReady = 1, kTaken = 2, kRevoked = 3 };
 
   /// Makes the file (a memfd). \throws std::system_error
   static int create_file();
@@ -31,7 +32,7 @@ class ClaimWords {
   ClaimWords(const ClaimWords&) = delete;
   ClaimWords& operator=(const ClaimWords&) = delete;
 
-  /// The worker offers a task: {generation, ready}.
+  /// The worker offers a task: {generation, ready}. The slot is in range.
   void offer(std::uint32_t slot, std::uint32_t generation);
   /// The executor takes it; false when it was revoked. Slots out of range are false.
   bool take(std::uint32_t slot, std::uint32_t generation);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/invariant.h"
+
 namespace morrow::wire {
 
 namespace {
@@ -33,7 +35,10 @@ void append_frame(std::string& out, FrameType type, const google::protobuf::Mess
   char* at = out.data() + start;
   for (std::size_t i = 0; i < kLengthBytes; ++i) at[i] = static_cast<char>((length >> (8 * i)) & 0xff);
   at[kLengthBytes] = static_cast<char>(type);
-  message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(at + kLengthBytes + 1));
+  const auto* const end =
+      message.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(at + kLengthBytes + 1));
+  MORROW_INVARIANT(reinterpret_cast<const char*>(end) == out.data() + out.size(), "a frame is as long as it says", type,
+                   length);
 }
 
 char* FrameReader::room(std::size_t size) {
@@ -56,7 +61,8 @@ char* FrameReader::room(std::size_t size) {
 }
 
 void FrameReader::filled(std::size_t size) {
-  if (size > buffer_.size() - end_) throw std::logic_error("more bytes were read than there was room for");
+  MORROW_INVARIANT(size <= buffer_.size() - end_, "no more bytes come than there is room for", size, buffer_.size(),
+                   end_);
   end_ += size;
 }
 

@@ -28,6 +28,7 @@ void append_frame(std::string& out, FrameType type, const google::protobuf::Mess
 /// Cuts a stream of bytes into frames. Not thread-safe.
 class FrameReader {
  public:
+  /// A frame in the reader's memory.
   struct View {
     FrameType type;
     std::string_view payload;  ///< lives until the next call of `next`, `buffer` or `append`

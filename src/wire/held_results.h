@@ -15,8 +15,8 @@ namespace morrow::wire {
 ///
 /// A send for each of many short tasks costs more than the tasks. So the executor keeps the frames of their results
 /// here and sends them together. The next task may run for an hour, or kill the process, against all expectation: then
-/// the worker takes the results from here, and drops what it is sent twice. User code can write here: the worker copies
-/// before it parses.
+/// the worker takes the results from here, and drops results that come twice. User code can write here: the worker
+/// copies before it parses.
 class HeldResults {
  public:
   /// `words` must outlive it.
@@ -33,13 +33,14 @@ class HeldResults {
 
   // ---- the worker ----
 
+  /// Frames that the executor held when they were copied.
   struct Copy {
     std::uint64_t generation = 0;
     std::string frames;
   };
   /// A copy of the frames, if there are any.
   std::optional<Copy> read() const;
-  /// Whether the executor still holds what was copied: if not, it has sent it.
+  /// Whether the executor still holds the frames that were copied: if not, it has sent them.
   bool holds(const Copy& copy) const;
 
  private:

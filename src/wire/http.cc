@@ -17,7 +17,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr std::uint32_t kMaxHead = 16 << 10;
+constexpr std::uint32_t kMaxHeadBytes = 16 << 10;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -26,12 +26,12 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// Feeds the parser until it has the whole head; what comes behind that is given back to the stream. False at an end
+/// Feeds the parser until it has the whole head; the bytes behind it are given back to the stream. False at an end
 /// before the first byte.
 template <class Parser>
 bool read_head(NetStream& stream, Parser& parser) {
-  parser.header_limit(kMaxHead);
-  parser.body_limit(boost::none);  // who reads a body looks at its length first
+  parser.header_limit(kMaxHeadBytes);
+  parser.body_limit(boost::none);  // the reader of a body looks at its length first
   parser.eager(false);
   std::string bytes;
   while (!parser.is_header_done()) {
@@ -47,7 +47,7 @@ bool read_head(NetStream& stream, Parser& parser) {
     if (error && error != http::error::need_more)
       throw BadMessage("the other side does not speak HTTP: " + error.message());
     if (used != 0) bytes.erase(0, used);
-    if (bytes.size() > kMaxHead) throw BadMessage("the head of a message is too long");
+    if (bytes.size() > kMaxHeadBytes) throw BadMessage("the head of a message is too long");
   }
   stream.unread(bytes);
   return true;
@@ -115,12 +115,6 @@ std::string chunk_begin(std::size_t size) {
   std::array<char, 20> text{};
   std::snprintf(text.data(), text.size(), "%zx\r\n", size);
   return text.data();
-}
-
-std::string hex_of(std::uint64_t number) {
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(number));
-  return hex.data();
 }
 
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers) {
@@ -211,7 +205,8 @@ HttpResponse HttpConnection::put(const std::string& target, HttpHeaders headers,
   headers["host"] = host_text(endpoint_);
   headers["authorization"] = "Bearer " + endpoint_.token;
   headers["content-length"] = std::to_string(body.size());
-  // Who has no room says so before the body: an answer to one that is not read would be lost with the connection.
+  // A worker that has no room says so before the body: an answer to one that is not read would be lost with the
+  // connection.
   headers["expect"] = "100-continue";
   stream_.write(request_head("PUT", target, headers));
   HttpResponse response = answer();

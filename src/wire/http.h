@@ -9,11 +9,13 @@
 
 #include "wire/net_stream.h"
 
-/// What Morrow needs of HTTP/1.1: heads, bodies of a known length, ranges. Bounds are checked before anything is kept.
+/// As much of HTTP/1.1 as Morrow needs: heads, bodies of a known length, ranges. Bounds are checked before anything is
+/// kept.
 namespace morrow::wire {
 
 using HttpHeaders = std::map<std::string, std::string>;  ///< names in lower case
 
+/// The first line and the headers of a request.
 struct HttpRequest {
   std::string method;
   std::string target;
@@ -21,6 +23,7 @@ struct HttpRequest {
   bool keep_alive = true;
 };
 
+/// The first line and the headers of a response.
 struct HttpResponse {
   int status = 0;
   HttpHeaders headers;
@@ -29,7 +32,7 @@ struct HttpResponse {
   bool keep_alive = true;
 };
 
-/// What came is no HTTP.
+/// The message is no HTTP.
 class BadMessage : public NetworkError {
  public:
   using NetworkError::NetworkError;
@@ -42,15 +45,12 @@ HttpResponse read_response(NetStream& stream);
 
 /// The head of a message, ready to be written.
 std::string response_head(int status, const HttpHeaders& headers, std::uint64_t length);
-/// The head of an answer whose body comes in chunks, and what stands before and behind each; an empty one ends it.
+/// The head of an answer whose body comes in chunks, and the texts before and behind each; an empty one ends it.
 std::string chunked_head(int status, const HttpHeaders& headers);
 std::string chunk_begin(std::size_t size);
 inline constexpr std::string_view kChunkEnd = "\r\n";
 inline constexpr std::size_t kMaxChunk = 4 << 20;
 std::string request_head(const std::string& method, const std::string& target, const HttpHeaders& headers);
-
-/// 16 hexadecimal digits, as headers have numbers.
-std::string hex_of(std::uint64_t number);
 
 /// "bytes=a-b", "bytes=a-" of something of `size` bytes. Nothing when it makes no sense.
 struct ByteRange {

@@ -5,16 +5,19 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
+#include "base/must.h"
+
 namespace morrow::wire {
 
 namespace {
 
-constexpr std::size_t kMostIdle = 16;
+constexpr std::size_t kMostIdle = 16;  // connections; each holds a descriptor here and a thread at the other worker
 
 }  // namespace
 
 std::optional<HttpConnection> HttpPool::take(const Endpoint& endpoint) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const auto found = std::find_if(idle_.rbegin(), idle_.rend(), [&](const HttpConnection& one) {
     const Endpoint& its = one.endpoint();
     return its.host == endpoint.host && its.port == endpoint.port && its.token == endpoint.token &&
@@ -27,25 +30,26 @@ std::optional<HttpConnection> HttpPool::take(const Endpoint& endpoint) {
 }
 
 HttpPool::InUse::InUse(HttpPool& pool, int socket) : pool_(pool), socket_(socket) {
-  const std::lock_guard lock(pool_.mutex_);
+  const base::MutexLock lock(pool_.mutex_);
   if (pool_.stop_) throw NetworkError("this process stops");
-  pool_.used_.insert(socket_);
+  const bool is_new = pool_.used_.insert(socket_).second;
+  MORROW_INVARIANT(is_new, "a connection is used by one request at a time", socket_);
 }
 
 HttpPool::InUse::~InUse() {
-  const std::lock_guard lock(pool_.mutex_);
-  pool_.used_.erase(socket_);
+  const base::MutexLock lock(pool_.mutex_);
+  base::must_erase(pool_.used_, socket_, "a connection in use is known");
 }
 
 void HttpPool::stop() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   stop_ = true;
   for (const int socket : used_) shutdown(socket, SHUT_RDWR);
 }
 
 void HttpPool::give(HttpConnection&& connection) {
   if (!connection.whole()) return;
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   idle_.push_back(std::move(connection));
   if (idle_.size() > kMostIdle) idle_.pop_front();
 }

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "base/mutex.h"
 #include "wire/http.h"
 
 namespace morrow::wire {
@@ -18,9 +18,9 @@ class HttpPool {
  public:
   explicit HttpPool(std::chrono::milliseconds patience) : patience_(patience) {}
 
-  /// What `ask` gives for a connection to `endpoint`, which is kept afterwards. `ask` is called once more, with a fresh
-  /// connection, when a kept one turns out to be closed: nothing came on it any more. \throws NetworkError, and what
-  /// `ask` throws
+  /// Returns the result of `ask` for a connection to `endpoint`, which is kept afterwards. `ask` is called once more,
+  /// with a fresh connection, when a kept one turns out to be closed: nothing came on it any more. \throws
+  /// NetworkError, and what `ask` throws
   template <class Ask>
   auto with(const Endpoint& endpoint, Ask ask) {
     if (auto kept = take(endpoint)) {
@@ -41,8 +41,8 @@ class HttpPool {
     return answer;
   }
 
-  /// Ends what is under way and all that would begin, by a NetworkError.
-  void stop();
+  /// Ends all that is under way and all that would begin, by a NetworkError.
+  void stop() EXCLUDES(mutex_);
 
  private:
   static constexpr std::chrono::seconds kConnectPatience{3};
@@ -63,14 +63,14 @@ class HttpPool {
     const InUse used(*this, connection.fd());
     return ask(connection);
   }
-  std::optional<HttpConnection> take(const Endpoint& endpoint);
-  void give(HttpConnection&& connection);
+  std::optional<HttpConnection> take(const Endpoint& endpoint) EXCLUDES(mutex_);
+  void give(HttpConnection&& connection) EXCLUDES(mutex_);
 
   const std::chrono::milliseconds patience_;
-  std::mutex mutex_;
-  std::deque<HttpConnection> idle_;  ///< the longest unused first
-  std::set<int> used_;               ///< sockets
-  bool stop_ = false;
+  base::Mutex mutex_;
+  std::deque<HttpConnection> idle_ GUARDED_BY(mutex_);  ///< the longest unused first
+  std::set<int> used_ GUARDED_BY(mutex_);               ///< sockets
+  bool stop_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace morrow::wire

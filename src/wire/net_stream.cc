@@ -1,4 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A connection that may be encrypted, whose other side may be gone, slow, or somebody else; a user's thread waits on
+// it.
+//
+// Waiting is bounded: by the kernel's timeouts of a socket (SO_RCVTIMEO), which OpenSSL passes on as "want read"; the
+// errno that is left then tells a timeout from a signal. Connecting is bounded as a whole, shared out over the
+// addresses of the name, so that a dead first address leaves time for the second. A peer whose machine vanished sends
+// no end: keep-alive probes and TCP_USER_TIMEOUT find that out.
+//
+// Trust is no matter of names. Workers come and go, and have no name that an official authority would sign. A cluster
+// has its own authority, and the line by which one joins has its fingerprint: the chain that the other side shows must
+// contain just that certificate, and be valid. What listens without encryption is refused when a fingerprint was given,
+// and said to be the reason, since the handshake's own error would not help anyone.
+//
+// TLS reads whole records, so bytes may be buffered while the socket shows nothing: has_buffered, for those that poll.
+// Signals: a write to a closed connection must not raise SIGPIPE in a user's program (socket_bio in tls.cc).
+//
+// Read next: tls.h, http.h, pump.cc.
 #include "wire/net_stream.h"
 
 #include <fcntl.h>
@@ -76,6 +94,7 @@ std::string listen_trouble(int error) {
   }
 }
 
+/// The findings of getaddrinfo; freed at the end.
 struct Addresses {
   addrinfo* first = nullptr;
   ~Addresses() {
@@ -85,6 +104,7 @@ struct Addresses {
 
 }  // namespace
 
+/// The socket, its encryption, and the bytes that were read ahead.
 struct NetStream::Impl {
   Fd socket;
   SSL* ssl = nullptr;
@@ -186,8 +206,8 @@ void NetStream::trust(const std::string& where, const std::string& ca_fingerprin
     }
     throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
   }
-  if (const std::string wrong = check_authority(impl_->ssl, ca_fingerprint); !wrong.empty())
-    throw NotTrusted("the worker at " + where + " is not of this cluster: " + wrong);
+  if (const auto checked = check_authority(impl_->ssl, ca_fingerprint); !checked)
+    throw NotTrusted("the worker at " + where + " is not of this cluster: " + checked.problem());
 }
 
 void NetStream::set_patience(std::chrono::milliseconds patience) {

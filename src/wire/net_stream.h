@@ -18,7 +18,7 @@ struct addrinfo;
 
 namespace morrow::wire {
 
-/// The other side can't be reached, went away or is not who it should be: one sentence.
+/// The other side can't be reached, went away or is not the one it should be: one sentence.
 class NetworkError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -30,7 +30,7 @@ class TimedOut : public NetworkError {
   using NetworkError::NetworkError;
 };
 
-/// What answered is of another authority than the one that was asked for: to wait does not help.
+/// The other side is of another authority than the one that was asked for: to wait does not help.
 class NotTrusted : public NetworkError {
  public:
   using NetworkError::NetworkError;

@@ -9,10 +9,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+
+#include "base/environment.h"
+#include "base/path_name.h"
 
 namespace morrow::wire {
 
@@ -20,11 +22,6 @@ namespace {
 
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::string_view kSocketEnding = ".sock";
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 bool is_folder(const std::string& path) {
   struct stat status {};
@@ -59,7 +56,7 @@ void make_folders(const std::string& path) {
   make_folder(path);
 }
 
-// `base` and `base/cluster` are the user's own; what lies above is as it is.
+// `base` and `base/cluster` are the user's own; the folders above stay as they are.
 std::string own_folder(const std::string& base, std::string_view cluster, bool create) {
   check_name("cluster", cluster);
   const std::string path = base + "/" + std::string(cluster);
@@ -76,7 +73,7 @@ std::string own_folder(const std::string& base, std::string_view cluster, bool c
 }
 
 std::string home() {
-  const std::string variable = environment("HOME");
+  const std::string variable = base::environment("HOME");
   if (!variable.empty()) return variable;
   const passwd* entry = getpwuid(geteuid());
   if (entry == nullptr || entry->pw_dir == nullptr) {
@@ -102,15 +99,15 @@ void check_name(std::string_view what, std::string_view name) {
 }
 
 std::string run_folder(std::string_view cluster, bool create) {
-  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  const std::string runtime = base::environment(base::kRuntimeDirVariable);
   const bool has_runtime = !runtime.empty() && is_folder(runtime);
   return own_folder(has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid()), cluster, create);
 }
 
 std::string state_folder(std::string_view cluster, bool create) {
-  std::string base = environment("MORROW_HOME");
+  std::string base = base::environment(base::kHomeVariable);
   if (base.empty()) {
-    base = environment("XDG_STATE_HOME");
+    base = base::environment(base::kStateHomeVariable);
     if (base.empty()) base = home() + "/.local/state";
     base += "/morrow";
   }
@@ -143,7 +140,7 @@ std::vector<std::string> worker_sockets(std::string_view cluster) {
 }
 
 std::string silent_worker(const std::string& socket_path, pid_t pid) {
-  const std::string file = socket_path.substr(socket_path.rfind('/') + 1);
+  const std::string file(base::base_name(socket_path));
   return "worker " + file.substr(0, file.size() - std::min(file.size(), kSocketEnding.size())) +
          " does not answer (process " + std::to_string(pid) + " stands still?)";
 }

@@ -28,7 +28,7 @@ std::string worker_socket(std::string_view cluster, std::string_view worker);
 /// All sockets that stand in the cluster's run folder, dead ones included.
 std::vector<std::string> worker_sockets(std::string_view cluster);
 
-/// What to say of a worker that takes connections at this socket and does not answer.
+/// The sentence about a worker that takes connections at this socket and does not answer.
 std::string silent_worker(const std::string& socket_path, pid_t pid);
 
 }  // namespace morrow::wire

@@ -9,22 +9,32 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/invariant.h"
+
 namespace morrow::wire {
 
 namespace {
 
-constexpr std::size_t kRoom = 256 << 10;
-constexpr int kLookMs = 500;
+constexpr std::size_t kRoomBytes = 256 << 10;  // in each direction
+constexpr int kLookMs = 500;                   // whether to stop
 
 /// Bytes on their way in one direction.
 struct Flow {
-  std::vector<std::byte> bytes = std::vector<std::byte>(kRoom);
+  std::vector<std::byte> bytes = std::vector<std::byte>(kRoomBytes);
   std::size_t begin = 0;
   std::size_t end = 0;
   bool empty() const { return begin == end; }
   std::span<std::byte> room() {
     if (empty()) begin = end = 0;
     return std::span(bytes).subspan(end);
+  }
+  void came(std::size_t count) {
+    end += count;
+    MORROW_INVARIANT(begin <= end && end <= bytes.size(), "what came had room", begin, end, count);
+  }
+  void went(std::size_t count) {
+    begin += count;
+    MORROW_INVARIANT(begin <= end, "what goes on has come", begin, end, count);
   }
   std::span<const std::byte> waiting() const { return std::span(bytes).subspan(begin, end - begin); }
 };
@@ -58,7 +68,7 @@ void pump(NetStream& network, Fd local, const std::atomic<bool>& stop) {
     bool again = false;
     if (network_open && !in.room().empty() && (look || (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)) {
       const std::size_t got = network.read_some(in.room(), again);
-      in.end += got;
+      in.came(got);
       // Half a record is buffered too, and gives nothing until the other half shows at the socket.
       more = got != 0 && network.has_buffered();
       if (got == 0 && !again) network_open = false;
@@ -66,16 +76,16 @@ void pump(NetStream& network, Fd local, const std::atomic<bool>& stop) {
     if (local_open && !in.empty()) {
       const auto bytes = in.waiting();
       const ssize_t put = send(local.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (put > 0) in.begin += static_cast<std::size_t>(put);
+      if (put > 0) in.went(static_cast<std::size_t>(put));
       if (put < 0 && !blocked()) local_open = false;
     }
     if (local_open && !out.room().empty() && (polled[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       const auto room = out.room();
       const ssize_t got = recv(local.get(), room.data(), room.size(), 0);
-      if (got > 0) out.end += static_cast<std::size_t>(got);
+      if (got > 0) out.came(static_cast<std::size_t>(got));
       if (got == 0 || (got < 0 && !blocked())) local_open = false;
     }
-    if (network_open && !out.empty()) out.begin += network.write_some(out.waiting(), again);
+    if (network_open && !out.empty()) out.went(network.write_some(out.waiting(), again));
   }
 }
 

@@ -2,6 +2,7 @@
 #include "wire/socket.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -39,6 +40,7 @@ bool bind_to(int fd, const sockaddr_un& address) {
   fail(errno, std::string("cannot make the socket ") + address.sun_path);
 }
 
+/// Memory for descriptors that travel along with a message.
 struct Control {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))> bytes{};
 };
@@ -106,6 +108,12 @@ Fd connect_unix(const std::string& path) {
   }
   if (peer_of(fd.get()).uid != geteuid()) fail(EACCES, "another user listens on " + path);
   return fd;
+}
+
+Fd make_event() {
+  Fd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event) fail(errno, "can't make an eventfd");
+  return event;
 }
 
 Peer peer_of(int fd) {

@@ -37,6 +37,9 @@ Fd listen_unix(const std::string& path);
 /// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). \throws std::system_error
 Fd connect_unix(const std::string& path);
 
+/// A counter to wake a thread that polls it (eventfd), not blocking. \throws std::system_error
+Fd make_event();
+
 /// The user and process at the other end.
 struct Peer {
   uid_t uid;
@@ -47,9 +50,9 @@ Peer peer_of(int fd);
 /// A connected pair of streams, or of SOCK_SEQPACKET when `packets`.
 std::pair<Fd, Fd> socket_pair(bool packets);
 
-/// Writes what goes into a stream without waiting, with a descriptor unless it is -1: what `send` returns.
+/// Writes as much as goes into a stream without waiting, with a descriptor unless it is -1; returns as `send` does.
 ssize_t send_some(int fd, std::string_view bytes, int descriptor);
-/// Reads what there is in a stream without waiting, and a descriptor that comes along: what `recv` returns.
+/// Reads the bytes that are in a stream without waiting, and a descriptor that comes along; returns as `recv` does.
 ssize_t receive_some(int fd, char* room, std::size_t size, Fd& descriptor);
 
 /// Sends one packet with descriptors (SOCK_SEQPACKET). \throws std::system_error

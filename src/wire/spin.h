@@ -13,10 +13,10 @@ namespace morrow::wire {
 /// Looks for a while before it sleeps.
 ///
 /// To wake a thread that sleeps on another core costs more than all else that a short task needs: 30 to 50 µs each time
-/// on a virtual machine, four times a task. Who expects an answer within that time had better look for it. Between two
-/// looks it yields the core, so that it takes nothing from who has something to do. Where answers have been slow it
-/// does not try, but for now and then; and where others take the core for long it tries ever more rarely, since who
-/// sleeps gets a core back at once and who yields waits for its turn.
+/// on a virtual machine, four times a task. A thread that expects an answer within that time had better look for it.
+/// Between two looks it yields the core, so that it takes nothing from threads that have something to do. Where answers
+/// have been slow it does not try, but for now and then; and where others take the core for long it tries ever more
+/// rarely, since a thread that sleeps gets a core back at once and one that yields waits for its turn.
 class Spin {
  public:
   using Clock = std::chrono::steady_clock;

@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -20,10 +19,14 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "base/hex.h"
+#include "base/sha256.h"
+
 namespace morrow::wire {
 
 namespace {
 
+/// A deleter that calls the library's own function.
 template <class T, void (*Free)(T*)>
 struct Frees {
   void operator()(T* object) const { Free(object); }
@@ -116,16 +119,11 @@ Certificate make(const std::string& name, const Certificate* authority) {
 }
 
 std::string fingerprint(const X509* certificate) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  std::string digest(base::kSha256Bytes, '\0');
   unsigned size = 0;
-  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) fail("a certificate has no digest");
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  if (X509_digest(certificate, EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1)
+    fail("a certificate has no digest");
+  return base::hex_of(digest);
 }
 
 }  // namespace
@@ -169,15 +167,16 @@ ssl_ctx_st* client_context() {
   return context;
 }
 
-std::string check_authority(ssl_st* connection, const std::string& ca_fingerprint) {
+base::Result<void> check_authority(ssl_st* connection, const std::string& ca_fingerprint) {
   STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(connection);
   X509* authority = nullptr;
   for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
     if (fingerprint(sk_X509_value(chain, i)) == ca_fingerprint) authority = sk_X509_value(chain, i);
   }
   if (authority == nullptr)
-    return "its certificate is of another authority than the one whose fingerprint was given (ca=...); get a new line "
-           "by: morrow token CLUSTER";
+    return base::Problem{
+        "its certificate is of another authority than the one whose fingerprint was given (ca=...); get a new line "
+        "by: morrow token CLUSTER"};
   X509_STORE* const store = X509_STORE_new();
   X509_STORE_add_cert(store, authority);
   X509_STORE_CTX* const check = X509_STORE_CTX_new();
@@ -186,7 +185,8 @@ std::string check_authority(ssl_st* connection, const std::string& ca_fingerprin
   const std::string why = fine ? "" : X509_verify_cert_error_string(X509_STORE_CTX_get_error(check));
   X509_STORE_CTX_free(check);
   X509_STORE_free(store);
-  return fine ? "" : "its certificate is not good: " + why;
+  if (!fine) return base::Problem{"its certificate is not good: " + why};
+  return {};
 }
 
 bio_st* socket_bio(int socket) {
@@ -237,11 +237,9 @@ std::string make_token() {
 
 bool same_secret(const std::string& one, const std::string& other) {
   // Over digests, which are as long as each other.
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> a{};
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> b{};
-  SHA256(reinterpret_cast<const unsigned char*>(one.data()), one.size(), a.data());
-  SHA256(reinterpret_cast<const unsigned char*>(other.data()), other.size(), b.data());
-  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+  const std::string a = base::sha256_of(one);
+  const std::string b = base::sha256_of(other);
+  return CRYPTO_memcmp(a.data(), b.data(), base::kSha256Bytes) == 0;
 }
 
 }  // namespace morrow::wire

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 struct bio_st;
 struct ssl_ctx_st;
 struct ssl_st;
@@ -26,7 +28,7 @@ Certificate make_certificate(const Certificate& authority, const std::string& na
 /// SHA-256 of a certificate, in hexadecimal.
 std::string fingerprint(const std::string& certificate_pem);
 
-/// What a server of encrypted connections needs. May be used by several threads.
+/// Keys and settings of a server of encrypted connections. May be used by several threads.
 class TlsServer {
  public:
   TlsServer(const Certificate& own, const std::string& authority_certificate);
@@ -42,8 +44,8 @@ class TlsServer {
 /// The same for clients: it trusts nobody by itself, see check_authority.
 ssl_ctx_st* client_context();
 
-/// Whether the other side's certificate was signed by the authority with this fingerprint: empty, or what is wrong.
-std::string check_authority(ssl_st* connection, const std::string& ca_fingerprint);
+/// Whether the other side's certificate was signed by the authority with this fingerprint.
+base::Result<void> check_authority(ssl_st* connection, const std::string& ca_fingerprint);
 
 /// For SSL_set_bio: reads and writes a socket, which it does not own. OpenSSL's own raises SIGPIPE when the other side
 /// is gone, which ends a program that did not expect it.
@@ -51,7 +53,7 @@ bio_st* socket_bio(int socket);
 
 /// 32 random bytes as text without special characters.
 std::string make_token();
-/// In the same time whatever they are.
+/// Whether they are equal; takes the same time for all secrets.
 bool same_secret(const std::string& one, const std::string& other);
 
 }  // namespace morrow::wire

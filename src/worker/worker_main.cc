@@ -18,6 +18,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "base/defer.h"
 #include "data/spill.h"
 #include "wire/addresses.h"
 #include "wire/join_url.h"
@@ -38,7 +39,7 @@ constexpr int kMaxNameTries = 100;
 constexpr std::chrono::hours kKeepPrograms{30 * 24};
 constexpr int kSecondSignal = 130;
 
-/// Holds back what asks the worker to stop while nobody is there to hear it: while it starts, and while it joins again.
+/// Holds back the signals to stop while nobody is there to hear them: while it starts, and while it joins again.
 void hold_signals(bool hold) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -87,33 +88,6 @@ class Door {
   std::string name;
   std::string path;
   wire::Fd socket;
-};
-
-/// Removes a private worker's folder at the end.
-class PrivateFolder {
- public:
-  explicit PrivateFolder(std::string path) : path_(std::move(path)) {}
-  ~PrivateFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  PrivateFolder(const PrivateFolder&) = delete;
-  PrivateFolder& operator=(const PrivateFolder&) = delete;
-
- private:
-  std::string path_;
-};
-
-/// Removes a folder at the end if nothing is in it then.
-class EmptyFolder {
- public:
-  explicit EmptyFolder(std::string path) : path_(std::move(path)) {}
-  ~EmptyFolder() { rmdir(path_.c_str()); }
-  EmptyFolder(const EmptyFolder&) = delete;
-  EmptyFolder& operator=(const EmptyFolder&) = delete;
-
- private:
-  std::string path_;
 };
 
 ShellOptions shell_options(const WorkerOptions& options) {
@@ -176,8 +150,11 @@ int exit_status(Shell::End end) { return end == Shell::End::kBroken ? 1 : 0; }
 int run_private(const WorkerOptions& options) {
   // The terminal's Ctrl-C is for the driver; we end when it does.
   setsid();
-  const PrivateFolder folder(options.private_folder);
-  const EmptyFolder spill_folder(options.spill_folder);
+  const base::Defer removes_folder([&] {
+    std::error_code ignored;
+    std::filesystem::remove_all(options.private_folder, ignored);
+  });
+  const base::Defer removes_spill_folder([&] { rmdir(options.spill_folder.c_str()); });  // when it is empty then
   wire::Fd driver(options.private_fd);
   if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
   Logs logs({"", true});

@@ -15,7 +15,7 @@ struct WorkerOptions {
   std::string name;                   ///< empty: the host's name, with a number behind it when that is taken
   std::string address = "127.0.0.1";  ///< of the port
   std::uint16_t port = 0;             ///< 0: any free one
-  bool insecure = false;              ///< what is said on the port is not encrypted, wherever it listens
+  bool insecure = false;              ///< the port does not encrypt, wherever it listens
   control::Resources total;           ///< what tasks may take here; zero cpus or memory: what the machine has
   std::uint64_t object_memory = 0;    ///< bytes of shared memory for large values; 0: 30 % of the machine's
   std::string spill_folder;           ///< empty: in the cluster's state folder

@@ -21,10 +21,10 @@ class ImagesTest : public ControlTest {
 
 TEST_F(ImagesTest, ABlobIsThereWhenItsHeaderIs) {
   put_blob_chunk(store, hash, 0, "first");
-  EXPECT_FALSE(has_blob(store, hash));
+  EXPECT_FALSE(blob_header(store, hash).has_value());
   EXPECT_FALSE(use_blob(store, hash, 10));
   upload();
-  EXPECT_TRUE(has_blob(store, hash));
+  EXPECT_TRUE(blob_header(store, hash).has_value());
   EXPECT_EQ(blob_header(store, hash)->chunks, 2U);
   EXPECT_EQ(blob_header(store, hash)->size, 11U);
   EXPECT_EQ(*blob_chunk(store, hash, 1), "second");
@@ -34,14 +34,14 @@ TEST_F(ImagesTest, WhatASessionUsesStaysAndGoesAfterIt) {
   upload();
   EXPECT_TRUE(use_blob(store, hash, 10));
   collect_images(store, 0);
-  EXPECT_TRUE(has_blob(store, hash));
+  EXPECT_TRUE(blob_header(store, hash).has_value());
   one(1, end_session(10));
   work_off(1);
-  EXPECT_TRUE(has_blob(store, hash));
+  EXPECT_TRUE(blob_header(store, hash).has_value());
   collect_images(store, 100);
-  EXPECT_TRUE(has_blob(store, hash));
+  EXPECT_TRUE(blob_header(store, hash).has_value());
   collect_images(store, 0);
-  EXPECT_FALSE(has_blob(store, hash));
+  EXPECT_FALSE(blob_header(store, hash).has_value());
   EXPECT_TRUE(left_keys().empty());
 }
 
@@ -49,9 +49,9 @@ TEST_F(ImagesTest, AUserWhoseSessionNeverCameIsForgottenAtTheSecondLook) {
   upload();
   EXPECT_TRUE(use_blob(store, hash, 77));
   collect_images(store, 0);
-  EXPECT_TRUE(has_blob(store, hash));
+  EXPECT_TRUE(blob_header(store, hash).has_value());
   collect_images(store, 0);
-  EXPECT_FALSE(has_blob(store, hash));
+  EXPECT_FALSE(blob_header(store, hash).has_value());
 }
 
 TEST_F(ImagesTest, AnUploadThatBrokeOffGoesAndOneUnderWayStays) {
@@ -70,14 +70,14 @@ TEST_F(ImagesTest, AnUploadDuringARemovalIsWhole) {
     store::SimStore other(database);
     int reads = 0;
     database->hooks.step = [&] {
-      if (++reads != at || has_blob(other, hash)) return;
+      if (++reads != at || blob_header(other, hash).has_value()) return;
       put_blob_chunk(other, hash, 0, "first");
       put_blob_chunk(other, hash, 1, "second");
       put_blob_header(other, hash, 2, 11);
     };
     collect_images(store, 0);
     database->hooks.step = nullptr;
-    if (!has_blob(store, hash)) continue;
+    if (!blob_header(store, hash).has_value()) continue;
     EXPECT_EQ(blob_chunk(store, hash, 0).value_or(""), "first") << "at step " << at;
     EXPECT_EQ(blob_chunk(store, hash, 1).value_or(""), "second") << "at step " << at;
   }

@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <functional>
+#include <sstream>
+#include <vector>
+
 #include "control/records.h"
 
 namespace morrow::control {
@@ -19,6 +23,21 @@ TEST(KeysTest, KeysSayWhatTheyWereMadeOf) {
     RC_ASSERT(entry.shape == shape);
     RC_ASSERT(entry.shard == shard);
     RC_ASSERT(entry.id == id);
+    const FutureId other{number, scope};
+    RC_ASSERT(keys::other_future(keys::edge(id, other)) == other);
+    RC_ASSERT(keys::neighbour_worker(keys::holder(id, number)) == number);
+    RC_ASSERT(keys::number_of(keys::check(number, id, true)) == number);
+    RC_ASSERT(keys::listed_future(keys::check(number, id, true)) == id);
+    RC_ASSERT(keys::inbox_kind(keys::inbox_ended(number, id)) == keys::kInboxEnded);
+    RC_ASSERT(keys::inbox_future(keys::inbox_ended(number, id)) == id);
+    RC_ASSERT(keys::inbox_number(keys::inbox_cancelled(scope, number)) == number);
+    RC_ASSERT(keys::inbox_attachment(keys::inbox_moved(scope, sequence, number)) == number);
+    RC_ASSERT(keys::attached_session(keys::attached(number, scope)) == scope);
+    RC_ASSERT(keys::child_of(keys::child(scope, number)) == number);
+    RC_ASSERT(keys::is_scope(keys::scope(scope)) && !keys::is_scope(keys::child(scope, number)));
+    RC_ASSERT(keys::user_of(keys::content_user(keys::kBlob, "hash", number)) == number);
+    const keys::Use use = keys::read_use(keys::use(number, keys::kProgram, "hash"));
+    RC_ASSERT(use.family == keys::kProgram && use.hash == "hash");
   }));
 }
 
@@ -68,25 +87,74 @@ TEST(KeysTest, DamagedKeysAreRefused) {
     EXPECT_THROW(keys::read_content(part.substr(0, size)), store::StoreError) << size;
   }
   EXPECT_THROW(keys::read_content(std::string("b\1hz", 4)), store::StoreError);
+  const std::string claim = keys::claimed(1, {2, 3});
+  const std::string edge = keys::edge({1, 2}, {3, 4});
+  const std::string moved = keys::inbox_moved(1, 2, 3);
+  const auto short_of = [](const std::string& key) { return key.substr(0, key.size() - 1); };
+  EXPECT_THROW(keys::listed_future(short_of(claim)), store::StoreError);
+  EXPECT_THROW(keys::other_future(short_of(edge)), store::StoreError);
+  EXPECT_THROW(keys::inbox_attachment(short_of(moved)), store::StoreError);
+  EXPECT_THROW(keys::number_of("w"), store::StoreError);
+  EXPECT_THROW(keys::user_of(""), store::StoreError);
 }
 
 TEST(RecordsTest, StatesAndFailuresThatNobodyKnowsAreDamage) {
   record::State state;
   state.set_status(static_cast<std::uint32_t>(Status::kFailed));
+  state.mutable_outcome()->set_failure(static_cast<std::uint32_t>(FailureKind::kCrash));
   EXPECT_NO_THROW(parse_record<record::State>(serialize(state)));
   state.mutable_outcome()->set_failure(256);  // cut to a byte, it would be none
   EXPECT_THROW(parse_record<record::State>(serialize(state)), store::StoreError);
-  state.clear_outcome();
+  state.mutable_outcome()->set_failure(static_cast<std::uint32_t>(FailureKind::kCrash));
   for (const std::uint32_t status : {0U, 8U, 257U}) {
     state.set_status(status);
     EXPECT_THROW(parse_record<record::State>(serialize(state)), store::StoreError) << status;
   }
 }
 
+TEST(RecordsTest, AStateWhoseFieldsContradictEachOtherIsDamage) {
+  record::State claimed;
+  claimed.set_status(static_cast<std::uint32_t>(Status::kClaimed));
+  claimed.set_spec_parts(1);
+  claimed.set_claim(5);
+  claimed.set_incarnation(1);
+  EXPECT_NO_THROW(parse_record<record::State>(serialize(claimed)));
+  const std::vector<std::function<void(record::State&)>> changes{
+      [](record::State& state) { state.set_claim(0); },
+      [](record::State& state) { state.set_incarnation(0); },
+      [](record::State& state) { state.set_index_key("i"); },
+      [](record::State& state) { state.set_fanout(1); },
+      [](record::State& state) { state.set_spec_parts(0); },
+      [](record::State& state) { state.mutable_outcome(); },
+      [](record::State& state) { state.set_status(static_cast<std::uint32_t>(Status::kReady)); },
+      [](record::State& state) { state.set_status(static_cast<std::uint32_t>(Status::kRealized)); },
+      [](record::State& state) { state.set_shape(std::string(keys::kMaxShapeBytes + 1, 'x')); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    record::State changed = claimed;
+    changes[i](changed);
+    EXPECT_THROW(parse_record<record::State>(serialize(changed)), store::StoreError) << i;
+  }
+}
+
+TEST(RecordsTest, APlaceInAScopeThatThereIsNotIsDamage) {
+  record::Ending ending;
+  ending.set_bucket(keys::kBuckets - 1);
+  EXPECT_NO_THROW(parse_record<record::Ending>(serialize(ending)));
+  ending.set_bucket(keys::kBuckets);
+  EXPECT_THROW(parse_record<record::Ending>(serialize(ending)), store::StoreError);
+}
+
 TEST(RecordsTest, AmountsThatMakeNoSenseAreDamage) {
   record::Specification spec;
   spec.set_requirements("z");
   EXPECT_THROW(decode_spec(serialize(spec)), store::StoreError);
+}
+
+TEST(FutureIdTest, ReportsSayIdsAsTheCommandsDo) {
+  std::ostringstream out;
+  out << FutureId{0xab, 5};
+  EXPECT_EQ(out.str(), "00000000000000ab/5");
 }
 
 TEST(ResourcesTest, TheEncodingGivesTheSameBack) {

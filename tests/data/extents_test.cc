@@ -78,11 +78,13 @@ TEST(Extents, NothingIsHandedOutBeyondTheLimit) {
   EXPECT_EQ(extents.allocate(80 * kPage)->offset, 20 * kPage);
 }
 
-TEST(Extents, WhatIsNotTakenCanNotBeFreed) {
+TEST(ExtentsDeath, WhatIsNotTakenCanNotBeFreed) {
   Extents extents(10 * kPage);
   const auto extent = extents.allocate(1);
+  EXPECT_DEATH(extents.free({extent->offset, kPage + 1}), "freed as it was taken");
+  EXPECT_DEATH(extents.free({kPage, 1}), "was taken");
   extents.free(*extent);
-  EXPECT_THROW(extents.free(*extent), std::logic_error);
+  EXPECT_DEATH(extents.free(*extent), "was taken");
 }
 
 }  // namespace

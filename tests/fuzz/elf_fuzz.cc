@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(!read.identity().empty());
   fuzz::require(read.code_hash().size() == 32);
   fuzz::require(read.function_at(address).size() <= input.rest().size());
-  fuzz::require(worker::build_id_of(file.number()).size() <= input.rest().size());
+  fuzz::require(worker::build_id_of(file.number()).value_or("").size() <= input.rest().size());
   static_cast<void>(runtime::build_id_in_notes(input.rest(), address % 2 == 0 ? 8 : 4));
   return 0;
 }

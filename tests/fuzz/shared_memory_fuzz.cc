@@ -51,9 +51,8 @@ void read_crash(std::string_view bytes) {
   const auto record = wire::CrashRecord::read(bytes);
   if (!record) return;
   require(record->count <= wire::CrashRecord::kMaxFrames);
-  std::uint64_t sum = 0;
+  [[maybe_unused]] std::uint64_t sum = 0;
   for (std::uint32_t i = 0; i < record->count; ++i) sum += record->frames[i].module + record->frames[i].offset;
-  static_cast<void>(sum);
 }
 
 }  // namespace
@@ -73,7 +72,7 @@ std::map<std::string, std::string> seeds() {
   crash.count = 2;
   crash.frames[0] = {0, 4711};
   crash.frames[1] = {1, 815};
-  const std::size_t size = offsetof(wire::CrashRecord, frames) + 2 * sizeof(wire::CrashRecord::Frame);
+  const std::size_t size = offsetof(wire::CrashRecord, frames) + 2 * sizeof(wire::CrashRecord::CrashedFrame);
   return {{"held", held + frames}, {"crash", std::string(reinterpret_cast<const char*>(&crash), size)}};
 }
 

@@ -224,9 +224,9 @@ void end_scope(std::uint64_t scope) {
   state.ended_scopes.push_back(scope);
 }
 
-std::string symbolize(std::span<const Frame> frames) {
+std::string symbolize(std::span<const StackFrame> frames) {
   std::string text;
-  for (const Frame& frame : frames) text += "frame at " + std::to_string(frame.offset) + "\n";
+  for (const StackFrame& frame : frames) text += "frame at " + std::to_string(frame.offset) + "\n";
   return text;
 }
 

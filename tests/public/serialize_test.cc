@@ -322,6 +322,9 @@ struct Chain {
 };
 
 TEST(Serialize, BytesNestedTooDeeplyAreADecodeError) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer keeps 65,536 frames of a stack, which are fewer than fit in ours";
+#endif
   const std::vector<std::byte> levels(1'000'000, std::byte{1});
   EXPECT_THROW(deserialize_value<Chain>(levels), morrow::DecodeError);
   EXPECT_THROW(deserialize_value<std::vector<Tree>>(levels), morrow::DecodeError);
@@ -350,8 +353,7 @@ void mutations_only_throw_decode_errors() {
       bytes[at] = static_cast<std::byte>(*rc::gen::arbitrary<std::uint8_t>());
     }
     try {
-      const T decoded = deserialize_value<T>(bytes);
-      static_cast<void>(decoded);
+      [[maybe_unused]] const T decoded = deserialize_value<T>(bytes);
     } catch (const morrow::DecodeError&) {
     }
   }));

@@ -342,7 +342,10 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
   all["free"] = [](char** arguments) {
     {
       const morrow::Scope scope;
-      for (int i = 0; i < 5; ++i) morrow::submit(numbers, std::size_t{100'000}).get();
+      for (int i = 0; i < 5; ++i) {
+        const auto kept = morrow::submit(numbers, std::size_t{100'000});
+        kept.get();
+      }
       std::cout << "in scope" << std::endl;
       wait_for_file(arguments[0]);
     }

@@ -51,11 +51,16 @@ TEST(ClaimWords, SlotsOutOfRangeAreNobodys) {
   const Fd file(ClaimWords::create_file());
   ClaimWords words(file.get());
   const std::uint32_t beyond = ClaimWords::kSlots;
-  words.offer(beyond, 1);
   EXPECT_FALSE(words.take(beyond, 1));
   EXPECT_FALSE(words.revoke(beyond, 1));
   EXPECT_FALSE(words.taken(beyond, 1));
   EXPECT_FALSE(words.take(0xffffffff, 1));
+}
+
+TEST(ClaimWordsDeathTest, NothingIsOfferedInASlotOutOfRange) {
+  const Fd file(ClaimWords::create_file());
+  ClaimWords words(file.get());
+  EXPECT_DEATH(words.offer(ClaimWords::kSlots, 1), "the slots of a queue have claim words");
 }
 
 TEST(ClaimWords, OfTwoThatReachForATaskExactlyOneGetsIt) {

@@ -11,6 +11,7 @@
 /// a page of errors for base classes and C arrays, and crashes g++ 12 on a std::array<std::string, 2>.
 namespace morrow::detail {
 
+/// Converts to whatever a field is; for counting how many values initialize an aggregate.
 struct AnyField {
   template <class T>
   constexpr operator T&() const& noexcept;
@@ -18,6 +19,7 @@ struct AnyField {
   constexpr operator T&&() const&& noexcept;
 };
 
+/// Converts to any base class of Derived; an aggregate that takes it has one.
 template <class Derived>
 struct AnyBase {
   template <class T>

@@ -54,6 +54,7 @@ concept OrderedMulti = requires(T& container, typename T::value_type element) {
   { container.insert(std::move(element)) } -> std::same_as<typename T::iterator>;
 };
 
+/// Whether T is a std::vector.
 template <class T>
 struct IsVector : std::false_type {};
 template <class T, class A>

@@ -33,6 +33,7 @@ using Text = std::conditional_t<std::is_same_v<std::decay_t<A>, const char*> || 
 /// A parameter that is deduced, or one too many.
 struct Deduced {};
 
+/// The parameter I of a list of types; Deduced where there is none.
 template <class List, std::size_t I>
 struct ParameterAt {
   using type = Deduced;
@@ -117,9 +118,8 @@ struct CallOf {
   template <std::size_t... I>
   static void call(F& function, ValueReader& reader, [[maybe_unused]] std::span<const Value> dependencies,
                    [[maybe_unused]] std::size_t& next, Result& result, std::index_sequence<I...>) {
-    Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
+    [[maybe_unused]] Pack<typename Rules::Parameter...> values{{unpack<Rules>(reader, dependencies, next)}...};
     if (reader.left() != 0) throw DecodeError("the arguments of a task have bytes left over");
-    static_cast<void>(values);
     const auto invoke = [&]() -> decltype(auto) {
       return std::invoke(function, static_cast<typename Rules::Passed>(at<I>(values))...);
     };

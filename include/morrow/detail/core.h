@@ -61,6 +61,7 @@ void seal(const Room& room);
 
 /// A serialized value: bytes, and pieces of the value itself that would be too much to copy twice.
 struct Packed {
+  /// Bytes that stand in the value itself.
   struct Piece {
     std::size_t at;  ///< it comes before bytes[at]
     ByteView view;   ///< lives as long as the value
@@ -138,9 +139,9 @@ Value get(FutureId id);
 /// As `get`, for at most `timeout`; nothing when it is not finished by then.
 std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds timeout);
 
-/// Gives all values to `take`, in order; one that it doesn't keep is let go before much of what follows is asked for,
-/// so all together may be more than the object memory. The first failure in the order of `ids` is thrown, as soon as it
-/// is known.
+/// Gives all values to `take`, in order; one that it doesn't keep is unpinned before much of what follows is asked
+/// for, so all together may be more than the object memory. The first failure in the order of `ids` is thrown, as soon
+/// as it is known.
 void get_all(std::span<const FutureId> ids, const std::function<void(const Value&)>& take);
 
 bool ready(FutureId id);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <morrow/detail/core.h>
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 namespace morrow::detail {
 
@@ -32,9 +32,9 @@ struct Failure {
   FailureKind kind = FailureKind::kNone;
   /// Of a kDependency failure: why the future failed that it started with. The fields below then describe that one.
   FailureKind root_kind = FailureKind::kNone;
-  std::string type = {};           ///< of the exception, demangled
-  std::string message = {};        ///< its what(), or a sentence that says what happened
-  std::vector<Frame> frames = {};  ///< of the throw or the crash; innermost first
+  std::string type = {};                ///< of the exception, demangled
+  std::string message = {};             ///< its what(), or a sentence that says what happened
+  std::vector<StackFrame> frames = {};  ///< of the throw or the crash; innermost first
   std::string worker = {};
   std::uint32_t attempt = 0;  ///< from 1
   std::string task = {};      ///< its name, or its function's

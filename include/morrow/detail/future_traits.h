@@ -19,6 +19,7 @@ class MutableBuffer;
 
 namespace detail {
 
+/// Whether T is a future, and of what.
 template <class T>
 struct FutureTraits {
   static constexpr bool is_future = false;

@@ -18,8 +18,10 @@
 /// one sentence and not a page.
 namespace morrow::detail {
 
+/// Why a type can't be sent.
 enum class Problem { kNone, kPointer, kView, kNoDefault, kAggregate, kUnknown };
 
+/// What was found, and in which type.
 template <Problem P, class T>
 struct Verdict {
   static constexpr Problem problem = P;
@@ -59,6 +61,7 @@ requires(requires { typename T::value_type; } && !std::is_same_v<typename T::val
   using type = TypeList<typename T::value_type>;
 };
 
+/// Whether a T is an address in this process.
 template <class T>
 struct IsPointerLike : std::bool_constant<std::is_pointer_v<T> || std::is_member_pointer_v<T> ||
                                           std::is_null_pointer_v<T> || std::is_reference_v<T>> {};
@@ -66,6 +69,7 @@ struct IsPointerLike : std::bool_constant<std::is_pointer_v<T> || std::is_member
 template <class T, class... Seen>
 constexpr auto inspect();
 
+/// The first problem in a row of types; the types of SeenList are being inspected further out.
 template <class SeenList, class... Rest>
 struct InspectAll {
   static constexpr auto run() { return Fine{}; }

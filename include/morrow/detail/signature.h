@@ -16,6 +16,7 @@ struct UnknownSignature {
   static constexpr bool known = false;
 };
 
+/// The result and the parameters of a callable.
 template <class R, class... P>
 struct KnownSignature {
   static constexpr bool known = true;
@@ -23,6 +24,7 @@ struct KnownSignature {
   using parameters = TypeList<P...>;
 };
 
+/// The signature of a member function, with and without its object as the first parameter.
 template <class F>
 struct MemberSignature : UnknownSignature {};
 

@@ -13,7 +13,7 @@
 #include <morrow/detail/archive_impl.h>
 #include <morrow/error.h>
 
-#include "data/blocks.h"
+#include "runtime/arrow/describer.h"
 #include "runtime/arrow/layout.h"
 
 // A batch is one block of memory:
@@ -28,38 +28,22 @@ namespace morrow {
 namespace {
 
 using detail::kAlignment;
+using runtime::aligned;
+using runtime::kHeaderBytes;
+using runtime::kMaxDepth;
 using runtime::Layout;
 
-constexpr std::size_t kHeaderBytes = kAlignment;
-constexpr int kMaxDepth = 64;
-constexpr std::int64_t kMaxChildren = 100'000;
-
-std::uint64_t aligned(std::uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
-/// Releases what a caller gave us, whatever happens.
-struct Releases {
+/// Releases the data that a caller gave us, whatever happens.
+struct ReleaseGuard {
   ArrowArray* array;
   ArrowSchema* schema;
-  ~Releases() {
+  ~ReleaseGuard() {
     if (array->release != nullptr) array->release(array);
     if (schema->release != nullptr) schema->release(schema);
   }
 };
 
-/// Bytes of a metadata block: a count, then keys and values, each with its length before it, all int32.
-std::string_view metadata_of(const char* metadata) {
-  if (metadata == nullptr) return {};
-  const auto number = [metadata](std::size_t at) {
-    std::int32_t value = 0;
-    std::memcpy(&value, metadata + at, sizeof value);
-    return static_cast<std::size_t>(value < 0 ? 0 : value);
-  };
-  std::size_t at = sizeof(std::int32_t);
-  for (std::size_t left = 2 * number(0); left > 0; --left) at += sizeof(std::int32_t) + number(at);
-  return {metadata, at};
-}
-
-/// Who imports a schema walks through its metadata by the lengths in it. \throws DecodeError
+/// A program that imports a schema walks through its metadata by the lengths in it. \throws DecodeError
 void check_metadata(std::string_view bytes) {
   if (bytes.empty()) return;
   const auto number = [&bytes] {
@@ -77,99 +61,6 @@ void check_metadata(std::string_view bytes) {
   }
 }
 
-// ---- writing ----
-
-struct Copy {
-  const void* from;
-  std::uint64_t size;
-};
-
-/// Describes an array, and finds a place for each of its buffers.
-class Describer {
- public:
-  void schema(const ArrowSchema& schema, int depth = 0) {
-    if (depth > kMaxDepth) throw std::invalid_argument("an Arrow schema is nested too deep");
-    if (schema.format == nullptr) throw std::invalid_argument("an Arrow schema has no format");
-    text(schema.format);
-    text(schema.name == nullptr ? "" : schema.name);
-    text(metadata_of(schema.metadata));
-    number(static_cast<std::uint64_t>(schema.flags));
-    if (schema.n_children < 0 || schema.n_children > kMaxChildren)
-      throw std::invalid_argument("an Arrow schema has an impossible number of children");
-    number(static_cast<std::uint64_t>(schema.n_children));
-    for (std::int64_t i = 0; i < schema.n_children; ++i) this->schema(*schema.children[i], depth + 1);
-    number(schema.dictionary != nullptr ? 1 : 0);
-    if (schema.dictionary != nullptr) this->schema(*schema.dictionary, depth + 1);
-  }
-
-  void array(const ArrowArray& array, const ArrowSchema& schema) {
-    const Layout layout = runtime::layout_of(schema.format);
-    if (array.length < 0 || array.offset < 0 || array.n_children != schema.n_children ||
-        (array.dictionary == nullptr) != (schema.dictionary == nullptr) ||
-        array.n_buffers != static_cast<std::int64_t>(layout.buffers.size())) {
-      throw std::invalid_argument("an Arrow array does not fit its schema: of format " + std::string(schema.format));
-    }
-    number(static_cast<std::uint64_t>(array.length));
-    number(static_cast<std::uint64_t>(array.null_count));
-    number(static_cast<std::uint64_t>(array.offset));
-    number(layout.buffers.size());
-    const std::int64_t rows = array.offset + array.length;
-    for (std::size_t i = 0; i < layout.buffers.size(); ++i) {
-      const void* data = array.buffers[i];
-      const void* const before = i == 0 ? nullptr : array.buffers[i - 1];
-      std::uint64_t size = runtime::buffer_bytes(layout.buffers[i], rows, before);
-      if (rows == 0 && runtime::holds_offsets(layout.buffers[i])) {
-        // There may be none, but who reads it may look for one.
-        static constexpr std::int64_t kNoOffset = 0;
-        data = &kNoOffset;
-      }
-      if (data == nullptr && size != 0 && !runtime::may_be_left_out(layout.buffers[i], i)) {
-        throw std::invalid_argument("an Arrow array of " + std::to_string(rows) + " rows has no buffer " +
-                                    std::to_string(i) + ": of format " + std::string(schema.format));
-      }
-      if (data == nullptr) size = 0;
-      number(data == nullptr ? 1 : 0);
-      number(end_);
-      number(size);
-      if (data != nullptr) copies_.push_back({data, size});
-      end_ += aligned(size);
-    }
-    for (std::int64_t i = 0; i < array.n_children; ++i) this->array(*array.children[i], *schema.children[i]);
-    if (array.dictionary != nullptr) this->array(*array.dictionary, *schema.dictionary);
-  }
-
-  detail::Room make() const {
-    const std::uint64_t buffers = aligned(kHeaderBytes + description_.size());
-    std::array<std::uint64_t, kHeaderBytes / sizeof(std::uint64_t)> header{buffers + end_, description_.size()};
-    std::memcpy(reinterpret_cast<char*>(header.data()) + data::kArrowMarkAt, data::kArrowMark.data(),
-                data::kArrowMark.size());
-    std::vector<detail::ByteView> pieces{std::as_bytes(std::span(header)), std::as_bytes(std::span(description_))};
-    const auto fill = [&pieces](std::uint64_t bytes) {
-      static constexpr std::array<std::byte, kAlignment> kZeros{};
-      pieces.push_back(std::span(kZeros).first(bytes));
-    };
-    fill(buffers - kHeaderBytes - description_.size());
-    for (const Copy& copy : copies_) {
-      pieces.emplace_back(static_cast<const std::byte*>(copy.from), copy.size);
-      fill(aligned(copy.size) - copy.size);
-    }
-    return detail::make_copy(pieces);
-  }
-
- private:
-  void number(std::uint64_t value) { description_.append(reinterpret_cast<const char*>(&value), sizeof value); }
-  void text(std::string_view bytes) {
-    number(bytes.size());
-    description_ += bytes;
-  }
-
-  std::string description_;
-  std::vector<Copy> copies_;
-  std::uint64_t end_ = 0;
-};
-
-// ---- reading ----
-
 struct OwnedSchema {
   std::string format, name, metadata;
   std::vector<ArrowSchema> children;
@@ -177,6 +68,7 @@ struct OwnedSchema {
   std::unique_ptr<ArrowSchema> dictionary;
 };
 
+/// What an ArrowArray points to; freed by its `release`.
 struct OwnedArray {
   std::shared_ptr<const void> memory;
   std::vector<const void*> buffers;
@@ -197,6 +89,7 @@ void release(Struct* which) {
   delete owned;
 }
 
+/// Reads a packed batch, and trusts none of its numbers. \throws DecodeError
 class Reader {
  public:
   Reader(detail::ByteView bytes, std::shared_ptr<const void> memory) : memory_(std::move(memory)) {
@@ -221,17 +114,17 @@ class Reader {
     out.flags = static_cast<std::int64_t>(number());
     const std::size_t children = count();
     owned->children.resize(children);
-    Finished<ArrowSchema> finished{owned->children, 0};
+    ChildrenGuard<ArrowSchema> guard{owned->children, 0};
     for (ArrowSchema& child : owned->children) {
       schema(child, depth + 1);
-      ++finished.made;
+      ++guard.made;
       owned->pointers.push_back(&child);
     }
     if (number() != 0) {
       owned->dictionary = std::make_unique<ArrowSchema>();
       schema(*owned->dictionary, depth + 1);
     }
-    finished.made = 0;
+    guard.made = 0;
     out.format = owned->format.c_str();
     out.name = owned->name.c_str();
     out.metadata = owned->metadata.empty() ? nullptr : owned->metadata.data();
@@ -260,18 +153,18 @@ class Reader {
       throw DecodeError("an Arrow array does not fit its schema");
     for (std::size_t i = 0; i < layout.buffers.size(); ++i) buffer(*owned, layout.buffers[i], out.offset + out.length);
     owned->children.resize(static_cast<std::size_t>(schema.n_children));
-    Finished<ArrowArray> finished{owned->children, 0};
+    ChildrenGuard<ArrowArray> guard{owned->children, 0};
     for (std::int64_t i = 0; i < schema.n_children; ++i) {
       ArrowArray& child = owned->children[static_cast<std::size_t>(i)];
       array(child, *schema.children[i]);
-      ++finished.made;
+      ++guard.made;
       owned->pointers.push_back(&child);
     }
     if (schema.dictionary != nullptr) {
       owned->dictionary = std::make_unique<ArrowArray>();
       array(*owned->dictionary, *schema.dictionary);
     }
-    finished.made = 0;
+    guard.made = 0;
     out.n_buffers = static_cast<std::int64_t>(owned->buffers.size());
     out.buffers = owned->buffers.data();
     out.n_children = schema.n_children;
@@ -287,10 +180,10 @@ class Reader {
 
   /// Releases the children that are made when a later one throws.
   template <class Struct>
-  struct Finished {
+  struct ChildrenGuard {
     std::vector<Struct>& all;
     std::size_t made;
-    ~Finished() {
+    ~ChildrenGuard() {
       for (std::size_t i = 0; i < made; ++i) all[i].release(&all[i]);
     }
   };
@@ -341,8 +234,8 @@ class Reader {
 }  // namespace
 
 ArrowBatch ArrowBatch::from_arrow(ArrowArray* array, ArrowSchema* schema) {
-  const Releases releases{array, schema};
-  Describer describer;
+  const ReleaseGuard guard{array, schema};
+  runtime::Describer describer;
   describer.schema(*schema);
   describer.array(*array, *schema);
   ArrowBatch batch;
@@ -379,7 +272,7 @@ std::int64_t ArrowBatch::rows() const {
   ArrowArray array{};
   ArrowSchema schema{};
   to_arrow(&array, &schema);
-  const Releases releases{&array, &schema};
+  const ReleaseGuard guard{&array, &schema};
   return array.length;
 }
 
@@ -387,7 +280,7 @@ std::int64_t ArrowBatch::columns() const {
   ArrowArray array{};
   ArrowSchema schema{};
   to_arrow(&array, &schema);
-  const Releases releases{&array, &schema};
+  const ReleaseGuard guard{&array, &schema};
   return schema.n_children;
 }
 

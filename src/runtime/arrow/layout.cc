@@ -16,6 +16,7 @@ using Kind = BufferLayout::Kind;
 
 constexpr std::uint64_t kMaxWidth = 1 << 30;
 
+/// A format whose rows all have the same width, in bytes.
 struct FixedFormat {
   std::string_view format;
   std::uint64_t width;

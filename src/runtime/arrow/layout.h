@@ -8,8 +8,9 @@
 
 namespace morrow::runtime {
 
-/// What one buffer of an Arrow array holds.
+/// The content of one buffer of an Arrow array.
 struct BufferLayout {
+  /// How the bytes of the buffer follow from its rows.
   enum class Kind : std::uint8_t {
     kBits,       ///< one for each row: validity, booleans
     kFixed,      ///< `width` bytes for each row

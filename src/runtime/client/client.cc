@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/client/impl.h"
+#include "runtime/client/client.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,11 +9,33 @@
 
 #include <morrow/error.h>
 
-#include "runtime/client/random.h"
+#include "base/defer.h"
+#include "base/invariant.h"
+#include "base/must.h"
+#include "base/random_id.h"
 #include "runtime/client/scopes.h"
 #include "runtime/client/submit_message.h"
 #include "runtime/values/values.h"
 
+// The problem: the threads of a program ask for very many small things over one connection, and each takes effect once,
+// even when the worker at the other end dies in between.
+//
+// There are two kinds of things to ask for:
+//
+// - A change (submit, put, release, cancel, a scope) has a number. It is sent and not waited for; the worker
+//   acknowledges changes in their order, when they are committed (change_numbers.h). A driver keeps them until then and
+//   sends them again to another worker, which knows by the numbers what was applied before. The id of a future is made
+//   here, of its scope and a count, so a submit needs no answer.
+// - A question (await, reserve) has a token and changes nothing. It is asked again after a reconnect (ask_again), and
+//   taken back when the call ends before its answer (end_await). An answer that finds no question any more is dropped,
+//   and an object that came with it unpinned.
+//
+// There is no thread for the connection: a thread that waits reads it for all of them (link.h). One mutex, the link's,
+// guards everything; it is never held while code of the user runs. A task's thread that waits may run another task on
+// top of its stack meanwhile, if the question `blocks`.
+//
+// The parts: PendingAwaits, Reservations, HeldValues and ChangeNumbers are values with no socket. Large values are in
+// objects.cc, the content of a Submit message in submit_message.cc.
 namespace morrow::runtime {
 
 using detail::FailureKind;
@@ -30,46 +52,24 @@ Deadline deadline_after(std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-// Stands for the tokens of one call, and takes the question back when it ends unanswered.
-class Client::Asked {
- public:
-  Asked(Client& client, Awaiting& awaiting) : client_(client), awaiting_(awaiting) {
-    awaiting.first_token = client.last_token_ + 1;
-    client.last_token_ += awaiting.parts();
-    for (std::size_t part = 0; part < awaiting.parts(); ++part) {
-      client.asked_[awaiting.first_token + part] = {&awaiting, part * kMaxIdsInAwait};
-    }
-  }
-  ~Asked() {
-    const bool unanswered = awaiting_.count < awaiting_.ids.size();
-    for (std::size_t part = 0; part < awaiting_.parts(); ++part) {
-      client_.asked_.erase(awaiting_.first_token + part);
-      if (!unanswered) continue;
-      wire::Unawait message;
-      message.set_token(awaiting_.first_token + part);
-      client_.link_.send(wire::UNAWAIT, message);
-    }
-    if (unanswered) client_.link_.write();
-  }
-  Asked(const Asked&) = delete;
-  Asked& operator=(const Asked&) = delete;
-
- private:
-  Client& client_;
-  Awaiting& awaiting_;
-};
-
 // ---- changes ----
+
+FutureId Client::new_id(const Asker& asker) {
+  MORROW_INVARIANT(asker.scope != 0, "a future is born in a scope", asker.claim);
+  const std::uint64_t sequence = ++base::not_null(asker.sequence, "a scope counts its futures");
+  MORROW_INVARIANT(sequence != 0, "the futures of a scope are counted from 1", asker.scope);
+  return {asker.scope, sequence};
+}
 
 template <class Message>
 void Client::change(wire::FrameType type, Message& message, bool soon) {
-  Lock lock(link_.mutex());
+  const base::MutexLock lock(link_.mutex());
   check();
   const std::uint64_t claim = asker().claim;
-  make_room(lock);
+  throttle();
   message.set_claim(claim);
-  message.set_number(++last_number_);
-  post(lock, type, message, soon);
+  message.set_number(changes_.next());
+  post(type, message, soon);
 }
 
 FutureId Client::submit(const detail::Call& call, const Options& options, std::source_location where) {
@@ -83,30 +83,30 @@ FutureId Client::submit(const detail::Call& call, const Options& options, std::s
   } else if (apart) {
     fill_submit(message, call, options, where, program_key_, false);
   }
-  Lock lock(link_.mutex());
+  const base::MutexLock lock(link_.mutex());
   check();
-  make_room(lock);
+  throttle();
   const Asker asked = asker();
-  const FutureId id{asked.scope, ++*asked.sequence};
+  const FutureId id = new_id(asked);
   write_id(*message.mutable_id(), id);
   message.set_claim(asked.claim);
-  message.set_number(++last_number_);
-  post(lock, wire::SUBMIT, message, true);
+  message.set_number(changes_.next());
+  post(wire::SUBMIT, message, true);
   if (arguments != FutureId{}) {
     // Held by the task from here on, and freed with its end.
     wire::Release release;
     write_id(*release.mutable_id(), arguments);
     release.set_claim(asked.claim);
-    release.set_number(++last_number_);
-    post(lock, wire::RELEASE, release, true);
+    release.set_number(changes_.next());
+    post(wire::RELEASE, release, true);
   }
   return id;
 }
 
 void Client::release(FutureId id) {
   {
-    const Lock lock(link_.mutex());
-    held_.erase(id);
+    const base::MutexLock lock(link_.mutex());
+    held_values_.forget(id);
   }
   wire::Release message;
   write_id(*message.mutable_id(), id);
@@ -122,10 +122,10 @@ void Client::cancel(FutureId id) {
 std::uint64_t Client::open_scope() {
   wire::OpenScope message;
   {
-    Lock lock(link_.mutex());
+    const base::MutexLock lock(link_.mutex());
     message.set_parent(asker().scope);
   }
-  const std::uint64_t scope = random_id();
+  const std::uint64_t scope = base::random_id();
   message.set_scope(scope);
   change(wire::OPEN_SCOPE, message, false);
   enter_scope(scope);
@@ -140,70 +140,90 @@ void Client::end_scope(std::uint64_t scope) {
 }
 
 void Client::flush() {
-  Lock lock(link_.mutex());
-  const std::uint64_t number = last_number_;
-  if (acknowledged_ >= number) return check();
+  const base::MutexLock lock(link_.mutex());
+  const std::uint64_t number = changes_.last();
+  if (changes_.acknowledged() >= number) return check();
   wire::Flush message;
   message.set_number(number);
-  Waiting waiting;
-  flushing_.push_back(&waiting);
+  Waiter waiter;
+  flushing_.push_back(&waiter);
   link_.send(wire::FLUSH, message);
   link_.write();
-  struct Leave {
-    std::vector<Waiting*>& flushing;
-    Waiting& waiting;
-    ~Leave() { flushing.erase(std::find(flushing.begin(), flushing.end(), &waiting)); }
-  } leaves{flushing_, waiting};
-  link_.wait(
-      lock, waiting, [&] { return acknowledged_ >= number; }, std::nullopt);
+  const base::Defer leaves([&] {
+    link_.mutex().assert_held();
+    base::must_erase(flushing_, &waiter, "a flush waits until it leaves");
+  });
+  const auto done = [&]() REQUIRES(link_.mutex()) { return changes_.acknowledged() >= number; };
+  link_.wait(waiter, done, std::nullopt);
 }
 
 void Client::acknowledge(std::uint64_t number) {
-  acknowledged_ = std::max(acknowledged_, number);
-  for (Waiting* waiting : flushing_) waiting->changed.notify_one();
+  changes_.acknowledge(number);
+  for (Waiter* waiter : flushing_) waiter->changed.notify_one();
 }
 
 // ---- waiting ----
 
-bool Client::await(Awaiting& awaiting, const Deadline& deadline) {
-  const bool done = ask_and_wait(awaiting, deadline);
-  bring(awaiting, deadline);
+bool Client::await(PendingAwait& call, const Deadline& deadline) {
+  const bool done = ask_and_wait(call, deadline);
+  bring(call, deadline);
   return done;
 }
 
-bool Client::ask_and_wait(Awaiting& awaiting, const Deadline& deadline) {
-  awaiting.answers.resize(awaiting.ids.size());
-  Lock lock(link_.mutex());
+bool Client::ask_and_wait(PendingAwait& call, const Deadline& deadline) {
+  const base::MutexLock lock(link_.mutex());
   check();
-  awaiting.claim = asker().claim;
-  awaiting.waiting.hosts = awaiting.blocks && awaiting.claim != 0;
-  let_spare_go();
-  send_let_go();
-  const Asked asked(*this, awaiting);
-  for (std::size_t part = 0; part < awaiting.parts(); ++part) link_.send(wire::AWAIT, awaiting.message(part));
-  link_.write();
-  struct Wait {
-    Client& client;
-    explicit Wait(Client& waiting_client) : client(waiting_client) { client.before_wait(); }
-    ~Wait() { client.after_wait(); }
-  } waits(*this);
+  call.claim = asker().claim;
+  call.waiter.hosts = call.question().blocks && call.claim != 0;
+  release_spare();
+  send_unpinned();
+  begin_await(call);
+  const base::Defer ends([&] {
+    link_.mutex().assert_held();
+    end_await(call);
+  });
+  before_wait();
+  const base::Defer waits([this] {
+    link_.mutex().assert_held();
+    after_wait();
+  });
   return link_.wait(
-      lock, awaiting.waiting, [&awaiting] { return awaiting.done(); }, deadline);
+      call.waiter, [&call] { return call.done(); }, deadline);
+}
+
+void Client::begin_await(PendingAwait& call) {
+  awaits_.add(call, last_token_ + 1);
+  last_token_ += call.parts();
+  for (std::size_t part = 0; part < call.parts(); ++part) link_.send(wire::AWAIT, call.message(part));
+  link_.write();
+}
+
+/// Takes the question back when it ends unanswered.
+void Client::end_await(PendingAwait& call) {
+  awaits_.remove(call);
+  if (call.is_answered()) return;
+  for (std::size_t part = 0; part < call.parts(); ++part) {
+    wire::Unawait message;
+    message.set_token(call.token(part));
+    link_.send(wire::UNAWAIT, message);
+  }
+  link_.write();
 }
 
 Value Client::get(FutureId id) {
   if (auto value = held(id)) return *std::move(value);
-  Awaiting awaiting{.ids = {&id, 1}, .values = true, .blocks = true, .need = 1};
-  await(awaiting, std::nullopt);
-  Answer& answer = awaiting.answers.front();
+  PendingAwait call({.ids = {&id, 1}, .values = true, .blocks = true, .need = 1});
+  await(call, std::nullopt);
+  Answer& answer = call.answers().front();
   if (answer.failure != FailureKind::kNone) fail(id, answer);
   return std::move(answer.value);
 }
 
 std::optional<Value> Client::get_for(FutureId id, std::chrono::nanoseconds timeout) {
-  Awaiting awaiting{.ids = {&id, 1}, .values = true, .poll = timeout.count() <= 0, .need = 1};
-  await(awaiting, awaiting.poll ? Deadline() : deadline_after(timeout));
-  Answer& answer = awaiting.answers.front();
+  const bool poll = timeout.count() <= 0;
+  PendingAwait call({.ids = {&id, 1}, .values = true, .poll = poll, .need = 1});
+  await(call, poll ? Deadline() : deadline_after(timeout));
+  Answer& answer = call.answers().front();
   if (!answer.here || answer.pending) return std::nullopt;
   if (answer.failure != FailureKind::kNone) fail(id, answer);
   return std::move(answer.value);
@@ -213,31 +233,31 @@ void Client::get_all(std::span<const FutureId> ids, const std::function<void(con
   if (ids.empty()) return;
   // Small values come with their answers. Large ones are asked for when it is their turn: to look at all at once may
   // take more than the object memory.
-  Awaiting awaiting{
-      .ids = ids, .values = true, .only_small = true, .blocks = true, .in_order = true, .need = ids.size()};
-  await(awaiting, std::nullopt);
-  if (awaiting.good < ids.size()) fail(ids[awaiting.good], awaiting.answers[awaiting.good]);
+  PendingAwait call(
+      {.ids = ids, .values = true, .only_small = true, .blocks = true, .in_order = true, .need = ids.size()});
+  await(call, std::nullopt);
+  if (call.good() < ids.size()) fail(ids[call.good()], call.answers()[call.good()]);
   std::size_t got = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    Answer& answer = awaiting.answers[i];
-    if (answer.large && i >= got) got = i + get_window(ids.subspan(i), std::span(awaiting.answers).subspan(i));
+    Answer& answer = call.answers()[i];
+    if (answer.large && i >= got) got = i + get_window(ids.subspan(i), std::span(call.answers()).subspan(i));
     take(answer.value);
     answer.value = {};
   }
 }
 
 std::uint64_t Client::size_of(FutureId id) {
-  Awaiting awaiting{.ids = {&id, 1}, .blocks = true, .need = 1};
-  await(awaiting, std::nullopt);
-  const Answer& answer = awaiting.answers.front();
+  PendingAwait call({.ids = {&id, 1}, .blocks = true, .need = 1});
+  await(call, std::nullopt);
+  const Answer& answer = call.answers().front();
   if (answer.failure != FailureKind::kNone) fail(id, answer);
   return answer.size;
 }
 
 bool Client::ready(FutureId id) {
-  Awaiting awaiting{.ids = {&id, 1}, .poll = true, .need = 1};
-  await(awaiting, std::nullopt);
-  return !awaiting.answers.front().pending;
+  PendingAwait call({.ids = {&id, 1}, .poll = true, .need = 1});
+  await(call, std::nullopt);
+  return !call.answers().front().pending;
 }
 
 std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,
@@ -245,15 +265,15 @@ std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,
   std::vector<bool> finished(ids.size());
   if (ids.empty()) return finished;
   const bool poll = count == 0 || (timeout && timeout->count() <= 0);
-  Awaiting awaiting{.ids = ids, .poll = poll, .need = poll ? ids.size() : std::min(count, ids.size())};
-  await(awaiting, timeout && !poll ? deadline_after(*timeout) : Deadline());
-  for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = awaiting.answers[i].here && !awaiting.answers[i].pending;
+  PendingAwait call({.ids = ids, .poll = poll, .need = poll ? ids.size() : std::min(count, ids.size())});
+  await(call, timeout && !poll ? deadline_after(*timeout) : Deadline());
+  for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = call.answers()[i].here && !call.answers()[i].pending;
   return finished;
 }
 
 void Client::fail(FutureId id, const Answer& answer) {
   {
-    const Lock lock(link_.mutex());
+    const base::MutexLock lock(link_.mutex());
     failure_seen(id);
   }
   detail::Failure failure = read_failure(answer.failure, answer.failure_bytes);
@@ -261,7 +281,7 @@ void Client::fail(FutureId id, const Answer& answer) {
   detail::throw_failure(failure);
 }
 
-// ---- what the worker says ----
+// ---- frames of the worker ----
 
 void Client::on_frame(wire::FrameType type, std::string_view payload) {
   if (type == wire::READY) {
@@ -273,61 +293,51 @@ void Client::on_frame(wire::FrameType type, std::string_view payload) {
   } else if (type == wire::RESERVED) {
     wire::Reserved message;
     wire::parse(message, payload);
-    reserved(message);
+    unpin_now(reservations_.take_answer(message, memory_));
   }
 }
 
 void Client::answer(const wire::Ready& ready) {
-  if (take_answer(ready) || memory_ || ready.object() == 0) return;
-  wire::Unpin message;
-  message.add_objects(ready.object());
-  link_.send(wire::UNPIN, message);
-  link_.write();
+  if (!take_answer(ready) && !memory_) unpin_now(ready.object());
 }
 
 /// False: nobody wants it any more.
 bool Client::take_answer(const wire::Ready& ready) {
-  Value object;  // if nobody takes it, it is let go
+  Value object;  // unpinned if nobody takes it
   if (ready.object() != 0 && memory_) object = memory_->read(ready.object(), ready.offset(), ready.size());
-  const auto found = asked_.find(ready.token());
-  if (found == asked_.end()) return false;  // taken back meanwhile
-  Awaiting& awaiting = *found->second.awaiting;
-  const std::size_t index = found->second.first + ready.index();
-  if (index >= awaiting.answers.size() || awaiting.answers[index].here) return false;
-  Answer& answer = awaiting.answers[index];
-  answer.here = true;
+  const auto place = awaits_.find(ready.token(), ready.index());
+  if (!place) return false;  // taken back meanwhile
+  PendingAwait& call = *place->call;
+  Answer& answer = call.take(place->index);
   answer.pending = ready.pending();
   answer.size = ready.size();
   answer.failure = static_cast<FailureKind>(ready.failure());
   if (answer.failure != FailureKind::kNone) {
     answer.failure_bytes = ready.bytes();
     answer.root = read_id(ready.root());
-  } else if (awaiting.values && !answer.pending) {
+  } else if (call.question().values && !answer.pending) {
     if (ready.object() == 0) {
-      answer.large = awaiting.only_small && ready.bytes().empty() && ready.size() != 0;
+      answer.large = call.question().only_small && ready.bytes().empty() && ready.size() != 0;
       answer.value = make_value(ready.bytes());
     } else if (memory_) {
       answer.value = std::move(object);
-      remember(awaiting.ids[index], answer.value.owner, answer.value.bytes);
+      held_values_.remember(call.question().ids[place->index], answer.value.owner, answer.value.bytes);
     } else {
       answer.object = ready.object();
       answer.worker = workers_;
     }
   }
-  ++awaiting.count;
-  if (awaiting.done()) awaiting.waiting.changed.notify_one();
+  if (call.done()) call.waiter.changed.notify_one();
   return true;
 }
 
 std::string Client::ask_again() const {
   std::string frames;
-  for (const auto& [token, part] : asked_) {
-    wire::append_frame(frames, wire::AWAIT, part.awaiting->message(part.first / kMaxIdsInAwait));
-  }
-  append_reserving(frames);
+  awaits_.append_questions(frames);
+  reservations_.append_unanswered(frames);
   if (!flushing_.empty()) {
     wire::Flush message;
-    message.set_number(last_number_);
+    message.set_number(changes_.last());
     wire::append_frame(frames, wire::FLUSH, message);
   }
   return frames;

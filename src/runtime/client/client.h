@@ -7,44 +7,49 @@
 #include <source_location>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
 
+#include "runtime/client/change_numbers.h"
+#include "runtime/client/held_values.h"
 #include "runtime/client/link.h"
 #include "runtime/client/object_memory.h"
+#include "runtime/client/pending_awaits.h"
+#include "runtime/client/reservations.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::runtime {
 
-/// What a driver and an executor have in common: they ask a worker for changes, which are numbered, and wait for
-/// futures. Implements the seam of detail/core.h. Thread-safe.
+/// The common part of a driver and an executor: both ask a worker for changes, which are numbered, and wait for
+/// futures. Implements the seam of detail/core.h, where its public functions are described. Thread-safe.
 class Client : protected Link::Handler {
  public:
-  detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where);
-  detail::Value get(detail::FutureId id);
-  std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout);
-  void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take);
-  bool ready(detail::FutureId id);
+  detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where)
+      EXCLUDES(link_.mutex());
+  detail::Value get(detail::FutureId id) EXCLUDES(link_.mutex());
+  std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout) EXCLUDES(link_.mutex());
+  void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take)
+      EXCLUDES(link_.mutex());
+  bool ready(detail::FutureId id) EXCLUDES(link_.mutex());
   std::vector<bool> wait(std::span<const detail::FutureId> ids, std::size_t count,
-                         std::optional<std::chrono::nanoseconds> timeout);
-  void release(detail::FutureId id);
-  void cancel(detail::FutureId id);
-  void flush();
-  std::uint64_t open_scope();
-  void end_scope(std::uint64_t scope);
+                         std::optional<std::chrono::nanoseconds> timeout) EXCLUDES(link_.mutex());
+  void release(detail::FutureId id) EXCLUDES(link_.mutex());
+  void cancel(detail::FutureId id) EXCLUDES(link_.mutex());
+  void flush() EXCLUDES(link_.mutex());
+  std::uint64_t open_scope() EXCLUDES(link_.mutex());
+  void end_scope(std::uint64_t scope) EXCLUDES(link_.mutex());
 
   /// Room in the object memory, see ObjectMemory::write; none when there is no such memory. \throws ObjectMemoryError
-  std::optional<detail::Room> reserve(std::size_t size, bool in_place);
-  detail::FutureId put(detail::Result&& result, const char* type_name);
-  std::uint64_t size_of(detail::FutureId id);
+  std::optional<detail::Room> reserve(std::size_t size, bool in_place) EXCLUDES(link_.mutex());
+  detail::FutureId put(detail::Result&& result, const char* type_name) EXCLUDES(link_.mutex());
+  std::uint64_t size_of(detail::FutureId id) EXCLUDES(link_.mutex());
 
  protected:
   /// The execution, or the driver, that the calling thread asks for.
   struct Asker {
-    std::uint64_t claim = 0;
+    std::uint64_t claim = 0;            ///< 0: the driver
     std::uint64_t scope = 0;            ///< new futures are born in it
     std::uint64_t* sequence = nullptr;  ///< the last number given in the scope
   };
@@ -52,15 +57,17 @@ class Client : protected Link::Handler {
   explicit Client(std::string program_key) : program_key_(std::move(program_key)), link_(*this) {}
 
   /// \throws SessionError
-  virtual Asker asker() = 0;
-  /// Sends a change: `message` carries number `last_number_`. `soon`: somebody may be waiting for it.
-  virtual void post(Lock& lock, wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) = 0;
-  /// Waits for room when too much is not acknowledged.
-  virtual void make_room(Lock&) {}
-  virtual void failure_seen(detail::FutureId) {}
-  /// Whether waiting threads can run tasks on top of their stack.
-  virtual void before_wait() {}
-  virtual void after_wait() {}
+  virtual Asker asker() REQUIRES(link_.mutex()) = 0;
+  /// Sends a change: `message` carries number `changes_.last()`. `soon`: somebody may be waiting for it.
+  virtual void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon)
+      REQUIRES(link_.mutex()) = 0;
+  /// Waits while too much is not acknowledged.
+  virtual void throttle() REQUIRES(link_.mutex()) {}
+  /// A failure of this future was told to the program.
+  virtual void failure_seen(detail::FutureId) REQUIRES(link_.mutex()) {}
+  /// Around each wait of a thread.
+  virtual void before_wait() REQUIRES(link_.mutex()) {}
+  virtual void after_wait() REQUIRES(link_.mutex()) {}
 
   /// Where there is no object memory: whether large values travel over the network instead, and how. \throws
   /// wire::NetworkError
@@ -68,79 +75,59 @@ class Client : protected Link::Handler {
   virtual detail::Value fetch_object(std::uint64_t, std::uint64_t) { return {}; }
   virtual std::uint64_t put_object(detail::ByteView) { return 0; }
 
-  void on_frame(wire::FrameType type, std::string_view payload) override;
+  void check() const override REQUIRES(link_.mutex()) {}
+  void on_frame(wire::FrameType type, std::string_view payload) override REQUIRES(link_.mutex());
   /// The object memory of the worker that is spoken with from here on.
-  void set_memory(wire::Fd descriptor, std::function<void()> stir);
-  /// Tells the worker what is not looked at any more.
-  bool send_let_go();
-  /// Gives back room that nobody asked for yet.
-  bool let_spare_go();
-  void acknowledge(std::uint64_t number);
+  void set_memory(wire::Fd descriptor, std::function<void()> stir) REQUIRES(link_.mutex());
+  /// Queues a message with all objects that were unpinned; false when there are none.
+  bool send_unpinned() REQUIRES(link_.mutex());
+  /// Gives back room that nobody asked for yet; false when there is none.
+  bool release_spare() REQUIRES(link_.mutex());
+  void acknowledge(std::uint64_t number) REQUIRES(link_.mutex());
   /// Asks again for all that is waited for, as frames.
-  std::string ask_again() const;
+  std::string ask_again() const REQUIRES(link_.mutex());
 
   const std::string program_key_;
   Link link_;
-  std::uint64_t last_number_ = 0;
-  std::uint64_t acknowledged_ = 0;
-  std::shared_ptr<ObjectMemory> memory_;  // null: none
+  ChangeNumbers changes_ GUARDED_BY(link_.mutex());
+  std::shared_ptr<ObjectMemory> memory_ GUARDED_BY(link_.mutex());  // null: none
 
  private:
-  struct Answer;
-  struct Awaiting;
-  class Asked;
-  struct Part {
-    Awaiting* awaiting;
-    std::size_t first;
-  };
+  void answer(const wire::Ready& ready) REQUIRES(link_.mutex());
+  bool take_answer(const wire::Ready& ready) REQUIRES(link_.mutex());
+  [[noreturn]] void fail(detail::FutureId id, const Answer& answer) EXCLUDES(link_.mutex());
+  bool await(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
+  bool ask_and_wait(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
+  void begin_await(PendingAwait& call) REQUIRES(link_.mutex());
+  void end_await(PendingAwait& call) REQUIRES(link_.mutex());
 
-  void answer(const wire::Ready& ready);
-  bool take_answer(const wire::Ready& ready);
-  [[noreturn]] void fail(detail::FutureId id, const Answer& answer);
-  bool await(Awaiting& awaiting, const Deadline& deadline);
-  bool ask_and_wait(Awaiting& awaiting, const Deadline& deadline);
-  struct Reserving;
-  struct Spare {
-    std::uint64_t asked = 0;  ///< token of the question that is under way
-    std::uint64_t object = 0;
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
-    bool unwanted = false;  ///< to be given back when it comes
-  };
-  struct Held {
-    std::weak_ptr<const void> owner;
-    detail::ByteView bytes;
-  };
-  struct HashId {
-    std::size_t operator()(const detail::FutureId& id) const { return id.scope ^ id.sequence * 0x9e3779b97f4a7c15ULL; }
-  };
-  std::optional<detail::Room> take_spare(std::size_t size, bool in_place);
-  void ask_spare(std::size_t size);
-  void remember(detail::FutureId id, const std::shared_ptr<const void>& owner, detail::ByteView bytes);
-  void reserved(const wire::Reserved& reserved);
-  std::optional<detail::Value> held(detail::FutureId id);
-  std::uint64_t put_apart(detail::ByteView bytes);
-  std::size_t get_window(std::span<const detail::FutureId> ids, std::span<Answer> answers);
-  void bring(Awaiting& awaiting, const Deadline& deadline);
-  void bring(const Awaiting& awaiting, detail::FutureId id, Answer& answer, const Deadline& deadline);
-  void unpin(Answer& answer);
-  void append_reserving(std::string& frames) const;
-  bool arguments_go_apart(const detail::Call& call);
-  detail::FutureId put_arguments(const detail::Call& call);
+  std::optional<detail::Room> take_spare(std::size_t size, bool in_place) REQUIRES(link_.mutex());
+  void ask_spare(std::size_t size) REQUIRES(link_.mutex());
+  void unpin_now(std::uint64_t object) REQUIRES(link_.mutex());
+  std::optional<detail::Value> held(detail::FutureId id) EXCLUDES(link_.mutex());
+  std::uint64_t put_apart(detail::ByteView bytes) EXCLUDES(link_.mutex());
+  wire::Put put_message(const detail::Result& result) EXCLUDES(link_.mutex());
+  void move_to_other_memory(detail::Result& result) EXCLUDES(link_.mutex());
+  std::uint64_t window_bytes() EXCLUDES(link_.mutex());
+  std::size_t get_window(std::span<const detail::FutureId> ids, std::span<Answer> answers) EXCLUDES(link_.mutex());
+  void bring(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
+  void bring(const Question& question, detail::FutureId id, Answer& answer, const Deadline& deadline)
+      EXCLUDES(link_.mutex());
+  void unpin(Answer& answer) EXCLUDES(link_.mutex());
+  bool arguments_go_apart(const detail::Call& call) EXCLUDES(link_.mutex());
+  detail::FutureId put_arguments(const detail::Call& call) EXCLUDES(link_.mutex());
+  static detail::FutureId new_id(const Asker& asker);
   template <class Message>
-  void change(wire::FrameType type, Message& message, bool soon);
+  void change(wire::FrameType type, Message& message, bool soon) EXCLUDES(link_.mutex());
 
-  std::uint64_t last_token_ = 0;
-  std::unordered_map<std::uint64_t, Part> asked_;
-  std::vector<Waiting*> flushing_;
-  std::unordered_map<std::uint64_t, Reserving*> reserving_;
-  Spare spare_room_;  ///< room for the next value, so that who writes one after another need not wait
-  Clock::time_point last_reserve_{};
-  std::unordered_map<detail::FutureId, Held, HashId> held_;  ///< large values that this process looks at
-  std::size_t sweep_held_at_ = 64;
-  std::uint64_t workers_ = 0;  ///< how many this client has spoken with
-  wire::Ready ready_;
-  wire::Ack ack_;
+  std::uint64_t last_token_ GUARDED_BY(link_.mutex()) = 0;  ///< of a question of any kind
+  PendingAwaits awaits_ GUARDED_BY(link_.mutex());
+  std::vector<Waiter*> flushing_ GUARDED_BY(link_.mutex());
+  Reservations reservations_ GUARDED_BY(link_.mutex());
+  HeldValues held_values_ GUARDED_BY(link_.mutex());
+  std::uint64_t workers_ GUARDED_BY(link_.mutex()) = 0;  ///< how many this client has spoken with
+  wire::Ready ready_ GUARDED_BY(link_.mutex());
+  wire::Ack ack_ GUARDED_BY(link_.mutex());
 };
 
 /// The client of this process. \throws SessionError when there is none, or when this process was forked from the one

@@ -12,6 +12,23 @@
 #include <system_error>
 #include <utility>
 
+#include "base/defer.h"
+#include "base/invariant.h"
+#include "base/must.h"
+
+// The problem: many threads wait for answers on one socket. A thread of its own that reads it would cost two changes of
+// thread for each answer.
+//
+// So the threads take turns (leader and followers): the first one that waits reads for all, with the mutex let go while
+// it polls; it hands each frame to the Handler, which wakes the thread that the frame is for. When the reader has its
+// own answer it leaves and wakes the next one. A thread that hosts tasks leaves too while such a task runs on top of
+// it.
+//
+// The background thread of a driver reads only while nobody else wants to: a thread that waits takes the socket away
+// from it (reader_ changes, background_wake_ is raised). pump looks for that when it has the mutex again.
+//
+// Bytes that do not go out at once are written by the next thread that polls: wake_ has a reader that polls for input
+// alone begin again.
 namespace morrow::runtime {
 
 namespace {
@@ -67,6 +84,7 @@ void Link::send(std::string_view frame) {
 
 void Link::write() {
   if (!connected()) return;
+  MORROW_INVARIANT(sent_ <= out_.size(), "no more is sent than was to be", sent_, out_.size());
   while (sent_ < out_.size()) {
     const ssize_t put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
@@ -75,7 +93,7 @@ void Link::write() {
     }
     if (errno == EINTR) continue;
     const bool full = errno == EAGAIN || errno == EWOULDBLOCK;
-    if (!full) sent_ = out_.size();  // who reads finds the end, after what the other side still said
+    if (!full) sent_ = out_.size();  // the reader finds the end, after the last frames of the other side
     if (full && sent_ > kCompactBytes) {
       out_.erase(0, sent_);
       sent_ = 0;
@@ -95,7 +113,7 @@ void Link::write() {
   if (out_.capacity() > kKeepBytes) out_.shrink_to_fit();
 }
 
-bool Link::may_read(const Waiting& me) {
+bool Link::may_read(const Waiter& me) {
   if (!connected()) return false;
   if (reader_ == nullptr || reader_ == &me) return true;
   if (!reader_->background || me.background) return false;
@@ -103,7 +121,7 @@ bool Link::may_read(const Waiting& me) {
   return true;
 }
 
-void Link::leave(Waiting& me) {
+void Link::leave(Waiter& me) {
   if (reader_ != &me) return;
   reader_ = nullptr;
   if (!followers_.empty()) {
@@ -113,51 +131,56 @@ void Link::leave(Waiting& me) {
   }
 }
 
-bool Link::wait(Lock& lock, Waiting& me, const std::function<bool()>& done, const Deadline& deadline) {
-  struct Leave {
-    Link& link;
-    Waiting& me;
-    ~Leave() { link.leave(me); }
-  } leaves{*this, me};
+bool Link::wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) {
+  const base::Defer leaves([&] {
+    mutex_.assert_held();
+    leave(me);
+  });
   for (;;) {
     if (done()) return true;
     handler_.check();
     if (me.hosts && handler_.has_guest()) {
       leave(me);  // somebody else must read while the guest runs
-      handler_.run_guest(lock);
+      handler_.run_guest();
       continue;
     }
     if (deadline && Clock::now() >= *deadline) return false;
     if (may_read(me)) {
       reader_ = &me;
-      pump(lock, me, deadline);
+      pump(me, deadline);
       continue;
     }
     if (reader_ == &me) reader_ = nullptr;
-    followers_.push_back(&me);
-    if (deadline) {
-      me.changed.wait_until(lock, *deadline);
-    } else {
-      me.changed.wait(lock);
-    }
-    followers_.erase(std::find(followers_.begin(), followers_.end(), &me));
+    follow(me, deadline);
   }
 }
 
-void Link::read_in_background(Lock& lock, Waiting& me) {
+/// Until somebody has news for this thread, or the deadline.
+void Link::follow(Waiter& me, const Deadline& deadline) {
+  MORROW_INVARIANT(reader_ != &me, "a thread either reads or follows the one that does");
+  followers_.push_back(&me);
+  if (deadline) {
+    me.changed.wait_until(mutex_, *deadline);
+  } else {
+    me.changed.wait(mutex_);
+  }
+  base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
+}
+
+void Link::read_in_background(Waiter& me) {
   if (!may_read(me)) return;
   reader_ = &me;
-  pump(lock, me, std::nullopt);
+  pump(me, std::nullopt);
   leave(me);
 }
 
 void Link::interrupt_background() { raise_event(background_wake_); }
 
 void Link::wake_all() {
-  for (Waiting* waiting : followers_) waiting->changed.notify_one();
+  for (Waiter* waiter : followers_) waiter->changed.notify_one();
 }
 
-void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
+void Link::pump(Waiter& me, const Deadline& deadline) {
   const wire::Fd& wake = me.background ? background_wake_ : wake_;
   polls_output_ = unsent() > 0;
   pollfd polled[2] = {{socket_.get(), static_cast<short>(polls_output_ ? POLLIN | POLLOUT : POLLIN), 0},
@@ -170,12 +193,13 @@ void Link::pump(Lock& lock, Waiting& me, const Deadline& deadline) {
   }
   polling_ = true;
   const bool soon = !me.background && handler_.expects_soon();
-  lock.unlock();
   int count = 0;
-  const timespec no_time{};
-  if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
-    count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
-  lock.lock();
+  {
+    const base::MutexUnlock unlocked(mutex_);
+    const timespec no_time{};
+    if (!soon || !spin_.until([&] { return (count = ppoll(polled, 2, &no_time, nullptr)) != 0; }))
+      count = ppoll(polled, 2, deadline ? &limit : nullptr, nullptr);
+  }
   if (count > 0 && polled[1].revents != 0) clear_event(wake);
   if (reader_ != &me) return;
   polling_ = false;

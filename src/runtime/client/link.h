@@ -2,15 +2,14 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
 #include "wire/frame.h"
 #include "wire/socket.h"
 #include "wire/spin.h"
@@ -19,91 +18,99 @@ namespace morrow::runtime {
 
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
-using Lock = std::unique_lock<std::mutex>;
 
-/// A thread that waits on a Link.
-struct Waiting {
-  std::condition_variable changed;
+/// A thread that waits on a Link. Guarded by the mutex of the link.
+struct Waiter {
+  base::CondVar changed;
   bool hosts = false;       ///< tasks may run on top of its stack meanwhile
   bool background = false;  ///< gives way when another thread wants to read
 };
 
 /// A connection shared by the threads of this process. There is no thread of its own: the first thread that waits reads
-/// the socket for all of them; when it has what it wants the next one takes over. So a value goes from the socket to
-/// the thread that asked without a hop between. All members but `mutex` want the mutex held; it is held in calls of the
-/// Handler too.
+/// the socket for all of them; when it has its answer the next one takes over. So a value goes from the socket to
+/// the thread that asked without a hop between. Guarded by its mutex, which its user takes, and which is held in calls
+/// of the Handler too.
 class Link {
  public:
+  /// The user of a connection. Called with the mutex held.
   class Handler {
    public:
     virtual ~Handler() = default;
+    /// The other side said this. \throws wire::ProtocolError when it can't be right: the connection is lost then
     virtual void on_frame(wire::FrameType type, std::string_view payload) = 0;
     /// The connection broke; `why` is empty when the other side closed it.
     virtual void on_lost(const std::string& why) = 0;
     /// Throws when nothing that is waited for can come any more.
-    virtual void check() const {}
+    virtual void check() const = 0;
     /// Whether a task is there to be run on top of a thread that waits, and to run it (unlocks meanwhile).
     virtual bool has_guest() const { return false; }
-    virtual void run_guest(Lock&) {}
+    virtual void run_guest() {}
     /// No thread reads now, and none waits.
     virtual void on_reader_left() {}
-    /// What was to be written did not go out whole, or the connection is broken for writing.
+    /// Not all that was queued went out, or the connection is broken for writing.
     virtual void on_stuck() {}
-    /// Whether what comes next is likely to come at once.
+    /// Whether the next frame is likely to come at once.
     virtual bool expects_soon() const { return false; }
   };
 
+  /// Without a connection at first. `handler` must outlive it. \throws std::system_error
   explicit Link(Handler& handler);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  std::mutex& mutex() { return mutex_; }
+  base::Mutex& mutex() RETURN_CAPABILITY(mutex_) { return mutex_; }
+  const base::Mutex& mutex() const RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   /// Uses this connection from now on; `frames` may hold bytes that were read from it already, delivered at once.
-  void attach(wire::Fd socket, wire::FrameReader frames, std::string out);
-  void close() { socket_.reset(); }
+  void attach(wire::Fd socket, wire::FrameReader frames, std::string out) REQUIRES(mutex_);
+  void close() REQUIRES(mutex_) { socket_.reset(); }
   /// The connection itself, for the last words of somebody else: none when not all is written.
-  wire::Fd take_socket();
-  bool connected() const { return static_cast<bool>(socket_); }
+  wire::Fd take_socket() REQUIRES(mutex_);
+  bool connected() const REQUIRES(mutex_) { return static_cast<bool>(socket_); }
 
   /// Queues a frame; nothing when there is no connection.
-  void send(wire::FrameType type, const google::protobuf::MessageLite& message);
-  void send(std::string_view frame);
-  std::size_t unsent() const { return out_.size() - sent_; }
-  /// Writes what is queued, as far as it goes without blocking.
-  void write();
+  void send(wire::FrameType type, const google::protobuf::MessageLite& message) REQUIRES(mutex_);
+  /// The same for frames that are made already.
+  void send(std::string_view frames) REQUIRES(mutex_);
+  /// In bytes.
+  std::size_t unsent() const REQUIRES(mutex_) { return out_.size() - sent_; }
+  /// Writes all that is queued, as far as it goes without blocking.
+  void write() REQUIRES(mutex_);
 
-  /// Reads and waits until `done`; false when the deadline passed first. \throws what Handler::check throws
-  bool wait(Lock& lock, Waiting& me, const std::function<bool()>& done, const Deadline& deadline);
-  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`.
-  void read_in_background(Lock& lock, Waiting& me);
-  void interrupt_background();
-  bool has_foreground_reader() const { return reader_ != nullptr && !reader_->background; }
+  /// Reads and waits until `done`, which is called with the mutex held; false when the deadline passed first. Unlocks
+  /// meanwhile. \throws what Handler::check throws
+  bool wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) REQUIRES(mutex_);
+  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`. Unlocks
+  /// meanwhile.
+  void read_in_background(Waiter& me) REQUIRES(mutex_);
+  void interrupt_background() REQUIRES(mutex_);
+  bool has_foreground_reader() const REQUIRES(mutex_) { return reader_ != nullptr && !reader_->background; }
 
   /// Has all waiting threads look again.
-  void wake_all();
+  void wake_all() REQUIRES(mutex_);
 
  private:
-  bool may_read(const Waiting& me);
-  void leave(Waiting& me);
-  void pump(Lock& lock, Waiting& me, const Deadline& deadline);
-  void read_once();
-  void deliver();
-  void lose(const std::string& why);
+  bool may_read(const Waiter& me) REQUIRES(mutex_);
+  void leave(Waiter& me) REQUIRES(mutex_);
+  void follow(Waiter& me, const Deadline& deadline) REQUIRES(mutex_);
+  void pump(Waiter& me, const Deadline& deadline) REQUIRES(mutex_);
+  void read_once() REQUIRES(mutex_);
+  void deliver() REQUIRES(mutex_);
+  void lose(const std::string& why) REQUIRES(mutex_);
 
   Handler& handler_;
-  std::mutex mutex_;
-  wire::Fd socket_;
-  wire::FrameReader frames_;
-  std::string out_;
-  std::size_t sent_ = 0;
-  wire::Fd wake_;             // makes the reader look at what is to be written
-  wire::Fd background_wake_;  // takes the background thread away from the socket
-  wire::Spin spin_;           // of the thread that reads
-  Waiting* reader_ = nullptr;
-  bool polls_output_ = false;
-  bool polling_ = false;
-  std::deque<Waiting*> followers_;
+  base::Mutex mutex_;
+  wire::Fd socket_ GUARDED_BY(mutex_);
+  wire::FrameReader frames_ GUARDED_BY(mutex_);
+  std::string out_ GUARDED_BY(mutex_);
+  std::size_t sent_ GUARDED_BY(mutex_) = 0;
+  const wire::Fd wake_;             // makes the reader look at the queue for writing
+  const wire::Fd background_wake_;  // takes the background thread away from the socket
+  wire::Spin spin_;                 // of the thread that reads, which uses it unlocked
+  Waiter* reader_ GUARDED_BY(mutex_) = nullptr;
+  bool polls_output_ GUARDED_BY(mutex_) = false;
+  bool polling_ GUARDED_BY(mutex_) = false;
+  std::deque<Waiter*> followers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace morrow::runtime

@@ -8,14 +8,15 @@
 #include <string>
 #include <utility>
 
+#include "base/invariant.h"
 #include "wire/frame.h"
 
 namespace morrow::runtime {
 
 namespace {
 
-/// What keeps an object that is, or was, written here. Only rooms with an object have one.
-struct Writing {
+/// The owner of an object that is, or was, written here. Only rooms with an object have one.
+struct WrittenObject {
   std::shared_ptr<ObjectMemory> memory;
   std::span<std::byte> inside;
   std::optional<data::ArenaView::Writable> in_place;
@@ -24,23 +25,23 @@ struct Writing {
   std::atomic<bool> published = false;
   bool keeps = true;  ///< the worker holds a reservation, or a pin, for us
 
-  Writing(std::shared_ptr<ObjectMemory> from, std::uint64_t number, std::uint64_t bytes)
+  WrittenObject(std::shared_ptr<ObjectMemory> from, std::uint64_t number, std::uint64_t bytes)
       : memory(std::move(from)), object(number), size(bytes) {
     memory->begin_look();
   }
-  ~Writing() {
+  ~WrittenObject() {
     seal();
     memory->end_look(keeps ? object : 0);
   }
   void seal() {
     if (in_place) in_place->seal();
   }
-  Writing(const Writing&) = delete;
-  Writing& operator=(const Writing&) = delete;
+  WrittenObject(const WrittenObject&) = delete;
+  WrittenObject& operator=(const WrittenObject&) = delete;
 };
 
-Writing& writing_of(const detail::Room& room) {
-  return *const_cast<Writing*>(static_cast<const Writing*>(room.owner.get()));
+WrittenObject& written_in(const detail::Room& room) {
+  return *const_cast<WrittenObject*>(static_cast<const WrittenObject*>(room.owner.get()));
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ detail::Value ObjectMemory::read(std::uint64_t object, std::uint64_t offset, std
 }
 
 detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std::uint64_t size, bool in_place) {
-  const auto writing = std::make_shared<Writing>(shared_from_this(), object, size);
+  const auto writing = std::make_shared<WrittenObject>(shared_from_this(), object, size);
   if (in_place) {
     writing->in_place.emplace(view_.write({offset, size}));
     writing->inside = {writing->in_place->data(), size};
@@ -66,18 +67,19 @@ detail::Room ObjectMemory::write(std::uint64_t object, std::uint64_t offset, std
   return {{const_cast<std::byte*>(bytes.data()), bytes.size()}, writing, object};
 }
 
-void ObjectMemory::let_go(std::uint64_t object) {
-  const std::lock_guard lock(mutex_);
+void ObjectMemory::unpin(std::uint64_t object) {
+  const base::MutexLock lock(mutex_);
   tell(object);
 }
 
 void ObjectMemory::begin_look() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   ++looks_;
 }
 
 void ObjectMemory::end_look(std::uint64_t object) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
+  MORROW_INVARIANT(looks_ > 0, "a look at an object ends once", object);
   --looks_;
   if (object != 0) tell(object);
   if (looks_ == 0 && left_by_) say_farewell();
@@ -90,11 +92,11 @@ void ObjectMemory::tell(std::uint64_t object) {
     return say(message);
   }
   if (!stir_) return;
-  let_go_.push_back(object);
-  if (let_go_.size() == 1) stir_();
+  unpinned_.push_back(object);
+  if (unpinned_.size() == 1) stir_();
 }
 
-/// What can't be said now is found at the end of the connection, and of the process.
+/// An unpin that can't be told now is found at the end of the connection, and of the process.
 void ObjectMemory::say(const wire::Unpin& message) {
   if (getpid() != left_in_) return;
   std::string frame;
@@ -111,42 +113,43 @@ void ObjectMemory::say_farewell() {
   left_by_.reset();
 }
 
-std::vector<std::uint64_t> ObjectMemory::take_let_go() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(let_go_, {});
+std::vector<std::uint64_t> ObjectMemory::take_unpinned() {
+  const base::MutexLock lock(mutex_);
+  return std::exchange(unpinned_, {});
 }
 
 void ObjectMemory::disconnect() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   stir_ = nullptr;
-  let_go_.clear();
+  unpinned_.clear();
 }
 
 void ObjectMemory::leave(wire::Fd connection) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   stir_ = nullptr;
   left_by_ = std::move(connection);
   left_in_ = getpid();
-  for (const std::uint64_t object : std::exchange(let_go_, {})) {
+  for (const std::uint64_t object : std::exchange(unpinned_, {})) {
     if (left_by_) tell(object);
   }
   if (looks_ == 0 && left_by_) say_farewell();
 }
 
 std::byte* inside_of(const detail::Room& room) {
-  return room.object == 0 ? room.bytes.data() : writing_of(room).inside.data();
+  return room.object == 0 ? room.bytes.data() : written_in(room).inside.data();
 }
 
 void seal_room(const detail::Room& room) {
-  if (room.object != 0) writing_of(room).seal();
+  if (room.object != 0) written_in(room).seal();
 }
 
 bool take_to_publish(const detail::Room& room) {
-  return room.object != 0 && !writing_of(room).published.exchange(true);
+  return room.object != 0 && !written_in(room).published.exchange(true);
 }
 
-Published publish(const detail::Room& room, const std::shared_ptr<ObjectMemory>& memory) {
-  Writing& writing = writing_of(room);
+Publication publish(const detail::Room& room, const std::shared_ptr<ObjectMemory>& memory) {
+  WrittenObject& writing = written_in(room);
+  MORROW_INVARIANT(writing.published, "an object is taken before it is published", writing.object);
   if (writing.memory != memory) return {};
   writing.seal();
   // With no other copy of the owner nobody reads it here any more.

@@ -7,6 +7,7 @@
 /// The morrow::Scope blocks that a thread has open.
 namespace morrow::runtime {
 
+/// A scope of this thread that has not ended.
 struct OpenScope {
   std::uint64_t id = 0;
   std::uint64_t sequence = 0;  ///< the last number given in it

@@ -7,6 +7,8 @@
 
 #include <morrow/error.h>
 
+#include "base/hash_ids.h"
+#include "base/path_name.h"
 #include "runtime/image/code_ref.h"
 #include "runtime/image/function_name.h"
 #include "runtime/values/values.h"
@@ -20,6 +22,7 @@ constexpr std::int64_t kMaxMemory = 1LL << 50;
 constexpr std::size_t kMaxResources = 64;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxTaskNameBytes = 256;
+constexpr std::int64_t kMaxRetries = 1'000'000'000;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& rule) {
   throw std::invalid_argument("submit: " + what + " " + rule);
@@ -46,11 +49,6 @@ void fill_requirements(wire::Requirements& out, const Options& options) {
   }
 }
 
-std::string_view base_name(const char* path) {
-  const char* slash = std::strrchr(path, '/');
-  return slash == nullptr ? path : slash + 1;
-}
-
 // That of a function is its symbol; its type alone is no name. Of everything else the type is one.
 std::string name_of(const detail::Call& call) {
   if (!call.code_pointers.empty()) {
@@ -65,27 +63,16 @@ std::string name_of(const detail::Call& call) {
 std::uint64_t function_key(const std::string& program_key, CodeRef code) {
   std::uint64_t key = 0;
   std::memcpy(&key, program_key.data(), std::min(sizeof(key), program_key.size()));
-  key ^= (code.offset + 1) * 0x9e3779b97f4a7c15ULL;
-  key ^= (static_cast<std::uint64_t>(code.module) + 1) * 0xff51afd7ed558ccdULL;
+  key ^= (code.offset + 1) * base::kGoldenRatio;
+  key ^= (static_cast<std::uint64_t>(code.module) + 1) * base::kMurmurMultiplier;
   return key ^ (key >> 29);
 }
 
-}  // namespace
-
-void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key, bool arguments_apart) {
-  const std::size_t bytes = call.closure.size() + (arguments_apart ? 0 : call.arguments.size());
-  if (bytes > kMaxArgumentBytes) {
-    throw TooLargeError(
-        "the arguments and captures of this submit are " + std::to_string(bytes) +
-        " bytes; captures can have at most 256 kB, and arguments too where there is no object memory: pass what is "
-        "larger as an argument");
-  }
-  message.Clear();
+void fill_options(wire::Submit& message, const detail::Call& call, const Options& options) {
   fill_requirements(*message.mutable_requirements(), options);
   const std::int64_t retries = options.max_retries.value();
   if (retries < 0) refuse("max_retries", "must not be negative");
-  message.set_max_retries(static_cast<std::uint32_t>(std::min<std::int64_t>(retries, 1'000'000'000)));
+  message.set_max_retries(static_cast<std::uint32_t>(std::min<std::int64_t>(retries, kMaxRetries)));
   message.set_retry_exceptions(options.retry_exceptions);
   message.set_fail_if_unschedulable(options.fail_if_unschedulable);
   if (options.timeout) {
@@ -100,10 +87,11 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   } else {
     message.set_name(options.name);
   }
-  for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
+}
 
-  thread_local wire::Payload payload;
-  payload.Clear();
+// The invoker and the closure, with function pointers in it as places in the image. Returns a place that stands for the
+// function: plain functions of one type share their invoker.
+CodeRef fill_function(wire::Payload& payload, const detail::Call& call) {
   const CodeRef code = code_ref(reinterpret_cast<const void*>(call.invoker));
   CodeRef key_code = code;
   wire::ImageFunction& function = *payload.mutable_function()->mutable_image();
@@ -118,9 +106,30 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     pointer.set_at(static_cast<std::uint32_t>(at));
     pointer.set_module(target.module);
     pointer.set_offset(target.offset);
-    key_code.offset ^= target.offset;  // plain functions of one type share their invoker
+    key_code.offset ^= target.offset;
     std::memset(payload.mutable_closure()->data() + at, 0, sizeof(address));
   }
+  return key_code;
+}
+
+}  // namespace
+
+void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
+                 const std::string& program_key, bool arguments_apart) {
+  const std::size_t bytes = call.closure.size() + (arguments_apart ? 0 : call.arguments.size());
+  if (bytes > kMaxArgumentBytes) {
+    throw TooLargeError(
+        "the arguments and captures of this submit are " + std::to_string(bytes) +
+        " bytes; captures can have at most 256 kB, and arguments too where there is no object memory: pass what is "
+        "larger as an argument");
+  }
+  message.Clear();
+  fill_options(message, call, options);
+  for (const detail::FutureId id : call.dependencies) write_id(*message.add_dependencies(), id);
+
+  thread_local wire::Payload payload;
+  payload.Clear();
+  const CodeRef key_code = fill_function(payload, call);
   payload.set_arguments_last(arguments_apart);
   if (!arguments_apart) {
     payload.mutable_arguments()->resize(call.arguments.size());
@@ -128,7 +137,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
   }
   payload.set_function_name(call.function_name);
   std::string& place = *payload.mutable_where();
-  place = base_name(where.file_name());
+  place = base::base_name(where.file_name());
   place += ':';
   place += std::to_string(where.line());
   payload.SerializeToString(message.mutable_payload());

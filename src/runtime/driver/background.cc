@@ -5,12 +5,13 @@
 #include <morrow/error.h>
 
 #include "runtime/driver/driver.h"
+#include "runtime/image/program.h"
 
 namespace morrow::runtime {
 
 namespace {
 
-// What was submitted and not asked for goes out after so long at the most: the shorter one where something waits
+// A change that nobody waits for goes out after so long at the most: the shorter one where something waits
 // already.
 constexpr std::chrono::microseconds kTick{200};
 constexpr std::chrono::microseconds kLongTick{1'000};
@@ -24,16 +25,16 @@ constexpr std::size_t kUploadAheadBytes = 512 << 10;
 }  // namespace
 
 void Driver::run_background() {
-  Lock lock(link_.mutex());
+  const base::MutexLock lock(link_.mutex());
   while (!stop_) {
     if (!fatal_.empty()) {
-      background_.changed.wait(lock);
+      background_.changed.wait(link_.mutex());
     } else if (!link_.connected()) {
-      reconnect(lock);
+      reconnect();
     } else if (!uploads_.empty()) {
-      upload(lock);
+      upload();
     } else {
-      rest(lock);
+      rest();
     }
   }
 }
@@ -51,49 +52,41 @@ void Driver::on_reader_left() {
 
 void Driver::on_stuck() { stir(); }
 
-void Driver::rest(Lock& lock) {
-  if (send_let_go()) link_.write();
+void Driver::rest() {
+  if (send_unpinned()) link_.write();
   const auto now = Clock::now();
   if (activity_ != seen_activity_) {
     seen_activity_ = activity_;
     quiet_since_ = now;
   }
   if (now - quiet_since_ < kQuietAfter) {
-    background_.changed.wait_for(lock, link_.unsent() != 0 ? kTick : kLongTick);
+    background_.changed.wait_for(link_.mutex(), link_.unsent() != 0 ? kTick : kLongTick);
     return link_.write();
   }
-  if (let_spare_go() && send_let_go()) link_.write();
+  if (release_spare() && send_unpinned()) link_.write();
   if (link_.has_foreground_reader()) {
     mode_ = Mode::kSleeps;
-    background_.changed.wait(lock);
+    background_.changed.wait(link_.mutex());
     mode_ = Mode::kAwake;
     quiet_since_ = Clock::now();
   } else {
     mode_ = Mode::kReads;
-    link_.read_in_background(lock, background_);
+    link_.read_in_background(background_);
     mode_ = Mode::kAwake;
   }
 }
 
-void Driver::reconnect(Lock& lock) {
+void Driver::reconnect() {
   const auto lost = Clock::now();
   bool said = false;
   auto not_refused = lost;
   while (!stop_ && !link_.connected() && fatal_.empty()) {
-    std::optional<Connection> connection;
-    lock.unlock();
-    try {
-      connection = connect(Clock::now() + kRefusedFor);
-    } catch (const SessionError& error) {
-      lock.lock();
-      fatal_ = error.what();
-      return link_.wake_all();
-    } catch (const std::exception&) {  // the folder of the sockets is gone, say: it may come back
-    }
-    lock.lock();
+    std::optional<Connection> connection = connect_unlocked();
+    if (!fatal_.empty()) return;
     const auto now = Clock::now();
+    const std::string& cluster = dialer_->cluster();
     if (connection && connection->welcome.error().empty()) {
-      if (said) say("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster_);
+      if (said) say("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster);
       return welcome(std::move(*connection));
     }
     if (connection) {
@@ -107,43 +100,63 @@ void Driver::reconnect(Lock& lock) {
     }
     if (!said && now - lost >= kSayLostAfter) {
       said = true;
-      const std::string& why = remote_ ? remote_->why() : silent_;
-      say("lost worker " + worker_name_ + " of cluster " + cluster_ + "; waiting for another one" +
+      const std::string& why = dialer_->why();
+      say("lost worker " + worker_name_ + " of cluster " + cluster + "; waiting for another one" +
           (why.empty() ? "" : ": " + why));
     }
-    if (!stop_) background_.changed.wait_for(lock, kTryAgain);
+    if (!stop_) background_.changed.wait_for(link_.mutex(), kTryAgain);
   }
 }
 
-void Driver::upload(Lock& lock) {
+/// Nothing too when there is no hope: then `fatal_` says why.
+std::optional<Connection> Driver::connect_unlocked() {
+  try {
+    const base::MutexUnlock unlocked(link_.mutex());
+    return dialer_->connect(Clock::now() + kRefusedFor);
+  } catch (const SessionError& error) {
+    fatal_ = error.what();
+    link_.wake_all();
+  } catch (const std::exception&) {  // the folder of the sockets is gone, say: it may come back
+  }
+  return std::nullopt;
+}
+
+void Driver::upload() {
   const std::uint64_t round = upload_round_;
   const std::string hash = uploads_.front();
   uploads_.pop_front();
-  const auto found = std::find_if(program_.modules().begin(), program_.modules().end(),
-                                  [&](const wire::Module& module) { return module.sha256() == hash; });
-  if (found == program_.modules().end()) return;
-  lock.unlock();
+  const auto& modules = dialer_->program().modules();
+  const auto found =
+      std::find_if(modules.begin(), modules.end(), [&](const wire::Module& module) { return module.sha256() == hash; });
+  if (found == modules.end()) return;
   try {
-    Upload file(*found);
+    std::optional<Upload> file;
     wire::BlobChunk piece;
-    while (file.next(piece)) {
-      lock.lock();
-      while (!stop_ && round == upload_round_ && link_.unsent() > kUploadAheadBytes) {
-        if (link_.has_foreground_reader()) {
-          background_.changed.wait_for(lock, kTick);
-        } else {
-          link_.read_in_background(lock, background_);
-        }
-      }
-      if (stop_ || round != upload_round_ || !link_.connected()) return;
-      link_.send(wire::BLOB_CHUNK, piece);
-      link_.write();
-      lock.unlock();
+    const auto read_next = [&]() REQUIRES(link_.mutex()) {
+      const base::MutexUnlock unlocked(link_.mutex());
+      if (!file) file.emplace(*found);
+      return file->next(piece);
+    };
+    while (read_next() && send_piece(piece, round)) {
     }
   } catch (const Error& error) {
     say(error.what());
   }
-  lock.lock();
+}
+
+/// Waits until not much is unsent. False: the worker does not want it any more.
+bool Driver::send_piece(const wire::BlobChunk& piece, std::uint64_t round) {
+  while (!stop_ && round == upload_round_ && link_.unsent() > kUploadAheadBytes) {
+    if (link_.has_foreground_reader()) {
+      background_.changed.wait_for(link_.mutex(), kTick);
+    } else {
+      link_.read_in_background(background_);
+    }
+  }
+  if (stop_ || round != upload_round_ || !link_.connected()) return false;
+  link_.send(wire::BLOB_CHUNK, piece);
+  link_.write();
+  return true;
 }
 
 }  // namespace morrow::runtime

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "runtime/client/random.h"
+#include "base/random_id.h"
 #include "wire/paths.h"
 
 namespace morrow::runtime {
@@ -79,7 +79,7 @@ std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program&
                                         std::string& silent) {
   silent.clear();
   std::vector<std::string> sockets = wire::worker_sockets(hello.cluster());
-  std::shuffle(sockets.begin(), sockets.end(), std::minstd_rand(static_cast<unsigned>(random_id())));
+  std::shuffle(sockets.begin(), sockets.end(), std::minstd_rand(static_cast<unsigned>(base::random_id())));
   std::optional<Connection> refused;
   for (const std::string& path : sockets) {
     try {

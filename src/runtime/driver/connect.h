@@ -11,7 +11,7 @@ namespace morrow::runtime {
 /// A worker that said WELCOME.
 struct Connection {
   wire::Fd socket;
-  wire::FrameReader frames;  ///< what it said after that
+  wire::FrameReader frames;  ///< read after that
   wire::Welcome welcome;
   wire::Fd object_memory;  ///< of the worker, where it gives it
 };

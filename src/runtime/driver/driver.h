@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,97 +11,82 @@
 #include <morrow/session.h>
 
 #include "runtime/client/client.h"
-#include "runtime/driver/connect.h"
-#include "runtime/driver/private_worker.h"
-#include "runtime/driver/remote.h"
-#include "runtime/image/program.h"
+#include "runtime/driver/dialer.h"
+#include "runtime/driver/unacknowledged_changes.h"
 
 namespace morrow::runtime {
 
-/// The driver's end of a session: keeps what it asked for until it is committed, and carries it to another worker when
-/// its own is lost. Calling threads read and write the socket themselves (see Link); a background thread does what must
-/// go on while the program computes: writes what nobody flushed, reads acknowledgements and logs, uploads files,
-/// reconnects.
+/// The driver's end of a session: keeps the changes that it asked for until they are committed, and carries them to
+/// another worker when its own is lost. Calling threads read and write the socket themselves (see Link); a background
+/// thread does the rest while the program computes: writes frames that nobody flushed, reads acknowledgements and logs,
+/// uploads files, reconnects. Thread-safe.
 class Driver : public Client {
  public:
   /// Connects. \throws SessionError
-  static std::unique_ptr<Driver> open(const std::string& cluster, const SessionOptions& options);
+  static std::unique_ptr<Driver> open(const std::string& where, const SessionOptions& options);
+  /// The connection is closed, and a private worker waited for.
   ~Driver() override;
 
-  /// Ends the session and says on stderr what went wrong that nobody saw. Throws nothing.
-  void end();
+  /// Ends the session and names on stderr a failure that nobody looked at. Throws nothing.
+  void end() EXCLUDES(link_.mutex());
 
  private:
-  /// On the program's stderr.
-  static void say(const std::string& line);
-  struct Kept {
-    std::uint64_t number;
-    wire::FrameType type;
-    std::size_t bytes;
-  };
+  /// What the background thread does now.
   enum class Mode { kAwake, kSleeps, kReads };
 
-  Driver(std::string cluster, const SessionOptions& options, wire::Program program,
-         std::unique_ptr<PrivateWorker> worker, std::unique_ptr<Remote> remote);
+  Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session);
 
-  Asker asker() override;
-  void post(Lock& lock, wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override;
-  void make_room(Lock& lock) override;
-  void failure_seen(detail::FutureId id) override;
-  void before_wait() override { ++activity_; }
-  void check() const override;
-  void on_frame(wire::FrameType type, std::string_view payload) override;
-  void on_lost(const std::string& why) override;
-  void on_reader_left() override;
-  void on_stuck() override;
+  Asker asker() override REQUIRES(link_.mutex());
+  void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
+      REQUIRES(link_.mutex());
+  void throttle() override REQUIRES(link_.mutex());
+  void failure_seen(detail::FutureId id) override REQUIRES(link_.mutex());
+  void before_wait() override REQUIRES(link_.mutex()) { ++activity_; }
+  void check() const override REQUIRES(link_.mutex());
+  void on_frame(wire::FrameType type, std::string_view payload) override REQUIRES(link_.mutex());
+  void on_lost(const std::string& why) override REQUIRES(link_.mutex());
+  void on_reader_left() override REQUIRES(link_.mutex());
+  void on_stuck() override REQUIRES(link_.mutex());
   bool expects_soon() const override { return true; }
 
-  bool takes_objects() const override { return remote_ != nullptr; }
+  bool takes_objects() const override { return dialer_->remote() != nullptr; }
   detail::Value fetch_object(std::uint64_t object, std::uint64_t size) override;
   std::uint64_t put_object(detail::ByteView bytes) override;
 
-  std::optional<Connection> connect(Clock::time_point deadline);
-  std::optional<Connection> greet_first(const SessionOptions& options);
-  void welcome(Connection connection);
-  void acknowledged(std::uint64_t number);
-  void print(const wire::Log& log);
-  void tell_ending(const wire::SessionEnded& ended);
+  void welcome(Connection connection) REQUIRES(link_.mutex());
+  void acknowledged(std::uint64_t number) REQUIRES(link_.mutex());
+  static void print(const wire::Log& log);
+  static void tell_ending(const wire::SessionEnded& ended);
 
-  void run_background();
-  void reconnect(Lock& lock);
-  void upload(Lock& lock);
-  void rest(Lock& lock);
-  void stir();
+  void run_background() EXCLUDES(link_.mutex());
+  void reconnect() REQUIRES(link_.mutex());
+  std::optional<Connection> connect_unlocked() REQUIRES(link_.mutex());
+  void upload() REQUIRES(link_.mutex());
+  bool send_piece(const wire::BlobChunk& piece, std::uint64_t round) REQUIRES(link_.mutex());
+  void rest() REQUIRES(link_.mutex());
+  void stir() REQUIRES(link_.mutex());
 
-  const std::string cluster_;
+  const std::unique_ptr<Dialer> dialer_;
   const std::uint64_t session_;
-  wire::Program program_;
-  wire::Hello hello_;
-  std::unique_ptr<PrivateWorker> worker_;
-  std::unique_ptr<Remote> remote_;  // of a cluster that is joined by its port
-  std::string silent_;              // of a worker on this machine that does not answer, by the last try
-  std::string worker_name_;
+  std::string worker_name_ GUARDED_BY(link_.mutex());
 
-  std::uint64_t sequence_ = 0;
-  std::deque<Kept> kept_;
-  std::string kept_frames_;  // of kept_, from kept_begin_ on
-  std::size_t kept_begin_ = 0;
-  std::vector<Waiting*> wants_room_;
-  std::vector<detail::FutureId> observed_;
-  std::string fatal_;
-  bool ended_ = false;
-  wire::SessionEnded ending_;
-  Waiting* waits_end_ = nullptr;
-  std::deque<std::string> uploads_;  // hashes
-  std::uint64_t upload_round_ = 0;
+  std::uint64_t sequence_ GUARDED_BY(link_.mutex()) = 0;  // of futures that belong to the session itself
+  UnacknowledgedChanges unacknowledged_ GUARDED_BY(link_.mutex());
+  std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
+  std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
+  std::string fatal_ GUARDED_BY(link_.mutex());                         // why the session can't go on; empty: it can
+  std::optional<wire::SessionEnded> ending_ GUARDED_BY(link_.mutex());  // as the worker told its end
+  Waiter* waits_end_ GUARDED_BY(link_.mutex()) = nullptr;
+  std::deque<std::string> uploads_ GUARDED_BY(link_.mutex());  // hashes
+  std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers
 
-  std::uint64_t activity_ = 0;
-  std::uint64_t seen_activity_ = 0;  // by the background thread
-  Clock::time_point quiet_since_ = {};
-  Mode mode_ = Mode::kAwake;
-  bool stop_ = false;
-  Waiting background_;
-  std::thread thread_;
+  std::uint64_t activity_ GUARDED_BY(link_.mutex()) = 0;       // counts what the program asks for
+  std::uint64_t seen_activity_ GUARDED_BY(link_.mutex()) = 0;  // by the background thread
+  Clock::time_point quiet_since_ GUARDED_BY(link_.mutex()) = {};
+  Mode mode_ GUARDED_BY(link_.mutex()) = Mode::kAwake;
+  bool stop_ GUARDED_BY(link_.mutex()) = false;
+  Waiter background_ GUARDED_BY(link_.mutex());
+  std::thread thread_;  // of the one that opens and destroys the driver
 };
 
 }  // namespace morrow::runtime

@@ -22,6 +22,9 @@
 
 #include <morrow/error.h>
 
+#include "base/environment.h"
+#include "base/exit_status.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -43,8 +46,7 @@ std::string own_folder() {
 }
 
 std::string find_on_path() {
-  const char* variable = std::getenv("PATH");
-  std::string rest = variable == nullptr ? "" : variable;
+  std::string rest = base::environment("PATH");
   while (!rest.empty()) {
     const std::size_t colon = rest.find(':');
     const std::string folder = rest.substr(0, colon);
@@ -55,9 +57,9 @@ std::string find_on_path() {
 }
 
 std::string find_command() {
-  if (const char* named = std::getenv("MORROW_COMMAND"); named != nullptr && *named != '\0') {
+  if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) {
     if (is_program(named)) return named;
-    throw SessionError("MORROW_COMMAND names " + std::string(named) +
+    throw SessionError(std::string(base::kCommandVariable) + " names " + named +
                        ", which is not a program; set it to the morrow command");
   }
   std::vector<std::string> candidates;
@@ -70,13 +72,7 @@ std::string find_command() {
   if (std::string found = find_on_path(); !found.empty()) return found;
   throw SessionError(
       "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH or "
-      "set "
-      "MORROW_COMMAND to its path");
-}
-
-std::string named_folder(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value == nullptr ? "" : value;
+      "set MORROW_COMMAND to its path");
 }
 
 /// In the first of these that is one. \throws SessionError
@@ -89,11 +85,11 @@ std::string make_folder(const std::string& prefix, const std::vector<std::string
                      std::strerror(errno));
 }
 
-/// For what finds no room in memory: on a disk, which the folder of sockets seldom is.
+/// For the values that do not fit in memory: on a disk, which the folder of sockets seldom is.
 std::string make_spill_folder(const SessionOptions& options) {
   const std::string prefix = "morrow-private-spill";
   if (!options.spill_folder.empty()) return make_folder(prefix, {options.spill_folder});
-  return make_folder(prefix, {named_folder("TMPDIR"), "/var/tmp", "/tmp"});
+  return make_folder(prefix, {base::environment("TMPDIR"), "/var/tmp", "/tmp"});
 }
 
 std::string number(double value) {
@@ -133,7 +129,7 @@ std::vector<std::string> resource_arguments(const SessionOptions& options) {
 
 PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_command()) {
   const std::vector<std::string> resources = resource_arguments(options);
-  folder_ = make_folder("morrow-private", {named_folder("XDG_RUNTIME_DIR"), "/tmp"});
+  folder_ = make_folder("morrow-private", {base::environment(base::kRuntimeDirVariable), "/tmp"});
   const Folders unless_started{*this};
   spill_folder_ = make_spill_folder(options);
   auto [ours, theirs] = wire::socket_pair(false);
@@ -183,10 +179,7 @@ bool PrivateWorker::reap(bool wait_for_it) {
 std::string PrivateWorker::ending() {
   for (int waited = 0; !reap(false) && waited < 1'000; waited += kPollMs) poll(nullptr, 0, kPollMs);
   if (!ended_) return "closed the connection";
-  if (WIFSIGNALED(status_)) {
-    return "was killed by signal " + std::to_string(WTERMSIG(status_)) + " (" + sigdescr_np(WTERMSIG(status_)) + ")";
-  }
-  return "ended with status " + std::to_string(WEXITSTATUS(status_));
+  return base::describe_exit(status_);
 }
 
 PrivateWorker::~PrivateWorker() {

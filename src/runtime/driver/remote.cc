@@ -6,6 +6,7 @@
 
 #include <morrow/error.h>
 
+#include "base/hex.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 #include "wire/addresses.h"
@@ -26,7 +27,7 @@ Remote::Remote(const wire::JoinUrl& url)
 std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
   std::vector<wire::Endpoint> endpoints;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     endpoints = endpoints_;
   }
   std::string refused;
@@ -39,7 +40,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
     }
     try {
       wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kConnectPatience));
-      const std::lock_guard lock(mutex_);
+      const base::MutexLock lock(mutex_);
       std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
       met_ = true;
       return socket;
@@ -60,7 +61,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
 }
 
 void Remote::learn(const wire::Welcome& welcome) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   for (const std::string& address : welcome.addresses()) {
     wire::Endpoint endpoint = endpoints_.front();
     try {
@@ -68,7 +69,7 @@ void Remote::learn(const wire::Welcome& welcome) {
     } catch (const std::invalid_argument&) {
       continue;
     }
-    // The token goes openly to nobody on a network, nor to whoever listens on this machine where a worker does on its
+    // The token goes openly to nobody on a network, nor to any listener on this machine where the worker is on its
     // own.
     if (endpoint.ca_fingerprint.empty() &&
         wire::is_loopback(endpoint.host) != wire::is_loopback(endpoints_.front().host))
@@ -81,7 +82,7 @@ void Remote::learn(const wire::Welcome& welcome) {
 }
 
 wire::Endpoint Remote::current() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   return endpoints_.front();
 }
 
@@ -106,7 +107,7 @@ detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
       throw wire::NetworkError("a value came with another size than it has");
     }
     const auto checksum = response.headers.find("morrow-checksum");
-    if (checksum == response.headers.end() || checksum->second != wire::hex_of(data::checksum(room.bytes)))
+    if (checksum == response.headers.end() || checksum->second != base::hex_of(data::checksum(room.bytes)))
       throw wire::NetworkError("a value came with a wrong checksum");
     return detail::Value{room.bytes, room.owner};
   });
@@ -114,8 +115,8 @@ detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {
 
 std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> bytes) {
   const wire::Endpoint endpoint = current();
-  wire::HttpHeaders headers{{"morrow-session", wire::hex_of(session)},
-                            {"morrow-checksum", wire::hex_of(data::checksum(bytes))}};
+  wire::HttpHeaders headers{{"morrow-session", base::hex_of(session)},
+                            {"morrow-checksum", base::hex_of(data::checksum(bytes))}};
   std::vector<std::byte> blocks;
   if (data::is_arrow(bytes)) {
     headers["morrow-encoding"] = "blocks";

@@ -7,6 +7,7 @@
 
 #include <morrow/detail/core.h>
 
+#include "base/mutex.h"
 #include "runtime/client/link.h"
 #include "wire/http_pool.h"
 #include "wire/join_url.h"
@@ -37,8 +38,8 @@ class Remote {
  private:
   wire::Endpoint current();
 
-  std::mutex mutex_;
-  std::vector<wire::Endpoint> endpoints_;  ///< the first is that of the session
+  base::Mutex mutex_;
+  std::vector<wire::Endpoint> endpoints_ GUARDED_BY(mutex_);  ///< the first is that of the session
   wire::RemoteSession session_;
   wire::HttpPool connections_;
   std::string why_;

@@ -9,13 +9,14 @@
 
 #include "runtime/client/client.h"
 #include "runtime/client/scopes.h"
+#include "runtime/executor/output_pipes.h"
 #include "runtime/executor/task_runner.h"
 #include "wire/claim_words.h"
 #include "wire/held_results.h"
 
 namespace morrow::runtime {
 
-/// What an executor is made of: the stream to its worker, and the pipes that its standard output and error are.
+/// The parts of an executor: the stream to its worker, and the pipes that its standard output and error are.
 struct ExecutorSetup {
   wire::Fd stream;
   wire::Fd output;
@@ -32,60 +33,62 @@ class Executor : public Client {
   explicit Executor(ExecutorSetup setup);
 
   /// Runs tasks until the worker is gone, then leaves the process.
-  [[noreturn]] void run();
+  [[noreturn]] void run() EXCLUDES(link_.mutex());
 
  private:
   /// A task that runs in this process.
-  struct Running {
+  struct RunningTask {
     std::uint64_t claim = 0;
     std::uint64_t sequence = 0;
     std::chrono::nanoseconds waited{0};
     Clock::time_point waits_since = {};
     std::uint32_t waiting = 0;
     bool drained = false;
-    Waiting* waits_drained = nullptr;
+    Waiter* waits_drained = nullptr;
   };
   using TaskPtr = std::unique_ptr<wire::Task>;
 
-  Asker asker() override;
-  void post(Lock& lock, wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override;
-  void before_wait() override;
-  void after_wait() override;
-  void on_frame(wire::FrameType type, std::string_view payload) override;
+  Asker asker() override REQUIRES(link_.mutex());
+  void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
+      REQUIRES(link_.mutex());
+  void before_wait() override REQUIRES(link_.mutex());
+  void after_wait() override REQUIRES(link_.mutex());
+  void on_frame(wire::FrameType type, std::string_view payload) override REQUIRES(link_.mutex());
   void on_lost(const std::string& why) override;
   // Tasks that wait for others leave many processes idle, which would only be in each other's way.
-  bool expects_soon() const override { return idle_ != nullptr && last_was_brief_; }
-  bool has_guest() const override { return !guests_.empty(); }
-  void run_guest(Lock& lock) override;
+  bool expects_soon() const override REQUIRES(link_.mutex()) { return idle_ != nullptr && last_was_brief_; }
+  bool has_guest() const override REQUIRES(link_.mutex()) { return !guests_.empty(); }
+  void run_guest() override REQUIRES(link_.mutex());
 
-  Running* current();
-  std::vector<detail::Value> objects_of(const wire::Task& task);
-  TaskPtr next(std::deque<TaskPtr>& queue);
-  void run_task(Lock& lock, TaskPtr task, bool nested);
-  void report(Lock& lock, const wire::Task& task, TaskResult result, Running& running);
-  bool may_hold() const;
-  void send_held();
-  void write_all(Lock& lock);
-  bool has_unread_output() const;
+  RunningTask* current() REQUIRES(link_.mutex());
+  std::vector<detail::Value> objects_of(const wire::Task& task) REQUIRES(link_.mutex());
+  TaskPtr next(std::deque<TaskPtr>& queue) REQUIRES(link_.mutex());
+  void run_task(TaskPtr task, bool nested) REQUIRES(link_.mutex());
+  void run_claimed(const wire::Task& task, std::vector<detail::Value> objects, bool nested) REQUIRES(link_.mutex());
+  TaskResult call_function(const wire::Task& task, std::vector<detail::Value>& objects, bool nested)
+      EXCLUDES(link_.mutex());
+  void report(const wire::Task& task, TaskResult result, RunningTask& running) REQUIRES(link_.mutex());
+  void fill_done(const wire::Task& task, TaskResult result) REQUIRES(link_.mutex());
+  void take_task(std::string_view payload) REQUIRES(link_.mutex());
+  bool may_hold() const REQUIRES(link_.mutex());
+  void send_held() REQUIRES(link_.mutex());
+  void write_all() REQUIRES(link_.mutex());
 
-  static thread_local Running* running_here_;
+  static thread_local RunningTask* running_here_;
 
-  wire::Fd output_;
-  wire::Fd errors_;
-  wire::Fd unread_output_;  // the ends for reading, to be polled
-  wire::Fd unread_errors_;
-  wire::ClaimWords words_;
-  wire::HeldResults held_;
-  std::uint32_t held_count_ = 0;
-  Clock::time_point held_since_ = {};
-  std::string frame_;
-  std::deque<TaskPtr> queue_;
-  std::deque<TaskPtr> guests_;  // to be run on top of a task that waits
-  std::vector<TaskPtr> spare_;
-  std::vector<std::shared_ptr<Running>> running_;  // the topmost last
-  Waiting* idle_ = nullptr;
-  bool last_was_brief_ = false;
-  wire::TaskDone done_;
+  const OutputPipes output_;
+  wire::ClaimWords words_ GUARDED_BY(link_.mutex());
+  wire::HeldResults held_results_ GUARDED_BY(link_.mutex());  // results that are not sent yet
+  std::uint32_t held_count_ GUARDED_BY(link_.mutex()) = 0;
+  Clock::time_point held_since_ GUARDED_BY(link_.mutex()) = {};
+  std::string frame_ GUARDED_BY(link_.mutex());
+  std::deque<TaskPtr> queue_ GUARDED_BY(link_.mutex());
+  std::deque<TaskPtr> guests_ GUARDED_BY(link_.mutex());  // to be run on top of a task that waits
+  std::vector<TaskPtr> spare_ GUARDED_BY(link_.mutex());  // messages to be used again
+  std::vector<std::shared_ptr<RunningTask>> running_ GUARDED_BY(link_.mutex());  // the topmost last
+  Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
+  bool last_was_brief_ GUARDED_BY(link_.mutex()) = false;
+  wire::TaskDone done_ GUARDED_BY(link_.mutex());
 };
 
 }  // namespace morrow::runtime

@@ -27,17 +27,40 @@
 
 #include <morrow/error.h>
 
+#include "base/environment.h"
 #include "runtime/executor/executor.h"
 #include "runtime/failures/crash_stack.h"
 #include "runtime/image/manifest.h"
 #include "runtime/image/program.h"
 #include "wire/frame.h"
 
+// The problem: a task needs a process of the user's program, at once. To start the program takes as long as its
+// loading, its static objects and all that stands before its Session line. And it must be the driver's program to the
+// byte, or a function is not where the driver says it is.
+//
+// So the worker starts the program once. Its Session line finds MORROW_EXECUTOR, the number of a packet socket, and
+// serves that for ever:
+//
+//     worker -> PROGRAM        the modules that the driver has
+//            <- PROGRAM_READY  a sentence if ours are others; whether this process can be forked
+//            -> FORK           with stream, output, errors, claim words, and the object memory where there is one
+//            <- FORKED         with a descriptor of the new process
+//            <- EXITED         its wait status
+//
+// A fork copies only the thread that calls it: a lock that another thread holds, malloc's for one, would be held in the
+// child for ever. So the threads are counted before each fork, and a process that has more than one refuses: then each
+// executor is a program started anew, which becomes the executor itself (`in_place`). This process has no Client and
+// takes no lock of Morrow's between two packets, so a child meets none that is held.
+//
+// An executor gets signals, limits and devices as the program is to have them, a process group of its own, and the
+// pipes as its output. It ends by _exit: the objects of the first process are not destroyed in it. It dies with the
+// first process, which kills all executors when the worker is gone.
+//
+// Read worker/pool/program_runner.h for the other end, executor.h for what happens then.
 namespace morrow::runtime {
 
 namespace {
 
-constexpr const char* kVariable = "MORROW_EXECUTOR";
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
 constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
@@ -56,13 +79,14 @@ void flush_streams() {
   std::cout.flush();
 }
 
-// The first handler at exit: the status is told by the process's end, and what the first process made is not destroyed
-// here.
+// The first handler at exit: the status is told by the process's end, and the objects of the first process are not
+// destroyed here.
 void leave_at_exit(int status, void*) {
   flush_streams();
   _exit(status);
 }
 
+/// What the worker asks for: one more executor, with these descriptors.
 struct ForkRequest {
   wire::Fork message;
   std::vector<wire::Fd> descriptors;
@@ -107,6 +131,7 @@ struct ForkRequest {
   }
 }
 
+/// The first process of a program: forks an executor for each request of the worker.
 class ForkServer {
  public:
   explicit ForkServer(wire::Fd channel) : channel_(std::move(channel)) {}
@@ -123,7 +148,7 @@ class ForkServer {
   }
 
  private:
-  // Signals of our children come by a descriptor; executors get back what the program had.
+  // Signals of our children come by a descriptor; executors get back the settings of the program.
   void remember_state() {
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
@@ -281,10 +306,8 @@ class ForkServer {
 }  // namespace
 
 wire::Fd executor_channel() {
-  const char* const value = std::getenv(kVariable);
-  if (value == nullptr) return {};
-  const std::string text = value;
-  unsetenv(kVariable);
+  const std::string text = base::environment(base::kExecutorVariable);
+  unsetenv(base::kExecutorVariable);
   if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos) return {};
   const int fd = std::stoi(text);
   int type = 0;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <morrow/executor.h>
 
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "runtime/executor/fork_server.h"
 
 namespace morrow {
 
 namespace {
 
+/// The functions that morrow::on_executor_start was given.
 struct Functions {
-  std::mutex mutex;
-  std::vector<std::function<void()>> all;
+  base::Mutex mutex;
+  std::vector<std::function<void()>> all GUARDED_BY(mutex);
 };
 
 // Static initializers may register before this file's own have run.
@@ -26,7 +27,7 @@ Functions& functions() {
 
 void on_executor_start(std::function<void()> function) {
   Functions& known = functions();
-  const std::lock_guard lock(known.mutex);
+  const base::MutexLock lock(known.mutex);
   known.all.push_back(std::move(function));
 }
 
@@ -34,7 +35,7 @@ void runtime::call_start_functions() {
   std::vector<std::function<void()>> all;
   {
     Functions& known = functions();
-    const std::lock_guard lock(known.mutex);
+    const base::MutexLock lock(known.mutex);
     all = known.all;
   }
   for (const auto& function : all) function();

@@ -15,6 +15,21 @@
 #include "runtime/image/code_ref.h"
 #include "runtime/values/values.h"
 
+// The problem: a task is bytes from another process. They name a function by module and offset, and hold its closure,
+// its arguments and the values that it depends on. The function is to be called with them, and however it ends, a
+// sentence for people comes out of it.
+//
+// The bytes are input: a call that does not parse, a place without code or a function pointer outside of its closure is
+// a failure of the task (kProgram), with no effect on this process. Function pointers inside a closure are zero on the
+// way, and set to addresses of this process here.
+//
+// Small values come with the task and are copied once, each to an aligned place of one block, since the closure and
+// plain types are used where they lie. Large ones are read where they lie in the object memory. All of them live until
+// the function returns; a value that it wants to keep longer has an owner.
+//
+// How it may end, and where that is caught: with a value, or an exception (here, see failures/throw_stack.cc); by a
+// signal (failures/crash_stack.cc); by the end of the stack, of which `stack_left` warns before a task starts on top of
+// another; by exit or pthread_exit (executor.cc, and the worker sees the process end).
 namespace morrow::runtime {
 
 namespace {
@@ -75,6 +90,7 @@ class SparePayload {
   std::unique_ptr<wire::Payload> payload_;
 };
 
+/// What the call of a task's function needs and leaves.
 struct CallData {
   detail::Invoker invoker;
   detail::Invocation invocation;
@@ -128,6 +144,7 @@ std::string relocated_closure(const wire::Payload& payload) {
   return closure;
 }
 
+/// The end of the thread's stack.
 struct StackBounds {
   std::uintptr_t low = 0;
 };

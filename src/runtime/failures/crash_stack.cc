@@ -19,6 +19,21 @@
 #include "runtime/image/numbering.h"
 #include "wire/crash_record.h"
 
+// The problem: a process that is about to die is to say where, with a stack. It does so in a signal handler: the heap
+// may be damaged, any lock may be held, and the stack may be at its end. Then it must die as it would have, so that its
+// exit status tells the signal and a handler of the user's still runs.
+//
+// All that can be is prepared when the handlers are installed. The table of code ranges is copied, as the loader's own
+// is behind a lock. The unwinder runs once, so that it allocates then. The handler gets a stack of its own, with a
+// guard. The record is plain memory (wire/crash_record.h) and goes out by write or pwrite.
+//
+// It is written twice: first with the faulting instruction alone, then with the whole stack, since to unwind a damaged
+// stack may fault again. A second fault of the same thread finds `crashed` set and ends the process; another thread
+// that crashes waits for the first one's end. A forked child leaves no record: `owner`.
+//
+// A full stack is told from a wild pointer by two addresses: both the fault and the stack pointer lie near its end.
+//
+// Read signal-safety(7) before you add a call between add_frame and on_crash.
 namespace morrow::runtime {
 
 namespace {
@@ -69,11 +84,11 @@ void remember_stack() {
   pthread_attr_destroy(&attributes);
 }
 
-// From here to on_crash: only what is allowed in a signal handler, so no lock and no allocation.
+// From here to on_crash: only calls that are allowed in a signal handler, so no lock and no allocation.
 
 void add_frame(std::uintptr_t address) {
   if (record.count == wire::CrashRecord::kMaxFrames) return;
-  wire::CrashRecord::Frame& frame = record.frames[record.count++];
+  wire::CrashRecord::CrashedFrame& frame = record.frames[record.count++];
   frame = {kUnknownModule, address};
   for (std::size_t i = 0; i < range_count; ++i) {
     if (address < ranges[i].begin || address >= ranges[i].end) continue;
@@ -82,6 +97,7 @@ void add_frame(std::uintptr_t address) {
   }
 }
 
+/// Where the thread was when the signal came.
 struct Registers {
   std::uintptr_t instruction = 0;
   std::uintptr_t stack = 0;
@@ -102,7 +118,7 @@ _Unwind_Reason_Code step_from_fault(_Unwind_Context* context, void* data) {
   bool& at_fault = *static_cast<bool*>(data);
   int before_instruction = 0;
   const std::uintptr_t address = _Unwind_GetIPInfo(context, &before_instruction);
-  // The frame that the signal came to is marked: what stands before it is the handler's.
+  // The frame that the signal came to is marked: those before it are the handler's.
   at_fault = at_fault || before_instruction != 0;
   if (at_fault && address != 0) add_frame(before_instruction != 0 ? address : address - 1);
   return record.count == wire::CrashRecord::kMaxFrames ? _URC_END_OF_STACK : _URC_NO_REASON;
@@ -110,7 +126,7 @@ _Unwind_Reason_Code step_from_fault(_Unwind_Context* context, void* data) {
 
 void write_record() {
   const auto* const bytes = reinterpret_cast<const char*>(&record);
-  const std::size_t size = offsetof(wire::CrashRecord, frames) + record.count * sizeof(wire::CrashRecord::Frame);
+  const std::size_t size = offsetof(wire::CrashRecord, frames) + record.count * sizeof(wire::CrashRecord::CrashedFrame);
   for (std::size_t at = 0; at < size;) {
     const ssize_t done = record_at < 0 ? write(record_file, bytes + at, size - at)
                                        : pwrite(record_file, bytes + at, size - at, record_at + static_cast<off_t>(at));
@@ -192,7 +208,7 @@ void install_crash_handlers(int file) {
   crashed = 0;
   remember_code();
   remember_stack();
-  _Unwind_Backtrace(nothing, nullptr);  // it loads and allocates what it needs now, not in the handler
+  _Unwind_Backtrace(nothing, nullptr);  // its own loads and allocations happen now, not in the handler
   give_alternate_stack();
   struct sigaction action {};
   action.sa_sigaction = on_crash;

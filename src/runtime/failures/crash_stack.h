@@ -4,7 +4,7 @@
 namespace morrow::runtime {
 
 /// Has SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT leave a wire::CrashRecord in `file` (at its current position; a pipe
-/// will do) before they do what they would have done: a handler that the program had installed runs, or the process
+/// will do) before they take their usual course: a handler that the program had installed runs, or the process
 /// dies by the signal, so that its exit status tells it. Handlers installed later replace ours. A process that this one
 /// forks leaves no record.
 ///

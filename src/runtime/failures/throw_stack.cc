@@ -7,15 +7,29 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <typeinfo>
 #include <utility>
 
+#include "base/demangle.h"
 #include "runtime/image/numbering.h"
 
+// The problem: RemoteError shows the stack of the throw, but when an exception is caught its stack is gone. To replace
+// __cxa_throw would cost every throw that the user's code catches itself, and collide with sanitizers and with programs
+// that do so too.
+//
+// The C++ runtime unwinds in two phases. The first one searches for a handler and leaves all frames standing: it asks
+// the type_info of each catch clause on the way out, by the virtual function __do_catch, whether it takes the
+// exception. So run_capturing has a clause for a type of ours, ThrowInterceptor, whose type_info is an object of our
+// own class (throw_stack_hook.cc, since a file that sees the type has the compiler make its type_info). Asked, it
+// records the stack and says no; the search goes on to the real handler. Throws that are caught further inside never
+// come here and cost nothing.
+//
+// An exception that is thrown on is asked for again, so the last throw counts. Frames from the boundary outwards are
+// ours; the first few, of the throwing machinery, are cut off (first_of_user). Runs nest, with one Capture each.
+//
+// Read the Itanium C++ ABI, Exception Handling, on the two phases. The technique is that of cpptrace.
 namespace morrow::runtime {
 
 /// Its key function is never defined, so its type_info is the one in throw_stack_hook.cc.
@@ -30,8 +44,9 @@ namespace {
 constexpr std::size_t kMaxFrames = 128;
 constexpr int kMaxNested = 16;
 
+/// The stack of the last throw below one call of a task's function; calls may be nested.
 struct Capture {
-  std::uintptr_t boundary = 0;  ///< frames from here outwards belong to who ran the function
+  std::uintptr_t boundary = 0;  ///< frames from here outwards belong to the caller of run_capturing
   std::array<std::uintptr_t, kMaxFrames> addresses{};
   std::size_t count = 0;
   Capture* below = nullptr;
@@ -49,13 +64,8 @@ _Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
   return _URC_NO_REASON;
 }
 
-std::string demangled(const std::type_info* type) {
-  if (type == nullptr) return "an exception of another language";
-  const char* const name = type->name();
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? text.get() : name;
+std::string name_of(const std::type_info* type) {
+  return type == nullptr ? "an exception of another language" : base::name_of_type(*type);
 }
 
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
@@ -72,7 +82,7 @@ std::string message_of(const std::exception& error, int depth = 0) {
   } catch (const char* text) {
     message.append(": ").append(text_of(text));
   } catch (...) {
-    message.append(": ").append(demangled(abi::__cxa_current_exception_type()));
+    message.append(": ").append(name_of(abi::__cxa_current_exception_type()));
   }
   return message;
 }
@@ -96,7 +106,7 @@ std::string current_number() {
   return text;
 }
 
-// What the exception that is being handled says; empty when it says nothing that can be read.
+// The message of the exception that is being handled; empty when it has none that can be read.
 std::string current_message() {
   try {
     throw;
@@ -124,7 +134,7 @@ bool is_throw_function(std::uintptr_t address) {
          function == reinterpret_cast<void*>(&std::rethrow_exception);
 }
 
-// Who threw: the first frame behind the throwing machinery, which is a few frames deep.
+// The throwing function: the first frame behind the throwing machinery, which is a few frames deep.
 std::size_t first_of_user(const Capture& capture) {
   constexpr std::size_t kMachinery = 12;
   std::size_t first = 0;
@@ -136,7 +146,7 @@ std::size_t first_of_user(const Capture& capture) {
 
 void describe(const Capture& capture, CapturedException& captured) {
   captured.exception = std::current_exception();
-  captured.type = demangled(abi::__cxa_current_exception_type());
+  captured.type = name_of(abi::__cxa_current_exception_type());
   captured.message = current_message();
   captured.frames.clear();
   const auto numbers = numbering();
@@ -145,11 +155,12 @@ void describe(const Capture& capture, CapturedException& captured) {
   }
 }
 
-struct Entered {
-  explicit Entered(Capture& capture) { capture.below = std::exchange(current, &capture); }
-  ~Entered() { current = current->below; }
-  Entered(const Entered&) = delete;
-  Entered& operator=(const Entered&) = delete;
+/// Makes a capture the current one of this thread for as long as it lives.
+struct CaptureScope {
+  explicit CaptureScope(Capture& capture) { capture.below = std::exchange(current, &capture); }
+  ~CaptureScope() { current = current->below; }
+  CaptureScope(const CaptureScope&) = delete;
+  CaptureScope& operator=(const CaptureScope&) = delete;
 };
 
 }  // namespace
@@ -164,9 +175,9 @@ void record_throw() noexcept {
 __attribute__((noinline, no_sanitize("null"))) bool run_capturing(void (*body)(void*), void* argument,
                                                                   CapturedException& captured) {
   Capture capture;
-  // What the unwinder calls the CFA of a frame is its stack pointer: this frame's own and all inside are below.
+  // The CFA of a frame, as the unwinder calls it, is its stack pointer: this frame's own and all inside are below.
   capture.boundary = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) + sizeof(void*);
-  const Entered entered(capture);
+  const CaptureScope scope(capture);
   try {
     try {
       body(argument);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 namespace morrow::runtime {
 
@@ -15,7 +15,7 @@ struct CapturedException {
   std::string message;  ///< what(), with those nested in it; or the value where it is a number or a text
   /// Of the throw (of the last one, when it was thrown on), innermost first, up to the function that was run; at most
   /// 128. Each lies within the call, not behind it.
-  std::vector<detail::Frame> frames;
+  std::vector<detail::StackFrame> frames;
   std::exception_ptr exception;
 };
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/path_name.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
 
@@ -17,7 +18,7 @@ const LoadedModule& program() {
   return the;
 }
 
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string file_name(const std::string& path) { return std::string(base::base_name(path)); }
 
 }  // namespace
 

@@ -4,43 +4,20 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <new>
 #include <system_error>
+
+#include "base/sha256.h"
 
 namespace morrow::runtime {
 
 namespace {
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    if (context_ == nullptr || EVP_DigestInit_ex(context_, EVP_sha256(), nullptr) != 1) throw std::bad_alloc();
-  }
-  ~Sha256() { EVP_MD_CTX_free(context_); }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  void add(const void* bytes, std::size_t size) { EVP_DigestUpdate(context_, bytes, size); }
-  void add(std::uint64_t number) { add(&number, sizeof(number)); }
-  std::string finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_, digest.data(), &size);
-    return {reinterpret_cast<const char*>(digest.data()), size};
-  }
-
- private:
-  EVP_MD_CTX* context_;
-};
 
 std::size_t aligned(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
 
@@ -113,18 +90,12 @@ std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t
 }
 
 std::string hash_of(const std::vector<ReadOnlyPart>& parts) {
-  Sha256 hash;
+  base::Sha256 hash;
   for (const ReadOnlyPart& part : parts) {
     hash.add(part.address);
     hash.add(part.bytes.size());
-    hash.add(part.bytes.data(), part.bytes.size());
+    hash.add(part.bytes);
   }
-  return hash.finish();
-}
-
-std::string hash_of(std::string_view bytes) {
-  Sha256 hash;
-  hash.add(bytes.data(), bytes.size());
   return hash.finish();
 }
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-/// What tells one build of a program or a library from another: its GNU build id or, where the linker left none,
+/// The identity of a build of a program or a library: its GNU build id or, where the linker left none,
 /// SHA-256 over its read-only segments. Both can be taken from the file and from memory.
 namespace morrow::runtime {
 
@@ -21,9 +21,8 @@ struct ReadOnlyPart {
 /// The build id among the notes of one segment, aligned as the segment is; nothing when there is none.
 std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment);
 
-/// SHA-256, 32 bytes.
+/// SHA-256 over the parts, each with its address and size: 32 bytes.
 std::string hash_of(const std::vector<ReadOnlyPart>& parts);
-std::string hash_of(std::string_view bytes);
 
 /// A file of machine code, mapped. Not thread-safe.
 class ElfFile {

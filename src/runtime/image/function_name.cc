@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/function_name.h"
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <exception>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <string_view>
 #include <utility>
 
+#include "base/demangle.h"
+#include "base/mutex.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
@@ -65,12 +62,8 @@ std::size_t begin_of_name(std::string_view text) {
 }  // namespace
 
 std::string short_name(const std::string& symbol) {
-  if (!symbol.starts_with("_Z")) return symbol;  // a C function `f` would be float
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> whole(
-      abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status), &std::free);
-  if (status != 0) return symbol;
-  std::string text = whole.get();
+  std::string text = base::demangled(symbol.c_str());
+  if (text == symbol) return symbol;
   for (std::size_t at = 0; (at = text.find(kUnnamed, at)) != std::string::npos;) text.erase(at, kUnnamed.size());
   text.resize(parameters_of(text));
   if (text.find("operator") == std::string::npos) text.erase(0, begin_of_name(text));
@@ -79,11 +72,11 @@ std::string short_name(const std::string& symbol) {
 
 std::string function_name(CodeRef code) {
   struct Cache {
-    std::mutex mutex;
-    std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> names;
+    base::Mutex mutex;
+    std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> names GUARDED_BY(mutex);
   };
   static Cache& cache = *new Cache;  // asked for until the very end of the process
-  const std::lock_guard lock(cache.mutex);
+  const base::MutexLock lock(cache.mutex);
   const auto [place, added] = cache.names.try_emplace({code.module, code.offset});
   if (added) place->second = look_up(code);
   return place->second;

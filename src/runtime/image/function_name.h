@@ -5,7 +5,7 @@
 
 #include "runtime/image/code_ref.h"
 
-/// What people call a function of this program.
+/// The name of a function of this program, for people.
 namespace morrow::runtime {
 
 /// The name of the function at `code`, with its namespaces and template arguments, without its result and parameters:

@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/manifest.h"
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
+#include "base/hex.h"
+#include "base/sha256.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "runtime/image/numbering.h"
 
+// The problem: a task names its function by a place in the driver's code. The executor may run on another machine, with
+// libraries at other addresses, in another order, or of another version. If one byte of code differs, the call goes to
+// a wrong place and nobody notices.
+//
+// So the driver makes a list of all modules that it has loaded, each with an identity of its build (elf_image.h), and a
+// function is a number in the list and an offset. An executor compares the list with what it has loaded itself before
+// it runs anything; a difference is a sentence that names the module. Libraries of the system are not shipped, and
+// compared all the same.
+//
+// The driver ships files by their content. But a file may have been replaced since it was loaded: the one on disk is
+// then another program. So the file must be the loaded one: by its inode in /proc/self/maps where that agrees, else by
+// a hash over its read-only segments, which are the same in the file and in memory. Executables are read through
+// /proc/self/exe, which is the loaded one whatever was put in its place.
+//
+// Read modules.h for the loader's view, numbering.cc for the numbers.
 namespace morrow::runtime {
 
 namespace {
@@ -59,7 +75,7 @@ std::string absolute_name(const LoadedModule& module, const Mapping& mapping) {
   return mapping.path.empty() ? module.name : mapping.path;
 }
 
-// A file with another inode than what is mapped may still be the same build, put there again; device numbers say
+// A file with another inode than the mapped one may still be the same build, put there again; device numbers say
 // nothing on some file systems. So the code decides.
 bool is_loaded_file(const ElfFile& file, const LoadedModule& module, const Mapping& mapping) {
   if (file.identity() != module.identity) return false;
@@ -78,24 +94,18 @@ bool is_loaded_file(const ElfFile& file, const LoadedModule& module, const Mappi
 void fill_file(ManifestModule& module, const LoadedModule& loaded, const Mapping& mapping) {
   const ElfFile file(module.name.empty() ? kSelf : module.name);
   if (!is_loaded_file(file, loaded, mapping)) refuse_stale(module);
-  module.sha256 = hash_of(file.bytes());
+  module.sha256 = base::sha256_of(file.bytes());
   module.size = file.bytes().size();
 }
 
-std::string in_hex(const std::string& identity) {
-  constexpr std::size_t kShown = 6;
-  std::string text;
-  for (const char byte : identity.substr(0, kShown)) {
-    std::array<char, 3> hex{};
-    std::snprintf(hex.data(), hex.size(), "%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
-    text += hex.data();
-  }
-  return text;
+std::string short_text_of(std::string_view identity) {
+  constexpr std::size_t kShownBytes = 6;
+  return base::hex_of(identity.substr(0, kShownBytes));
 }
 
 std::string sentence(const ManifestModule& wanted, const LoadedModule& loaded) {
   const std::string builds =
-      " (build " + in_hex(loaded.identity) + " here, " + in_hex(wanted.build_id) + " at the driver)";
+      " (build " + short_text_of(loaded.identity) + " here, " + short_text_of(wanted.build_id) + " at the driver)";
   if (loaded.name.empty()) {
     return "the executable " + program_path() + " is another build than the driver's" + builds +
            "; start the driver again";

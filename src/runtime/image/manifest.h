@@ -8,6 +8,7 @@
 
 namespace morrow::runtime {
 
+/// The executable or one library of an image.
 struct ManifestModule {
   std::string name;         ///< absolute path at the driver; empty for the executable
   std::string build_id;     ///< of what is loaded; SHA-256 of its read-only segments where the linker left no build id
@@ -21,7 +22,8 @@ struct ManifestModule {
 ///
 /// A library that the driver loaded itself (dlopen) before the session is in the list as well. An executor runs the
 /// same code up to its Session line, so it normally has it too; when it has not, only a task that names a function of
-/// that library fails, with a sentence. What is loaded later is not in the list: its functions can't be submitted.
+/// that library fails, with a sentence. Modules that are loaded later are not in the list: its functions can't be
+/// submitted.
 struct Manifest {
   std::vector<ManifestModule> modules;
 };

@@ -9,9 +9,11 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <mutex>
 #include <string_view>
 #include <utility>
+
+#include "base/invariant.h"
+#include "base/mutex.h"
 
 namespace morrow::runtime {
 
@@ -53,8 +55,9 @@ bool is_vdso(const dl_phdr_info& info) {
   return page != 0 && headers >= page && headers < page + kPage;
 }
 
+/// What the loader's callback fills in.
 struct Listing {
-  const ModuleTable* known;  // what was there before and is there still need not be hashed again
+  const ModuleTable* known;  // modules that are there still need not be hashed again
   bool first = true;
   Changes changes;
   ModuleTable modules;
@@ -92,10 +95,11 @@ int visit(dl_phdr_info* info, std::size_t, void* data) {
   return 0;
 }
 
-struct Known {
-  std::mutex mutex;
-  Changes changes;
-  std::shared_ptr<const ModuleTable> table = std::make_shared<const ModuleTable>();
+/// The last table that was made.
+struct TableCache {
+  base::Mutex mutex;
+  Changes changes GUARDED_BY(mutex);
+  std::shared_ptr<const ModuleTable> table GUARDED_BY(mutex) = std::make_shared<const ModuleTable>();
 };
 
 }  // namespace
@@ -106,16 +110,17 @@ bool LoadedModule::holds_code(std::uintptr_t address) const {
 }
 
 std::shared_ptr<const ModuleTable> loaded_modules() {
-  static Known& known = *new Known;  // asked for until the very end of the process
+  static TableCache& known = *new TableCache;  // asked for until the very end of the process
   Changes now;
   dl_iterate_phdr(read_changes, &now);
-  const std::lock_guard lock(known.mutex);
+  const base::MutexLock lock(known.mutex);
   if (!known.table->empty() && now == known.changes) return known.table;
   // Once something was unloaded, another build may lie at the same place.
   const bool reuse = now.unloads == known.changes.unloads;
   const ModuleTable none;
   Listing listing{.known = reuse ? known.table.get() : &none, .changes = {}, .modules = {}};
   dl_iterate_phdr(visit, &listing);
+  MORROW_INVARIANT(!listing.modules.empty(), "the program is among its own modules");
   known.changes = listing.changes;
   known.table = std::make_shared<const ModuleTable>(std::move(listing.modules));
   return known.table;

@@ -10,11 +10,13 @@
 
 #include "runtime/image/elf_image.h"
 
-/// What this process has really loaded. The loader is asked (dl_iterate_phdr), which is right for PIE, non-PIE, -static
-/// and static-pie programs alike. The kernel's own page of code (vdso) is left out.
+/// The modules that this process has really loaded. The loader is asked (dl_iterate_phdr), which is right for PIE,
+/// non-PIE, -static and static-pie programs alike. The kernel's own page of code (vdso) is left out.
 namespace morrow::runtime {
 
+/// The executable or a library, as it is loaded in this process.
 struct LoadedModule {
+  /// A range of addresses.
   struct Segment {
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "runtime/image/manifest.h"
 #include "runtime/image/modules.h"
@@ -19,12 +19,13 @@ namespace morrow::runtime {
 /// The number of a module that the manifest does not have. The offset is then the bare address.
 inline constexpr std::uint32_t kUnknownModule = 0xffffffff;
 
+/// The module of this process that stands for one of the manifest.
 struct Match {
   std::optional<std::size_t> loaded;  ///< place in the table; nothing when no such module is loaded
   bool same = false;                  ///< it is the same build
 };
 
-/// What of `table` is module `number` of `manifest`: libraries are found by the name of their file, since executors
+/// Finds module `number` of `manifest` in `table`: libraries are found by the name of their file, since executors
 /// have theirs in another folder.
 Match match_module(const Manifest& manifest, std::size_t number, const ModuleTable& table);
 
@@ -43,6 +44,6 @@ void number_by(const Manifest& manifest);
 std::shared_ptr<const Numbering> numbering();
 
 /// The frame for an address in code; of kUnknownModule when the manifest has no such module. Thread-safe.
-detail::Frame frame_of(const Numbering& numbers, std::uintptr_t address);
+detail::StackFrame frame_of(const Numbering& numbers, std::uintptr_t address);
 
 }  // namespace morrow::runtime

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/image/program.h"
-#include "wire/join_url.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -19,6 +17,10 @@
 
 #include <morrow/error.h>
 
+#include "base/environment.h"
+#include "base/sha256.h"
+#include "wire/join_url.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -29,7 +31,7 @@ constexpr int kLevel = 3;
 constexpr const char* kOwnFile = "/proc/self/exe";
 
 // They differ from shell to shell and call to call, and say nothing to a program.
-constexpr std::array<std::string_view, 4> kLeftOut{"MORROW_EXECUTOR=", "_=", "OLDPWD=", "SHLVL="};
+constexpr std::array<std::string_view, 4> kLeftOut{base::kExecutorVariable, "_", "OLDPWD", "SHLVL"};
 
 std::vector<std::string> arguments() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -43,12 +45,12 @@ std::vector<std::string> arguments() {
   return all;
 }
 
-std::vector<std::string> environment() {
+std::vector<std::string> environment_lines() {
   std::vector<std::string> all;
   for (char** line = environ; line != nullptr && *line != nullptr; ++line) {
     const std::string_view text = *line;
     if (std::none_of(kLeftOut.begin(), kLeftOut.end(),
-                     [text](std::string_view name) { return text.starts_with(name); })) {
+                     [text](std::string_view name) { return base::sets_variable(text, name); })) {
       all.emplace_back(text);
     }
   }
@@ -91,29 +93,15 @@ void fill_module(wire::Module& out, const ManifestModule& module) {
 // Parts with their lengths, so that no two programs have the same text.
 class KeyHash {
  public:
-  KeyHash() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-  ~KeyHash() { EVP_MD_CTX_free(context_); }
-  KeyHash(const KeyHash&) = delete;
-  KeyHash& operator=(const KeyHash&) = delete;
-
-  void add(std::uint64_t number) {
-    std::array<unsigned char, 8> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<unsigned char>(number >> (8 * i));
-    EVP_DigestUpdate(context_, bytes.data(), bytes.size());
-  }
+  void add(std::uint64_t number) { hash_.add(number); }
   void add(std::string_view text) {
     add(text.size());
-    EVP_DigestUpdate(context_, text.data(), text.size());
+    hash_.add(text);
   }
-  std::string finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(context_, digest.data(), &size);
-    return {reinterpret_cast<const char*>(digest.data()), kKeyBytes};
-  }
+  std::string finish() { return hash_.finish().substr(0, kKeyBytes); }
 
  private:
-  EVP_MD_CTX* context_;
+  base::Sha256 hash_;
 };
 
 std::string key_of(const wire::Program& program) {
@@ -145,7 +133,7 @@ wire::Program make_program(bool fork_server, const std::string& token) {
     throw SessionError(std::string("this program can't be sent to workers: ") + error.what());
   }
   for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument, token));
-  for (std::string& line : environment()) program.add_environment(wire::without_token(line, token));
+  for (std::string& line : environment_lines()) program.add_environment(wire::without_token(line, token));
   program.set_folder(working_folder());
   program.set_fork_server(fork_server);
   program.set_key(key_of(program));

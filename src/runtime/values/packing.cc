@@ -8,7 +8,7 @@
 #include <morrow/detail/core.h>
 #include <morrow/submit.h>
 
-// What packing a call needs and need not be compiled in each program.
+// The part of packing a call that need not be compiled in each program.
 namespace morrow::detail {
 
 void append(Bytes& bytes, const void* data, std::size_t size) {

@@ -45,7 +45,7 @@ wire::Failure write_failure(const detail::Failure& failure) {
   message.set_kind(static_cast<std::uint32_t>(failure.kind));
   message.set_type(failure.type);
   message.set_message(failure.message);
-  for (const detail::Frame& frame : failure.frames) {
+  for (const detail::StackFrame& frame : failure.frames) {
     wire::Frame* out = message.add_frames();
     out->set_module(frame.module);
     out->set_offset(frame.offset);

@@ -18,10 +18,11 @@ namespace morrow::store {
 /// Belongs to one thread.
 class Environment {
  public:
+  /// How the file is opened.
   struct Options {
     std::string directory;
     bool full_sync = false;
-    std::uint64_t max_bytes = 0;  ///< the most the data file may hold; 0: what the address space and the disk allow
+    std::uint64_t max_bytes = 0;  ///< the most the data file may hold; 0: as much as address space and disk allow
   };
 
   /// \throws StoreError, StoreFull

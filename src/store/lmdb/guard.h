@@ -17,6 +17,7 @@ namespace morrow::store {
 /// waits for the write lock it sees to it that a stopped process can't hold up everyone.
 class Guard {
  public:
+  /// What the guard watches, and its patience.
   struct Options {
     std::string directory;
     std::chrono::milliseconds lease{};
@@ -52,7 +53,7 @@ class Guard {
   std::atomic<bool> ending_ = false;
   std::atomic<bool> reader_check_due_ = false;
 
-  // What the thread saw at its last tick, and for how long the same waiting met the same holding.
+  // The thread's own. The state at its last tick, and for how long the same waiting met the same holding.
   std::uint32_t seen_wait_ = 0;
   std::uint64_t seen_hold_ = 0;
   Clock::duration waited_{};

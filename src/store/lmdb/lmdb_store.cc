@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "base/invariant.h"
+#include "base/must.h"
+#include "base/mutex.h"
 #include "store/lmdb/lmdb_transaction.h"
 
 namespace morrow::store {
@@ -24,29 +26,32 @@ class LmdbStore::SingleOpen {
     struct stat status {};
     if (::stat(directory.c_str(), &status) != 0) return;  // found by the next one to open
     key_ = {::getpid(), status.st_dev, status.st_ino};
-    const std::lock_guard lock(mutex());
-    if (!opened().insert(*key_).second) {
+    OpenStores& open = open_stores();
+    const base::MutexLock lock(open.mutex);
+    if (!open.keys.insert(*key_).second) {
       throw StoreError(
           fmt::format("The store in {} is open already in this process: use that one, or close it first.", directory));
     }
   }
   ~SingleOpen() {
     if (!key_) return;
-    const std::lock_guard lock(mutex());
-    opened().erase(*key_);
+    OpenStores& open = open_stores();
+    const base::MutexLock lock(open.mutex);
+    base::must_erase(open.keys, *key_, "an open store stands among those of the process");
   }
   SingleOpen(const SingleOpen&) = delete;
   SingleOpen& operator=(const SingleOpen&) = delete;
 
  private:
   using Key = std::tuple<pid_t, dev_t, ino_t>;  // the pid: a forked child does not have its parent's stores
-  static std::set<Key>& opened() {
-    static std::set<Key> set;
-    return set;
-  }
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
+  /// All stores that are open in this process.
+  struct OpenStores {
+    base::Mutex mutex;
+    std::set<Key> keys GUARDED_BY(mutex);
+  };
+  static OpenStores& open_stores() {
+    static OpenStores stores;
+    return stores;
   }
   std::optional<Key> key_;
 };
@@ -111,12 +116,14 @@ MDB_txn* LmdbStore::begin_write() {
 }
 
 void LmdbStore::abort_write(MDB_txn* transaction) {
+  MORROW_INVARIANT(writing_, "the write transaction that ends was begun");
   mdb_txn_abort(transaction);
   wakeups_.released();
   writing_ = false;
 }
 
 void LmdbStore::commit_write(MDB_txn* transaction) {
+  MORROW_INVARIANT(writing_, "the write transaction that commits was begun");
   wakeups_.begin_announcement();
   const int result = mdb_txn_commit(transaction);
   wakeups_.released();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/invariant.h"
 #include "store/lmdb/environment.h"
 #include "store/lmdb/guard.h"
 #include "store/lmdb/presence.h"
@@ -19,12 +20,13 @@
 
 namespace morrow::store {
 
+/// How a store in an LMDB file is opened.
 struct LmdbOptions {
   std::string directory;
   bool full_sync = false;
   std::uint64_t max_bytes = 0;                     ///< the most the store may hold; 0: as much as fits
-  std::chrono::milliseconds lease{10'000};         ///< who holds up the writers for longer is killed
-  std::chrono::milliseconds stopped_after{1'000};  ///< who is stopped and holds them up for longer is killed
+  std::chrono::milliseconds lease{10'000};         ///< a process that holds up the writers for longer is killed
+  std::chrono::milliseconds stopped_after{1'000};  ///< a stopped one that does is killed after this
   std::uint64_t reader_lag = 10'000;               ///< a stopped reader so many commits behind is killed
   std::function<void(std::string_view)> log;       ///< empty: standard error
   std::string boot_id;                             ///< empty: this machine's
@@ -52,6 +54,7 @@ class LmdbStore : public Store {
   MDB_txn* begin_write();
   void abort_write(MDB_txn* transaction);
   void note_changed(std::uint32_t bucket) {
+    MORROW_INVARIANT(writing_, "what changes is noted in a write transaction", bucket);
     if (is_changed_[bucket]) return;
     is_changed_.set(bucket);
     changed_.push_back(bucket);
@@ -65,7 +68,7 @@ class LmdbStore : public Store {
 
   const LmdbOptions options_;
   Presence presence_;
-  const std::unique_ptr<SingleOpen> single_open_;
+  [[maybe_unused]] const std::unique_ptr<SingleOpen> single_open_;  // held as long as the file is open
   Wakeups wakeups_;
   Environment environment_;
   WatchHub hub_;

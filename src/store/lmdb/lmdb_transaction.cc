@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/invariant.h"
 #include "store/limits.h"
 
 namespace morrow::store {
@@ -100,6 +101,7 @@ CommitResult LmdbTransaction::commit() {
     end();
     return CommitResult::kCommitted;
   }
+  MORROW_INVARIANT(mode_ == Mode::kWrite, "what reads only has written nothing");
   if (cursor_ != nullptr) mdb_cursor_close(cursor_);
   cursor_ = nullptr;
   MDB_txn* const transaction = std::exchange(transaction_, nullptr);
@@ -112,6 +114,7 @@ MDB_txn* LmdbTransaction::open() {
   if (transaction_ != nullptr) return transaction_;
   if (failure_) std::rethrow_exception(failure_);
   if (ended_) throw StoreError("This transaction has ended: begin a new one.");
+  MORROW_INVARIANT(cursor_ == nullptr, "a cursor belongs to an open transaction");
   transaction_ = mode_ == Mode::kWrite ? store_.begin_write() : store_.begin_snapshot();
   return transaction_;
 }
@@ -162,7 +165,7 @@ void LmdbTransaction::guarded(Body body) {
   try {
     body();
   } catch (...) {
-    // What was written so far must not be committed alone; the lock is free for the next transaction.
+    // The writes so far must not be committed alone; the lock is free for the next transaction.
     failure_ = std::current_exception();
     end();
     throw;

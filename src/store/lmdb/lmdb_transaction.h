@@ -13,6 +13,7 @@ namespace morrow::store {
 /// A transaction of LMDB; it begins with its first operation. After a failed write it only fails.
 class LmdbTransaction : public Transaction {
  public:
+  /// Whether it may write: then it holds the write lock of the file.
   enum class Mode { kReadOnly, kWrite };
 
   LmdbTransaction(LmdbStore& store, Mode mode) : store_(store), mode_(mode) {}

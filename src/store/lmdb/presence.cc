@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Bytes of the lock file. The gate is held while opening and closing, so that the two don't mix; the presence is shared
-// by all who have the store open, and whoever gets it alone knows that nobody else has.
+// by all processes that have the store open, and one that gets it alone knows that no other has.
 constexpr long kGate = 0;
 constexpr long kPresence = 1;
 constexpr std::chrono::seconds kGateTimeout{10};
@@ -90,7 +90,7 @@ void Presence::opened() {
 }
 
 bool Presence::leave() {
-  // Who can't get the gate leaves no clean mark: that only costs when the power fails too.
+  // A process that can't get the gate leaves no clean mark: that only costs when the power fails too.
   leaving_ = lock_within(std::chrono::seconds(1), kGate) && lock(F_WRLCK, kPresence);
   return leaving_;
 }

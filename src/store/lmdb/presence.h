@@ -15,6 +15,7 @@ namespace morrow::store {
 /// syncing may be corrupt, not just older, so it is set aside.
 class Presence {
  public:
+  /// Which store this process is present at.
   struct Options {
     std::string directory;
     bool full_sync = false;

@@ -50,7 +50,7 @@ bool is_stopped(const ProcessId& process) {
 }
 
 bool kill_process(const ProcessId& process) {
-  // The descriptor pins whoever has the pid now; only then is it looked at who that is.
+  // The descriptor pins the process that has the pid now; only then is it looked at which one that is.
   const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0));
   if (pidfd < 0) return false;
   const bool killed = is_alive(process) && ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0;

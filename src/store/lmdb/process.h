@@ -14,6 +14,7 @@ struct ProcessId {
   std::uint64_t start_time = 0;  ///< as in /proc/PID/stat, in clock ticks since the boot
 };
 
+/// A process as /proc tells of it.
 struct ProcessStatus {
   std::uint64_t start_time = 0;
   char state = '?';  ///< the letter in /proc/PID/stat

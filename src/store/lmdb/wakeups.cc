@@ -1,4 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Waking exactly those processes that watch a key that changed, when any of them may die at any instruction.
+//
+// The memory (Layout) is one file that all processes of a store map. A watch sets the bit of its process in the bucket
+// of its key; a commit looks at the buckets of the keys that it changed. Two races and one death are the problem:
+//
+// A watch that is set while a commit goes on. The watcher sets its bit, and reads the key after that. The writer
+// commits, and reads the bits after that, with a full barrier in between (announce). So either the writer sees the bit,
+// or the watcher sees the new value; never neither.
+//
+// Two writers that wake the same process. The bit in `changed` is set first, and the one that set it makes the futex
+// call; the one that finds it set leaves that to the other. The sleeper takes the bits with an exchange after it read
+// `signal`, and waits for `signal` to differ from what it read, so a wake-up between the two is not lost.
+//
+// A writer that dies between its commit and its announcement. `announcing` is set before the commit. Whoever finds it
+// set in the slot of a dead process wakes everyone, who all look again (take_all): too many wake-ups are slow, a
+// missing one would be for ever. A dead process is known by its pid together with its start time, since pids are used
+// again.
+//
+// The word `holder` says who has LMDB's write lock, as far as was written: a process can die or be stopped between
+// taking the lock and writing it, which the guard knows (stopped_on_the_way). Nothing here decides what is true: the
+// store does.
+//
+// Read next: watch_hub.cc, guard.cc; man 2 futex.
 #include "store/lmdb/wakeups.h"
 
 #include <fcntl.h>
@@ -16,6 +40,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/invariant.h"
 #include "store/store.h"
 
 namespace morrow::store {
@@ -32,6 +57,7 @@ void futex_wake(std::atomic<std::uint32_t>& word) {
 
 }  // namespace
 
+/// One process that has the store open. Lies in memory shared with the others.
 struct alignas(64) Wakeups::Slot {
   std::atomic<std::uint32_t> pid;         // 0: free
   std::atomic<std::uint32_t> signal;      // the futex
@@ -42,6 +68,7 @@ struct alignas(64) Wakeups::Slot {
   alignas(64) std::atomic<std::uint64_t> changed[kBuckets / 64];
 };
 
+/// The shared file.
 struct Wakeups::Layout {
   std::atomic<std::uint64_t> magic;
   std::atomic<std::uint64_t> holder;  // {slot + 1, hold}: 32 bits each; 0 when nobody
@@ -89,10 +116,12 @@ std::uint32_t Wakeups::bucket_of(std::string_view key) {
 }
 
 void Wakeups::watch_bucket(std::uint32_t bucket) {
+  MORROW_INVARIANT(bucket < kBuckets && slot_ < kProcesses, "a watch has a bucket and a slot", bucket, slot_);
   shared_->watchers[bucket][slot_ / 64].fetch_or(std::uint64_t{1} << (slot_ % 64));
 }
 
 void Wakeups::unwatch_bucket(std::uint32_t bucket) {
+  MORROW_INVARIANT(bucket < kBuckets && slot_ < kProcesses, "a watch has a bucket and a slot", bucket, slot_);
   shared_->watchers[bucket][slot_ / 64].fetch_and(~(std::uint64_t{1} << (slot_ % 64)));
 }
 
@@ -114,17 +143,18 @@ void Wakeups::begin_announcement() { own().announcing.store(1, std::memory_order
 void Wakeups::end_announcement() { own().announcing.store(0, std::memory_order_release); }
 
 void Wakeups::announce(std::span<const std::uint32_t> buckets) {
-  // A full barrier between the commit and the look at the bits: who set its bit before this commit is seen.
+  // A full barrier between the commit and the look at the bits: a process that set its bit before this commit is seen.
   own().announcing.exchange(1);
   std::uint64_t to_wake[kWords] = {};
   bool any = false;
   for (const std::uint32_t bucket : buckets) {
+    MORROW_INVARIANT(bucket < kBuckets, "keys are spread over the buckets", bucket);
     for (std::uint32_t word = 0; word < kWords; ++word) {
       std::uint64_t bits = shared_->watchers[bucket][word].load();
       for (; bits != 0; bits &= bits - 1) {
         const std::uint32_t slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
         const std::uint64_t bit = std::uint64_t{1} << (bucket % 64);
-        // Who finds the bit set leaves the waking to whoever set it.
+        // The one that finds the bit set leaves the waking to the one that set it.
         if ((shared_->slots[slot].changed[bucket / 64].fetch_or(bit) & bit) != 0) continue;
         to_wake[word] |= std::uint64_t{1} << (slot % 64);
         any = true;

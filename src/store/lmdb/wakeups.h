@@ -69,6 +69,7 @@ class Wakeups {
   void acquired();
   void released();
 
+  /// The process that holds the write lock.
   struct Holder {
     ProcessId process;
     std::uint64_t hold = 0;  ///< a number for this time of holding

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/lmdb/watch_hub.h"
 
+#include "base/invariant.h"
+
 namespace morrow::store {
 
+/// One watch. Leaves the hub when it is destroyed.
 class WatchHub::Entry : public Watch {
  public:
   Entry(WatchHub& its_hub, std::uint32_t its_bucket, std::function<void()> callback)
@@ -18,7 +21,7 @@ class WatchHub::Entry : public Watch {
 std::unique_ptr<Watch> WatchHub::watch(std::string_view key, std::function<void()> on_change) {
   const std::uint32_t bucket = Wakeups::bucket_of(key);
   auto entry = std::make_unique<Entry>(*this, bucket, std::move(on_change));
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   entry->number = ++last_number_;
   const bool first = !entries_.contains(bucket);
   entries_.emplace(bucket, entry.get());
@@ -31,14 +34,14 @@ void WatchHub::dispatch() {
 }
 
 void WatchHub::fire(std::uint32_t bucket) {
-  std::unique_lock lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const std::uint64_t last = last_number_;
   while (true) {
     // Callbacks run without the lock and may set new watches: look again each time, and leave out the new ones.
     auto [position, end] = entries_.equal_range(bucket);
     while (position != end && position->second->number > last) ++position;
     if (position == end) return;
-    call(position, lock);
+    call(position);
   }
 }
 
@@ -46,22 +49,25 @@ void WatchHub::fire_all() {
   for (std::uint32_t bucket = 0; bucket < Wakeups::kBuckets; ++bucket) fire(bucket);
 }
 
-void WatchHub::call(Entries::iterator position, std::unique_lock<std::mutex>& lock) {
+void WatchHub::call(Entries::iterator position) {
+  MORROW_INVARIANT(called_ == nullptr, "one thread dispatches, one callback after another");
   Entry* entry = position->second;
   erase(position);
   called_ = entry;
   caller_ = std::this_thread::get_id();
   const std::function<void()> on_change = std::move(entry->on_change);  // it may destroy its own watch
-  lock.unlock();
-  on_change();
-  lock.lock();
+  {
+    const base::MutexUnlock unlocked(mutex_);
+    on_change();
+  }
+  MORROW_INVARIANT(called_ == entry, "the callback that ended is the one that was called");
   called_ = nullptr;
   caller_ = {};
   call_ended_.notify_all();
 }
 
 void WatchHub::remove(Entry& entry) {
-  std::unique_lock lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const auto [begin, end] = entries_.equal_range(entry.bucket);
   for (auto position = begin; position != end; ++position) {
     if (position->second != &entry) continue;
@@ -69,7 +75,7 @@ void WatchHub::remove(Entry& entry) {
     return;
   }
   if (caller_ == std::this_thread::get_id()) return;  // the callback itself destroys its watch
-  call_ended_.wait(lock, [&] { return called_ != &entry; });
+  call_ended_.wait(mutex_, [&]() REQUIRES(mutex_) { return called_ != &entry; });
 }
 
 void WatchHub::erase(Entries::iterator position) {

@@ -9,7 +9,7 @@
 
 namespace morrow::store {
 
-/// What the program that opens a store may choose.
+/// Choices of the program that opens a store.
 struct StoreOptions {
   /// Gets each thing a person should know, as one sentence without a line end. It may run on any thread. Empty:
   /// standard error.

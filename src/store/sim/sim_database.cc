@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
+
 namespace morrow::store {
 
+/// One watch. Leaves the database when it is destroyed.
 class SimDatabase::SimWatch : public Watch {
  public:
   SimWatch(std::shared_ptr<SimDatabase> database, std::uint64_t id) : database_(std::move(database)), id_(id) {}
@@ -21,7 +24,7 @@ const std::string* SimDatabase::find(std::string_view key) const {
 }
 
 CommitResult SimDatabase::land(std::size_t index) {
-  InFlight landing = std::move(in_flight_.at(index));
+  UnknownCommit landing = std::move(in_flight_.at(index));
   in_flight_.erase(in_flight_.begin() + static_cast<std::ptrdiff_t>(index));
   return apply(std::move(landing.request), landing.open, landing.number);
 }
@@ -47,6 +50,7 @@ std::size_t SimDatabase::kept_versions() const {
 }
 
 void SimDatabase::close_version(OpenVersions::iterator position) {
+  MORROW_INVARIANT(*position <= version_, "a transaction reads a version that there is", *position, version_);
   open_.erase(position);
   trim();
 }
@@ -80,8 +84,9 @@ CommitResult SimDatabase::apply(Request request, std::optional<OpenVersions::ite
 
   ++version_;
   if (!open_.empty()) {
-    Logged logged{version_, {}, request.cleared};
+    PastCommit logged{version_, {}, request.cleared};
     for (const Mutation& mutation : request.writes) logged.keys.push_back(mutation.key);
+    MORROW_INVARIANT(log_.empty() || log_.back().version < version_, "versions grow", version_);
     log_.push_back(std::move(logged));
   }
   add_cleared_keys(request);
@@ -113,6 +118,8 @@ void SimDatabase::write(const Mutation& mutation) {
     if (!mutation.value) return;
     row = table_.emplace(mutation.key, std::vector<Version>()).first;
   }
+  MORROW_INVARIANT(row->second.empty() || row->second.back().version < version_, "a commit writes a key once",
+                   mutation.key, version_);
   row->second.push_back({version_, mutation.value});
   if (row->second.size() > 1) garbage_.emplace_back(version_, mutation.key);
 }
@@ -128,6 +135,7 @@ void SimDatabase::trim() {
     std::size_t keep = 0;
     while (keep + 1 < versions.size() && versions[keep + 1].version <= oldest) ++keep;
     versions.erase(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(keep));
+    MORROW_INVARIANT(!versions.empty(), "the newest version of a key stays", garbage_.front().second);
     if (versions.size() == 1 && !versions.front().value) table_.erase(row);
   }
 }
@@ -135,7 +143,7 @@ void SimDatabase::trim() {
 std::unique_ptr<Watch> SimDatabase::add_watch(std::string_view key, std::function<void()> on_change,
                                               std::shared_ptr<SimDatabase> self) {
   const std::uint64_t id = ++last_watch_;
-  watches_.emplace(id, Watched{std::string(key), std::move(on_change)});
+  watches_.emplace(id, WatchEntry{std::string(key), std::move(on_change)});
   watches_by_key_[std::string(key)].insert(id);
   return std::make_unique<SimWatch>(std::move(self), id);
 }

@@ -18,7 +18,7 @@
 
 namespace morrow::store {
 
-/// What happens to a commit in the simulator.
+/// The fate of a commit in the simulator.
 enum class Fate {
   kNormal,             ///< committed, or a conflict if there is one
   kConflict,           ///< reported as a conflict, not committed
@@ -28,7 +28,7 @@ enum class Fate {
   kFail,               ///< commit throws StoreError, nothing is committed: the store is out of reach
 };
 
-/// What happens to a watch that a commit fires.
+/// The fate of a watch that a commit fires.
 enum class WatchFate { kFire, kHold, kLose };
 
 /// A write: a value, or nothing for a cleared key.
@@ -51,10 +51,12 @@ struct Commit {
 /// the hooks bring. Not thread-safe.
 class SimDatabase {
  public:
+  /// The limits of the database.
   struct Options {
     std::size_t max_transaction_bytes = kMaxTransactionBytes;  ///< keys, values and conflict ranges together
   };
 
+  /// Decisions of a test, and its view.
   struct Hooks {
     /// Decides the fate of a commit that writes something.
     std::function<Fate(const Commit&)> fate;
@@ -62,7 +64,7 @@ class SimDatabase {
     std::function<void(const Commit&)> committed;
     /// Called before each read and each commit; it may run other transactions, so that they land in between.
     std::function<void()> step;
-    /// Decides what becomes of a watch that fires.
+    /// Decides the fate of a watch that fires.
     std::function<WatchFate(std::string_view key)> watch;
   };
 
@@ -100,6 +102,7 @@ class SimDatabase {
   friend class SimTransaction;
   class SimWatch;
 
+  /// The value of a key from one version on; none: it was cleared.
   struct Version {
     std::uint64_t version;
     std::optional<std::string> value;
@@ -114,17 +117,20 @@ class SimDatabase {
     std::vector<Mutation> writes;
     std::vector<Range> cleared;
   };
-  struct Logged {
+  /// The writes of a commit, for the conflicts of transactions that began before it.
+  struct PastCommit {
     std::uint64_t version;
     std::vector<std::string> keys;  // written or cleared one by one
     std::vector<Range> cleared;     // apart from each other; both are sorted
   };
-  struct InFlight {
+  /// A commit whose answer was lost, to land later or never.
+  struct UnknownCommit {
     Request request;
     std::optional<OpenVersions::iterator> open;
     std::uint64_t number;
   };
-  struct Watched {
+  /// A key that is watched.
+  struct WatchEntry {
     std::string key;
     std::function<void()> on_change;
   };
@@ -148,11 +154,11 @@ class SimDatabase {
   std::uint64_t version_ = 0;
   std::uint64_t attempts_ = 0;
   OpenVersions open_;                                          // the read versions of open transactions
-  std::deque<Logged> log_;                                     // commits that an open transaction may conflict with
+  std::deque<PastCommit> log_;                                 // commits that an open transaction may conflict with
   std::deque<std::pair<std::uint64_t, std::string>> garbage_;  // keys with old versions, and since when
-  std::vector<InFlight> in_flight_;
+  std::vector<UnknownCommit> in_flight_;
   std::uint64_t last_watch_ = 0;
-  std::map<std::uint64_t, Watched> watches_;
+  std::map<std::uint64_t, WatchEntry> watches_;
   std::map<std::string, std::set<std::uint64_t>, std::less<>> watches_by_key_;
   std::deque<std::uint64_t> held_;
 };

@@ -15,6 +15,7 @@ namespace morrow::store {
 /// commits.
 class SimTransaction : public Transaction {
  public:
+  /// Whether it may write.
   enum class Mode { kReadOnly, kWrite };
 
   SimTransaction(SimDatabase& database, Mode mode) : database_(database), mode_(mode) {}

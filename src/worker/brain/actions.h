@@ -46,6 +46,7 @@ struct Revoke {
   std::uint32_t generation = 0;
 };
 
+/// End this process; `Brain::executor_exited` follows.
 struct KillExecutor {
   ExecutorId executor = 0;
 };
@@ -115,11 +116,13 @@ struct FindReadyDependencies {
   control::FutureId id;
 };
 
+/// Register this worker as idle with what it has free, or take the registration back.
 struct SetIdle {
   bool idle = false;
   control::Resources free;
 };
 
+/// Work was put into the index: wake so many of the idle workers.
 struct WakeIdle {
   std::uint32_t limit = 1;
 };

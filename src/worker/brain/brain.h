@@ -1,28 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <deque>
-#include <list>
-#include <map>
-#include <memory>
-#include <optional>
-#include <random>
-#include <set>
+#include <cstddef>
+#include <cstdint>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "base/invariant.h"
 #include "control/round.h"
 #include "control/types.h"
 #include "worker/brain/actions.h"
+#include "worker/brain/awaits.h"
+#include "worker/brain/backlog.h"
+#include "worker/brain/cap_relief.h"
+#include "worker/brain/cluster_view.h"
+#include "worker/brain/commit_queue.h"
+#include "worker/brain/executor_states.h"
+#include "worker/brain/held_task.h"
+#include "worker/brain/idle_registration.h"
+#include "worker/brain/index_claims.h"
 #include "worker/brain/knobs.h"
 #include "worker/brain/ledger.h"
+#include "worker/brain/random_ids.h"
+#include "worker/brain/recent_outcomes.h"
+#include "worker/brain/round_in_flight.h"
+#include "worker/brain/run_times.h"
+#include "worker/brain/sessions.h"
+#include "worker/brain/store_looks.h"
+#include "worker/brain/task_table.h"
+#include "worker/brain/timeouts.h"
+#include "worker/ids/ids.h"
 
 namespace morrow::worker {
 
 /// The worker's decisions: a deterministic state machine with no I/O, clock or thread. The shell calls an event for all
-/// that happened, then `step`, and carries out the actions in their order. Not thread-safe.
+/// that happened, then `step`, and carries out the actions in their order. Each event comes with the time it is, in
+/// nanoseconds, which never goes back. Not thread-safe.
+///
+/// It knows what to do when; what there is it leaves to its parts, each a class of this folder with its own invariants
+/// and tests: the tasks it holds and where they are, the executors, who awaits what, the queue of changes. Its
+/// functions stand by what they are about: changes.cc (what clients ask for), rounds.cc and results.cc (to the store
+/// and back), waiting.cc, schedule.cc and dispatch.cc (what runs where), executor_events.cc, work_from_index.cc.
 class Brain {
  public:
   struct Setup {
@@ -32,7 +50,8 @@ class Brain {
     Knobs knobs;
   };
   explicit Brain(Setup setup);
-  ~Brain();
+  Brain(const Brain&) = delete;
+  Brain& operator=(const Brain&) = delete;
 
   // ---- a driver's events ----
   void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
@@ -58,16 +77,7 @@ class Brain {
   void flush(Time now, const Waiter& who);
 
   // ---- waiting ----
-  struct AwaitRequest {
-    std::uint64_t token = 0;
-    std::vector<control::FutureId> ids;
-    control::Claim claim = 0;
-    bool values = true;
-    bool only_small = false;  ///< no value that lies in an object
-    bool hosts = false;       ///< the waiting thread can run a task on top of its stack
-    bool poll = false;
-    std::uint32_t need = 0;  ///< 0: all
-  };
+  using AwaitRequest = worker::AwaitRequest;
   void await(Time now, const Waiter& who, AwaitRequest request);
   void unawait(Time now, const Waiter& who, std::uint64_t token);
 
@@ -131,15 +141,154 @@ class Brain {
   std::size_t executors() const;
   const std::string* task_name(ExecutorId executor) const;  ///< of the task that runs in it now; null: none
   control::SessionId task_session(ExecutorId executor) const;
+  /// Since the start.
   struct Counters {
-    std::uint64_t rounds = 0, records = 0, commits = 0, tasks = 0, nested = 0, ran_ahead = 0, lent = 0,
-                  resumed_late = 0, handed_back = 0, claimed = 0;
+    std::uint64_t rounds = 0;
+    std::uint64_t commits = 0;  ///< transactions of these rounds
+    std::uint64_t tasks = 0;    ///< given to executors
   };
-  const Counters& counters() const;
+  const Counters& counters() const { return counters_; }
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  using StackPosition = ExecutorStates::StackPosition;
+
+  /// What a round will give to this worker, if its futures can run at once.
+  struct RoundLoad {
+    control::Resources resources;
+    Time time = 0;  ///< sum of what they are expected to take
+  };
+
+  // brain.cc
+  void advance(Time now) {
+    MORROW_INVARIANT(now >= now_, "time does not go back", now, now_);
+    now_ = now;
+  }
+  template <class A>
+  void act(A action) {
+    actions_.emplace_back(std::move(action));
+  }
+  void end_overdue();
+  void look_at_queues();
+  void publish_heartbeat();
+  void poll();
+  void register_idle();
+  void drain_inbox();
+  void fence();
+  void tell_unschedulable(const control::Spec& spec);
+
+  // changes.cc
+  template <class O>
+  void change(const Asker& asker, O op, bool due);
+  bool origin_of(const Asker& asker, control::Origin& origin);
+  HeldTaskPtr new_task(control::FutureId id, control::SpecPtr spec);
+
+  // rounds.cc
+  CommitQueue::Position push(control::Op op, HeldTaskPtr task, bool due, const Waiter& who = {},
+                             std::uint64_t number = 0);
+  void relinquish(const HeldTaskPtr& task);
+  void finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
+  void wait_for_earlier();
+  void build_round();
+  void prepare(Item& item, RoundLoad& load);
+  void prepare_submit(control::op::Submit& submit, HeldTask& task, RoundLoad& load);
+  bool is_brief(const control::Spec& spec) const;
+
+  // results.cc
+  void op_done(const Item& item, const control::Op& change, const control::OpResult& result);
+  void submit_done(const HeldTaskPtr& task, const control::op::Submit& change, const control::OpResult& result);
+  void end_done(const HeldTaskPtr& task, const control::Op& change, const control::OpResult& result);
+  void await_done(const control::op::Await& change, const control::OpResult& result);
+  void check_done(const control::op::Check& change, const control::OpResult& result);
+  void lost_done(const control::op::Lost& change, const control::OpResult& result);
+  void drain_done(const control::OpResult& result);
+  void session_opened(const control::op::OpenSession& change, const control::OpResult& result);
+  void session_ended(const control::op::EndSession& change);
+  void claimed_by_round(const control::OpResult& result);
+  void check(control::FutureId id);
+  HeldTaskPtr hold(control::Runnable runnable);
+  void forget(const HeldTaskPtr& task);
+  void resolve_again(control::FutureId id);
+  control::OutcomePtr released_outcome() const;
+  void free_unpublished(const HeldTask& task, const control::Outcome* published);
+
+  // waiting.cc
+  void answer(const AwaitPtr& await, std::uint32_t index, const control::OutcomePtr& outcome, bool pending);
+  bool deliver(control::FutureId id, const control::OutcomePtr& outcome);
+  void send_held_back(AwaitState& await);
+  void await_again(const action::Ready& answer);
+  void drop_await(const AwaitPtr& await);
+  void drop_awaits(const Waiter& who);
+  void remove_waiter(control::FutureId id, const AwaitPtr& await);
+  void release_while_blocked(const StackPosition& position, bool hosts);
+  void reacquire(StackedTask& stacked);
+  bool try_resume(AwaitState& await, Time since);
+  void want(control::FutureId id);
+
+  // schedule.cc
+  void schedule();
+  void start_wanted();
+  void start_lanes();
+  void hand_ahead();
+  bool hand_one(ExecutorState& executor, Backlog::Lane& lane, Time& ahead);
+  bool kept_for_resuming(const control::Resources& need) const;
+  void enter_backlog(const HeldTaskPtr& task, bool front);
+  Time estimate(const control::Spec& spec) const;
+  bool room_for(const control::Spec& spec, const RoundLoad& load) const;
+  std::size_t width(const control::Resources& need) const;
+  bool at_cap() const;
+  void relieve_cap();
+  void relinquish_unstarted();
+
+  // dispatch.cc
+  bool fits(const control::Resources& need) const;
+  bool try_start(const HeldTaskPtr& task);
+  bool try_nested(const HeldTaskPtr& task);
+  bool can_host(const ExecutorState& executor, const control::Spec& spec) const;
+  ExecutorState* idle_executor(const std::string& program, std::uint64_t gpu_milli);
+  ExecutorState* new_executor(const std::string& program, std::uint64_t gpu_milli, bool above_cap);
+  void dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nested);
+  void note_start(const ExecutorState& executor, const HeldTask& task);
+
+  // executor_events.cc
+  void unstarted_done(ExecutorState& executor, const HeldTaskPtr& task, Done done);
+  void end_execution(ExecutorState& executor);
+  void end_of(const HeldTaskPtr& task, Done done);
+  void release_resources(ExecutorState& executor, const StackedTask& stacked);
+  void revoke_queued(const ExecutorState& executor);
+  void kill(ExecutorState& executor, control::OutcomePtr outcome);
+  void fail_task(const HeldTaskPtr& task, control::FailureKind kind, std::string message);
+  void interrupted(const HeldTaskPtr& task);
+  void cancel_local(control::FutureId id, control::Claim claim);
+  void reap_idle();
+
+  // work_from_index.cc
+  void claim_work();
+
+  Setup setup_;
+  Time now_ = 0;  ///< of the last event
+  RandomIds random_;
+  std::vector<Action> actions_;
+  Counters counters_;
+  Ledger ledger_;
+  Devices devices_;
+  ClusterView cluster_;
+  Sessions sessions_;
+  TaskTable tasks_;
+  RunTimes run_times_;
+  Backlog backlog_;
+  ExecutorStates executors_;
+  Timeouts timeouts_;
+  Time next_reap_ = 0;
+  Awaits awaits_;
+  CapRelief cap_relief_;
+  RecentOutcomes recent_outcomes_;
+  CommitQueue commit_queue_;
+  RoundInFlight round_;
+  StoreLooks looks_;
+  IndexClaims index_claims_;
+  IdleRegistration idle_registration_;
+  bool stopping_ = false;
+  bool fenced_ = false;
 };
 
 }  // namespace morrow::worker

@@ -4,6 +4,24 @@
 #include <algorithm>
 #include <utility>
 
+// A commit is a transaction that competes with those of other workers and may wait for a disk, so many changes share
+// one. Which ones, and when, is decided here; they are committed in the order they came, always: so a parent stands
+// before its children, a submit before its end, and a driver's messages in theirs.
+//
+// Most tasks are short. A submit that waits a moment meets its own end, and is then written once, as ended, instead of
+// twice. So an item may wait for company or for its end, until it is due. The queue is cut into
+//
+//     first_ ........ due_end_ ........ settled_end_ ........ first_ + size
+//      to be taken     settled: nothing    the first unsettled one, and
+//                      more comes for it   all that came after it
+//
+// Two executors end their tasks out of order. To write the earlier ones as claimed only because a later one has ended
+// would cost each of them two writes. So an item that has ended becomes due when all before it are settled, that is,
+// when settled_end_ passes it: wanted_end_ is as far as the last of these. The item at settled_end_ is then the
+// blocker; whoever drives the queue looks at it, and gives up by `unblock` when that takes too long. `ended_` knows
+// when those ended that wait, so that each blocker is given its time from the end that it holds up.
+//
+// rounds.cc drives it. All operations here are O(1) for each item that they pass.
 namespace morrow::worker {
 
 CommitQueue::Position CommitQueue::push(Item item, bool due) {
@@ -19,6 +37,9 @@ void CommitQueue::advance() {
   while (holds(settled_end_) && at(settled_end_).settled) ++settled_end_;
   due_end_ = std::max(due_end_, std::min(wanted_end_, settled_end_));
   while (!ended_.empty() && ended_.front().first < due_end_) ended_.pop_front();
+  MORROW_INVARIANT(first_ <= due_end_ && due_end_ <= settled_end_ && settled_end_ <= first_ + items_.size(),
+                   "due items stand before settled ones, and these before all others", first_, due_end_, settled_end_,
+                   items_.size());
 }
 
 void CommitQueue::make_ended(Time now, Position position) {

@@ -10,18 +10,19 @@
 
 #include <boost/container/deque.hpp>
 
+#include "base/invariant.h"
 #include "control/round.h"
 #include "worker/brain/actions.h"
 
 namespace morrow::worker {
 
-struct Task;
-using TaskPtr = std::shared_ptr<Task>;
+class HeldTask;
+using HeldTaskPtr = std::shared_ptr<HeldTask>;
 
 /// One change that waits to be committed.
 struct Item {
   control::Op op;            ///< of a submit: completed when the round is built
-  TaskPtr task;              ///< the task that a Submit, End or Relinquish is about
+  HeldTaskPtr task;          ///< the task that a Submit, End or Relinquish is about
   Waiter who;                ///< whom to acknowledge it to
   std::uint64_t number = 0;  ///< 0: nobody counts it
   Time arrived = 0;
@@ -29,17 +30,17 @@ struct Item {
   bool settled = true;    ///< nothing more is to come for it: false for a submit whose end may still join it
 };
 
-/// The changes of all clients in the order they came, which is the order they are committed in: so a parent stands
-/// before its children, a submit before its end, and a driver's messages in theirs. An item that is *due* takes along
-/// all that stands before it; what comes after may wait for company, or for its own end, which saves it a commit.
+/// The changes of all clients in the order they came, which is the order they are committed in. An item that is *due*
+/// takes along all that stands before it; one that has *ended* becomes due when all before it are settled.
+/// commit_queue.cc opens with the reasons.
 ///
-/// Two executors end their tasks out of order. To write the earlier ones as claimed only because a later one has ended
-/// would cost each two writes, so an item that has *ended* becomes due when all before it are settled; whoever drives
-/// this looks at `blocker`, and gives up by `unblock` when that takes too long.
+/// Positions count up from 0 and are not used again: an item is held from its `push` until `take` brings it. Not
+/// thread-safe.
 class CommitQueue {
  public:
   using Position = std::uint64_t;
 
+  /// Behind all others. Returns where it stands.
   Position push(Item item, bool due);
   /// Nothing happens when the item is gone already.
   void make_due(Position position);
@@ -47,20 +48,30 @@ class CommitQueue {
   void make_ended(Time now, Position position);
   /// The first unsettled item before one that has ended; null: nobody waits.
   const Item* blocker() const;
-  /// When the first one that waits for the blocker ended.
-  Time blocked_since() const { return ended_.front().second; }
+  /// When the first one that waits for the blocker ended. There is a blocker.
+  Time blocked_since() const {
+    MORROW_INVARIANT(!ended_.empty(), "where an item blocks, another one has ended behind it", first_, due_end_);
+    return ended_.front().second;
+  }
   /// Makes due all that have ended, and all before them.
   void unblock();
+  /// All that are here now.
   void make_all_due();
   /// Makes due what came before `time`.
   void make_due_before(Time time);
 
+  /// Whether `take` would bring anything.
   bool has_due() const { return !items_.empty() && first_ < due_end_; }
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   /// Whether the item still waits here.
   bool holds(Position position) const { return position >= first_ && position < first_ + items_.size(); }
-  Item& at(Position position) { return items_[position - first_]; }
+  /// It is held.
+  Item& at(Position position) {
+    MORROW_INVARIANT(holds(position), "an item is looked at while it waits here", position, first_, items_.size());
+    return items_[position - first_];
+  }
+  /// When the first item came; nothing when the queue is empty.
   std::optional<Time> oldest() const;
 
   /// Takes what is due, up to the limits; at least one item.

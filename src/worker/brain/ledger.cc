@@ -3,9 +3,14 @@
 
 #include <algorithm>
 
+#include "base/invariant.h"
+#include "base/must.h"
+
 namespace morrow::worker {
 
 namespace {
+
+constexpr std::uint64_t kWholeDevice = 1000;  // thousandths
 
 std::int64_t as_signed(std::uint64_t amount) { return static_cast<std::int64_t>(amount); }
 std::uint64_t not_below_zero(std::int64_t amount) {
@@ -41,18 +46,27 @@ void Ledger::take(const control::Resources& need) {
   for (const auto& [name, amount] : need.named_milli) named_[name] -= as_signed(amount);
 }
 
-void Ledger::give(const control::Resources& need) {
+void Ledger::release(const control::Resources& need) {
   cpu_ += as_signed(need.cpu_milli);
   memory_ += as_signed(need.memory);
   gpu_ += as_signed(need.gpu_milli);
-  for (const auto& [name, amount] : need.named_milli) named_[name] += as_signed(amount);
+  MORROW_INVARIANT(
+      cpu_ <= as_signed(total_.cpu_milli) && memory_ <= as_signed(total_.memory) && gpu_ <= as_signed(total_.gpu_milli),
+      "no more is released than was taken", cpu_, memory_, gpu_, total_.cpu_milli, total_.memory, total_.gpu_milli);
+  for (const auto& [name, amount] : need.named_milli) {
+    std::int64_t& free = base::must_find(named_, name, "a named resource that is released was taken");
+    free += as_signed(amount);
+    const auto total = total_.named_milli.find(name);
+    MORROW_INVARIANT(free <= (total == total_.named_milli.end() ? 0 : as_signed(total->second)),
+                     "no more of a named resource is released than was taken", name, free);
+  }
 }
 
-control::Resources Ledger::lendable(const control::Resources& need) {
-  control::Resources lent;
-  lent.cpu_milli = need.cpu_milli;
-  lent.named_milli = need.named_milli;
-  return lent;
+control::Resources Ledger::releasable(const control::Resources& need) {
+  control::Resources released;
+  released.cpu_milli = need.cpu_milli;
+  released.named_milli = need.named_milli;
+  return released;
 }
 
 std::uint64_t Ledger::cpu_oversubscribed() const { return not_below_zero(-cpu_); }
@@ -72,27 +86,28 @@ control::Resources Ledger::used() const {
   used.memory = not_below_zero(as_signed(total_.memory) - memory_);
   used.gpu_milli = not_below_zero(as_signed(total_.gpu_milli) - gpu_);
   for (const auto& [name, amount] : total_.named_milli) {
-    used.named_milli[name] = not_below_zero(as_signed(amount) - named_.at(name));
+    used.named_milli[name] =
+        not_below_zero(as_signed(amount) - base::must_find(named_, name, "each named resource is counted"));
   }
   return used;
 }
 
-Devices::Devices(unsigned count) : free_(count, 1000) {}
+Devices::Devices(unsigned count) : free_(count, kWholeDevice) {}
 
 bool Devices::fits(std::uint64_t gpu_milli) const {
   if (gpu_milli == 0) return true;
-  if (gpu_milli < 1000) {
+  if (gpu_milli < kWholeDevice) {
     return std::any_of(free_.begin(), free_.end(), [&](std::uint64_t free) { return free >= gpu_milli; });
   }
-  const auto whole = static_cast<std::uint64_t>(std::count(free_.begin(), free_.end(), 1000u));
-  return whole >= (gpu_milli + 999) / 1000;
+  const auto whole = static_cast<std::uint64_t>(std::count(free_.begin(), free_.end(), kWholeDevice));
+  return whole >= (gpu_milli + kWholeDevice - 1) / kWholeDevice;
 }
 
 std::vector<unsigned> Devices::take(std::uint64_t gpu_milli) {
   std::vector<unsigned> taken;
   if (gpu_milli == 0 || !fits(gpu_milli)) return taken;
-  const std::uint64_t share = std::min<std::uint64_t>(gpu_milli, 1000);
-  const std::size_t wanted = (gpu_milli + 999) / 1000;
+  const std::uint64_t share = std::min(gpu_milli, kWholeDevice);
+  const std::size_t wanted = (gpu_milli + kWholeDevice - 1) / kWholeDevice;
   for (unsigned device = 0; device < free_.size() && taken.size() < wanted; ++device) {
     if (free_[device] < share) continue;
     free_[device] -= share;
@@ -101,9 +116,13 @@ std::vector<unsigned> Devices::take(std::uint64_t gpu_milli) {
   return taken;
 }
 
-void Devices::give(const std::vector<unsigned>& devices, std::uint64_t gpu_milli) {
-  const std::uint64_t share = std::min<std::uint64_t>(gpu_milli, 1000);
-  for (const unsigned device : devices) free_.at(device) += share;
+void Devices::release(const std::vector<unsigned>& devices, std::uint64_t gpu_milli) {
+  const std::uint64_t share = std::min(gpu_milli, kWholeDevice);
+  for (const unsigned device : devices) {
+    MORROW_INVARIANT(device < free_.size() && free_[device] + share <= kWholeDevice,
+                     "a device that is released was taken", device, free_.size(), share);
+    free_[device] += share;
+  }
 }
 
 }  // namespace morrow::worker

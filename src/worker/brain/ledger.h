@@ -10,8 +10,9 @@
 
 namespace morrow::worker {
 
-/// Exact accounting of a worker's resources. May go below zero: oversubscription is bounded by who calls, and counted
-/// here.
+/// Exact accounting of a worker's resources: what is free and what is taken are the total at all times. What is free
+/// may go below zero: oversubscription is bounded by the caller, and counted here. Never more comes back than was
+/// taken. Not thread-safe.
 class Ledger {
  public:
   explicit Ledger(const control::Resources& total);
@@ -20,31 +21,34 @@ class Ledger {
   /// Whether the machine could ever hold it.
   bool could_fit(const control::Resources& need) const { return need.fits_in(total_); }
   void take(const control::Resources& need);
-  void give(const control::Resources& need);
+  /// It was taken before.
+  void release(const control::Resources& need);
 
-  /// The part of `need` that a waiting task lends: cpus and named resources.
-  static control::Resources lendable(const control::Resources& need);
+  /// The part of `need` that a task releases while it is blocked: cpus and named resources.
+  static control::Resources releasable(const control::Resources& need);
 
   /// How far the cpus are below zero, in thousandths.
   std::uint64_t cpu_oversubscribed() const;
 
   control::Resources free() const;  ///< never below zero
+  bool has_free_cpu() const { return cpu_ > 0; }
   control::Resources used() const;
   const control::Resources& total() const { return total_; }
 
  private:
   control::Resources total_;
-  std::int64_t cpu_ = 0, memory_ = 0, gpu_ = 0;
+  std::int64_t cpu_ = 0, memory_ = 0, gpu_ = 0;  ///< free
   std::map<std::string, std::int64_t> named_;
 };
 
-/// Which GPUs are taken, by thousandths of a device.
+/// Which GPUs are taken, by thousandths of a device. No device is taken by more than a thousand. Not thread-safe.
 class Devices {
  public:
   explicit Devices(unsigned count);
   /// Whole devices for a thousand or more, a share of one for less; empty when there is no room (or nothing is asked).
   std::vector<unsigned> take(std::uint64_t gpu_milli);
-  void give(const std::vector<unsigned>& devices, std::uint64_t gpu_milli);
+  /// What `take` gave for the same amount.
+  void release(const std::vector<unsigned>& devices, std::uint64_t gpu_milli);
   bool fits(std::uint64_t gpu_milli) const;
 
  private:

@@ -1,44 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <variant>
 
-#include "worker/brain/impl.h"
+#include "worker/brain/brain.h"
 #include "worker/brain/worker_failure.h"
 
-// What came of the operations of a round.
+// What came of the operations of a round: each is answered by the store, which alone knows what is so. Then clients are
+// told what is committed, in the order of their changes.
 namespace morrow::worker {
 
 namespace op = control::op;
 using control::FailureKind;
 using control::Verdict;
-using Place = Task::Place;
+using Place = HeldTask::Place;
 
-void Brain::Impl::check(Time now, control::FutureId id) {
-  if (!checking_.insert(id).second) return;
+void Brain::round_done(Time now, control::RoundResult result) {
+  advance(now);
+  const auto [items, round] = round_.finish();
+  if (result.fenced) return fence();
+  MORROW_INVARIANT(result.results.size() == items.size(), "each operation of a round is answered",
+                   result.results.size(), items.size());
+  counters_.commits += result.commits;
+  std::map<Waiter, std::uint64_t> acks;
+  std::uint64_t* ack = nullptr;  // of the client whose item was the last: they come in runs
+  const Waiter* acked = nullptr;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Item& item = items[i];
+    // What came from an old attachment was dropped: the driver must keep it, and bring it to its new worker.
+    const bool taken = result.results[i].verdict != Verdict::kStale;
+    if (item.number != 0 && taken) {
+      if (acked == nullptr || *acked != item.who) ack = &acks[item.who];
+      acked = &item.who;
+      *ack = std::max(*ack, item.number);
+    }
+    op_done(item, round->ops[i], result.results[i]);
+  }
+  for (const auto& [who, number] : acks) act(action::Ack{who, number});
+  for (const control::FutureId id : result.checks) check(id);
+  if (!result.freed.empty()) act(action::FreeObjects{std::move(result.freed)});
+  if (!result.endings.empty()) act(action::EndScopes{std::move(result.endings)});
+  if (result.indexed) {
+    index_claims_.note_work();
+    if (cluster_.has_others()) act(action::WakeIdle{static_cast<std::uint32_t>(items.size())});
+  }
+}
+
+void Brain::op_done(const Item& item, const control::Op& change, const control::OpResult& result) {
+  if (const auto* submit = std::get_if<op::Submit>(&change)) {
+    submit_done(item.task, *submit, result);
+  } else if (std::holds_alternative<op::End>(change) || std::holds_alternative<op::Relinquish>(change)) {
+    end_done(item.task, change, result);
+  } else if (const auto* await_op = std::get_if<op::Await>(&change)) {
+    await_done(*await_op, result);
+  } else if (const auto* check_op = std::get_if<op::Check>(&change)) {
+    check_done(*check_op, result);
+  } else if (const auto* lost = std::get_if<op::Lost>(&change)) {
+    lost_done(*lost, result);
+  } else if (std::holds_alternative<op::Drain>(change)) {
+    drain_done(result);
+  } else if (const auto* replica = std::get_if<op::AddReplica>(&change)) {
+    if (result.verdict == Verdict::kAbsent) act(action::FreeObjects{{replica->number}});
+  } else if (const auto* cancel = std::get_if<op::Cancel>(&change)) {
+    const HeldTaskPtr& task = tasks_.find(cancel->id);
+    const bool here = result.outcome && result.outcome->failure == FailureKind::kCancelled && task;
+    if (here) cancel_local(cancel->id, task->run.claim);
+  } else if (const auto* open = std::get_if<op::OpenSession>(&change)) {
+    session_opened(*open, result);
+  } else if (const auto* end = std::get_if<op::EndSession>(&change)) {
+    session_ended(*end);
+  }
+}
+
+void Brain::session_opened(const op::OpenSession& change, const control::OpResult& result) {
+  const SessionState* session = sessions_.find(change.session, change.attachment);
+  if (session == nullptr || session->client == 0) return;
+  if (result.verdict == Verdict::kDone || result.verdict == Verdict::kAgain) {
+    act(action::Welcome{session->client, change.attachment, result.applied});
+  } else {
+    act(action::Refuse{session->client, result.verdict == Verdict::kStale
+                                            ? "the session goes on by a later connection"
+                                            : "the session has ended: its driver was away for longer than its grace"});
+  }
+}
+
+void Brain::session_ended(const op::EndSession& change) {
+  const SessionState* session = sessions_.find(change.session);
+  if (session == nullptr) return;
+  if (session->client != 0) act(action::SessionEnded{session->client, change.session});
+  sessions_.close(change.session);
+}
+
+void Brain::check(control::FutureId id) {
+  if (!looks_.queue_check(id)) return;
   // Claimed here if it turns out ready; given back at once if there is no room by then.
-  push(now, op::Check{id, stopping_ ? 0 : draw()}, nullptr, true);
+  push(op::Check{id, stopping_ ? 0 : random_.draw()}, nullptr, true);
 }
 
-void Brain::Impl::forget(const TaskPtr& task) {
-  claims_.erase(task->run.claim);
-  if (task->place == Place::kBacklog) leave_backlog(*task);
-  task->place = Place::kDropped;
-  const auto found = tasks_.find(task->run.id);
-  if (found != tasks_.end() && found->second == task) tasks_.erase(found);
+void Brain::forget(const HeldTaskPtr& task) {
+  if (task->place() == Place::kBacklog) {
+    backlog_.leave(*task, Place::kDropped);
+  } else {
+    task->move_to(Place::kDropped);
+  }
+  tasks_.forget(task);
 }
 
-void Brain::Impl::resolve_again(Time now, control::FutureId id) {
-  const auto found = awaited_.find(id);
-  if (found == awaited_.end() || found->second.asked) return;
-  found->second.asked = true;
-  push(now, op::Await{id}, nullptr, true);
+/// The task is not ours any more, so that only the store knows when the future ends.
+void Brain::resolve_again(control::FutureId id) {
+  AwaitedFuture* awaited = awaits_.find(id);
+  if (awaited == nullptr || awaited->asked) return;
+  awaited->asked = true;
+  push(op::Await{id}, nullptr, true);
 }
 
-void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& change, const control::OpResult& result) {
-  const TaskPtr& task = item.task;
+void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const control::OpResult& result) {
   const control::FutureId id = task->run.id;
-  resuming_.erase(id);
+  awaits_.note_committed(id);
   const auto how = change.how;
   // What of a value goes nowhere: of a put that came too late, say.
   if (how == op::Submit::How::kEnded) free_unpublished(*task, result.outcome.get());
@@ -48,43 +127,41 @@ void Brain::Impl::submit_done(Time now, const Item& item, const op::Submit& chan
     case Verdict::kFinished:
       if (how == op::Submit::How::kEnded || result.outcome) {
         const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
-        const bool running = task->place == Place::kHanded;
-        if (running) cancel_local(now, id, task->run.claim);
+        if (task->place() == Place::kHanded) cancel_local(id, task->run.claim);
         forget(task);
-        if (!deliver(now, id, outcome)) remember(id, outcome);
+        if (!deliver(id, outcome)) recent_outcomes_.remember(id, outcome);
         return;
       }
       [[fallthrough]];
     case Verdict::kClaimed:
       task->committed = true;
-      if (task->place == Place::kStored) {
+      if (task->place() == Place::kStored) {
         if (result.runnable.spec) task->run = result.runnable;
-        enter_backlog(now, task, false);
+        enter_backlog(task, false);
       }
       return;
     case Verdict::kReady:
-      index_maybe_ = true;
+      index_claims_.note_work();
       forget(task);
-      resolve_again(now, id);
+      resolve_again(id);
       return;
     case Verdict::kWaiting:
       forget(task);
-      resolve_again(now, id);
+      resolve_again(id);
       return;
     case Verdict::kStale:
     case Verdict::kAgain:
     case Verdict::kAbsent:
-      cancel_local(now, id, task->run.claim);
+      cancel_local(id, task->run.claim);
       forget(task);
-      resolve_again(now, id);
+      resolve_again(id);
       return;
   }
 }
 
-void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change, const control::OpResult& result) {
-  const TaskPtr& task = item.task;
+void Brain::end_done(const HeldTaskPtr& task, const control::Op& change, const control::OpResult& result) {
   const control::FutureId id = task->run.id;
-  resuming_.erase(id);
+  awaits_.note_committed(id);
   free_unpublished(*task, result.outcome.get());
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
@@ -94,183 +171,134 @@ void Brain::Impl::end_done(Time now, const Item& item, const control::Op& change
       else
         ++task->run.tries;
       task->outcome = nullptr;
-      task->asked = false;
+      task->ends_apart = false;
       task->committed = true;
-      enter_backlog(now, task, false);
+      enter_backlog(task, false);
       return;
     }
     case Verdict::kDone:
     case Verdict::kFinished: {
       const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
       forget(task);
-      if (!outcome) return resolve_again(now, id);
-      if (!deliver(now, id, outcome)) remember(id, outcome);
+      if (!outcome) return resolve_again(id);
+      if (!deliver(id, outcome)) recent_outcomes_.remember(id, outcome);
       return;
     }
     case Verdict::kReady:
-      index_maybe_ = true;
-      forget(task);
-      resolve_again(now, id);
-      return;
+      index_claims_.note_work();
+      [[fallthrough]];
     default:
       forget(task);
-      resolve_again(now, id);
-      return;
+      resolve_again(id);
   }
 }
 
-control::OutcomePtr Brain::Impl::released() const {
+control::OutcomePtr Brain::released_outcome() const {
   return make_failure(FailureKind::kReleased, "the future was released, or its scope has ended", nullptr,
                       setup_.info.name, 0);
 }
 
-void Brain::Impl::await_done(Time now, const op::Await& change, const control::OpResult& result) {
-  const auto found = awaited_.find(change.id);
-  if (found == awaited_.end()) {
-    // Nobody waits any more; an Unawait stands behind it.
-    return;
-  }
-  found->second.asked = false;
+void Brain::await_done(const op::Await& change, const control::OpResult& result) {
+  AwaitedFuture* awaited = awaits_.find(change.id);
+  if (awaited == nullptr) return;  // nobody waits any more; an Unawait stands behind it
+  awaited->asked = false;
   if (result.verdict == Verdict::kFinished && result.outcome) {
-    remember(change.id, result.outcome);
-    deliver(now, change.id, result.outcome);
+    recent_outcomes_.remember(change.id, result.outcome);
+    deliver(change.id, result.outcome);
     return;
   }
   if (result.verdict == Verdict::kAbsent) {
-    deliver(now, change.id, released());
+    deliver(change.id, released_outcome());
     return;
   }
-  found->second.registered = true;
-  const auto waiters = found->second.waiters;
-  for (const auto& [state, index] : waiters) {
-    if (state->request.poll) {
-      answer(now, state, index, nullptr, true);
-      remove_waiter(now, change.id, state);
-    } else if (state->lends) {
-      by_id_.insert(change.id);
+  awaited->registered = true;
+  const auto waiters = awaited->waiters;
+  for (const auto& [await, index] : waiters) {
+    if (await->request.poll) {
+      answer(await, index, nullptr, true);
+      remove_waiter(change.id, await);
+    } else if (await->blocks) {
+      index_claims_.want(change.id);
     }
   }
 }
 
 /// A task that the store says is claimed by this worker.
-TaskPtr Brain::Impl::hold(Time now, control::Runnable runnable) {
-  auto task = std::make_shared<Task>();
+HeldTaskPtr Brain::hold(control::Runnable runnable) {
+  auto task = std::make_shared<HeldTask>();
   task->run = std::move(runnable);
-  task->arrived = now;
+  task->arrived = now_;
   task->committed = true;
   // At the cap also what it depends on: nothing else would ever start it.
-  task->wanted = stands_still_for(task->run.id) || dependents_of_wait_.contains(task->run.id);
-  tasks_[task->run.id] = task;
+  task->wanted = awaits_.blocked_for(task->run.id) || cap_relief_.executor_that_needs(task->run.id) != 0;
+  tasks_.add(task);
   return task;
 }
 
-/// What a round claimed for this worker is run here, or given back at once when there is no room by now.
-void Brain::Impl::claimed_by_round(Time now, const control::OpResult& result) {
-  const TaskPtr task = hold(now, result.runnable);
-  if (!ledger_.could_fit(task->run.spec->requirements) || (!task->wanted && !room_for(*task->run.spec))) {
-    task->place = Place::kEnded;
-    push(now, op::Relinquish{task->run.id, task->run.claim}, task, true);
-    ++counters_.handed_back;
-    return;
+/// What a round claimed for this worker is run here, or relinquished at once when there is no room by now.
+void Brain::claimed_by_round(const control::OpResult& result) {
+  const HeldTaskPtr task = hold(result.runnable);
+  const control::Spec& spec = *task->run.spec;
+  if (!ledger_.could_fit(spec.requirements) || (!task->wanted && !room_for(spec, {}))) {
+    task->move_to(Place::kEnded);
+    return relinquish(task);
   }
-  enter_backlog(now, task, false);
+  enter_backlog(task, false);
 }
 
-void Brain::Impl::lost_done(Time now, const op::Lost& change, const control::OpResult& result) {
+void Brain::lost_done(const op::Lost& change, const control::OpResult& result) {
   const control::FutureId id = change.value.future;
   if (result.verdict == Verdict::kAgain) {
-    push(now, change, nullptr, true);
+    push(change, nullptr, true);
     return;
   }
-  if (const auto found = awaited_.find(id); found != awaited_.end()) found->second.asked = false;
+  if (AwaitedFuture* awaited = awaits_.find(id)) awaited->asked = false;
   switch (result.verdict) {
     case Verdict::kClaimed:
-      return claimed_by_round(now, result);
+      return claimed_by_round(result);
     case Verdict::kFinished:
-      deliver(now, id, result.outcome);
+      deliver(id, result.outcome);
       return;
     case Verdict::kAbsent:
-      deliver(now, id, released());
+      deliver(id, released_outcome());
       return;
     default:
-      index_maybe_ = true;
-      resolve_again(now, id);
+      index_claims_.note_work();
+      resolve_again(id);
   }
 }
 
-void Brain::Impl::check_done(Time now, const op::Check& change, const control::OpResult& result) {
-  checking_.erase(change.id);
+void Brain::check_done(const op::Check& change, const control::OpResult& result) {
+  looks_.check_done(change.id);
   if (result.verdict == Verdict::kClaimed && result.runnable.spec) {
-    claimed_by_round(now, result);
+    claimed_by_round(result);
   } else if (result.verdict == Verdict::kFinished && result.outcome) {
-    deliver(now, change.id, result.outcome);
+    deliver(change.id, result.outcome);
   } else if (result.verdict == Verdict::kReady) {
-    index_maybe_ = true;
+    index_claims_.note_work();
   }
 }
 
 /// Frees the object of a task's value, unless that is what was published.
-void Brain::Impl::free_unpublished(const Task& task, const control::Outcome* published) {
+void Brain::free_unpublished(const HeldTask& task, const control::Outcome* published) {
   if (!task.outcome || !task.outcome->object) return;
   const std::uint64_t number = task.outcome->object.number;
   if (published == nullptr || published->object.number != number) act(action::FreeObjects{{number}});
 }
 
-void Brain::object_copied(Time now, control::FutureId id, std::uint64_t object) {
-  impl_->push(now, op::AddReplica{id, object}, nullptr, true);
-}
-
-void Brain::object_dropped(Time now, control::FutureId id) { impl_->push(now, op::DropReplica{id}, nullptr, true); }
-
-void Brain::Impl::drain_done(Time now, const control::OpResult& result) {
+void Brain::drain_done(const control::OpResult& result) {
+  MORROW_INVARIANT(result.drained, "a drain is answered by what was in the inbox", result.verdict);
   const control::OpResult::Drained& drained = *result.drained;
-  for (const auto& ended : drained.ended) {
-    if (ended.outcome) {
-      deliver(now, ended.id, ended.outcome);
-    } else {
-      deliver(now, ended.id, released());
-    }
-  }
-  for (const auto& [id, claim] : drained.cancelled) cancel_local(now, id, claim);
+  for (const auto& ended : drained.ended) deliver(ended.id, ended.outcome ? ended.outcome : released_outcome());
+  for (const auto& [id, claim] : drained.cancelled) cancel_local(id, claim);
   if (!drained.freed.empty()) act(action::FreeObjects{drained.freed});
   for (const auto& [id, attachment] : drained.moved) {
-    const auto session = sessions_.find(id);
-    if (session == sessions_.end() || session->second.attachment != attachment) continue;
-    if (session->second.client != 0)
-      act(action::Refuse{session->second.client, "the session has moved to another worker"});
-    clients_.erase(session->second.client);
-    sessions_.erase(session);
+    const SessionState* session = sessions_.find(id, attachment);
+    if (session == nullptr) continue;
+    if (session->client != 0) act(action::Refuse{session->client, "the session has moved to another worker"});
+    sessions_.close(id);
   }
-  if (drained.more && !drain_queued_) {
-    drain_queued_ = true;
-    push(now, op::Drain{}, nullptr, true);
-  }
-}
-
-// ---- outcomes kept for those who ask soon ----
-// Most values are asked for once: what was waited for is not kept, unless somebody asks once more.
-
-void Brain::Impl::remember(control::FutureId id, const control::OutcomePtr& outcome) {
-  if (!recent_.emplace(id, outcome).second) return;
-  const std::size_t bytes = outcome->bytes.size() + 200;
-  recent_order_.emplace_back(id, bytes);
-  recent_bytes_ += bytes;
-  while (recent_bytes_ > setup_.knobs.recent_bytes && !recent_order_.empty()) {
-    recent_.erase(recent_order_.front().first);
-    recent_bytes_ -= recent_order_.front().second;
-    recent_order_.pop_front();
-  }
-}
-
-control::OutcomePtr Brain::Impl::recall(control::FutureId id) const {
-  const auto found = recent_.find(id);
-  return found == recent_.end() ? nullptr : found->second;
-}
-
-void Brain::Impl::unremember(control::FutureId id) { recent_.erase(id); }
-
-void Brain::checks_found(Time now, const std::vector<control::FutureId>& checks) {
-  for (const control::FutureId id : checks) impl_->check(now, id);
+  if (drained.more) drain_inbox();
 }
 
 }  // namespace morrow::worker

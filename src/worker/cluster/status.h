@@ -9,14 +9,14 @@
 
 namespace morrow::worker {
 
-/// What the answering worker knows by itself.
+/// Known to the answering worker by itself.
 struct StatusFacts {
-  control::WorkerInfo self;  ///< with what is in use now
+  control::WorkerInfo self;  ///< with the resources in use now
   std::string store_url;
 };
 
-/// What `morrow status` shows: all workers, how many futures are in each state, and what stands in nobody's power.
-/// Reads the store on its thread.
+/// For `morrow status`: all workers, how many futures are in each state, and shapes that no worker has the resources
+/// for. Reads the store on its thread.
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts);
 
 }  // namespace morrow::worker

@@ -1,26 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A commit may take long, the loop of the worker may not. So the store has a thread of its own, which is also the only
+// one that may touch it (store/store.h). What is hard here:
+//
+// Order. A worker's rounds must be committed in the order in which the brain built them, and nothing that may wait may
+// hold them up. Each kind of job has a queue of its own; before each job the thread looks at the queues from the most
+// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most.
+//
+// Wake-ups. To wake a sleeping thread costs more than a small commit. The poster wakes the thread only when it sleeps
+// (sleeping_ changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells of
+// all that finished until the loop looks (woken_ is cleared before it looks, so jobs that finish later wake it again).
+//
+// Trouble. A full disk or a network that is away is no reason to lose a request: the job is tried again, with
+// pauses, and all others wait behind it, since they may stand on it. Jobs may therefore run several times; transactions
+// are idempotent (control/round.h). Trouble that no repetition cures, such as a record that this version can't read, is
+// told once, and the worker ends.
+//
+// `stop` drops all that waits, and no answer comes any more. Read next: store/store.h, worker/cluster/upkeep.h for the
+// steps.
 #include "worker/cluster/store_thread.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <exception>
-#include <system_error>
 #include <utility>
+
+#include "base/invariant.h"
+#include "base/must.h"
+#include "wire/socket.h"
 
 namespace morrow::worker {
 
 namespace {
-
-int make_event() {
-  const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event < 0) throw std::system_error(errno, std::generic_category(), "can't make an eventfd");
-  return event;
-}
 
 /// Signals are for the main thread.
 class SignalsBlocked {
@@ -41,24 +55,23 @@ class SignalsBlocked {
 }  // namespace
 
 StoreThread::StoreThread(boost::asio::io_context& io, const Open& open, Options options)
-    : options_(std::move(options)), wake_(io, make_event()) {
+    : options_(std::move(options)), wake_(io, wire::make_event().release()) {
   wait_for_wake();
   if (options_.inline_mode) {
     store_ = open();
     return;
   }
-  std::exception_ptr failed;
-  bool opened = false;
-  std::unique_lock lock(mutex_);
+  base::MutexLock lock(mutex_);
   {
     const SignalsBlocked blocked;
-    thread_ = std::thread([this, &open, &failed, &opened] { run_thread(open, failed, opened); });
+    thread_ = std::thread([this, &open] { run_thread(open); });
   }
-  work_.wait(lock, [&] { return opened || failed; });
+  work_.wait(mutex_, [this]() REQUIRES(mutex_) { return opened_ || open_error_; });
+  const std::exception_ptr error = open_error_;
   lock.unlock();
-  if (failed) {
+  if (error) {
     thread_.join();
-    std::rethrow_exception(failed);
+    std::rethrow_exception(error);
   }
 }
 
@@ -71,69 +84,77 @@ StoreThread::~StoreThread() {
 
 void StoreThread::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
-  const std::lock_guard lock(finished_mutex_);
+  const base::MutexLock lock(finished_mutex_);
   finished_.clear();
 }
 
 void StoreThread::post(Lane lane, Job job, Done done) {
+  if (done) ++owed_;
   if (options_.inline_mode) {
     if (run_job(job)) finished(std::move(done));
     return;
   }
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     if (stopping_) return;
-    lanes_[static_cast<std::size_t>(lane)].push_back(Task{std::move(job), std::move(done)});
+    Queue& queue = lanes_.at(static_cast<std::size_t>(lane));
+    queue.tasks.push_back(Task{std::move(job), std::move(done), ++queue.posted});
     wake = std::exchange(sleeping_, false);
   }
   if (wake) work_.notify_one();
 }
 
-void StoreThread::run_thread(const Open& open, std::exception_ptr& failed, bool& opened) {
-  {
-    std::unique_ptr<store::Store> store;
-    std::exception_ptr error;
-    try {
-      store = open();
-    } catch (...) {
-      error = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    store_ = std::move(store);
-    failed = error;
-    opened = !error;
-    work_.notify_all();
-    if (error) return;
+bool StoreThread::open_store(const Open& open) {
+  std::unique_ptr<store::Store> store;
+  std::exception_ptr error;
+  try {
+    store = open();
+  } catch (...) {
+    error = std::current_exception();
   }
-  for (;;) {
-    Task task;
-    {
-      std::unique_lock lock(mutex_);
-      const auto next = [this] {
-        return std::find_if(lanes_.begin(), lanes_.end(), [](const auto& lane) { return !lane.empty(); });
-      };
-      auto lane = next();
-      while (lane == lanes_.end() && !stopping_) {
-        sleeping_ = true;
-        work_.wait(lock);
-        lane = next();
-      }
-      sleeping_ = false;
-      if (stopping_) break;
-      task = std::move(lane->front());
-      lane->pop_front();
-    }
-    if (run_job(task.job)) finished(std::move(task.done));
+  const base::MutexLock lock(mutex_);
+  store_ = std::move(store);
+  open_error_ = error;
+  opened_ = !error;
+  work_.notify_all();
+  return opened_;
+}
+
+void StoreThread::run_thread(const Open& open) {
+  if (!open_store(open)) return;
+  while (std::optional<Task> task = next_task()) {
+    if (run_job(task->job)) finished(std::move(task->done));
   }
   // A store belongs to the thread that opened it, to its end.
   watch_.reset();
   store_.reset();
+}
+
+std::optional<StoreThread::Task> StoreThread::next_task() {
+  const base::MutexLock lock(mutex_);
+  const auto next = [this]() REQUIRES(mutex_) {
+    return std::find_if(lanes_.begin(), lanes_.end(), [](const Queue& lane) { return !lane.tasks.empty(); });
+  };
+  auto lane = next();
+  while (lane == lanes_.end() && !stopping_) {
+    sleeping_ = true;
+    work_.wait(mutex_);
+    lane = next();
+  }
+  sleeping_ = false;
+  if (stopping_) return std::nullopt;
+  Task task = std::move(lane->tasks.front());
+  lane->tasks.pop_front();
+  ++lane->taken;
+  MORROW_INVARIANT(task.number == lane->taken, "the jobs of a lane run in the order in which they were posted",
+                   task.number, lane->taken, lane->posted);
+  return task;
 }
 
 bool StoreThread::run_job(const Job& job) {
@@ -142,12 +163,12 @@ bool StoreThread::run_job(const Job& job) {
   std::optional<Clock::time_point> told;
   for (;;) {
     try {
-      job(*store_);
+      job(base::not_null(store_, "jobs run while the store is open"));
       if (told && options_.log) options_.log("the store takes writes again");
       return true;
     } catch (const store::TooLarge& error) {
-      const std::lock_guard lock(finished_mutex_);
-      broken_sentence_ = std::string("a change is larger than the store takes: ") + error.what();
+      broke(std::string("a change is larger than the store takes: ") + error.what());
+      return false;
     } catch (const store::StoreError& error) {
       if (!told || Clock::now() - *told > std::chrono::seconds(10)) {
         told = Clock::now();
@@ -158,24 +179,30 @@ bool StoreThread::run_job(const Job& job) {
       pause_ms = std::min(pause_ms * 2, options_.longest_pause_ms);
       continue;
     } catch (const std::exception& error) {
-      const std::lock_guard lock(finished_mutex_);
-      broken_sentence_ = std::string("the store holds what this version can't read: ") + error.what();
+      broke(std::string("the store holds what this version can't read: ") + error.what());
+      return false;
     }
-    wake_main();
-    return false;
   }
 }
 
+void StoreThread::broke(std::string sentence) {
+  {
+    const base::MutexLock lock(finished_mutex_);
+    broken_sentence_ = std::move(sentence);
+  }
+  wake_main();
+}
+
 bool StoreThread::pause(std::uint64_t milliseconds) {
-  std::unique_lock lock(mutex_);
-  work_.wait_for(lock, std::chrono::milliseconds(milliseconds), [this] { return stopping_; });
+  const base::MutexLock lock(mutex_);
+  work_.wait_for(mutex_, std::chrono::milliseconds(milliseconds), [this]() REQUIRES(mutex_) { return stopping_; });
   return !stopping_;
 }
 
 void StoreThread::finished(Done done) {
   if (!done) return;
   {
-    const std::lock_guard lock(finished_mutex_);
+    const base::MutexLock lock(finished_mutex_);
     finished_.push_back(std::move(done));
   }
   wake_main();
@@ -201,12 +228,15 @@ void StoreThread::wait_for_wake() {
 bool StoreThread::tell_finished() {
   // Cleared before looking: what finishes from here on wakes again.
   woken_.store(false, std::memory_order_release);
+  MORROW_INVARIANT(telling_.empty(), "answers are told by one call at a time", telling_.size());
   std::string broken;
   {
-    const std::lock_guard lock(finished_mutex_);
+    const base::MutexLock lock(finished_mutex_);
     telling_.swap(finished_);
     broken.swap(broken_sentence_);
   }
+  MORROW_INVARIANT(telling_.size() <= owed_, "each job answers once", telling_.size(), owed_);
+  owed_ -= telling_.size();
   bool told = !telling_.empty();
   for (Done& done : telling_) done();
   telling_.clear();

@@ -3,12 +3,12 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,14 +16,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "base/mutex.h"
 #include "store/store.h"
 #include "worker/cluster/store_lane.h"
 
 namespace morrow::worker {
 
-/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; what a
-/// job found out is told on the main thread, with one wake-up for all that finished meanwhile. While the store is full
-/// or away a job is tried again, with pauses, until it goes: what was asked for is never dropped, except by `stop`.
+/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; the
+/// findings of a job are told on the main thread, with one wake-up for all that finished meanwhile. While the store is
+/// full or away a job is tried again, with pauses, until it goes: no request is ever dropped, except by `stop`. All
+/// public functions are for the main thread.
 class StoreThread {
  public:
   using Lane = StoreLane;
@@ -31,6 +33,7 @@ class StoreThread {
   using Job = std::function<void(store::Store&)>;
   using Done = std::function<void()>;
 
+  /// How the thread runs its jobs.
   struct Options {
     bool inline_mode = false;  ///< no thread: jobs run at once inside `post`, for measurements
     std::function<void(const std::string& sentence)> log;  ///< called on the store's thread; may be empty
@@ -47,32 +50,38 @@ class StoreThread {
 
   /// Runs `job` on the store's thread, then `done` (may be empty) on the main thread, never from inside this call.
   /// `job` may run several times. Main thread only.
-  void post(Lane lane, Job job, Done done);
+  void post(Lane lane, Job job, Done done) EXCLUDES(mutex_);
 
   /// Calls `fired` on the main thread soon after `key` changes, once; may be called for nothing. Replaces the watch set
-  /// before. It is set in the round lane: what is posted there afterwards runs with the watch standing.
+  /// before. It is set in the round lane: a job that is posted there afterwards runs with the watch standing.
   void watch(std::string key, std::function<void()> fired);
 
-  /// Tells what finished since; true when something was told. The shell calls it in inline mode; otherwise the wake-up
-  /// does.
-  bool tell_finished();
+  /// Tells of all jobs that finished since; true when something was told. The shell calls it in inline mode; otherwise
+  /// the wake-up does.
+  bool tell_finished() EXCLUDES(finished_mutex_);
 
   /// Something that jobs can't cure (an exception that is not the store's own): called once on the main thread, with
   /// one sentence.
   void on_broken(std::function<void(const std::string& sentence)> broken) { broken_ = std::move(broken); }
 
-  /// Ends the thread after the job it is at; gives up retries. What waits is dropped.
-  void stop();
+  /// Ends the thread after the job it is at; gives up retries. Jobs that wait are dropped.
+  void stop() EXCLUDES(mutex_, finished_mutex_);
 
  private:
+  static constexpr std::size_t kLanes = 3;
+  /// A job that waits for the thread, and what is called on the loop when it is done.
   struct Task {
     Job job;
     Done done;
+    std::uint64_t number = 0;  ///< in its lane, from 1
   };
-  void run_thread(const Open& open, std::exception_ptr& failed, bool& opened);
-  bool run_job(const Job& job);
-  bool pause(std::uint64_t milliseconds);
-  void finished(Done done);
+  void run_thread(const Open& open) EXCLUDES(mutex_);
+  bool open_store(const Open& open) EXCLUDES(mutex_);
+  std::optional<Task> next_task() EXCLUDES(mutex_);
+  bool run_job(const Job& job) EXCLUDES(mutex_, finished_mutex_);
+  bool pause(std::uint64_t milliseconds) EXCLUDES(mutex_);
+  void finished(Done done) EXCLUDES(finished_mutex_);
+  void broke(std::string sentence) EXCLUDES(finished_mutex_);
   void wake_main();
   void wait_for_wake();
   void set_watch(store::Store& store, const std::string& key);
@@ -82,16 +91,25 @@ class StoreThread {
   boost::asio::posix::stream_descriptor wake_;
   std::function<void()> fired_;  ///< main thread only
 
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::array<std::deque<Task>, 3> lanes_;
-  bool sleeping_ = false;
-  bool stopping_ = false;
+  base::Mutex mutex_;
+  base::CondVar work_;
+  /// Jobs that wait, in the order in which they were posted.
+  struct Queue {
+    std::deque<Task> tasks;
+    std::uint64_t posted = 0;
+    std::uint64_t taken = 0;
+  };
+  std::array<Queue, kLanes> lanes_ GUARDED_BY(mutex_);
+  bool sleeping_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  bool opened_ GUARDED_BY(mutex_) = false;
+  std::exception_ptr open_error_ GUARDED_BY(mutex_);
 
-  std::mutex finished_mutex_;
-  std::vector<Done> finished_;
-  std::string broken_sentence_;
-  std::vector<Done> telling_;  ///< reused by tell_finished
+  base::Mutex finished_mutex_;
+  std::vector<Done> finished_ GUARDED_BY(finished_mutex_);
+  std::string broken_sentence_ GUARDED_BY(finished_mutex_);
+  std::vector<Done> telling_;  ///< reused by tell_finished; main thread only
+  std::uint64_t owed_ = 0;     ///< answers that jobs owe; main thread only
 
   std::atomic<bool> woken_{false};
   std::atomic<bool> watch_fired_{false};

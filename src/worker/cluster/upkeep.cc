@@ -1,24 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Finding the dead without killing the living, with no clock that two machines share.
+//
+// Each round of a worker changes its counter in the store. A worker whose counter stands still over a lease is taken
+// for dead and evicted. But the observer may be the one that stood still: it was stopped by a debugger, its machine
+// slept, or the store was away for all. So the FailureDetector measures time in the heartbeats that the observer
+// committed itself, and one of them counts for an eighth of the lease at the most, however long ago the last one was: a
+// worker that wakes up gives all others most of a lease to show themselves. A wrong verdict costs work and no truth:
+// every round reads its own incarnation, so an evicted worker commits nothing more, and joins as a new one.
+//
+// All else here is work that nobody would notice to be missing: messages are wake-ups, and the store is the truth. So
+// each turn also looks for what a wake-up should have told (checks, endings, sessions without a driver); what is found
+// often is looked for in each turn, and what is rare more seldom. Work that may be long (an eviction, the end of a
+// scope, a fan-out) goes in steps, each a job of its own, so that a round gets between two of them; one chain of steps
+// for each subject is under way at a time.
+//
+// No thread, clock or timer is here: Means brings them, and the simulator runs this very code in virtual time. Read
+// next: control/cluster.h for the steps, tests/simulation for the proof.
 #include "worker/cluster/upkeep.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "base/invariant.h"
+#include "base/must.h"
 #include "control/faults.h"
 
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint64_t kBeats = 8;  // over a lease, at least
-constexpr std::uint64_t kLongestPauseMs = 500;
-constexpr std::size_t kChecks = 1'000;
-constexpr std::size_t kWake = 16;  ///< idle workers, when a eviction leaves work
-/// Every so many turns: what is rarely found.
+constexpr std::uint64_t kBeats = 8;             // over a lease, at least
+constexpr std::uint64_t kLongestPauseMs = 500;  // between two turns
+constexpr std::size_t kChecks = 1'000;          // that one look takes from the store; the next one finds the others
+constexpr std::size_t kWake = 16;               // idle workers, when an eviction leaves work
+// Every so many turns: 3 s and 5 min with the longest pause.
 constexpr std::uint64_t kRare = 6;
 constexpr std::uint64_t kVeryRare = 600;
-constexpr std::uint64_t kKeepImages = 2ULL << 30;
+constexpr std::uint64_t kKeepImageBytes = 2ULL << 30;  // of programs in the store; the least recently used go first
 
 }  // namespace
 
@@ -26,18 +46,20 @@ std::vector<FailureDetector::Suspect> FailureDetector::look(std::uint64_t now,
                                                             const std::vector<control::WorkerSeen>& workers) {
   for (const control::WorkerSeen& worker : workers) {
     if (worker.info.incarnation != self_ || worker.round == own_round_) continue;
+    MORROW_INVARIANT(now >= last_beat_, "the clock is never set back", now, last_beat_);
     own_round_ = worker.round;
     const std::uint64_t passed = now - std::exchange(last_beat_, now);
     time_ += control::planted(control::Fault::kSilenceByClock) ? passed : std::min(passed, lease_ / kBeats);
   }
   std::vector<Suspect> suspects;
-  std::unordered_map<control::Incarnation, Seen> seen;
+  std::unordered_map<control::Incarnation, LastSign> seen;
   for (const control::WorkerSeen& worker : workers) {
     if (worker.info.incarnation == self_ || worker.dying) continue;
-    Seen state{worker.round, time_};
+    LastSign state{worker.round, time_};
     if (const auto before = seen_.find(worker.info.incarnation);
         before != seen_.end() && before->second.round == worker.round)
       state = before->second;
+    MORROW_INVARIANT(state.since <= time_, "what was seen was seen before now", state.since, time_);
     seen.emplace(worker.info.incarnation, state);
     if (time_ - state.since >= lease_) suspects.push_back({worker.info.incarnation, worker.round});
   }
@@ -45,7 +67,7 @@ std::vector<FailureDetector::Suspect> FailureDetector::look(std::uint64_t now,
   return suspects;
 }
 
-/// What one look at the store found.
+/// The findings of one look at the store.
 struct Upkeep::Look {
   bool polls = true;
   bool rare = false;
@@ -96,12 +118,13 @@ void Upkeep::look() {
         found->orphans = control::orphan_sessions(store);
         if (found->polls) found->checks = control::pending_checks(store, incarnation, kChecks);
         if (found->for_endings) found->endings = control::endings(store);
-        if (found->very_rare) control::collect_images(store, kKeepImages);
+        if (found->very_rare) control::collect_images(store, kKeepImageBytes);
       },
       [this, found] { looked(*found); });
 }
 
 void Upkeep::looked(Look& found) {
+  MORROW_INVARIANT(looking_, "one look at the store is under way", turns_);
   looking_ = false;
   if (stopped_) return;
   events_.workers_seen(found.workers);
@@ -115,7 +138,7 @@ void Upkeep::looked(Look& found) {
   if (found.polls && found.rare) fan_out();
 }
 
-/// Who went, dead or not, may have left scopes half ended.
+/// A worker that went, dead or not, may have left scopes half ended.
 void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
   std::set<control::Incarnation> there;
   for (const control::WorkerSeen& worker : workers) there.insert(worker.info.incarnation);
@@ -139,7 +162,7 @@ void Upkeep::evict(control::Incarnation incarnation, std::uint64_t round, bool b
         control::wake_idle(store, self, kWake);
       },
       [this, step, incarnation, round, begun] {
-        evicting_.erase(incarnation);
+        base::must_erase(evicting_, incarnation, "a worker is evicted by one chain of steps");
         if (step->moved) return;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         events_.work_came();
@@ -174,7 +197,7 @@ void Upkeep::end_scope(control::ScopeId scope) {
         if (step->more) {
           end_scope(scope);
         } else {
-          ending_.erase(scope);
+          base::must_erase(ending_, scope, "a scope is ended by one chain of steps");
         }
       });
 }
@@ -193,6 +216,7 @@ void Upkeep::fan_out() {
         step->checks = control::pending_checks(store, incarnation, kChecks);
       },
       [this, step] {
+        MORROW_INVARIANT(fanning_out_, "one step of the fan-out is under way");
         fanning_out_ = false;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         if (step->more) fan_out();

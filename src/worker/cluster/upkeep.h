@@ -15,11 +15,12 @@ namespace morrow::worker {
 
 /// Tells from the heartbeats of others who is silent. Time passes with this worker's own committed heartbeats, and each
 /// counts for an eighth of the lease at the most: while the store is away, or this process was stopped, nobody falls
-/// silent. Values only.
+/// silent. Values only; belongs to one thread.
 class FailureDetector {
  public:
   FailureDetector(control::Incarnation self, std::uint64_t lease_ns) : self_(self), lease_(lease_ns) {}
 
+  /// A worker that was silent for the lease, and the round of its last heartbeat.
   struct Suspect {
     control::Incarnation incarnation = 0;
     std::uint64_t round = 0;
@@ -29,7 +30,8 @@ class FailureDetector {
   std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
 
  private:
-  struct Seen {
+  /// The last heartbeat of a worker, and since when it is the last.
+  struct LastSign {
     std::uint64_t round = 0;
     std::uint64_t since = 0;  ///< in time_
   };
@@ -38,13 +40,15 @@ class FailureDetector {
   std::uint64_t own_round_ = 0;
   std::uint64_t last_beat_ = 0;
   std::uint64_t time_ = 0;  ///< that passed with own heartbeats, in nanoseconds
-  std::unordered_map<control::Incarnation, Seen> seen_;
+  std::unordered_map<control::Incarnation, LastSign> seen_;
 };
 
-/// What a worker does for the cluster now and then: looks who is alive, evicts the dead, ends what others left
-/// unfinished, serves what overflowed. It owns no thread, clock or timer: the shell and the simulator lend it theirs.
+/// The share of a worker in the upkeep of the cluster: looks who is alive, evicts the dead, ends the work that others
+/// left unfinished, serves queues that overflowed. It owns no thread, clock or timer: the shell and the simulator give
+/// it theirs. Belongs to one thread.
 class Upkeep {
  public:
+  /// How it reaches the store and the clock; the simulator gives its own.
   struct Means {
     /// Runs `job` where the store is, after all that is more urgent, then `done` here; never from inside the call.
     std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)> post;
@@ -52,14 +56,16 @@ class Upkeep {
     std::function<void(std::uint64_t milliseconds, std::function<void()> then)> after;
     std::function<std::uint64_t()> clock_ns;  ///< monotonic
   };
+  /// Its findings, told on the loop.
   struct Events {
     std::function<void(const std::vector<control::WorkerSeen>&)> workers_seen;
     std::function<void(const std::vector<control::FutureId>&)> checks_found;
     std::function<void(control::SessionId, std::uint64_t attachment)> session_abandoned;
     std::function<void(const std::string& sentence)> say;
     std::function<void()> tick;
-    std::function<void()> work_came;  ///< a eviction left something in the index
+    std::function<void()> work_came;  ///< an eviction left something in the index
   };
+  /// The lease of the cluster, and whether it also looks with no wake-up.
   struct Options {
     std::uint64_t lease_ms = 0;
     bool polls = true;  ///< also looks for work that some wake-up should have told of; off in some simulations
@@ -99,6 +105,7 @@ class Upkeep {
   std::set<control::Incarnation> evicting_;
   std::set<control::Incarnation> there_;  ///< the workers of the last look
   bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
+  /// A session that no driver is attached to.
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;

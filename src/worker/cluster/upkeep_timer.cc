@@ -4,28 +4,26 @@
 #include <chrono>
 #include <utility>
 
+#include "base/monotonic_clock.h"
+
 namespace morrow::worker {
 
 Maintenance::Maintenance(boost::asio::io_context& io, StoreThread& store, control::Incarnation incarnation,
                          std::uint64_t lease_ms, Events events)
     : timer_(io),
-      upkeep_(
-          {
-              [&store](std::function<void(store::Store&)> job, std::function<void()> done) {
-                store.post(StoreThread::Lane::kUpkeep, std::move(job), std::move(done));
+      upkeep_({
+                  [&store](std::function<void(store::Store&)> job, std::function<void()> done) {
+                    store.post(StoreThread::Lane::kUpkeep, std::move(job), std::move(done));
+                  },
+                  [this](std::uint64_t milliseconds, std::function<void()> then) {
+                    timer_.expires_after(std::chrono::milliseconds(milliseconds));
+                    timer_.async_wait([then = std::move(then)](const boost::system::error_code& error) {
+                      if (!error) then();
+                    });
+                  },
+                  [] { return base::monotonic_ns(); },
               },
-              [this](std::uint64_t milliseconds, std::function<void()> then) {
-                timer_.expires_after(std::chrono::milliseconds(milliseconds));
-                timer_.async_wait([then = std::move(then)](const boost::system::error_code& error) {
-                  if (!error) then();
-                });
-              },
-              [] {
-                const auto now = std::chrono::steady_clock::now().time_since_epoch();
-                return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-              },
-          },
-          incarnation, {lease_ms, true}, std::move(events)) {}
+              incarnation, {lease_ms, true}, std::move(events)) {}
 
 void Maintenance::stop() {
   upkeep_.stop();

@@ -12,6 +12,7 @@ namespace morrow::worker {
 
 namespace {
 
+// A file that is full is put aside; kOldFiles of them are kept.
 constexpr std::size_t kWorkerLogBytes = 5 << 20;
 constexpr std::size_t kTasksLogBytes = 20 << 20;
 constexpr std::size_t kOldFiles = 3;

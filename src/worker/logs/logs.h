@@ -12,14 +12,14 @@ class logger;
 
 namespace morrow::worker {
 
-/// Cuts what a task writes into lines. A line longer than kMaxLine is cut. Not thread-safe.
+/// Cuts the output of a task into lines. A line longer than kMaxLine is cut. Not thread-safe.
 class LineCutter {
  public:
   static constexpr std::size_t kMaxLine = 16 << 10;
 
   /// The whole lines that `text` completes, without their ends, appended to `lines`.
   void cut(std::string_view text, std::vector<std::string>& lines);
-  /// What is left of a line without an end; false when there is nothing.
+  /// Gives the rest, a line without an end; false when there is none.
   bool rest(std::string& line);
   bool empty() const { return partial_.empty(); }
 
@@ -27,10 +27,11 @@ class LineCutter {
   std::string partial_;
 };
 
-/// The files of a worker's log folder: `worker.log` (what the worker has to say, on standard error too) and `tasks.log`
-/// (what tasks write). Both are rotated. `say` and `warn` may be called on any thread.
+/// The files of a worker's log folder: `worker.log` (news of the worker, on standard error too) and `tasks.log`
+/// (the output of tasks). Both are rotated. `say` and `warn` may be called on any thread, all else on the main thread.
 class Logs {
  public:
+  /// Where the lines go.
   struct Options {
     std::string folder;  ///< made when absent; empty: no files
     bool quiet = false;  ///< only warnings go to standard error
@@ -43,7 +44,7 @@ class Logs {
   void warn(const std::string& sentence);
   /// Lines of a task, one stream.
   void task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines);
-  /// Writes to the files what is buffered. Main thread.
+  /// Writes all that is buffered to the files.
   void flush();
 
  private:

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
+#include "base/monotonic_clock.h"
 #include "control/cluster.h"
 #include "wire/frame.h"
 #include "wire/socket.h"
@@ -18,16 +18,10 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxWaiting = 256 << 10;   // of a session whose worker is being looked up
-constexpr std::size_t kMaxUnsentLogs = 4 << 20;  // to a worker that does not read
-constexpr std::size_t kMaxRoutes = 10'000;
-constexpr std::uint64_t kRouteFor = 5'000'000'000;  // sessions move
-
-std::uint64_t steady_now() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
-          .count());
-}
+constexpr std::size_t kMaxWaiting = 256 << 10;     // of a session whose worker is being looked up
+constexpr std::size_t kMaxUnsentLogs = 4 << 20;    // to a worker that does not read
+constexpr std::size_t kMaxRoutes = 10'000;         // then all are forgotten, and looked up again
+constexpr std::uint64_t kRouteNs = 5'000'000'000;  // sessions move
 
 /// Never waits: a worker that stands still must not hold up this one.
 wire::Fd connect_now(const std::string& path) {
@@ -42,6 +36,7 @@ wire::Fd connect_now(const std::string& path) {
 
 }  // namespace
 
+/// A connection to another worker of this machine, which has the driver.
 struct LogRelay::Peer {
   Peer(boost::asio::io_context& io, wire::Fd connected, std::string path)
       : socket(io, connected.release()), name(std::move(path)) {}
@@ -62,7 +57,7 @@ void LogRelay::send(control::SessionId session, wire::Log& log) {
   wire::append_frame(frame, wire::LOG, log);
   if (routes_.size() > kMaxRoutes) routes_.clear();
   Route& route = routes_[session];
-  if (route.known && steady_now() < route.until) return deliver(route.socket, frame);
+  if (route.known && base::monotonic_ns() < route.until) return deliver(route.socket, frame);
   const bool asked = !route.known && route.until != 0;
   route.known = false;
   if (route.waiting.size() + frame.size() <= kMaxWaiting) route.waiting += frame;
@@ -80,7 +75,7 @@ void LogRelay::look_up(control::SessionId session) {
         Route& route = routes_[session];
         route.known = true;
         route.socket = *socket;
-        route.until = steady_now() + kRouteFor;
+        route.until = base::monotonic_ns() + kRouteNs;
         const std::string waiting = std::exchange(route.waiting, {});
         deliver(route.socket, waiting);
       });

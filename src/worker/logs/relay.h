@@ -15,11 +15,12 @@
 
 namespace morrow::worker {
 
-/// Brings what a task writes to the worker that its driver is attached to, when that is another one: as a client of
+/// Brings the output of a task to the worker that its driver is attached to, when that is another one: as a client of
 /// that worker, which hands it on. Best effort: lines are dropped rather than kept for long, and the log folder has
 /// them all. Main thread only.
 class LogRelay {
  public:
+  /// Which worker of which cluster this is.
   struct Options {
     std::string cluster;
     std::string worker;  ///< this one's name
@@ -32,6 +33,7 @@ class LogRelay {
 
  private:
   struct Peer;
+  /// The way to the driver of a session.
   struct Route {
     bool known = false;       ///< `socket` is the answer of the store
     std::string socket;       ///< empty: it has no driver now

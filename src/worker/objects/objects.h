@@ -4,31 +4,29 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string>
-#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include "control/types.h"
 #include "data/arena.h"
 #include "data/extents.h"
-#include "data/spill.h"
+#include "worker/objects/background.h"
+#include "worker/objects/holders.h"
+#include "worker/objects/memory_growth.h"
+#include "worker/objects/object.h"
+#include "worker/objects/object_table.h"
+#include "worker/objects/process_id.h"
+#include "worker/objects/room_queue.h"
+#include "worker/objects/spiller.h"
 
 namespace morrow::worker {
-
-/// A process that writes or reads objects. An executor's number, or a driver's connection with `kDriverBit`.
-using ProcessId = std::uint64_t;
-inline constexpr ProcessId kDriverBit = 1ULL << 63;
 
 struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
@@ -39,23 +37,6 @@ struct ObjectOptions {
   std::uint64_t grow_again_ms = 5'000;    ///< after the machine had no memory
   /// For tests: called before the memory is to exist up to `end`, on a thread; throws data::OutOfMemory.
   std::function<void(std::uint64_t end)> before_growth;
-};
-
-/// Now, in ms of the monotonic clock.
-std::uint64_t monotonic_ms();
-
-/// Where an object lies in the shared memory.
-struct ObjectPlace {
-  std::uint64_t number = 0;
-  data::Extent extent;
-};
-
-/// Why there is no place.
-struct ObjectProblem {
-  control::FailureKind kind = control::FailureKind::kLost;
-  std::string sentence;
-  bool lost = false;       ///< no living worker has it: it may be computed again
-  bool contended = false;  ///< other tasks hold the room that is missing: later there may be enough
 };
 
 /// What people see of an object.
@@ -74,6 +55,10 @@ struct ObjectSeen {
 /// write and read them in place; what nobody looks at goes to disk when room is needed, the least recently used first,
 /// and comes back when it is wanted. An extent is used again only when its writer and all its readers let it go or are
 /// dead. Main thread only; reading, writing and growing go on in threads of its own.
+///
+/// It brings its parts together, and each of them has one thing to know: ObjectTable the objects and their states,
+/// Holders the processes and what they hold, RoomQueue whose turn it is when there is no room, Spiller the way to disk
+/// and back, MemoryGrowth how much memory exists. objects.cc begins with the ways of an object through them.
 class Objects {
  public:
   /// Gets a copy of a value from another worker into `into`; `done` is called on the main thread. An empty sentence: it
@@ -95,9 +80,9 @@ class Objects {
 
   /// From here on `who` may ask, until it is `gone`. What an unknown process asks for is not answered: it is dead, and
   /// what was queued for it comes too late.
-  void came(ProcessId who) { processes_.try_emplace(who); }
+  void came(ProcessId who) { holders_.came(who); }
 
-  using Then = std::function<void(const ObjectPlace*, const ObjectProblem*)>;
+  using Then = OnPlace;
   /// Room for `who` to write an object of up to `size` bytes. With `if_free` nothing is moved out for it, and nobody
   /// waits.
   void reserve(ProcessId who, std::uint64_t size, Then then, bool if_free = false);
@@ -152,96 +137,59 @@ class Objects {
   Usage usage() const;
 
  private:
-  struct Object;
-  struct Asking;
-  struct Process {
-    std::unordered_map<std::uint64_t, std::uint32_t> pins;
-    std::unordered_set<std::uint64_t> writes;
-  };
-  using Room = std::function<void(std::optional<data::Extent>, ObjectProblem)>;
-  struct Waiting {
-    ProcessId who = 0;  ///< of a new object
-    std::uint64_t size = 0;
+  /// Takes the extent, or the reason why there is none.
+  using OnRoom = std::function<void(std::optional<data::Extent>, const ObjectProblem&)>;
+  /// A request for room that has no answer yet.
+  struct Awaited {
+    OnRoom then;
     std::uint64_t object = 0;  ///< that is to come there; 0: a new one
-    std::uint64_t came = 0;    ///< in ms
-    std::uint64_t turn = 0;    ///< the first that came has the lowest
-    Room then;
-    std::uint64_t first_since = 0;  ///< 0: others are before it
-    bool after_one_that_failed = false;
-    std::uint64_t passed_by = 0;  ///< bytes that others got who came later
+  };
+  /// Called when all requests before this ticket have an answer.
+  struct AfterWaiting {
+    Ticket ticket = Ticket::kNone;
+    std::function<void()> then;
   };
 
-  Object* find(std::uint64_t number);
-  static const char* state_text(const Object& object);
-  void have(Object& object, const control::ObjectRef& reference);
-  void arrived(std::uint64_t number);
-  void failed(std::uint64_t number, const ObjectProblem& problem);
   void restore(Object& object);
+  void read_from_disk(Object& object);
   void fetch(Object& object, const control::ObjectRef& reference);
+  void arrived(Object& object);
+  void failed(Object& object, const ObjectProblem& problem);
   void pin(ProcessId who, Object& object);
   void unpinned(Object& object);
-  void touch(Object& object);
   void remove(Object& object);
   void give_back(Object& object);
+  void lend_pinned(std::uint64_t number, std::span<const std::byte> bytes, std::uint64_t checksum,
+                   const std::function<void(std::optional<Lent>)>& then);
 
-  void want_room(ProcessId who, std::uint64_t size, std::uint64_t object, Room then);
+  void ask_room(std::uint64_t size_bytes, std::vector<Party> parties, Object* object, OnRoom then);
+  void ask_room_for(Object& object, std::uint64_t size_bytes, OnRoom then);
   void serve();
-  void serve_waiting();
-  void serve_after_waiting();
   void serve_soon();
-  bool serve_another();
-  void give(data::Extent extent, Waiting served);
-  bool waited_enough(Waiting& first);
-  bool is_brief(const Waiting& waits);
-  bool send_one_away();
-  bool break_deadlock();
-  std::vector<ProcessId> who_waits(const Waiting& waits);
-  bool holds_something(ProcessId who) const;
-  bool contended(const Waiting& waits);
-  void give_up(std::deque<Waiting>::iterator one, const std::string& why, bool contended = false);
-  bool make_room(std::uint64_t size, bool may_spill);
-  void spill(Object& object);
-  void spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored, const std::string& disk_problem);
-  void grow(std::uint64_t end);
-  void grown(const std::string& trouble);
-  void stop_growing(const std::string& trouble);
-  ObjectProblem no_room(std::uint64_t size, const std::string& why) const;
-  std::string why_no_room() const;
-  void watch_waiting();
-  template <class Job, class Done>
-  void run(Job job, Done done);
+  void carry_out(const RoomDecision& decision);
+  void answer(Ticket ticket, std::optional<data::Extent> extent, const ObjectProblem& problem);
+  std::string why_refused(RoomDecision::Reason reason);
+  void tell_after_waiting();
+  void look_again();
+  ObjectProblem no_room_for(std::uint64_t size_bytes, const std::string& why) const;
 
-  boost::asio::io_context& io_;
   const ObjectOptions options_;
   const Events events_;
   data::Arena arena_;
   data::ArenaView view_;
   data::Extents extents_;
-  data::SpillFolder spill_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Object>> objects_;
-  std::unordered_map<ProcessId, Process> processes_;
-  std::list<std::uint64_t> idle_;  ///< in memory and looked at by nobody; the least recently used first
-  std::deque<Waiting> waiting_;    ///< for room; who came first is served first, if that is possible
-  bool one_failed_ = false;        ///< the last that left `waiting_` got nothing
+  ObjectTable table_;
+  Holders holders_;
+  RoomQueue queue_;
+  Background background_;
+  MemoryGrowth growth_;
+  Spiller spiller_;
+  std::unordered_map<Ticket, Awaited> awaited_;  ///< what waits in the queue, or has room that does not exist yet
+  std::deque<AfterWaiting> after_waiting_;       ///< in the order of their tickets
+  std::uint64_t prefetching_bytes_ = 0;          ///< on their way here for nobody in particular
   bool serves_soon_ = false;
-  std::uint64_t sent_away_ = 0;           ///< when the last was, in ms
-  std::uint64_t deadlock_broken_ms_ = 0;  ///< likewise
-  std::uint64_t next_turn_ = 0;
-  std::deque<std::pair<std::uint64_t, std::function<void()>>> after_waiting_;  ///< by the turn that comes after them
-  std::vector<std::pair<data::Extent, Waiting>> growing_;                      ///< have room that does not exist yet
-  std::uint64_t grows_to_ = 0;
-  std::string growth_problem_;       ///< the machine had no memory when it was asked last
-  std::uint64_t grow_again_ = 0;     ///< when it is asked again, in ms
-  std::uint64_t prefetching_ = 0;    ///< bytes on their way here for nobody in particular
-  std::uint64_t spilling_ = 0;       ///< bytes on their way to disk
-  std::uint64_t spilled_bytes_ = 0;  ///< on disk
-  std::string disk_problem_;         ///< of the last try
-  std::uint64_t disk_said_ = 0;      ///< when it was logged, in ms
-  std::mt19937_64 random_{std::random_device{}()};
+  bool looks_again_ = false;
   boost::asio::steady_timer timer_;
-  bool timing_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  boost::asio::thread_pool threads_;
 };
 
 }  // namespace morrow::worker

@@ -1,388 +1,275 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tasks hold memory while they ask for more, and how long they hold it is theirs to say. So a queue for room must not
+// let the small starve the large, nor the large stop everybody, nor wait for ever for tasks that wait for each other.
+// The rules:
+//
+// - First come, first served. The head of the queue has its patience (10 s) since it stood there and found no room.
+// - Passing. A request that fits while the head does not may pass it: any in the head's first kPassFreelyMs, since
+//   most room comes free within that; later only those of a sixteenth of its size, and all of them together no more
+//   than half of it, so that what comes free adds up.
+// - Of requests that wait for each other's room one fails and not all: what a refused one held is about to come free.
+//   So its successor has kMoreTimeMs at the least, counted from where it became the head.
+// - Brief ones (a task that waits for its arguments) can begin anew at no cost, so they hold nothing against others:
+//   after kBriefMs one of them at a time, each kLookAgainMs, is refused for the head's sake; and as the head it
+//   gives up after kBriefMs itself.
+// - Deadlock. When all that hold memory have waited for more for kBreakDeadlockMs, none will let go. If one of them
+//   fits, it passes: the head waits for it to go on. Else the last that came is refused: it has lost the least.
+//   Preferably a task, for that is tried again, where a driver fails for good.
+//   A driver that holds memory and does not wait proves nothing: it may go on reading for a second or for a day.
+//   It has until kDriverLetsGoMs. A task that holds memory and does not wait runs, so it lets go some time.
+// - While objects are on their way to disk nobody is refused: more comes free by itself.
+//
+// Time is passed in, so that these are tested in virtual time: tests/worker/objects/room_queue_test.cc each rule,
+// room_queue_simulation_test.cc all together. docs/design.md, "Waiting for room", has the reasons.
+#include "worker/objects/room_queue.h"
+
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
-#include <fmt/format.h>
+#include "base/invariant.h"
+#include "base/must.h"
 
-#include "data/checksum.h"
-#include "worker/objects/impl.h"
-
-// Where objects find room: free extents first, then what can go to disk.
 namespace morrow::worker {
-
-using control::FailureKind;
-using State = ObjectState;
 
 namespace {
 
-constexpr std::uint64_t kGrowAhead = 64ULL << 20;    // fresh pages cost much: some are made before they are asked for
-constexpr std::uint64_t kSpillAhead = 256ULL << 20;  // on their way to disk at once
-constexpr std::chrono::milliseconds kLookAgain{100};
-constexpr std::uint64_t kBriefMs = 300;
-constexpr std::uint64_t kMoreTimeMs = 1000;
-constexpr std::uint64_t kPassFreely = 2000;  // ms
-constexpr std::uint64_t kSmallPart = 16;
-constexpr std::uint64_t kBreakDeadlockMs = 500;
-constexpr std::uint64_t kSayAgainMs = 10'000;
+using Kind = RoomDecision::Kind;
+using Reason = RoomDecision::Reason;
 
-std::string amount(std::uint64_t bytes) {
-  constexpr std::uint64_t kMebi = 1 << 20;
-  return bytes < 10 * kMebi ? fmt::format("{} kB", bytes / 1000) : fmt::format("{} MB", bytes / 1'000'000);
-}
+constexpr std::uint64_t kPassFreelyMs = 2000;    // most tasks let go within it
+constexpr std::uint64_t kSmallPart = 16;         // of the head's size passes later
+constexpr std::uint64_t kPassingPart = 2;        // of the head's size is what all of these may take together
+constexpr std::uint64_t kMoreTimeMs = 1000;      // enough for a failed task to end and let go
+constexpr std::uint64_t kBriefMs = 300;          // a dependency is seldom worth a longer stop of others
+constexpr std::uint64_t kBreakDeadlockMs = 500;  // a request that follows another is there by then
+constexpr std::uint64_t kDriverLetsGoMs = 2000;  // a driver that copies a value out is through by then
 
 }  // namespace
 
-ObjectProblem Objects::no_room(std::uint64_t size, const std::string& why) const {
-  const std::uint64_t free = extents_.capacity() - extents_.used();
-  const std::uint64_t piece = extents_.largest_free();
-  return {FailureKind::kNoRoom,
-          fmt::format("no room for a value of {}: of the {} of object memory of worker {}, {} are held and {} free{}{}",
-                      amount(size), amount(extents_.capacity()), options_.owner, amount(extents_.used()), amount(free),
-                      piece < free ? ", the largest piece " + amount(piece) : "", why)};
+Ticket RoomQueue::ask(std::uint64_t size_bytes, std::vector<Party> parties, std::uint64_t now_ms) {
+  advance(now_ms);
+  MORROW_INVARIANT(size_bytes >= 1 && size_bytes <= options_.capacity_bytes, "a request can be served at all",
+                   size_bytes, options_.capacity_bytes);
+  MORROW_INVARIANT(!parties.empty(), "a request is for somebody", size_bytes);
+  Request request;
+  request.ticket = static_cast<Ticket>(next_ticket_++);
+  request.size_bytes = size_bytes;
+  request.came_ms = now_ms;
+  request.parties = std::move(parties);
+  waiting_.push_back(std::move(request));
+  return waiting_.back().ticket;
 }
 
-std::optional<ObjectProblem> Objects::never_fit(std::uint64_t bytes) const {
-  if (bytes <= extents_.capacity()) return std::nullopt;
-  return ObjectProblem{
-      FailureKind::kNoRoom,
-      fmt::format(
-          "no room for the values it depends on: together they need {}, and the object memory of worker {} is {}; "
-          "start the worker with a larger --object-memory, or let it depend on fewer at once",
-          amount(bytes), options_.owner, amount(extents_.capacity()))};
-}
-
-bool Objects::anything_held() const {
-  return !growing_.empty() || std::any_of(objects_.begin(), objects_.end(), [](const auto& entry) {
-    const Object& object = *entry.second;
-    return object.extent.size != 0 && (!object.idle || object.spilling);
-  });
-}
-
-void Objects::want_room(ProcessId who, std::uint64_t size, std::uint64_t object, Room then) {
-  if (size > extents_.capacity()) {
-    return then(std::nullopt, no_room(size, "; start the worker with a larger --object-memory, or split the value"));
+void RoomQueue::join(Ticket ticket, Party party) {
+  const auto at = std::lower_bound(waiting_.begin(), waiting_.end(), ticket,
+                                   [](const Request& one, Ticket wanted) { return one.ticket < wanted; });
+  if (at != waiting_.end() && at->ticket == ticket) {
+    at->parties.push_back(party);
+  } else if (const auto granted = granted_.find(ticket); granted != granted_.end()) {
+    granted->second.parties.push_back(party);
   }
-  Waiting waits{who, std::max<std::uint64_t>(size, 1), object, monotonic_ms(), next_turn_++, std::move(then)};
-  waiting_.push_back(std::move(waits));
-  serve();
 }
 
-/// Gives room to those who wait for it, in their order.
-void Objects::serve() {
-  serve_waiting();
-  serve_after_waiting();
+std::vector<Ticket> RoomQueue::leave(ProcessId process) {
+  std::vector<Ticket> left;
+  for (Request& one : waiting_) {
+    std::erase_if(one.parties, [&](const Party& party) { return party.process == process; });
+    if (one.parties.empty()) left.push_back(one.ticket);
+  }
+  std::erase_if(waiting_, [](const Request& one) { return one.parties.empty(); });
+  return left;
 }
 
-void Objects::serve_waiting() {
-  if (extents_.limit() < extents_.capacity() && monotonic_ms() >= grow_again_) extents_.limit(extents_.capacity());
-  while (!waiting_.empty()) {
-    Waiting& first = waiting_.front();
-    if (first.size > extents_.limit()) {
-      give_up(waiting_.begin(), "; " + growth_problem_);
-      continue;
+RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders) {
+  advance(now_ms);
+  MORROW_INVARIANT(!waiting_.empty(), "there is a decision while a request waits", now_ms);
+  MORROW_INVARIANT(room.largest_free_bytes <= room.limit_bytes && room.limit_bytes <= options_.capacity_bytes,
+                   "free memory lies within the limit, and that within the memory", room.largest_free_bytes,
+                   room.limit_bytes, options_.capacity_bytes);
+  Request& first = waiting_.front();
+  if (first.size_bytes > room.limit_bytes) return refuse(waiting_.begin(), Reason::kMachineIsFull, false);
+  if (first.size_bytes <= room.largest_free_bytes) {
+    last_was_refused_ = false;
+    return serve(waiting_.begin());
+  }
+  if (!first.first_since_ms) {
+    first.first_since_ms = now_ms;
+    first.after_refusal = last_was_refused_;
+  }
+  const bool gives_up = room.disk_failed || now_ms >= refuse_at_ms(first);
+  if (gives_up && !room.coming_free) {
+    last_was_refused_ = true;
+    return refuse(waiting_.begin(), Reason::kWaitedEnough, is_contended(first, room, holders));
+  }
+  if (const auto passing = find_passing(room)) return serve(*passing);
+  if (room.coming_free) return {.kind = Kind::kAwaitDisk};
+  if (const auto brief = find_brief()) {
+    sent_away_ms_ = now_ms;
+    return refuse(*brief, Reason::kMadeWay, false);
+  }
+  if (const std::size_t holders_that_wait = deadlocked(holders); holders_that_wait != 0) {
+    if (const auto holder = find_holder(room, holders)) return serve(*holder);
+    if (holders_that_wait > 1) {
+      if (const auto last = find_last(holders)) return break_deadlock(*last);
     }
-    if (const auto extent = extents_.allocate(first.size)) {
-      Waiting served = std::move(first);
-      waiting_.pop_front();
-      one_failed_ = false;
-      give(*extent, std::move(served));
-      continue;
-    }
-    if (make_room(first.size, disk_problem_.empty())) continue;
-    const bool enough = waited_enough(first);
-    if (spilling_ != 0 || (disk_problem_.empty() && !enough)) {
-      if (serve_another()) continue;
-      if (spilling_ != 0) return;  // more comes free by itself
-      if (send_one_away() || break_deadlock()) continue;
-      return watch_waiting();
-    }
-    one_failed_ = true;
-    give_up(waiting_.begin(), "; " + why_no_room(), contended(first));
-    disk_problem_.clear();
   }
+  return {.kind = Kind::kLookAgain};
 }
 
-std::string Objects::why_no_room() const {
-  if (!disk_problem_.empty()) return disk_problem_;
-  if (extents_.limit() < extents_.capacity()) return growth_problem_;
-  return "all of it is in use by tasks and drivers: free some, or start the worker with a larger --object-memory";
+void RoomQueue::settle(Ticket ticket) { base::must_erase(granted_, ticket, "a request that is settled was granted"); }
+
+void RoomQueue::put_back(Ticket ticket) {
+  Request request = std::move(base::must_find(granted_, ticket, "a request that is put back was granted"));
+  granted_.erase(ticket);
+  const auto at = std::lower_bound(waiting_.begin(), waiting_.end(), ticket,
+                                   [](const Request& one, Ticket wanted) { return one.ticket < wanted; });
+  MORROW_INVARIANT(at == waiting_.end() || at->ticket != ticket, "a granted request does not wait", ticket);
+  waiting_.insert(at, std::move(request));
 }
 
-void Objects::give_up(std::deque<Waiting>::iterator one, const std::string& why, bool contended) {
-  const Waiting given_up = std::move(*one);
-  waiting_.erase(one);
-  ObjectProblem problem = no_room(given_up.size, why);
-  problem.contended = contended;
-  given_up.then(std::nullopt, problem);
+std::uint64_t RoomQueue::first_bytes() const {
+  MORROW_INVARIANT(!waiting_.empty(), "the first is asked for while a request waits", granted_.size());
+  return waiting_.front().size_bytes;
 }
 
-void Objects::after_waiting(std::function<void()> then) {
-  after_waiting_.emplace_back(next_turn_, std::move(then));
-  serve_after_waiting();
+bool RoomQueue::all_through_before(Ticket ticket) const {
+  return (waiting_.empty() || waiting_.front().ticket >= ticket) &&
+         (granted_.empty() || granted_.begin()->first >= ticket);
 }
 
-void Objects::serve_after_waiting() {
-  std::uint64_t turn = next_turn_;
-  for (const Waiting& one : waiting_) turn = std::min(turn, one.turn);
-  for (const auto& [extent, one] : growing_) turn = std::min(turn, one.turn);
-  for (; !after_waiting_.empty() && after_waiting_.front().first <= turn; after_waiting_.pop_front())
-    boost::asio::post(io_, std::move(after_waiting_.front().second));
+bool RoomQueue::is_brief(const Request& request) {
+  return std::all_of(request.parties.begin(), request.parties.end(), [](const Party& one) { return one.brief; });
 }
 
-// ---- tasks that hold what others wait for ----
-
-std::vector<ProcessId> Objects::who_waits(const Waiting& waits) {
-  std::vector<ProcessId> all;
-  const Object* object = waits.object == 0 ? nullptr : find(waits.object);
-  if (object == nullptr) return {waits.who};
-  all.reserve(object->asking.size());
-  for (const Asking& one : object->asking) all.push_back(one.who);
-  return all;
+bool RoomQueue::is_for_holder(const Request& request, const Holders& holders) {
+  return std::any_of(request.parties.begin(), request.parties.end(),
+                     [&](const Party& one) { return holders.holds_anything(one.process); });
 }
 
-bool Objects::holds_something(ProcessId who) const {
-  const auto found = processes_.find(who);
-  return found != processes_.end() && !(found->second.pins.empty() && found->second.writes.empty());
+std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
+  const std::uint64_t patience = is_brief(first) ? std::min(options_.patience_ms, kBriefMs) : options_.patience_ms;
+  const std::uint64_t more_time = std::min(patience, kMoreTimeMs);
+  const std::uint64_t since = *first.first_since_ms;
+  const std::uint64_t end =
+      first.after_refusal ? std::max(first.came_ms + patience, since + more_time) : since + patience;
+  return std::clamp(first.not_before_ms, end, end + more_time);
 }
 
-/// Whether tasks hold memory besides those who wait for this.
-bool Objects::contended(const Waiting& waits) {
-  if (!disk_problem_.empty() || extents_.limit() < extents_.capacity()) return false;
-  const std::vector<ProcessId> own = who_waits(waits);
-  return std::any_of(processes_.begin(), processes_.end(), [&](const auto& process) {
-    return (process.first & kDriverBit) == 0 && holds_something(process.first) &&
-           std::find(own.begin(), own.end(), process.first) == own.end();
-  });
-}
-
-/// When all that hold memory wait for more, none of them will ever let go: the last one that came gets nothing, and may
-/// begin anew when the others are through.
-bool Objects::break_deadlock() {
-  const std::uint64_t now = monotonic_ms();
-  if (now < std::max(waiting_.front().first_since, deadlock_broken_ms_) + kBreakDeadlockMs || !growing_.empty())
-    return false;
-  std::unordered_set<ProcessId> waits;
-  for (const Waiting& one : waiting_) {
-    for (const ProcessId who : who_waits(one)) waits.insert(who);
-  }
-  std::size_t holders = 0;
-  for (const auto& [who, process] : processes_) {
-    if (!holds_something(who)) continue;
-    if (!waits.contains(who)) return false;
-    ++holders;
-  }
-  if (holders < 2) return false;
-  const auto holds = [this](const Waiting& one) {
-    const std::vector<ProcessId> all = who_waits(one);
-    return std::any_of(all.begin(), all.end(), [this](ProcessId who) { return holds_something(who); });
-  };
-  const auto last = std::find_if(waiting_.rbegin(), waiting_.rend(), holds);
-  if (last == waiting_.rend()) return false;
-  deadlock_broken_ms_ = now;
-  give_up(std::prev(last.base()), "; tasks hold all of it that wait for each other", true);
-  return true;
-}
-
-/// Those who wait for a moment only may hold what the first waits for: one of them at a time has to ask anew.
-bool Objects::send_one_away() {
-  const std::uint64_t now = monotonic_ms();
-  if (now < std::max(waiting_.front().first_since + kBriefMs, sent_away_ + kLookAgain.count())) return false;
-  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(),
-                                  [&](const Waiting& one) { return now >= one.came + kBriefMs && is_brief(one); });
-  if (found == waiting_.end()) return false;
-  sent_away_ = now;
-  give_up(found, "; all of it is in use by tasks and drivers");
-  return true;
-}
-
-bool Objects::is_brief(const Waiting& waits) {
-  const Object* object = waits.object == 0 ? nullptr : find(waits.object);
-  return object != nullptr &&
-         std::all_of(object->asking.begin(), object->asking.end(), [](const Asking& one) { return one.brief; });
-}
-
-/// Where the caller looks at objects that others may change.
-void Objects::serve_soon() {
-  if (waiting_.empty() || std::exchange(serves_soon_, true)) return;
-  boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
-    if (!alive.lock()) return;
-    serves_soon_ = false;
-    serve();
-  });
-}
-
-/// The first can't be served yet: one who came later and needs less does not stand still for that. But what passes by
-/// must not keep the first from ever being served.
-bool Objects::serve_another() {
-  Waiting& first = waiting_.front();
-  const bool freely = monotonic_ms() - first.first_since < kPassFreely;
-  const std::uint64_t most = extents_.largest_free();
-  const auto may = [&](const Waiting& one) {
-    const bool small = one.size <= first.size / kSmallPart && first.passed_by + one.size <= first.size / 2;
-    return one.size <= most && (freely || small);
+/// The first that may pass the head, and fits.
+std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room) {
+  Request& first = waiting_.front();
+  const bool freely = now_ms_ - *first.first_since_ms < kPassFreelyMs;
+  const auto may = [&](const Request& one) {
+    if (one.size_bytes > room.largest_free_bytes) return false;
+    return freely || (one.size_bytes <= first.size_bytes / kSmallPart &&
+                      first.passed_by_bytes + one.size_bytes <= first.size_bytes / kPassingPart);
   };
   const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), may);
-  if (found == waiting_.end()) return false;
-  const auto extent = extents_.allocate(found->size);
-  if (!extent) return false;
-  if (!freely) first.passed_by += found->size;
-  Waiting served = std::move(*found);
-  waiting_.erase(found);
-  give(*extent, std::move(served));
-  return true;
+  if (found == waiting_.end()) return std::nullopt;
+  if (!freely) first.passed_by_bytes += found->size_bytes;
+  return found;
 }
 
-void Objects::give(data::Extent extent, Waiting served) {
-  const std::uint64_t end = extent.offset + extent.size;
-  if (end <= arena_.backed()) return served.then(extent, {});
-  growing_.emplace_back(extent, std::move(served));
-  if (grows_to_ == 0) grow(std::min(extents_.capacity(), end + kGrowAhead));
-}
-
-/// The time of the first runs since it is the first. When the one before it got nothing, what that one held is about to
-/// come free: then it has some time more at least, so that those who hold room from each other do not all fail.
-bool Objects::waited_enough(Waiting& first) {
-  const std::uint64_t now = monotonic_ms();
-  if (first.first_since == 0) {
-    first.first_since = now;
-    first.after_one_that_failed = one_failed_;
-  }
-  const std::uint64_t limit = is_brief(first) ? std::min(options_.room_within_ms, kBriefMs) : options_.room_within_ms;
-  if (!first.after_one_that_failed) return now >= first.first_since + limit;
-  return now >= std::max(first.came + limit, first.first_since + std::min(limit, kMoreTimeMs));
-}
-
-/// Makes the memory up to `end` exist.
-void Objects::grow(std::uint64_t end) {
-  grows_to_ = end;
-  run(
-      [this, end]() -> std::string {
-        try {
-          if (options_.before_growth) options_.before_growth(end);
-          arena_.back(end);
-          return {};
-        } catch (const std::exception& error) {
-          return error.what();
-        }
-      },
-      [this](const std::string& trouble) { grown(trouble); });
-}
-
-void Objects::grown(const std::string& trouble) {
-  const std::uint64_t tried = std::exchange(grows_to_, 0);
-  if (trouble.empty()) growth_problem_.clear();
-  std::uint64_t missing = 0;
-  for (auto& [extent, waits] : std::exchange(growing_, {})) {
-    const std::uint64_t end = extent.offset + extent.size;
-    if (end <= arena_.backed()) {
-      waits.then(extent, {});
-    } else {
-      missing = std::max(missing, end);
-      growing_.emplace_back(extent, std::move(waits));
-    }
-  }
-  if (missing != 0 && grows_to_ == 0) {
-    if (trouble.empty()) {
-      grow(std::min(extents_.capacity(), missing + kGrowAhead));
-    } else if (missing < tried) {
-      grow(missing);  // it may have as much as is needed now
-    } else {
-      stop_growing(trouble);
-    }
-  }
-  serve();
-}
-
-/// The machine has no memory: for some time those who wait get what exists, where others make room for them.
-void Objects::stop_growing(const std::string& trouble) {
-  if (growth_problem_.empty()) events_.log(trouble);
-  growth_problem_ = trouble;
-  grow_again_ = monotonic_ms() + options_.grow_again_ms;
-  extents_.limit(arena_.backed());
-  auto growing = std::exchange(growing_, {});
-  for (auto one = growing.rbegin(); one != growing.rend(); ++one) {
-    extents_.free(one->first);
-    waiting_.push_front(std::move(one->second));
-  }
-}
-
-/// Frees memory of what is on disk already, or begins to write some there. True: something came free at once.
-bool Objects::make_room(std::uint64_t size, bool may_spill) {
-  for (auto next = idle_.begin(); next != idle_.end();) {
-    Object& object = *find(*next++);
-    if (object.spilling) continue;
-    if (object.stored) {
-      idle_.erase(*std::exchange(object.idle, std::nullopt));
-      give_back(object);
-      object.state = State::kOnDisk;
-      return true;
-    }
-    if (!may_spill) continue;
-    const std::uint64_t coming = extents_.limit() - std::min(extents_.used(), extents_.limit()) + spilling_;
-    // Who asked once will ask again: the next one is on its way meanwhile.
-    const std::uint64_t enough = size + std::min({size, kSpillAhead, extents_.capacity() / 4});
-    if (spilling_ != 0 && (coming >= enough || spilling_ >= kSpillAhead)) return false;
-    spill(object);
-  }
-  return false;
-}
-
-void Objects::spill(Object& object) {
-  object.spilling = true;
-  spilling_ += object.size;
-  struct Spilled {
-    std::uint64_t checksum = 0;
-    std::uint64_t stored = 0;
-    std::string trouble;
-  };
-  run(
-      [this, number = object.number, extent = data::Extent{object.extent.offset, object.size}] {
-        Spilled result;
-        try {
-          const auto bytes = view_.bytes(extent);
-          result.checksum = data::checksum(bytes);
-          result.stored = spill_.write(number, bytes);
-        } catch (const std::exception& error) {
-          result.trouble = error.what();
-        }
-        return result;
-      },
-      [this, number = object.number](const Spilled& result) {
-        spilled(number, result.checksum, result.stored, result.trouble);
-      });
-}
-
-void Objects::spilled(std::uint64_t number, std::uint64_t checksum, std::uint64_t stored,
-                      const std::string& disk_problem) {
-  Object* object = find(number);
-  object->spilling = false;
-  spilling_ -= object->size;
-  if (disk_problem.empty()) {
-    object->stored = true;
-    object->disk = stored;
-    object->checksum = checksum;
-    spilled_bytes_ += stored;
-    disk_problem_.clear();
-  } else {
-    disk_problem_ = disk_problem;
-    // Each task that needs room tries it again.
-    if (const std::uint64_t now = monotonic_ms(); disk_said_ == 0 || now >= disk_said_ + kSayAgainMs) {
-      disk_said_ = now;
-      events_.log("an object could not be written to disk: " + disk_problem);
-    }
-  }
-  if (object->freed && object->pins == 0) remove(*object);
-  serve();
-}
-
-/// Somebody waits for room that is in use: looks again now and then, so that nobody waits for ever.
-void Objects::watch_waiting() {
-  if (std::exchange(timing_, true)) return;
-  timer_.expires_after(kLookAgain);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    timing_ = false;
-    if (!error) serve();
+/// A brief one that has to ask anew. One at a time: what it lets go may be enough.
+std::optional<RoomQueue::Position> RoomQueue::find_brief() {
+  if (now_ms_ < *waiting_.front().first_since_ms + kBriefMs) return std::nullopt;
+  if (sent_away_ms_ && now_ms_ < *sent_away_ms_ + kLookAgainMs) return std::nullopt;
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [this](const Request& one) {
+    return now_ms_ >= one.came_ms + kBriefMs && is_brief(one);
   });
+  if (found == waiting_.end()) return std::nullopt;
+  return found;
+}
+
+/// How many of those that hold memory wait, when all do and have for long enough: none of them will let go.
+std::size_t RoomQueue::deadlocked(const Holders& holders) const {
+  if (!granted_.empty()) return 0;
+  std::uint64_t since = *waiting_.front().first_since_ms;
+  if (deadlock_broken_ms_) since = std::max(since, *deadlock_broken_ms_);
+  if (now_ms_ < since + kBreakDeadlockMs) return 0;
+  std::unordered_set<ProcessId> waits;
+  for (const Request& one : waiting_) {
+    for (const Party& party : one.parties) waits.insert(party.process);
+  }
+  std::size_t waiting_holders = 0;
+  bool driver_reads = false;
+  bool runs = false;
+  holders.for_each_holder([&](ProcessId process) {
+    if (waits.contains(process)) {
+      ++waiting_holders;
+    } else if (is_driver(process)) {
+      driver_reads = true;
+    } else {
+      runs = true;
+    }
+  });
+  const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGoMs);
+  return is_deadlock ? waiting_holders : 0;
+}
+
+/// The first that fits and is for a process that holds memory: the head waits for it to let go.
+std::optional<RoomQueue::Position> RoomQueue::find_holder(const RoomState& room, const Holders& holders) {
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [&](const Request& one) {
+    return one.size_bytes <= room.largest_free_bytes && is_for_holder(one, holders);
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  return found;
+}
+
+/// The last that came for a process that holds memory: one that no driver waits for, if there is one.
+std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders) {
+  std::optional<Position> last_of_all;
+  for (auto one = waiting_.end(); one != waiting_.begin();) {
+    --one;
+    if (!is_for_holder(*one, holders)) continue;
+    const auto& parties = one->parties;
+    if (std::none_of(parties.begin(), parties.end(), [](const Party& party) { return is_driver(party.process); }))
+      return one;
+    if (!last_of_all) last_of_all = one;
+  }
+  return last_of_all;
+}
+
+RoomDecision RoomQueue::break_deadlock(Position last) {
+  deadlock_broken_ms_ = now_ms_;
+  const RoomDecision decision = refuse(last, Reason::kDeadlock, true);
+  // What the refused one held is about to come free: the head sees that, but at most kMoreTimeMs beyond its time.
+  if (!waiting_.empty()) waiting_.front().not_before_ms = now_ms_ + std::min(options_.patience_ms, kMoreTimeMs);
+  return decision;
+}
+
+/// Whether tasks hold memory besides those that wait for this.
+bool RoomQueue::is_contended(const Request& request, const RoomState& room, const Holders& holders) const {
+  if (room.disk_failed || room.limit_bytes < options_.capacity_bytes) return false;
+  bool others_hold = false;
+  holders.for_each_holder([&](ProcessId process) {
+    const auto is_it = [&](const Party& party) { return party.process == process; };
+    if (is_executor(process) && std::none_of(request.parties.begin(), request.parties.end(), is_it)) others_hold = true;
+  });
+  return others_hold;
+}
+
+RoomDecision RoomQueue::serve(Position one) {
+  const RoomDecision decision{.kind = Kind::kServe, .ticket = one->ticket, .size_bytes = one->size_bytes};
+  const bool is_new = granted_.emplace(one->ticket, std::move(*one)).second;
+  MORROW_INVARIANT(is_new, "a request is granted once", decision.ticket);
+  waiting_.erase(one);
+  return decision;
+}
+
+RoomDecision RoomQueue::refuse(Position one, Reason reason, bool contended) {
+  const RoomDecision decision{.kind = Kind::kRefuse,
+                              .ticket = one->ticket,
+                              .size_bytes = one->size_bytes,
+                              .reason = reason,
+                              .contended = contended};
+  waiting_.erase(one);
+  return decision;
+}
+
+void RoomQueue::advance(std::uint64_t now_ms) {
+  MORROW_INVARIANT(now_ms >= now_ms_, "time does not go back", now_ms, now_ms_);
+  now_ms_ = now_ms;
 }
 
 }  // namespace morrow::worker

@@ -13,7 +13,7 @@
 
 namespace morrow::worker {
 
-/// What the parts of the pool share. Lives as long as the pool.
+/// Shared by the parts of the pool. Lives as long as the pool.
 struct PoolContext {
   boost::asio::io_context& io;
   StoreJob store;

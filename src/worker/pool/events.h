@@ -19,11 +19,11 @@ enum class ExecutorProcess : std::uint32_t {};
 struct ExecutorExit {
   int status = 0;            ///< as waitpid gives it
   bool known = true;         ///< false: its fork server died first
-  std::string crash_record;  ///< what the crash handler left, or empty
+  std::string crash_record;  ///< as the crash handler left it, or empty
   std::string reason;        ///< why the worker itself killed it (it broke the protocol), or empty
 };
 
-/// What the pool tells. Called on the main thread, from inside the io_context, never from inside a call of the pool.
+/// News of the pool. Called on the main thread, from inside the io_context, never from inside a call of the pool.
 class ExecutorEvents {
  public:
   virtual ~ExecutorEvents() = default;
@@ -39,12 +39,13 @@ class ExecutorEvents {
 /// Reads the store on the store's thread: runs `job` there, then `done` on the main thread.
 using StoreJob = std::function<void(std::function<void(store::Store&)> job, std::function<void()> done)>;
 
+/// How programs are started, and what their processes may use.
 struct PoolOptions {
   std::string cache_folder;                 ///< images are materialized here
   int object_memory = -1;                   ///< descriptor that executors get too; -1: none
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
-  /// What the first process of a program prints itself, before it is an executor: for the worker's log. As it was read,
+  /// Gets the output of the first process of a program, before it is an executor: for the worker's log. As it was read,
   /// not cut into lines.
   std::function<void(const std::string& program, std::string_view text)> program_output;
 };

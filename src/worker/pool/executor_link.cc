@@ -1,4 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The last word about an executor, and that nothing comes after it.
+//
+// An executor ends in one of many ways: it exits or crashes (its parent reports that), its parent dies (its pidfd
+// tells), it closes its socket or writes rubbish (it is killed), somebody wants it dead before it has a process. All of
+// them lead to `finish`, which gives all that is left in the order in which it was written, and then executor_exited,
+// exactly once:
+//
+//     kWaiting --running()--> kRunning --finish()--> kGone
+//         \-----------------finish(), drop()-----------^
+//
+// 1. Frames that stand in the socket: results that it sent before it died.
+// 2. Results that it had not sent yet, in the memory that it shares with us (wire/held_results.h). Those that it sent
+//    just before come twice, and are known by their numbers the second time.
+// 3. Output that stands in its pipes, and no more: a process that it left behind may write to them for ever.
+// 4. The record of its crash handler, from the file of the claim words.
+//
+// Each step calls out, and a call may come back, even with `kill`: so each looks at the state again. Callbacks of the
+// loop hold a weak pointer, since the link may be forgotten while they wait. Everything the process sends or writes
+// into the shared memory is the user's, and checked as such. Read next: program_runner.cc for how it gets a process.
 #include "worker/pool/executor_link.h"
 
 #include <fcntl.h>
@@ -17,21 +37,16 @@
 #include <fmt/ranges.h>
 #include <boost/asio/post.hpp>
 
+#include "base/invariant.h"
+
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kKeepQueue = 1u << 20;  // a larger queue is given back to the heap once it is written
-constexpr int kReadsAtOnce = 4;
+constexpr std::size_t kKeepQueueBytes = 1u << 20;  // a larger queue is given back to the heap once it is written
+constexpr int kReadsAtOnce = 4;                    // of a full buffer each: one that writes much keeps no other waiting
 constexpr int kReadsAtEnd = 256;  // a death's last frames: a grandchild with the socket could write for ever
-constexpr std::chrono::seconds kEndAfterSilence{1};
-
-std::pair<wire::Fd, wire::Fd> make_output_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(), "no pipe for an executor");
-  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
-}
+constexpr std::chrono::seconds kEndAfterSilence{1};  // its exit is usually heard of long before
 
 }  // namespace
 
@@ -58,8 +73,8 @@ wire::Fork ExecutorLink::fork_message(bool in_place) const {
 std::array<wire::Fd, 4> ExecutorLink::open() {
   close();
   auto [stream_here, stream_there] = wire::socket_pair(false);
-  auto [output_here, output_there] = make_output_pipe();
-  auto [errors_here, errors_there] = make_output_pipe();
+  auto [output_here, output_there] = make_pipe();
+  auto [errors_here, errors_there] = make_pipe();
   wire::Fd file(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
   if (!file) throw std::system_error(errno, std::generic_category(), "no descriptor for an executor");
   stream_.assign(stream_here.get());
@@ -73,6 +88,7 @@ std::array<wire::Fd, 4> ExecutorLink::open() {
 }
 
 void ExecutorLink::running(pid_t pid, wire::Fd pidfd) {
+  MORROW_INVARIANT(state_ == State::kWaiting, "an executor gets a process once", id_, state_);
   pid_ = pid;
   state_ = State::kRunning;
   if (pidfd) pidfd_.assign(pidfd.release());
@@ -92,6 +108,7 @@ bool ExecutorLink::send(wire::FrameType type, const google::protobuf::MessageLit
 
 void ExecutorLink::flush() {
   if (state_ != State::kRunning || writing_ || queue_.empty() || !stream_.is_open()) return;
+  MORROW_INVARIANT(written_ < queue_.size(), "what is queued is not all written", id_, written_, queue_.size());
   while (written_ < queue_.size()) {
     const ssize_t size = ::send(stream_.native_handle(), queue_.data() + written_, queue_.size() - written_,
                                 MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -104,7 +121,7 @@ void ExecutorLink::flush() {
     }
   }
   queue_.clear();
-  if (queue_.capacity() > kKeepQueue) std::string().swap(queue_);
+  if (queue_.capacity() > kKeepQueueBytes) std::string().swap(queue_);
   written_ = 0;
 }
 
@@ -149,6 +166,7 @@ bool ExecutorLink::read_frames(std::size_t& got) {
 bool ExecutorLink::give_frames(wire::FrameReader& reader) {
   try {
     while (const auto frame = reader.next()) {
+      MORROW_INVARIANT(state_ == State::kRunning, "frames come of running executors", id_, state_);
       pool_.events.executor_frame(id_, frame->type, frame->payload);
       if (state_ == State::kGone) return false;
     }
@@ -172,7 +190,7 @@ void ExecutorLink::on_stream_end() {
 void ExecutorLink::collect_results() {
   const auto self = shared_from_this();
   const auto held = results_.read();
-  if (!held || state_ == State::kGone || !reason_.empty()) return;
+  if (!held || state_ != State::kRunning || !reason_.empty()) return;
   // What it sent before it held these comes first. If it sends them too meanwhile, they are known the second time.
   std::size_t got = 1;
   for (int i = 0; i < kReadsAtEnd && got > 0 && read_frames(got); ++i) {
@@ -234,6 +252,7 @@ void ExecutorLink::finish(ExecutorExit exit) {
     collect_results();
     drain_output();
   }
+  MORROW_INVARIANT(state_ == (ran ? State::kRunning : State::kWaiting), "an executor exits once", id_, state_);
   exit.crash_record = crash_record();
   exit.reason = reason_;
   state_ = State::kGone;

@@ -21,8 +21,8 @@
 
 namespace morrow::worker {
 
-/// One executor as the worker sees it: its socket, output, claim words and process. What is sent before its process
-/// runs is kept. Owned by a shared_ptr; not thread-safe.
+/// One executor as the worker sees it: its socket, output, claim words and process. Messages that are sent before its
+/// process runs are kept. Owned by a shared_ptr; not thread-safe.
 class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
  public:
   /// \throws std::system_error
@@ -37,7 +37,6 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
 
   /// Its process runs: executor_ready, and all that waits is sent.
   void running(pid_t pid, wire::Fd pidfd);
-  bool is_running() const { return state_ == State::kRunning; }
   /// Somebody asked for its death, or it is dead: no process is to be made for it.
   bool is_unwanted() const { return kill_wanted_ || state_ == State::kGone; }
 
@@ -55,7 +54,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void recall() { close(); }
   /// The process that would report its death is dead.
   void orphaned();
-  /// It is dead: gives what it left, then the last word.
+  /// It is dead: gives all that it left, then the last word.
   void finish(ExecutorExit exit);
   /// No word any more.
   void drop();
@@ -65,6 +64,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void wait_now();
 
  private:
+  /// The life of the connection.
   enum class State { kWaiting, kRunning, kGone };
 
   void listen();

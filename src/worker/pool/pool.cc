@@ -8,6 +8,9 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/invariant.h"
+#include "base/must.h"
+
 #include "worker/pool/context.h"
 #include "worker/pool/executor_link.h"
 #include "worker/pool/program_runner.h"
@@ -16,7 +19,7 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kOutputBytes = 256u << 10;
+constexpr std::size_t kReadBytes = 256u << 10;  // of an executor's socket at once; one buffer serves all
 
 // Each executor has five descriptors here. Programs get the limit that was there before.
 std::uint64_t raise_open_files() {
@@ -30,17 +33,19 @@ std::uint64_t raise_open_files() {
 
 }  // namespace
 
+/// The programs by their key, and the executors by their number.
 class ExecutorPool::Impl {
  public:
   Impl(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)
-      : context{.io = io,
-                .store = std::move(store),
-                .events = events,
-                .options = std::move(options),
-                .reaper = ProcessReaper(io),
-                .open_files = raise_open_files(),
-                .buffer = std::vector<char>(kOutputBytes),
-                .forget = [this](ExecutorProcess id) { links.erase(id); }} {}
+      : context{
+            .io = io,
+            .store = std::move(store),
+            .events = events,
+            .options = std::move(options),
+            .reaper = ProcessReaper(io),
+            .open_files = raise_open_files(),
+            .buffer = std::vector<char>(kReadBytes),
+            .forget = [this](ExecutorProcess id) { base::must_erase(links, id, "an executor is forgotten once"); }} {}
 
   ~Impl() {
     for (const auto& [key, runner] : programs) runner->end_now();
@@ -77,9 +82,11 @@ ExecutorPool::ExecutorPool(boost::asio::io_context& io, StoreJob store, Executor
 ExecutorPool::~ExecutorPool() = default;
 
 ExecutorProcess ExecutorPool::start(const std::string& program, const std::vector<unsigned>& devices) {
-  const ExecutorProcess id{++impl_->last};
+  ++impl_->last;
+  const ExecutorProcess id{impl_->last};
   const auto link = std::make_shared<ExecutorLink>(impl_->context, id, devices);
-  impl_->links.emplace(id, link);
+  const bool is_new = impl_->links.emplace(id, link).second;
+  MORROW_INVARIANT(is_new, "an executor's number is never used again", id);
   impl_->program(program).start(link);
   return id;
 }

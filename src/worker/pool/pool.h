@@ -19,8 +19,8 @@ namespace morrow::worker {
 
 /// The executors of this worker: starts programs, forks executors, speaks with them, hears of their death. Lives on the
 /// worker's main thread (the one that never ends: PDEATHSIG of the children hangs on it). It makes this process a
-/// subreaper and reaps what is orphaned here; it ends all of that too. Children that other code starts are left alone
-/// if they stay in the worker's own process session. Not thread-safe.
+/// subreaper and reaps the orphans that come here; it ends all of that too. Children that other code starts are left
+/// alone if they stay in the worker's own process session. Not thread-safe.
 class ExecutorPool {
  public:
   ExecutorPool(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options);
@@ -32,7 +32,7 @@ class ExecutorPool {
 
   /// Queues a frame for it; written at `flush`.
   void send(ExecutorProcess executor, wire::FrameType type, const google::protobuf::MessageLite& message);
-  /// Writes what is queued, for all executors.
+  /// Writes all that is queued, for all executors.
   void flush();
 
   /// Claim words: see wire::ClaimWords. Unknown executors: false.

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "base/hex.h"
 #include "control/cluster.h"
 #include "worker/pool/program/files.h"
 
@@ -21,8 +22,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint32_t kChunksAtOnce = 8;
-constexpr std::chrono::milliseconds kRetry{100};
+constexpr std::uint32_t kChunksAtOnce = 8;             // so a round waits for the reading of some of them only
+constexpr std::chrono::milliseconds kRetryAfter{100};  // a driver uploads meanwhile
 constexpr std::string_view kLibraryPath = "LD_LIBRARY_PATH=";
 
 std::string link_target(const std::string& link) {
@@ -48,9 +49,8 @@ void prepend_library_path(std::vector<std::string>& environment, const std::stri
 
 }  // namespace
 
-// What a job brought from the store's thread.
-struct ProgramImage::Fetched {
-  std::string error;
+// The findings of a job on the store's thread.
+struct ProgramImage::Findings {
   std::optional<std::string> record;
   std::optional<control::BlobHeader> header;
   std::vector<std::optional<std::string>> chunks;
@@ -60,7 +60,7 @@ ProgramImage::ProgramImage(PoolContext& pool, std::string key) : pool_(pool), ke
 
 std::string ProgramImage::name() const {
   if (program_.modules_size() > 0) return file_name_of(program_.modules(0));
-  return to_hex(key_);
+  return base::hex_of(key_);
 }
 
 void ProgramImage::prepare(Done done) {
@@ -79,50 +79,51 @@ void ProgramImage::abandon() {
   file_.reset();
 }
 
-void ProgramImage::fail(const std::string& error) {
+void ProgramImage::fail(base::Problem problem) {
   file_.reset();
-  if (const auto done = std::exchange(done_, nullptr)) done(nullptr, error);
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(problem));
 }
 
-// What is not in the store may be on its way there: a driver's upload.
-void ProgramImage::retry(const std::string& error, void (ProgramImage::*step)()) {
+// A file that is not in the store may be on its way there: a driver's upload.
+void ProgramImage::retry(base::Problem problem, void (ProgramImage::*step)()) {
   file_.reset();
-  if (std::chrono::steady_clock::now() >= give_up_) return fail(error);
-  timer_.expires_after(kRetry);
+  if (std::chrono::steady_clock::now() >= give_up_) return fail(std::move(problem));
+  timer_.expires_after(kRetryAfter);
   timer_.async_wait([weak = weak_from_this(), step](const boost::system::error_code& stopped) {
     const auto self = weak.lock();
     if (!stopped && self && self->done_) (self.get()->*step)();
   });
 }
 
-void ProgramImage::ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(Fetched&)> done) {
-  auto fetched = std::make_shared<Fetched>();
+void ProgramImage::ask_store(std::function<void(store::Store&, Findings&)> job,
+                             std::function<void(base::Result<Findings>)> done) {
+  auto result = std::make_shared<base::Result<Findings>>(Findings());
   pool_.store(
-      [fetched, job = std::move(job)](store::Store& store) {
+      [result, job = std::move(job)](store::Store& store) {
+        Findings findings;
         try {
-          job(store, *fetched);
+          job(store, findings);
+          *result = std::move(findings);
         } catch (const std::exception& error) {
-          fetched->error = error.what();
+          *result = base::Problem{error.what()};
         }
       },
-      [fetched, weak = weak_from_this(), done = std::move(done)] {
+      [result, weak = weak_from_this(), done = std::move(done)] {
         const auto self = weak.lock();
-        if (self && self->done_) done(*fetched);
+        if (self && self->done_) done(std::move(*result));
       });
 }
 
 void ProgramImage::read_record() {
   ask_store(
-      [key = key_](store::Store& store, Fetched& fetched) { fetched.record = control::get_program(store, key); },
-      [this](Fetched& fetched) {
-        if (!fetched.record) {
-          return retry(fetched.error.empty() ? "it is not in the store; its driver did not upload it" : fetched.error,
-                       &ProgramImage::read_record);
-        }
+      [key = key_](store::Store& store, Findings& findings) { findings.record = control::get_program(store, key); },
+      [this](const base::Result<Findings>& findings) {
+        if (!findings) return retry({findings.problem()}, &ProgramImage::read_record);
+        if (!findings->record)
+          return retry({"it is not in the store; its driver did not upload it"}, &ProgramImage::read_record);
         wire::Program program;
-        if (!program.ParseFromString(*fetched.record) || !is_whole(program)) {
-          return fail("its record in the store can't be read; start the driver again with this version of Morrow");
-        }
+        if (!program.ParseFromString(*findings->record) || !is_whole(program))
+          return fail({"its record in the store can't be read; start the driver again with this version of Morrow"});
         program_ = std::move(program);
         read_ = true;
         find_files();
@@ -169,17 +170,17 @@ void ProgramImage::fetch_next() {
       "its file {} is not the driver's any more on this machine and not in the store; start the driver again",
       module.real_path().empty() ? file_name_of(module) : module.real_path());
   ask_store([hash = module.sha256()](store::Store& store,
-                                     Fetched& fetched) { fetched.header = control::blob_header(store, hash); },
-            [this, unavailable](Fetched& fetched) {
-              if (!fetched.header)
-                return retry(fetched.error.empty() ? unavailable : fetched.error, &ProgramImage::fetch_next);
-              chunks_ = fetched.header->chunks;
-              size_ = fetched.header->size;
+                                     Findings& findings) { findings.header = control::blob_header(store, hash); },
+            [this, unavailable](const base::Result<Findings>& findings) {
+              if (!findings) return retry({findings.problem()}, &ProgramImage::fetch_next);
+              if (!findings->header) return retry({unavailable}, &ProgramImage::fetch_next);
+              chunks_ = findings->header->chunks;
+              size_ = findings->header->size;
               const auto& wanted = program_.modules(missing_.back());
               try {
                 file_ = std::make_unique<CachedFile>(cached_path(pool_.options.cache_folder, wanted), wanted.sha256());
               } catch (const std::exception& error) {
-                return fail(error.what());
+                return fail({error.what()});
               }
               fetch_chunks(0);
             });
@@ -188,22 +189,22 @@ void ProgramImage::fetch_next() {
 void ProgramImage::fetch_chunks(std::uint32_t from) {
   const std::uint32_t to = std::min(chunks_, from + kChunksAtOnce);
   ask_store(
-      [hash = program_.modules(missing_.back()).sha256(), from, to](store::Store& store, Fetched& fetched) {
-        for (std::uint32_t i = from; i < to; ++i) fetched.chunks.push_back(control::blob_chunk(store, hash, i));
+      [hash = program_.modules(missing_.back()).sha256(), from, to](store::Store& store, Findings& findings) {
+        for (std::uint32_t i = from; i < to; ++i) findings.chunks.push_back(control::blob_chunk(store, hash, i));
       },
-      [this, to](Fetched& fetched) {
-        if (!fetched.error.empty()) return retry(fetched.error, &ProgramImage::fetch_next);
+      [this, to](const base::Result<Findings>& findings) {
+        if (!findings) return retry({findings.problem()}, &ProgramImage::fetch_next);
         try {
-          for (const auto& chunk : fetched.chunks) {
+          for (const auto& chunk : findings->chunks) {
             if (!chunk)
-              return retry("a part of its files is missing in the store; start the driver again",
+              return retry({"a part of its files is missing in the store; start the driver again"},
                            &ProgramImage::fetch_next);
             file_->append(*chunk);
           }
           if (to < chunks_) return fetch_chunks(to);
           file_->finish(size_);
         } catch (const std::exception& error) {
-          return fail(error.what());
+          return fail({error.what()});
         }
         file_.reset();
         missing_.pop_back();
@@ -211,7 +212,9 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
       });
 }
 
-std::string ProgramImage::library_folder() const { return pool_.options.cache_folder + "/libraries-" + to_hex(key_); }
+std::string ProgramImage::library_folder() const {
+  return pool_.options.cache_folder + "/libraries-" + base::hex_of(key_);
+}
 
 // The loader looks for a library's name, so each stands once under its own in a folder of this program.
 void ProgramImage::link_libraries() const {
@@ -243,11 +246,11 @@ void ProgramImage::finish_plan() {
     try {
       link_libraries();
     } catch (const std::exception& error) {
-      return fail(error.what());
+      return fail({error.what()});
     }
     prepend_library_path(plan.environment, library_folder());
   }
-  if (const auto done = std::exchange(done_, nullptr)) done(&plan, {});
+  if (const auto done = std::exchange(done_, nullptr)) done(std::move(plan));
 }
 
 }  // namespace morrow::worker

@@ -11,6 +11,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/result.h"
 #include "wire/messages.pb.h"
 #include "worker/pool/context.h"
 #include "worker/pool/process/launch.h"
@@ -22,8 +23,8 @@ namespace morrow::worker {
 /// are still the same, else from the store by way of the cache. Owned by a shared_ptr; not thread-safe.
 class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
  public:
-  /// Gets a plan, or an error: a clause without the program's name.
-  using Done = std::function<void(const LaunchPlan* plan, const std::string& error)>;
+  /// Gets the plan; a problem is a clause without the program's name.
+  using Done = std::function<void(base::Result<LaunchPlan> plan)>;
 
   ProgramImage(PoolContext& pool, std::string key);
 
@@ -35,22 +36,22 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
 
   void add_hint(std::int64_t driver_pid) { hints_.insert(driver_pid); }
 
-  /// What the executor needs to know to check itself: the modules. After `prepare`.
+  /// The modules, by which the executor checks itself. After `prepare`.
   const wire::Program& program() const { return program_; }
 
   /// For people: the executable's name, or the key while the record was not read.
   std::string name() const;
 
  private:
-  struct Fetched;
+  struct Findings;
   void read_record();
   void find_files();
   void fetch_next();
   void fetch_chunks(std::uint32_t from);
   void finish_plan();
-  void fail(const std::string& error);
-  void retry(const std::string& error, void (ProgramImage::*step)());
-  void ask_store(std::function<void(store::Store&, Fetched&)> job, std::function<void(Fetched&)> done);
+  void fail(base::Problem problem);
+  void retry(base::Problem problem, void (ProgramImage::*step)());
+  void ask_store(std::function<void(store::Store&, Findings&)> job, std::function<void(base::Result<Findings>)> done);
   std::string original_of(const wire::Module& module, bool executable) const;
   std::string library_folder() const;
   void link_libraries() const;
@@ -66,7 +67,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
 
   std::string executable_;  // empty: not decided yet
   bool copied_libraries_ = false;
-  std::vector<int> missing_;  // modules to be fetched
+  std::vector<int> missing_;  // modules to be findings
   std::unique_ptr<CachedFile> file_;
   std::uint32_t chunks_ = 0;
   std::uint64_t size_ = 0;

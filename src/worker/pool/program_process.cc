@@ -9,12 +9,14 @@
 #include <system_error>
 #include <utility>
 
+#include "base/invariant.h"
+
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kKeepPrinted = 4'096;
-constexpr int kLastLines = 5;
+constexpr std::size_t kKeepPrintedBytes = 4'096;  // more than kLastLines lines have as a rule
+constexpr int kLastLines = 5;                     // of them that a message to people shows
 constexpr std::chrono::seconds kLauncherEndsAfterSilence{1};
 
 bool has_packet(int fd) {
@@ -24,12 +26,12 @@ bool has_packet(int fd) {
 
 }  // namespace
 
-ProgramProcess::ProgramProcess(PoolContext& pool, ProcessOwner& owner, Launched launched)
-    : pool_(pool), owner_(&owner), pid_(launched.pid), channel_(pool.io), timer_(pool.io) {
-  channel_.assign(launched.channel.release());
+ProgramProcess::ProgramProcess(PoolContext& pool, ProcessOwner& owner, StartedProgram started)
+    : pool_(pool), owner_(&owner), pid_(started.pid), channel_(pool.io), timer_(pool.io) {
+  channel_.assign(started.channel.release());
   const auto take = [this](std::string_view text) { on_output(text); };
-  output_ = std::make_shared<OutputPipe>(pool.io, std::move(launched.output), take);
-  errors_ = std::make_shared<OutputPipe>(pool.io, std::move(launched.errors), take);
+  output_ = std::make_shared<OutputPipe>(pool.io, std::move(started.output), take);
+  errors_ = std::make_shared<OutputPipe>(pool.io, std::move(started.errors), take);
 }
 
 void ProgramProcess::start(const wire::Program& program) {
@@ -59,7 +61,8 @@ void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_pla
   wire::append_frame(bytes, wire::FORK, link->fork_message(in_place));
   in_place_ = in_place;
   if (asked_.empty()) expect_answer();
-  asked_[link->id()] = link;
+  const bool is_new = asked_.emplace(link->id(), link).second;
+  MORROW_INVARIANT(is_new, "a process is asked once for an executor", link->id(), pid_);
   try {
     wire::send_packet(channel_.native_handle(), bytes, descriptors);
   } catch (const std::system_error& error) {
@@ -69,7 +72,7 @@ void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_pla
       link->recall();
       throw;
     }
-    // it is dying, and its end gives back what was asked
+    // it is dying, and its end gives back all that was asked
   }
 }
 
@@ -156,7 +159,7 @@ void ProgramProcess::on_packet(const std::string& bytes, std::vector<wire::Fd>& 
 void ProgramProcess::on_output(std::string_view text) {
   if (!reached_) {
     printed_.append(text);
-    if (printed_.size() > kKeepPrinted) printed_.erase(0, printed_.size() - kKeepPrinted);
+    if (printed_.size() > kKeepPrintedBytes) printed_.erase(0, printed_.size() - kKeepPrintedBytes);
   }
   if (owner_ != nullptr) owner_->process_output(text);
 }
@@ -180,7 +183,7 @@ void ProgramProcess::on_end(int status) {
   if (owner_ != nullptr) std::exchange(owner_, nullptr)->process_ended(*this, status);
 }
 
-// Its own session, so its group is it and what it started, without its executors.
+// Its own session, so its group is it and all that it started, without its executors.
 void ProgramProcess::kill() {
   ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);

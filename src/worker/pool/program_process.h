@@ -44,9 +44,9 @@ class ProcessOwner {
 /// thread-safe.
 class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
  public:
-  ProgramProcess(PoolContext& pool, ProcessOwner& owner, Launched launched);
+  ProgramProcess(PoolContext& pool, ProcessOwner& owner, StartedProgram started);
 
-  /// Tells it what it must be made of, and listens.
+  /// Tells it which modules it must be made of, and listens.
   void start(const wire::Program& program);
   /// Asks for the executor's process. \throws std::system_error when there are no descriptors for it
   void fork(const std::shared_ptr<ExecutorLink>& link, bool in_place);

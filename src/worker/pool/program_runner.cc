@@ -1,4 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Getting processes for the executors of one program, where forking may be possible or not, and anything may die
+// meanwhile.
+//
+//     start -> waiting_ -> asked for (ProgramProcess) -> runs (ProgramProcess::executors) -> has exited
+//                  ^             |
+//                  +-------------+  its process was lost before it ran; nothing was sent to it
+//
+// The first process of a program runs up to its Session line (starting_) and says whether it can fork. If so, it
+// becomes the server_, from which all executors are forked: a fork is quick, where a start of the program may take
+// seconds. A program with threads at that line can't fork safely; then each executor is a process that was started by
+// itself (spare_, later in_place_). A server that gets threads later says so when it is asked, and no more is forked
+// from it.
+//
+// What dies when: a server may be killed with forks asked for and executors alive. Those asked for wait again,
+// once: a program that dies whenever it is asked would do so for ever. Its executors live on without a parent that
+// would report their death, so their pidfds are watched from then on. A failure is told for all that wait, and told
+// again for a second to all that come (kRetryAfter), so that a thousand tasks of a program that can't run don't start
+// it a thousand times.
+//
+// The processes are the user's: each of their messages may be wrong, late or missing, and none is taken for more than a
+// claim about that process. Read next: program_process.h, executor_link.h, runtime/executor/fork_server.cc for the
+// other end.
 #include "worker/pool/program_runner.h"
 
 #include <signal.h>
@@ -11,13 +34,16 @@
 #include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
+#include "base/exit_status.h"
+#include "base/invariant.h"
+
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kRetryAfter{1};
-constexpr std::size_t kForksAtOnce = 32;  // each has four descriptors in flight
-constexpr std::size_t kStartsAtOnce = 4;  // processes that load the program side by side
+constexpr std::chrono::seconds kRetryAfter{1};  // until then the last failure is told again
+constexpr std::size_t kForksAtOnce = 32;        // each has four descriptors in flight
+constexpr std::size_t kStartsAtOnce = 4;        // processes that load the program side by side
 
 }  // namespace
 
@@ -62,7 +88,7 @@ void ProgramRunner::end_now() {
   }
 }
 
-// ---- what to do for those that wait ----
+// ---- executors that wait ----
 
 void ProgramRunner::pump() {
   std::erase_if(waiting_, [](const auto& link) { return link->is_unwanted(); });
@@ -101,11 +127,11 @@ void ProgramRunner::fork(ProgramProcess& process, bool in_place) {
 
 void ProgramRunner::prepare() {
   if (std::exchange(preparing_, true)) return;
-  image_->prepare([weak = weak_from_this()](const LaunchPlan* plan, const std::string& error) {
+  image_->prepare([weak = weak_from_this()](const base::Result<LaunchPlan>& plan) {
     const auto self = weak.lock();
     if (!self) return;
     self->preparing_ = false;
-    if (plan == nullptr) return self->fail(fmt::format("can't be started: {}", error));
+    if (!plan) return self->fail(fmt::format("can't be started: {}", plan.problem()));
     self->start_process(*plan);
     self->pump();
   });
@@ -121,7 +147,7 @@ void ProgramRunner::start_process(const LaunchPlan& plan) {
   }
 }
 
-// ---- what its processes say ----
+// ---- news of its processes ----
 
 void ProgramRunner::process_ready(ProgramProcess& process, const wire::ProgramReady& message) {
   const auto keep = shared_from_this();
@@ -146,7 +172,8 @@ void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& 
   if (!link) return;
   if (message.error().empty()) {
     deaths_when_asked_ = 0;
-    process.executors[link->id()] = link;
+    const bool is_new = process.executors.emplace(link->id(), link).second;
+    MORROW_INVARIANT(is_new, "an executor runs as one process", link->id(), process.pid());
     link->running(static_cast<pid_t>(message.pid()), std::move(pidfd));
   } else if (message.error() == "threads") {  // it got them after its Session line
     can_fork_ = false;
@@ -186,9 +213,9 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   if (!self) return;
   if (!process.reached()) {
     const auto limit = fmt::format("{:g} s", static_cast<double>(pool_.options.reach_session_ms) / 1'000);
-    std::string clause = process.stuck()
-                             ? fmt::format("did not reach its morrow::Session line within {}", limit)
-                             : fmt::format("{} before it reached its morrow::Session line", describe_exit(status));
+    std::string clause =
+        process.stuck() ? fmt::format("did not reach its morrow::Session line within {}", limit)
+                        : fmt::format("{} before it reached its morrow::Session line", base::describe_exit(status));
     clause += "; make `morrow::Session` the first line of main";
     if (const auto printed = process.last_lines(); !printed.empty()) clause += ". It printed last:\n" + printed;
     return fail(clause);
@@ -196,14 +223,15 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   const bool forked = process.has_forked();
   const bool asked = process.unanswered() > 0;
   take_back(process);
-  // A kill from outside may come at any time, so it is tried once more; what dies of itself would do so again.
+  // A kill from outside may come at any time, so it is tried once more; a process that dies of itself would do so
+  // again.
   const bool again = WIFSIGNALED(status) && !process.stuck() && deaths_when_asked_ == 0;
   if (asked && !forked && again) {
     ++deaths_when_asked_;
   } else if (asked && !forked) {
     deaths_when_asked_ = 0;
     fail(fmt::format("{} when it was asked for an executor",
-                     process.stuck() ? "did not answer" : describe_exit(status)));
+                     process.stuck() ? "did not answer" : base::describe_exit(status)));
   }
   for (const auto& [executor, link] : std::exchange(process.executors, {})) {
     if (process.is_executor()) {

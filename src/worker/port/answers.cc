@@ -1,29 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What the port answers. Each connection has a thread, which may wait; the worker's state belongs to its loop, which
+// may not.
+//
+// So a thread asks the loop by a handler and sleeps until the answer is there (wait_for), at most kAnswerWithin, since
+// the loop may be about to end. The answer lies in memory that both share: an answer that comes too late finds nobody,
+// and harms nothing. Bytes of an object are sent by the thread, straight out of the object memory: the handler pins the
+// object, and the pin ends with the answer's last byte.
+//
+// Many workers want the same object at once when a fan-out begins. The one that has it would send it to all of them,
+// each at a fraction of the network. Instead kSameObject get it, the others are told to ask again (503), and by then
+// more workers have it: the copies multiply with each turn. Only whole objects are counted: the second half of one
+// (morrow-part) belongs to a transfer that is counted already.
+//
+// All that comes in is a stranger's until the token was shown, and checked after: lengths before memory is taken,
+// blocks and checksums before an object is taken for whole. A request whose body is not read to its end closes the
+// connection, since the rest would be taken for the next request. Read next: docs/protocol.md, The port; port.cc for
+// the connections.
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "base/defer.h"
+#include "base/hex.h"
+#include "base/invariant.h"
+#include "base/must.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 #include "wire/pump.h"
 #include "worker/port/port.h"
 #include "worker/port/text.h"
 
-// What the port answers.
 namespace morrow::worker {
 
 namespace {
 
-constexpr int kSameObject = 2;  // more at once get it from those who have it by then
-constexpr std::chrono::seconds kAnswerWithin{60};
-constexpr std::size_t kWriteBytes = 1 << 20;
+constexpr int kSameObject = 2;                     // more at once get it from those who have it by then
+constexpr std::chrono::seconds kAnswerWithin{60};  // of the worker: room may have to be made on a slow disk
+constexpr std::size_t kWriteBytes = 1 << 20;       // at once: between two writes a connection may be closed
 constexpr const char* kBlocks = "blocks";
 
-std::optional<std::uint64_t> number_of(std::string_view digits, int base = 10) {
+std::optional<std::uint64_t> number_of(std::string_view digits) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
   return number;
 }
@@ -92,23 +113,27 @@ bool brings_unread_body(const wire::HttpRequest& request) {
          ((!length.empty() && number_of(length) != 0) || request.headers.contains("transfer-encoding"));
 }
 
-/// What a call that answers later answers; nothing when that takes too long, or the port is closed. What comes after
-/// that is dropped.
+/// The answer of a call that answers later; nothing when that takes too long, or the port is closed. An answer that
+/// comes after that is dropped.
 template <class T, class Ask>
 std::optional<T> Port::wait_for(Ask ask) {
   struct Answer {
-    std::optional<T> value;
+    explicit Answer(std::shared_ptr<Waiting> its_waiting) : waiting(std::move(its_waiting)) {}
+    const std::shared_ptr<Waiting> waiting;
+    std::optional<T> value GUARDED_BY(waiting->mutex);
   };
-  const auto answer = std::make_shared<Answer>();
-  ask([answer, waiting = waiting_](T value) {
+  const auto answer = std::make_shared<Answer>(waiting_);
+  ask([answer](T value) {
     {
-      const std::lock_guard lock(waiting->mutex);
+      const base::MutexLock lock(answer->waiting->mutex);
       answer->value.emplace(std::move(value));
     }
-    waiting->changed.notify_all();
+    answer->waiting->changed.notify_all();
   });
-  std::unique_lock lock(waiting_->mutex);
-  waiting_->changed.wait_for(lock, kAnswerWithin, [&] { return answer->value || waiting_->stop; });
+  const base::MutexLock lock(answer->waiting->mutex);
+  answer->waiting->changed.wait_for(answer->waiting->mutex, kAnswerWithin, [&]() REQUIRES(answer->waiting->mutex) {
+    return answer->value || answer->waiting->stop;
+  });
   return std::exchange(answer->value, std::nullopt);
 }
 
@@ -146,32 +171,32 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
   return request.keep_alive;
 }
 
+/// Counts one more that gets the object; false, and not counted, when kSameObject get it already.
+bool Port::begin_serving(std::uint64_t number) {
+  const base::MutexLock lock(mutex_);
+  int& count = serving_[number];
+  MORROW_INVARIANT(count >= 0 && count <= kSameObject, "so many get an object as may at once", number, count);
+  if (count == kSameObject) return false;
+  ++count;
+  return true;
+}
+
+void Port::end_serving(std::uint64_t number) {
+  const base::MutexLock lock(mutex_);
+  int& count = base::must_find(serving_, number, "an object that is served is counted");
+  MORROW_INVARIANT(count > 0, "no object is served less than never", number, count);
+  if (--count == 0) serving_.erase(number);
+}
+
 void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   const auto number = number_of(std::string_view(request.target).substr(std::string_view("/object/").size()));
   if (!number) return say(stream, request, 404, "that is no object's number\n");
   const bool first = !request.headers.contains("morrow-part");
-  struct Serving {
-    Port& port;
-    std::uint64_t number;
-    bool counted;
-    Serving(Port& serving_port, std::uint64_t object, bool counts) : port(serving_port), number(object) {
-      const std::lock_guard lock(port.mutex_);
-      int& count = port.lent_[number];
-      counted = counts;
-      if (counts) ++count;
-      too_many = counts && count > kSameObject;
-    }
-    ~Serving() {
-      const std::lock_guard lock(port.mutex_);
-      const auto found = port.lent_.find(number);
-      if (counted) --found->second;
-      if (found != port.lent_.end() && found->second == 0) port.lent_.erase(found);
-    }
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
-    bool too_many = false;
-  } const serving(*this, *number, first);
-  if (serving.too_many) return say(stream, request, 503, "others get this now\n", {{"retry-after", "0"}});
+  if (first && !begin_serving(*number))
+    return say(stream, request, 503, "others get this now\n", {{"retry-after", "0"}});
+  const base::Defer ends([&] {
+    if (first) end_serving(*number);
+  });
   auto answered = wait_for<std::optional<Objects::Lent>>(
       [&](auto then) { handlers_.object(*number, request.headers.contains("morrow-verify"), then); });
   if (!answered) return say(stream, request, 503, "the worker is busy\n", {{"retry-after", "1"}});
@@ -180,7 +205,7 @@ void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {
   wire::ByteRange range{0, lent->bytes.size()};
   wire::HttpHeaders headers{{"content-type", "application/octet-stream"},
                             {"accept-ranges", "bytes"},
-                            {"morrow-checksum", fmt::format("{:016x}", lent->checksum)}};
+                            {"morrow-checksum", base::hex_of(lent->checksum)}};
   if (!request.keep_alive) headers["connection"] = "close";
   if (request.method == "GET" && header(request, "morrow-accept") == kBlocks && data::is_arrow(lent->bytes)) {
     // Tables compress well, other values seldom: a network is faster than a try to compress them.
@@ -217,8 +242,8 @@ bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
   const bool blocks = header(request, "morrow-encoding") == kBlocks;
   const auto size = blocks ? number_of(header(request, "morrow-size")) : length;
   if (!size) return refuse_with(400, "an object in blocks needs morrow-size\n");
-  const auto session = number_of(header(request, "morrow-session"), 16);
-  const auto checksum = number_of(header(request, "morrow-checksum"), 16);
+  const auto session = base::number_of_hex(header(request, "morrow-session"));
+  const auto checksum = base::number_of_hex(header(request, "morrow-checksum"));
   if (!session || !checksum)
     return refuse_with(400, "an object needs morrow-session and morrow-checksum, each 16 hexadecimal digits\n");
   struct Answer {

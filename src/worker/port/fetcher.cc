@@ -1,18 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// An object is at several workers, each of which may be busy, gone, slow, or have a damaged copy; the reader waits.
+//
+// The holders are asked one after another, in a random order, so that a thousand readers don't all begin with the
+// first. A holder that is busy is no failure: others get the object now and will have it in a moment, so the reader
+// asks again then, with a new list of holders. `kAbsent` is the one answer that may lead to a new computation, and is
+// given only when all holders said so: a holder that did not answer may have it still.
+//
+// What comes is written to its final place, and counts only when its checksum is right. A wrong one may be the
+// network's mistake or the holder's: it is asked for once more, and the holder is told to look at its own copy
+// (morrow-verify), which it drops when that is the damaged one.
+//
+// One connection is served by one core at each end, which a fast network outruns. So a large object comes in two halves
+// over two connections; the second half has a thread of its own.
+//
+// Fetches block, and are given up at `stop_` between two reads. Read next: answers.cc for the other end,
+// wire/http_pool.h.
 #include "worker/port/fetcher.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
+#include "base/hex.h"
+#include "base/invariant.h"
+#include "base/mutex.h"
+#include "base/random_id.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 
@@ -20,29 +39,25 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kThreads = 4;
-constexpr std::size_t kAskers = 8;
-constexpr std::chrono::seconds kPatience{20};
-constexpr std::chrono::seconds kMoment{2};
-constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
-constexpr std::size_t kBytesAtOnce = 4 << 20;
-constexpr std::size_t kMaxSentence = 4096;
+constexpr std::size_t kThreads = 4;            // objects that come at once: a few fill a network
+constexpr std::size_t kAskers = 8;             // they only wait
+constexpr std::chrono::seconds kPatience{20};  // for a holder that says nothing; then the next one is asked
+constexpr std::chrono::seconds kMoment{2};     // somebody looks at a screen
+constexpr std::size_t kPartBytes = 16 << 20;   // larger objects come in two halves at once
+constexpr std::size_t kReadBytes = 4 << 20;    // at once: between two reads the worker may stop
+constexpr std::size_t kMaxSentenceBytes = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
 
 std::uint64_t checksum_of(const wire::HttpResponse& response) {
-  std::uint64_t checksum = 0;
-  if (const auto found = response.headers.find("morrow-checksum"); found != response.headers.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), checksum, 16);
-  }
-  return checksum;
+  const auto found = response.headers.find("morrow-checksum");
+  return found == response.headers.end() ? 0 : base::number_of_hex(found->second).value_or(0);
 }
 
 void read_parts(wire::HttpConnection& connection, std::span<std::byte> into, const std::atomic<bool>& stop) {
   while (!into.empty()) {
     if (stop) throw wire::NetworkError("this worker stops");
-    const auto part = into.first(std::min(kBytesAtOnce, into.size()));
+    const auto part = into.first(std::min(kReadBytes, into.size()));
     connection.read_body(part);
     into = into.subspan(part.size());
   }
@@ -90,7 +105,7 @@ Fetcher::Fetcher(Damaged damaged)
 
 Fetcher::~Fetcher() {
   stop_ = true;
-  threads_.stop();  // what has not begun does not begin
+  threads_.stop();  // nothing more begins
   askers_.stop();
   connections_.stop();
   asking_.stop();
@@ -100,7 +115,7 @@ Fetcher::~Fetcher() {
 
 void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done) {
   boost::asio::post(threads_, [this, holders = std::move(holders), number, into, done = std::move(done)]() mutable {
-    std::shuffle(holders.begin(), holders.end(), std::mt19937(std::random_device{}()));
+    std::shuffle(holders.begin(), holders.end(), std::mt19937_64(base::random_id()));
     End end = End::kAbsent;
     std::string sentence = "no worker that is alive has it any more";
     for (const wire::Endpoint& holder : holders) {
@@ -128,17 +143,17 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
 
 void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                       std::function<void(std::vector<std::string>)> done) {
-  struct Asked {
-    std::mutex mutex;
-    std::size_t missing;
-    std::vector<std::string> answers;
-    std::function<void(std::vector<std::string>)> done;
+  struct Inquiry {
+    Inquiry(std::size_t count, std::function<void(std::vector<std::string>)> then)
+        : missing(count), done(std::move(then)) {}
+    base::Mutex mutex;
+    std::size_t missing GUARDED_BY(mutex);
+    std::vector<std::string> answers GUARDED_BY(mutex);
+    const std::function<void(std::vector<std::string>)> done;
   };
-  const auto asked = std::make_shared<Asked>();
-  asked->missing = workers.size();
-  asked->done = std::move(done);
+  const auto inquiry = std::make_shared<Inquiry>(workers.size(), std::move(done));
   for (wire::Endpoint& worker : workers) {
-    boost::asio::post(askers_, [this, asked, worker = std::move(worker), target, most_bytes] {
+    boost::asio::post(askers_, [this, inquiry, worker = std::move(worker), target, most_bytes] {
       std::string answer;
       try {
         answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
@@ -147,9 +162,10 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& ta
         });
       } catch (const std::exception&) {  // it is not there, or has too much to tell
       }
-      const std::lock_guard lock(asked->mutex);
-      if (!answer.empty()) asked->answers.push_back(std::move(answer));
-      if (--asked->missing == 0) asked->done(std::move(asked->answers));
+      const base::MutexLock lock(inquiry->mutex);
+      MORROW_INVARIANT(inquiry->missing > 0, "each worker that was asked answers once");
+      if (!answer.empty()) inquiry->answers.push_back(std::move(answer));
+      if (--inquiry->missing == 0) inquiry->done(std::move(inquiry->answers));
     });
   }
 }
@@ -159,13 +175,13 @@ Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t
   const std::size_t first = into.size() > 2 * kPartBytes ? into.size() / 2 : into.size();
   wire::HttpHeaders headers{{"morrow-accept", "blocks"}};
   if (first != into.size()) headers["range"] = "bytes=0-" + std::to_string(first - 1);
-  // What comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then it drops
-  // that one.
+  // An object that comes damaged is asked for once more, and the holder looks whether it is its own copy that is: then
+  // it drops that one.
   for (const bool verify : {false, true}) {
     if (verify) headers["morrow-verify"] = "1";
     const auto response = connection.get(target_of(number), headers);
     if (response.status == 503 || response.status == 404) {
-      connection.read_text(response, kMaxSentence);
+      connection.read_text(response, kMaxSentenceBytes);
       return response.status == 503 ? End::kBusy : End::kAbsent;
     }
     const End end = read(connection, response, number, into, first, sentence);

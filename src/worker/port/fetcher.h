@@ -17,18 +17,19 @@ namespace morrow::worker {
 /// Gets objects from other workers, straight into memory. Thread-safe.
 class Fetcher {
  public:
+  /// What became of a transfer.
   enum class End {
     kWhole,   ///< it is there, and its checksum is right
     kBusy,    ///< others get it now: ask again a moment later, when they have it
     kAbsent,  ///< none of them has it
     kFailed,  ///< the sentence says why
   };
-  /// Called on a thread of this when what came was damaged.
+  /// Called on a thread of this when an object came damaged.
   using Damaged = std::function<void(const std::string& sentence)>;
   using Done = std::function<void(End end, std::string sentence)>;
 
   explicit Fetcher(Damaged damaged = nullptr);
-  /// Gives up what is under way; no `done` is called for what has not begun.
+  /// Gives up all that is under way; no `done` is called for transfers that have not begun.
   ~Fetcher();
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
@@ -37,7 +38,7 @@ class Fetcher {
   /// of this.
   void fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done);
 
-  /// What each of these workers (at least one) answers to a GET, if it does within a moment; all are asked at once.
+  /// The answer of each of these workers (at least one) to a GET, if it does within a moment; all are asked at once.
   /// `done` is called on a thread of this.
   void ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                std::function<void(std::vector<std::string>)> done);

@@ -11,22 +11,23 @@
 #include <system_error>
 #include <utility>
 
+#include "base/invariant.h"
 #include "worker/port/text.h"
 
-// Connections of the port; port_answers.cc has what is answered.
+// Connections of the port; answers.cc has the answers.
 namespace morrow::worker {
 
 namespace {
 
 constexpr std::size_t kMaxConnections = 256;
 constexpr std::size_t kMaxStrangers = 64;  // of them, without the token so far
-constexpr std::chrono::seconds kIdle{60};
+constexpr std::chrono::seconds kIdle{60};  // then a connection that says nothing is closed: each costs a thread
 constexpr std::chrono::seconds kParting{1};
 constexpr std::chrono::minutes kComplainAgain{1};
-constexpr int kLookMs = 500;
-constexpr int kPauseMs = 200;
+constexpr int kLookMs = 500;   // for connections that have ended, whose threads are joined
+constexpr int kPauseMs = 200;  // when there are no descriptors: to ask at once again would only burn time
 
-/// What comes first on a connection that was to be encrypted: a handshake does not begin with a letter.
+/// Whether a connection that was to be encrypted begins as plain text: a handshake does not begin with a letter.
 bool speaks_plain_http(const wire::NetStream& stream) {
   char first = 0;
   return recv(stream.fd(), &first, 1, MSG_PEEK) == 1 && first >= 'A' && first <= 'Z';
@@ -59,14 +60,14 @@ Port::Port(wire::Fd listening, PortOptions options, PortHandlers handlers)
 Port::~Port() {
   stop_ = true;
   {
-    const std::lock_guard lock(waiting_->mutex);
+    const base::MutexLock lock(waiting_->mutex);
     waiting_->stop = true;
   }
   waiting_->changed.notify_all();
   shutdown(listening_.get(), SHUT_RDWR);  // wakes the acceptor
   acceptor_.join();
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
     for (const Connection& connection : connections_) {
       if (connection.socket >= 0) shutdown(connection.socket, SHUT_RDWR);
     }
@@ -92,10 +93,11 @@ void Port::accept_all() {
 
 /// Connections that have ended, and those that took too long to show the token: however slowly they speak.
 void Port::clear_away() {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const auto now = Clock::now();
   for (auto connection = connections_.begin(); connection != connections_.end();) {
     if (connection->done) {
+      MORROW_INVARIANT(connection->socket < 0, "a connection that has ended has no socket", connection->socket);
       connection->thread.join();
       connection = connections_.erase(connection);
       continue;
@@ -107,7 +109,7 @@ void Port::clear_away() {
 }
 
 void Port::take(wire::Fd socket) {
-  const std::lock_guard lock(mutex_);
+  const base::MutexLock lock(mutex_);
   const auto strangers = static_cast<std::size_t>(std::count_if(
       connections_.begin(), connections_.end(), [](const Connection& connection) { return !connection.entered; }));
   if (connections_.size() >= kMaxConnections || strangers >= kMaxStrangers) {
@@ -117,9 +119,9 @@ void Port::take(wire::Fd socket) {
     send(socket.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return;
   }
-  Connection& connection = connections_.emplace_back();
+  Connection& connection = connections_.emplace_back(Clock::now());
   connection.socket = socket.get();
-  connection.since = Clock::now();
+  MORROW_INVARIANT(connections_.size() <= kMaxConnections, "the port has no more connections than it takes");
   try {
     connection.thread = std::thread([this, &connection, fd = socket.get()] { serve(connection, wire::Fd(fd)); });
     socket.release();
@@ -137,8 +139,10 @@ void Port::complain(Complaint& about) {
 }
 
 void Port::pause() const {
-  std::unique_lock lock(waiting_->mutex);
-  waiting_->changed.wait_for(lock, std::chrono::milliseconds(kPauseMs), [this] { return waiting_->stop; });
+  Waiting& waiting = *waiting_;
+  const base::MutexLock lock(waiting.mutex);
+  waiting.changed.wait_for(waiting.mutex, std::chrono::milliseconds(kPauseMs),
+                           [&]() REQUIRES(waiting.mutex) { return waiting.stop; });
 }
 
 void Port::serve(Connection& connection, wire::Fd socket) {
@@ -149,7 +153,8 @@ void Port::serve(Connection& connection, wire::Fd socket) {
   } catch (const std::exception&) {  // the other side's trouble, and it knows
   }
   {
-    const std::lock_guard lock(mutex_);
+    const base::MutexLock lock(mutex_);
+    MORROW_INVARIANT(!connection.done && connection.socket == stream.fd(), "a connection is served once", stream.fd());
     connection.socket = -1;  // before it is closed: the number may be another connection's then
   }
   stream = wire::NetStream(wire::Fd());

@@ -3,17 +3,16 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "wire/http.h"
 #include "wire/net_stream.h"
 #include "wire/socket.h"
@@ -22,7 +21,7 @@
 
 namespace morrow::worker {
 
-/// What the port asks of the worker. All are called on threads of the port, and so may `then` be.
+/// The port's questions to the worker. All are called on threads of the port, and so may `then` be.
 struct PortHandlers {
   using Lend = std::function<void(std::optional<Objects::Lent>)>;
   std::function<void(std::uint64_t number, bool verify, Lend then)> object;
@@ -39,10 +38,11 @@ struct PortHandlers {
   std::function<void(std::function<void(std::string)> then)> objects;
 };
 
+/// Who may enter, and how long a connection may take.
 struct PortOptions {
   std::string token;                           ///< all that is asked must have it
   std::shared_ptr<const wire::TlsServer> tls;  ///< null: not encrypted
-  /// What the worker's user should know; called on any thread.
+  /// Gets sentences for the worker's user; called on any thread.
   std::function<void(const std::string& sentence)> log = nullptr;
   /// From the connection to a whole head with the token.
   std::chrono::milliseconds enter_within{10'000};
@@ -54,45 +54,50 @@ struct PortOptions {
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
-  /// Closes all connections, whatever they are at, and waits for their threads. What the handlers still owe is dropped.
+  /// Closes all connections, in the middle of anything, and waits for their threads. Answers that the handlers still
+  /// owe are dropped.
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
  private:
   using Clock = std::chrono::steady_clock;
+  /// A connection, and the thread that serves it.
   struct Connection {
-    std::thread thread;
-    int socket = -1;  ///< -1: closed, or about to be
-    Clock::time_point since;
+    explicit Connection(Clock::time_point now) : since(now) {}
+    std::thread thread;  ///< of the acceptor
+    int socket = -1;     ///< guarded by mutex_; -1: closed, or about to be
+    const Clock::time_point since;
     std::atomic<bool> entered = false;  ///< it has shown the token
     std::atomic<bool> done = false;
   };
-  /// A sentence for the log that may have cause to come very often.
+  /// A sentence for the log that may have cause to come very often. Of the acceptor's thread.
   struct Complaint {
     std::string sentence;
     Clock::time_point last;
   };
   /// Those who wait for an answer of the worker.
   struct Waiting {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool stop = false;
+    base::Mutex mutex;
+    base::CondVar changed;
+    bool stop GUARDED_BY(mutex) = false;
   };
 
   // port.cc: connections
   void accept_all();
-  void take(wire::Fd socket);
-  void clear_away();
-  void serve(Connection& connection, wire::Fd socket);
+  void take(wire::Fd socket) EXCLUDES(mutex_);
+  void clear_away() EXCLUDES(mutex_);
+  void serve(Connection& connection, wire::Fd socket) EXCLUDES(mutex_);
   void talk(Connection& connection, wire::NetStream& stream);
   void complain(Complaint& about);
   void pause() const;
 
-  // port_answers.cc
+  // answers.cc: what is answered
   bool may_enter(const wire::HttpRequest& request) const;
   bool answer(wire::NetStream& stream, const wire::HttpRequest& request);
   void object(wire::NetStream& stream, const wire::HttpRequest& request);
+  bool begin_serving(std::uint64_t number) EXCLUDES(mutex_);
+  void end_serving(std::uint64_t number) EXCLUDES(mutex_);
   bool receive(wire::NetStream& stream, const wire::HttpRequest& request);
   void session(wire::NetStream& stream, const wire::HttpRequest& request);
   template <class T, class Ask>
@@ -103,9 +108,9 @@ class Port {
   const PortHandlers handlers_;
   std::atomic<bool> stop_ = false;
   const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
-  std::mutex mutex_;
-  std::list<Connection> connections_;
-  std::map<std::uint64_t, int> lent_;  ///< how many get an object now
+  base::Mutex mutex_;
+  std::list<Connection> connections_ GUARDED_BY(mutex_);
+  std::map<std::uint64_t, int> serving_ GUARDED_BY(mutex_);  ///< how many get an object now, by its number; at least 1
   Complaint full_;
   Complaint no_thread_;
   Complaint no_descriptor_;

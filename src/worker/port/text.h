@@ -5,7 +5,7 @@
 
 #include "wire/http.h"
 
-/// What the port says in words. Private to port.cc and port_answers.cc.
+/// The port's answers in words. Private to port.cc and answers.cc.
 namespace morrow::worker {
 
 /// An answer of text to `request`: one to HEAD has no body.
@@ -13,7 +13,7 @@ void say(wire::NetStream& stream, const wire::HttpRequest& request, int status, 
          wire::HttpHeaders headers = {});
 /// 401; false.
 bool refuse(wire::NetStream& stream, const wire::HttpRequest& request);
-/// 503, whole, for who is not even heard.
+/// 503, whole, for a connection that is not even heard.
 std::string busy_answer();
 /// Whether a body comes that nobody reads.
 bool brings_unread_body(const wire::HttpRequest& request);

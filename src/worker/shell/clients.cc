@@ -25,6 +25,7 @@ constexpr std::size_t kMaxUnsent = 32 << 20;
 
 }  // namespace
 
+/// A connection, and the frames that wait to be written to it.
 struct Clients::Client {
   Client(boost::asio::io_context& io, int fd, ClientId number) : id(number), socket(io, fd) {}
 

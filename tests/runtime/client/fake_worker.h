@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <string>
+#include <utility>
 
 #include <morrow/detail/core.h>
 
@@ -56,6 +58,12 @@ class FakeWorker {
   wire::Hello hello_;
   wire::Program program_;
 };
+
+/// Has a thread play the driver, while the test plays its worker.
+template <class F>
+auto in_thread(F function) {
+  return std::async(std::launch::async, std::move(function));
+}
 
 /// The bytes of a value, as a task gives them.
 std::string encoded(int value);

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "runtime/image/manifest.h"
 #include "wire/crash_record.h"
@@ -70,7 +70,7 @@ struct Crash {
   std::optional<wire::CrashRecord> record;
 
   std::string stack() const {
-    std::vector<detail::Frame> frames;
+    std::vector<detail::StackFrame> frames;
     for (std::uint32_t i = 0; record && i < record->count; ++i) {
       frames.push_back({static_cast<std::uint32_t>(record->frames[i].module), record->frames[i].offset});
     }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <morrow/detail/call.h>
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "runtime/failures/throw_stack.h"
 #include "runtime/image/manifest.h"
@@ -23,10 +23,22 @@ constexpr int kLineOfThrow = __LINE__ + 1;
 [[gnu::noinline]] void throw_here(void*) { throw std::runtime_error("here"); }
 
 }  // namespace user
+}  // namespace morrow::runtime
 
+namespace users {
+
+// Outside of Morrow's namespaces, as a user's code is: where nothing is inlined, its own frame ends the trimming.
+int task() {
+  morrow::runtime::user::throw_here(nullptr);
+  return 1;
+}
+
+}  // namespace users
+
+namespace morrow::runtime {
 namespace {
 
-std::vector<detail::Frame> frames_of_throw() {
+std::vector<detail::StackFrame> frames_of_throw() {
   CapturedException captured;
   EXPECT_FALSE(run_capturing(user::throw_here, nullptr, captured));
   return captured.frames;
@@ -56,10 +68,7 @@ CapturedException thrown_by_task(F) {
 
 TEST(Symbolize, ATaskShowsTheUsersFramesAlone) {
   make_manifest();
-  const CapturedException captured = thrown_by_task([]() -> int {
-    user::throw_here(nullptr);
-    return 1;
-  });
+  const CapturedException captured = thrown_by_task([] { return users::task(); });
   const std::string text = detail::symbolize(captured.frames);
   EXPECT_TRUE(text.starts_with("#0 morrow::runtime::user::throw_here(void*) at ")) << text;
   EXPECT_EQ(text.find("CallOf<"), std::string::npos) << text;
@@ -71,7 +80,7 @@ TEST(Symbolize, NamesTheModuleOfALibrarysFunction) {
   const Loaded plugin(PLUGIN_ONE);
   make_manifest();
   const auto address = reinterpret_cast<std::uintptr_t>(plugin.function("plugin_answer"));
-  const std::vector<detail::Frame> frames{frame_of(*numbering(), address)};
+  const std::vector<detail::StackFrame> frames{frame_of(*numbering(), address)};
   const std::string text = detail::symbolize(frames);
   EXPECT_TRUE(text.starts_with("#0 plugin_answer")) << text;
   EXPECT_NE(text.find("(libimage_plugin_one.so)"), std::string::npos) << text;
@@ -82,13 +91,13 @@ TEST(Symbolize, ALibraryLoadedAfterTheFirstLookIsReadToo) {
   const Loaded plugin(PLUGIN_TWO);
   make_manifest();
   const auto address = reinterpret_cast<std::uintptr_t>(plugin.function("plugin_answer"));
-  const std::vector<detail::Frame> frames{frame_of(*numbering(), address)};
+  const std::vector<detail::StackFrame> frames{frame_of(*numbering(), address)};
   EXPECT_TRUE(detail::symbolize(frames).starts_with("#0 plugin_answer"));
 }
 
 TEST(Symbolize, FramesThatNameNothingHereStillGiveALine) {
   make_manifest();
-  const std::vector<detail::Frame> frames{{kUnknownModule, 4711}, {0, 1ull << 60}, {100'000, 1}};
+  const std::vector<detail::StackFrame> frames{{kUnknownModule, 4711}, {0, 1ull << 60}, {100'000, 1}};
   const std::string text = detail::symbolize(frames);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
   EXPECT_EQ(detail::symbolize({}), "");
@@ -96,7 +105,7 @@ TEST(Symbolize, FramesThatNameNothingHereStillGiveALine) {
 
 TEST(Symbolize, MayBeAskedByManyThreads) {
   make_manifest();
-  const std::vector<detail::Frame> frames = frames_of_throw();
+  const std::vector<detail::StackFrame> frames = frames_of_throw();
   const std::string expected = detail::symbolize(frames);
   std::vector<std::thread> threads;
   std::vector<int> same(4);

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "runtime/image/manifest.h"
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "base/sha256.h"
 #include "runtime/image/elf_image.h"
 #include "runtime/image/modules.h"
 #include "tests/runtime/image/support.h"
@@ -35,7 +36,7 @@ TEST(Manifest, NamesTheExecutableFirstByItsContent) {
   EXPECT_EQ(program.name, "");
   EXPECT_FALSE(program.system);
   EXPECT_EQ(program.size, std::filesystem::file_size("/proc/self/exe"));
-  EXPECT_EQ(program.sha256, hash_of(ElfFile("/proc/self/exe").bytes()));
+  EXPECT_EQ(program.sha256, base::sha256_of(ElfFile("/proc/self/exe").bytes()));
   EXPECT_FALSE(program.build_id.empty());
 }
 
@@ -58,7 +59,7 @@ TEST(Manifest, HasTheUsersOwnLibraryByContent) {
   const ManifestModule* const module = find(manifest, "plugin.so");
   ASSERT_NE(module, nullptr);
   EXPECT_FALSE(module->system);
-  EXPECT_EQ(module->sha256, hash_of(ElfFile(PLUGIN_ONE).bytes()));
+  EXPECT_EQ(module->sha256, base::sha256_of(ElfFile(PLUGIN_ONE).bytes()));
   EXPECT_EQ(module->size, std::filesystem::file_size(PLUGIN_ONE));
 }
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <morrow/detail/frame.h>
+#include <morrow/detail/stack_frame.h>
 
 #include "runtime/failures/throw_stack.h"
 #include "runtime/image/code_ref.h"

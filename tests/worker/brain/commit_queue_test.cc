@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/brain/commit_queue.h"
 
+#include <rapidcheck.h>
+
 #include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/base/expect_abort.h"
 
 namespace morrow::worker {
 namespace {
@@ -13,65 +19,149 @@ Item running() {
 }
 
 TEST(CommitQueue, WhatIsDueTakesAlongAllBeforeIt) {
-  CommitQueue gather;
-  gather.push(running(), false);
-  const auto second = gather.push(running(), false);
-  gather.push(running(), false);
-  EXPECT_FALSE(gather.has_due());
-  gather.make_due(second);
-  EXPECT_EQ(gather.take(10, 10'000).size(), 2u);
-  EXPECT_FALSE(gather.has_due());
+  CommitQueue queue;
+  queue.push(running(), false);
+  const auto second = queue.push(running(), false);
+  queue.push(running(), false);
+  EXPECT_FALSE(queue.has_due());
+  queue.make_due(second);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 2u);
+  EXPECT_FALSE(queue.has_due());
 }
 
 TEST(CommitQueue, AnEndWaitsForThoseBeforeIt) {
-  CommitQueue gather;
-  const auto first = gather.push(running(), false);
-  const auto second = gather.push(running(), false);
-  const auto third = gather.push(running(), false);
-  gather.make_ended(5, second);
-  gather.make_ended(7, third);
-  EXPECT_FALSE(gather.has_due());
-  EXPECT_EQ(gather.blocker(), &gather.at(first));
-  EXPECT_EQ(gather.blocked_since(), 5u);
-  gather.make_ended(9, first);
-  EXPECT_EQ(gather.blocker(), nullptr);
-  EXPECT_EQ(gather.take(10, 10'000).size(), 3u);
+  CommitQueue queue;
+  const auto first = queue.push(running(), false);
+  const auto second = queue.push(running(), false);
+  const auto third = queue.push(running(), false);
+  queue.make_ended(5, second);
+  queue.make_ended(7, third);
+  EXPECT_FALSE(queue.has_due());
+  EXPECT_EQ(queue.blocker(), &queue.at(first));
+  EXPECT_EQ(queue.blocked_since(), 5u);
+  queue.make_ended(9, first);
+  EXPECT_EQ(queue.blocker(), nullptr);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 3u);
 }
 
 TEST(CommitQueue, WhatHasNoEndToWaitForBlocksNobody) {
-  CommitQueue gather;
+  CommitQueue queue;
   Item release;
-  gather.push(std::move(release), false);
-  const auto submit = gather.push(running(), false);
-  EXPECT_FALSE(gather.has_due());
-  gather.make_ended(1, submit);
-  EXPECT_EQ(gather.take(10, 10'000).size(), 2u);
+  queue.push(std::move(release), false);
+  const auto submit = queue.push(running(), false);
+  EXPECT_FALSE(queue.has_due());
+  queue.make_ended(1, submit);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 2u);
 }
 
 TEST(CommitQueue, UnblockingTakesWhatHasEndedAndAllBeforeIt) {
-  CommitQueue gather;
-  gather.push(running(), false);
-  const auto second = gather.push(running(), false);
-  const auto third = gather.push(running(), false);
-  gather.make_ended(1, second);
-  gather.unblock();
-  EXPECT_EQ(gather.take(10, 10'000).size(), 2u);
-  gather.make_ended(2, third);
-  EXPECT_EQ(gather.take(10, 10'000).size(), 1u);
+  CommitQueue queue;
+  queue.push(running(), false);
+  const auto second = queue.push(running(), false);
+  const auto third = queue.push(running(), false);
+  queue.make_ended(1, second);
+  queue.unblock();
+  EXPECT_EQ(queue.take(10, 10'000).size(), 2u);
+  queue.make_ended(2, third);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 1u);
 }
 
 TEST(CommitQueue, TheNextBlockerCountsFromTheEndThatStillWaits) {
-  CommitQueue gather;
-  const auto first = gather.push(running(), false);
-  const auto second = gather.push(running(), false);
-  const auto third = gather.push(running(), false);
-  const auto fourth = gather.push(running(), false);
-  gather.make_ended(1, second);
-  gather.make_ended(4, fourth);
-  gather.make_ended(6, first);
-  EXPECT_EQ(gather.take(10, 10'000).size(), 2u);
-  ASSERT_EQ(gather.blocker(), &gather.at(third));
-  EXPECT_EQ(gather.blocked_since(), 4u);
+  CommitQueue queue;
+  const auto first = queue.push(running(), false);
+  const auto second = queue.push(running(), false);
+  const auto third = queue.push(running(), false);
+  const auto fourth = queue.push(running(), false);
+  queue.make_ended(1, second);
+  queue.make_ended(4, fourth);
+  queue.make_ended(6, first);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 2u);
+  ASSERT_EQ(queue.blocker(), &queue.at(third));
+  EXPECT_EQ(queue.blocked_since(), 4u);
+}
+
+TEST(CommitQueue, ALimitIsKeptButForOneItem) {
+  CommitQueue queue;
+  for (int i = 0; i < 5; ++i) {
+    Item item;
+    item.bytes = 100;
+    queue.push(std::move(item), true);
+  }
+  EXPECT_EQ(queue.take(10, 50).size(), 1u);
+  EXPECT_EQ(queue.take(10, 250).size(), 2u);
+  EXPECT_EQ(queue.take(1, 1'000).size(), 1u);
+}
+
+TEST(CommitQueue, WhatIsOlderThanTheLimitIsDue) {
+  CommitQueue queue;
+  for (Time time = 1; time <= 3; ++time) {
+    Item item = running();
+    item.arrived = time;
+    queue.push(std::move(item), false);
+  }
+  EXPECT_EQ(queue.oldest(), 1u);
+  queue.make_due_before(2);
+  EXPECT_EQ(queue.take(10, 10'000).size(), 2u);
+  EXPECT_EQ(queue.oldest(), 3u);
+}
+
+// What comes out is what went in, each once and in its order; and nothing that ended stays behind all that is settled.
+TEST(CommitQueue, KeepsTheOrderWhateverBecomesDue) {
+  EXPECT_TRUE(rc::check([](const std::vector<std::pair<std::uint8_t, std::uint8_t>>& steps) {
+    CommitQueue queue;
+    std::uint64_t pushed = 0;
+    std::uint64_t taken = 0;
+    Time now = 0;
+    for (const auto& [step, argument] : steps) {
+      ++now;
+      const CommitQueue::Position position = taken + argument % (pushed - taken + 1);
+      switch (step % 7) {
+        case 0:
+        case 1: {
+          Item item;
+          item.number = ++pushed;
+          item.arrived = now;
+          item.bytes = argument;
+          item.settled = argument % 3 == 0;
+          RC_ASSERT(queue.push(std::move(item), argument % 5 == 0) == pushed - 1);
+          break;
+        }
+        case 2:
+          queue.make_due(position);
+          break;
+        case 3:
+          queue.make_ended(now, position);
+          break;
+        case 4:
+          queue.make_due_before(now - std::min<Time>(now, argument));
+          break;
+        case 5:
+          if (queue.blocker() != nullptr) {
+            RC_ASSERT(queue.blocked_since() <= now);
+            queue.unblock();
+            RC_ASSERT(queue.blocker() == nullptr);
+            RC_ASSERT(queue.has_due());
+          }
+          break;
+        default:
+          for (const Item& item : queue.take(argument % 4 + 1, 300)) RC_ASSERT(item.number == ++taken);
+      }
+      RC_ASSERT(queue.size() == pushed - taken);
+      RC_ASSERT(queue.holds(pushed) == false);
+    }
+    queue.make_all_due();
+    while (queue.has_due()) {
+      for (const Item& item : queue.take(3, 300)) RC_ASSERT(item.number == ++taken);
+    }
+    RC_ASSERT(taken == pushed);
+  }));
+}
+
+TEST(CommitQueueDeathTest, AnItemThatWasTakenIsNotLookedAt) {
+  CommitQueue queue;
+  const auto position = queue.push(Item{}, true);
+  queue.take(1, 1'000);
+  EXPECT_ABORT(queue.at(position), "an item is looked at while it waits here");
 }
 
 }  // namespace

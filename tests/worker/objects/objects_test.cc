@@ -3,13 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
-#include <boost/asio/post.hpp>
+#include "tests/worker/objects/objects_fixture.h"
 
 namespace morrow::worker {
 namespace {
@@ -17,117 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using control::FailureKind;
 
-constexpr std::uint64_t kMega = 1 << 20;
-
-/// Objects of a worker with 4 MiB of memory; 1, 2 and 3 are processes.
-class ObjectsRoom : public ::testing::Test {
- protected:
-  ObjectsRoom() {
-    std::string name = "/tmp/morrow-objects-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    options_.memory = 4 * kMega;
-    options_.spill_folder = folder_;
-    options_.owner = "one";
-    options_.room_within_ms = 300;
-    open();
-  }
-  /// With other options than before.
-  void open() {
-    view_.reset();
-    objects_.reset();
-    Objects::Events events;
-    events.fetch = [this](control::FutureId, const control::ObjectRef& object, std::span<std::byte> into, auto done) {
-      ++fetches_;
-      boost::asio::post(io_, [this, object, into, done] {
-        if (object.number == 404) return done(true, "nobody has it");
-        std::fill(into.begin(), into.end(), static_cast<std::byte>(object.number));
-        done(false, "");
-      });
-    };
-    events.copied = [this](control::FutureId, std::uint64_t object) { copied_.push_back(object); };
-    events.dropped = [this](control::FutureId) { ++dropped_; };
-    events.log = [this](const std::string& line) { log_ += line + "\n"; };
-    objects_ = std::make_unique<Objects>(io_, options_, std::move(events));
-    view_ = std::make_unique<data::ArenaView>(objects_->memory_fd());
-    for (const ProcessId who : {1, 2, 3}) objects_->came(who);
-  }
-  ~ObjectsRoom() override {
-    objects_.reset();
-    EXPECT_TRUE(fs::is_empty(folder_)) << "something is left on disk";
-    fs::remove_all(folder_);
-  }
-
-  template <class Done>
-  bool until(Done done, std::chrono::milliseconds patience = std::chrono::seconds(30)) {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    while (!done() && std::chrono::steady_clock::now() < end) {
-      io_.restart();
-      io_.run_one_for(std::chrono::milliseconds(20));
-    }
-    return done();
-  }
-
-  struct Answer {
-    bool here = false;
-    ObjectPlace place;
-    ObjectProblem problem;
-    bool ok() const { return place.number != 0; }
-  };
-  using AnswerPtr = std::shared_ptr<Answer>;
-  static Objects::Then into(const AnswerPtr& answer) {
-    return [answer](const ObjectPlace* place, const ObjectProblem* problem) {
-      answer->here = true;
-      if (place != nullptr) answer->place = *place;
-      if (problem != nullptr) answer->problem = *problem;
-    };
-  }
-  AnswerPtr ask_room(ProcessId who, std::uint64_t size) {
-    auto answer = std::make_shared<Answer>();
-    objects_->reserve(who, size, into(answer));
-    return answer;
-  }
-  AnswerPtr ask(ProcessId who, std::uint64_t number, std::uint64_t size = kMega) {
-    auto answer = std::make_shared<Answer>();
-    objects_->want(who, {1, number}, {number, size, 0}, into(answer));
-    return answer;
-  }
-  Answer wait(const AnswerPtr& answer) {
-    EXPECT_TRUE(until([&] { return answer->here; }));
-    return *answer;
-  }
-
-  /// A published object that nobody looks at, full of one byte.
-  std::uint64_t made(int byte, std::uint64_t size = kMega) {
-    const Answer room = wait(ask_room(1, size));
-    EXPECT_TRUE(room.ok()) << room.problem.sentence;
-    const auto bytes = view_->inside(room.place.extent);
-    std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>(byte));
-    EXPECT_TRUE(objects_->seal(1, room.place.number, size, {1, room.place.number}, false));
-    return room.place.number;
-  }
-  int byte_of(const Answer& answer) { return std::to_integer<int>(view_->bytes(answer.place.extent)[100]); }
-  std::string file_of(std::uint64_t number) const {
-    return fs::directory_iterator(folder_)->path().string() + "/" + std::to_string(number) + ".object";
-  }
-  ObjectSeen seen(std::uint64_t number) {
-    for (const ObjectSeen& one : objects_->list()) {
-      if (one.number == number) return one;
-    }
-    return {};
-  }
-
-  boost::asio::io_context io_;
-  ObjectOptions options_;
-  std::string folder_;
-  std::unique_ptr<Objects> objects_;
-  std::unique_ptr<data::ArenaView> view_;
-  int fetches_ = 0;
-  int dropped_ = 0;
-  std::vector<std::uint64_t> copied_;
-  std::string log_;
-};
-
-TEST_F(ObjectsRoom, TheLeastRecentlyUsedGoesToDiskAndComesBackAsItWas) {
+TEST_F(ObjectsTest, TheLeastRecentlyUsedGoesToDiskAndComesBackAsItWas) {
   std::vector<std::uint64_t> all;
   for (int i = 0; i < 4; ++i) all.push_back(made(i));
   const Answer first = wait(ask(2, all[0]));  // used: the second is the oldest now
@@ -145,7 +34,22 @@ TEST_F(ObjectsRoom, TheLeastRecentlyUsedGoesToDiskAndComesBackAsItWas) {
   }
 }
 
-TEST_F(ObjectsRoom, WhatAProcessLooksAtStaysWhereItIs) {
+TEST_F(ObjectsTest, WhatADeadProcessAwaitedStaysWhereItIsAndComesForTheNext) {
+  const std::uint64_t number = made(7, 4 * kMega);
+  const Answer all = wait(ask_room(1, 4 * kMega));
+  ASSERT_TRUE(seen(number).on_disk && !seen(number).in_memory);
+  const auto dead = ask(2, number, 4 * kMega);
+  const auto dead_copy = ask(2, 77, 4 * kMega);
+  objects_->gone(2);
+  EXPECT_EQ(seen(77).number, 0U) << "nobody wants it any more";
+  objects_->unpin(1, all.place.number);
+  EXPECT_EQ(objects_->usage().used, 0U) << "the dead one gets none of it";
+  EXPECT_EQ(byte_of(wait(ask(3, number, 4 * kMega))), 7);
+  EXPECT_FALSE(dead->here || dead_copy->here);
+  EXPECT_EQ(fetches_, 0);
+}
+
+TEST_F(ObjectsTest, WhatAProcessLooksAtStaysWhereItIs) {
   std::vector<std::uint64_t> all;
   for (int i = 0; i < 4; ++i) {
     all.push_back(made(i));
@@ -161,14 +65,14 @@ TEST_F(ObjectsRoom, WhatAProcessLooksAtStaysWhereItIs) {
   EXPECT_TRUE(wait(waits).ok());
 }
 
-TEST_F(ObjectsRoom, RoomThatIsNotFilledGoesWithItsProcess) {
+TEST_F(ObjectsTest, RoomThatIsNotFilledGoesWithItsProcess) {
   wait(ask_room(3, 4 * kMega));
   objects_->gone(3);
   EXPECT_EQ(objects_->usage().used, 0U);
   EXPECT_EQ(objects_->list().size(), 0U);
 }
 
-TEST_F(ObjectsRoom, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
+TEST_F(ObjectsTest, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
   const std::uint64_t number = made(1);
   objects_->gone(2);
   // What was queued for it comes after its end.
@@ -182,7 +86,7 @@ TEST_F(ObjectsRoom, AProcessThatIsGoneGetsAndHoldsNothingAnyMore) {
   EXPECT_EQ(objects_->usage().used, 0U);
 }
 
-TEST_F(ObjectsRoom, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) {
+TEST_F(ObjectsTest, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) {
   std::optional<Objects::Incoming> room;
   const auto take = [&](std::optional<Objects::Incoming> incoming, const std::string&) { room = std::move(incoming); };
   objects_->receive(kMega, take);
@@ -199,7 +103,7 @@ TEST_F(ObjectsRoom, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) 
   EXPECT_TRUE(objects_->seal(2, number, kMega, {1, number}, false));
 }
 
-TEST_F(ObjectsRoom, PeopleSeeAllThatHoldsMemory) {
+TEST_F(ObjectsTest, PeopleSeeAllThatHoldsMemory) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_STREQ(seen(room.place.number).state, "being written");
   EXPECT_TRUE(seen(room.place.number).in_memory);
@@ -207,7 +111,7 @@ TEST_F(ObjectsRoom, PeopleSeeAllThatHoldsMemory) {
   EXPECT_STREQ(seen(room.place.number).state, "");
 }
 
-TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {
+TEST_F(ObjectsTest, NobodyPublishesWhatIsAnothersToWrite) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {1, 1}, false));
   EXPECT_FALSE(objects_->seal(1, room.place.number, 2 * kMega, {1, 1}, false));
@@ -215,7 +119,7 @@ TEST_F(ObjectsRoom, NobodyPublishesWhatIsAnothersToWrite) {
   EXPECT_FALSE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));  // once
 }
 
-TEST_F(ObjectsRoom, AFreedObjectStaysForThoseWhoLookAtIt) {
+TEST_F(ObjectsTest, AFreedObjectStaysForThoseWhoLookAtIt) {
   const std::uint64_t number = made(9);
   const Answer look = wait(ask(2, number));
   objects_->free(number);
@@ -226,7 +130,7 @@ TEST_F(ObjectsRoom, AFreedObjectStaysForThoseWhoLookAtIt) {
   EXPECT_EQ(objects_->usage().used, 0U);
 }
 
-TEST_F(ObjectsRoom, FreeingWhatIsOnDiskRemovesItsFile) {
+TEST_F(ObjectsTest, FreeingWhatIsOnDiskRemovesItsFile) {
   const std::uint64_t number = made(1);
   for (int i = 0; i < 4; ++i) made(i);
   ASSERT_TRUE(until([&] { return seen(number).on_disk; }));
@@ -237,7 +141,7 @@ TEST_F(ObjectsRoom, FreeingWhatIsOnDiskRemovesItsFile) {
   EXPECT_LT(objects_->usage().spilled, before);
 }
 
-TEST_F(ObjectsRoom, ManyWhoWantAValueFromAnotherWorkerCostOneTransfer) {
+TEST_F(ObjectsTest, ManyWhoWantAValueFromAnotherWorkerCostOneTransfer) {
   const auto one = ask(1, 77);
   const auto two = ask(2, 77);
   const auto three = ask(3, 77);
@@ -248,7 +152,7 @@ TEST_F(ObjectsRoom, ManyWhoWantAValueFromAnotherWorkerCostOneTransfer) {
   EXPECT_EQ(fetches_, 1);
 }
 
-TEST_F(ObjectsRoom, AValueThatNobodyHasIsAFailureAndLeavesNothing) {
+TEST_F(ObjectsTest, AValueThatNobodyHasIsAFailureAndLeavesNothing) {
   const Answer answer = wait(ask(1, 404));
   EXPECT_FALSE(answer.ok());
   EXPECT_EQ(answer.problem.sentence, "nobody has it");
@@ -256,7 +160,7 @@ TEST_F(ObjectsRoom, AValueThatNobodyHasIsAFailureAndLeavesNothing) {
   EXPECT_EQ(objects_->list().size(), 0U);
 }
 
-TEST_F(ObjectsRoom, AFlippedBitOnDiskIsFoundSaidAndAnotherCopyIsUsed) {
+TEST_F(ObjectsTest, AFlippedBitOnDiskIsFoundSaidAndAnotherCopyIsUsed) {
   const std::uint64_t number = made(1);
   // Two are written to disk at once, and which of them is done first is not said.
   for (int i = 0; i < 100 && seen(number).in_memory; ++i) made(i);
@@ -270,177 +174,6 @@ TEST_F(ObjectsRoom, AFlippedBitOnDiskIsFoundSaidAndAnotherCopyIsUsed) {
   EXPECT_EQ(fetches_, 1);
   EXPECT_EQ(dropped_, 1);
   EXPECT_FALSE(log_.empty());
-}
-
-TEST_F(ObjectsRoom, RoomIfFreeMovesNothingOut) {
-  for (int i = 0; i < 4; ++i) made(i);
-  auto answer = std::make_shared<Answer>();
-  objects_->reserve(2, kMega, into(answer), true);
-  EXPECT_TRUE(answer->here);
-  EXPECT_FALSE(answer->ok());
-  EXPECT_EQ(objects_->usage().spilled, 0U);
-}
-
-TEST_F(ObjectsRoom, ASmallOneDoesNotStandStillBehindALargeOne) {
-  wait(ask_room(1, 2 * kMega));
-  const auto large = ask_room(2, 3 * kMega);
-  const auto small = ask_room(3, 100'000);
-  EXPECT_TRUE(small->here && small->ok());
-  EXPECT_FALSE(large->here);
-}
-
-TEST_F(ObjectsRoom, OfThoseWhoHoldRoomFromEachOtherOnlyOneFails) {
-  // Both have half, and want the other half.
-  wait(ask_room(1, 2 * kMega));
-  const Answer other = wait(ask_room(2, 2 * kMega));
-  const auto one = ask_room(1, 2 * kMega);
-  const auto two = ask_room(2, 2 * kMega);
-  EXPECT_FALSE(wait(one).ok());
-  EXPECT_FALSE(two->here);
-  objects_->gone(1);  // as a task that fails lets go what it had
-  EXPECT_TRUE(wait(two).ok());
-}
-
-TEST_F(ObjectsRoom, TasksThatHoldRoomFromEachOtherAreSetFreeLongBeforeTheirTimeIsOver) {
-  options_.room_within_ms = 100'000;
-  open();
-  const std::uint64_t number = made(1);
-  const Answer pinned = wait(ask(1, number));
-  wait(ask_room(2, 2 * kMega));
-  const auto one = ask_room(1, 2 * kMega);
-  const auto two = ask_room(2, 2 * kMega);
-  const Answer given_up = wait(two);  // the last one that came
-  EXPECT_FALSE(given_up.ok());
-  EXPECT_TRUE(given_up.problem.contended);
-  bool through = false;
-  objects_->after_waiting([&] { through = true; });
-  EXPECT_FALSE(until([&] { return through; }, std::chrono::milliseconds(50)));
-  objects_->gone(2);
-  EXPECT_TRUE(wait(one).ok());
-  EXPECT_TRUE(until([&] { return through; }));
-}
-
-TEST_F(ObjectsRoom, WhoWaitsForADriverAloneIsNotTriedAgain) {
-  objects_->came(kDriverBit | 1);
-  wait(ask_room(kDriverBit | 1, 4 * kMega));
-  const Answer none = wait(ask_room(1, kMega));
-  EXPECT_FALSE(none.ok());
-  EXPECT_FALSE(none.problem.contended);
-}
-
-TEST_F(ObjectsRoom, TheTimeOfOneWhoWaitsRunsSinceItIsTheFirst) {
-  wait(ask_room(1, 4 * kMega));
-  const auto first = ask_room(2, kMega);
-  const auto second = ask_room(3, 4 * kMega);
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_FALSE(wait(first).ok());
-  EXPECT_FALSE(wait(second).ok());
-  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
-}
-
-TEST_F(ObjectsRoom, WhoAsksForAMomentOnlyMakesWayForWhoWaits) {
-  options_.room_within_ms = 10'000;
-  open();
-  const std::uint64_t held = made(1, 2 * kMega);
-  const std::uint64_t other = made(2, 2 * kMega);
-  const std::uint64_t third = made(3, 2 * kMega);  // one of the others went to disk for it
-  const std::uint64_t on_disk = seen(held).in_memory ? other : held;
-  wait(ask(2, on_disk == held ? other : held));
-  wait(ask(3, third));
-  const auto large = ask_room(1, 4 * kMega);
-  auto brief = std::make_shared<Answer>();
-  objects_->want(2, {1, on_disk}, {on_disk, 2 * kMega, 0}, into(brief), true);
-  EXPECT_FALSE(wait(brief).ok());
-  EXPECT_FALSE(large->here);
-  // It lets go what it has, and so do the others: the one that waits is served.
-  objects_->gone(2);
-  objects_->gone(3);
-  EXPECT_TRUE(wait(large).ok());
-}
-
-/// The machine has memory for so much of it.
-class SmallMachine : public ObjectsRoom {
- protected:
-  SmallMachine() {
-    options_.memory = 200 * kMega;
-    options_.grow_again_ms = 200;
-    options_.room_within_ms = 3000;
-    options_.before_growth = [this](std::uint64_t end) {
-      if (end > has_) throw data::OutOfMemory("the machine has no memory left");
-    };
-    open();
-  }
-  std::atomic<std::uint64_t> has_ = 64 * kMega;
-};
-
-TEST_F(SmallMachine, WhatIsIdleGoesToDiskWhenTheMachineHasNoMemory) {
-  std::vector<std::uint64_t> all;
-  for (int i = 0; i < 12; ++i) all.push_back(made(i, 10 * kMega));
-  EXPECT_GT(objects_->usage().spilled, 0U);
-  for (int i = 0; i < 12; ++i) {
-    EXPECT_EQ(byte_of(wait(ask(2, all[static_cast<std::size_t>(i)], 10 * kMega))), i);
-    objects_->unpin(2, all[static_cast<std::size_t>(i)]);
-  }
-}
-
-TEST_F(SmallMachine, WhatItCanNotHoldFailsWithThatSentenceUntilThereIsMemoryAgain) {
-  made(1, 10 * kMega);
-  const Answer none = wait(ask_room(2, 100 * kMega));
-  EXPECT_NE(none.problem.sentence.find("the machine has no memory left"), std::string::npos) << none.problem.sentence;
-  has_ = 200 * kMega;
-  bool ok = false;
-  EXPECT_TRUE(until([&] { return ok = ok || wait(ask_room(2, 100 * kMega)).ok(); }));
-}
-
-TEST_F(SmallMachine, WhoWaitsForHeldMemoryIsToldWhyThereIsNoMore) {
-  options_.room_within_ms = 500;
-  open();
-  wait(ask_room(2, 30 * kMega));
-  wait(ask_room(3, 30 * kMega));
-  const Answer none = wait(ask_room(1, 20 * kMega));
-  EXPECT_NE(none.problem.sentence.find("the machine has no memory left"), std::string::npos) << none.problem.sentence;
-}
-
-TEST_F(ObjectsRoom, TheSentenceNamesTheLargestFreePiece) {
-  std::vector<Answer> all;
-  for (int i = 0; i < 4; ++i) all.push_back(wait(ask_room(1, kMega)));
-  objects_->unpin(1, all[0].place.number);
-  objects_->unpin(1, all[2].place.number);
-  const Answer none = wait(ask_room(2, 2 * kMega));
-  EXPECT_NE(none.problem.sentence.find("2097 kB free, the largest piece 1048 kB"), std::string::npos)
-      << none.problem.sentence;
-}
-
-TEST_F(ObjectsRoom, ValuesThatNeverFitTogetherAreKnownBeforeTheyAreAskedFor) {
-  EXPECT_FALSE(objects_->never_fit(4 * kMega));
-  EXPECT_NE(objects_->never_fit(5 * kMega)->sentence.find("together they need 5242 kB"), std::string::npos);
-}
-
-TEST_F(ObjectsRoom, WhatIsIdleIsNotHeld) {
-  EXPECT_FALSE(objects_->anything_held());
-  const std::uint64_t number = made(1);
-  EXPECT_FALSE(objects_->anything_held());
-  wait(ask(2, number));
-  EXPECT_TRUE(objects_->anything_held());
-  objects_->gone(2);
-  EXPECT_FALSE(objects_->anything_held());
-  wait(ask_room(3, kMega));
-  EXPECT_TRUE(objects_->anything_held());
-}
-
-TEST_F(ObjectsRoom, WhatIsPublishedGivesWayAtOnceToWhoWaits) {
-  const Answer room = wait(ask_room(1, 4 * kMega));
-  const auto waits = ask_room(2, kMega);
-  io_.run_for(std::chrono::milliseconds(10));
-  const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));
-  EXPECT_TRUE(wait(waits).ok());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(80));
-}
-
-TEST_F(ObjectsRoom, WhatIsLargerThanAllOfItIsRefusedAtOnce) {
-  const Answer none = wait(ask_room(1, 5 * kMega));
-  EXPECT_NE(none.problem.sentence.find("--object-memory"), std::string::npos) << none.problem.sentence;
 }
 
 }  // namespace

@@ -93,8 +93,8 @@ wire::Module PoolTest::module_of(const std::string& path) {
   fstat(file.get(), &facts);
   wire::Module module;
   module.set_real_path(path);
-  module.set_build_id(build_id_of(file.get()));
-  module.set_sha256(sha256_of(file.get()));
+  module.set_build_id(build_id_of(file.get()).value_or(""));
+  module.set_sha256(sha256_of(file.get()).value());
   module.set_size(static_cast<std::uint64_t>(facts.st_size));
   module.set_device(facts.st_dev);
   module.set_inode(facts.st_ino);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 
+#include "base/hex.h"
 #include "data/blocks.h"
 #include "tests/worker/port/port_fixture.h"
 
@@ -13,7 +14,7 @@ TEST_F(PortTest, EveryPathNeedsTheToken) {
     for (const char* target : {"/health", "/metrics", "/objects", "/object/7", "/session", "/nothing"})
       EXPECT_EQ(get(target).status, 401) << target;
     wire::HttpConnection connection(endpoint_, std::chrono::seconds(10));
-    EXPECT_EQ(connection.put("/object", {{"morrow-session", wire::hex_of(5)}}, objects_[7]).status, 401);
+    EXPECT_EQ(connection.put("/object", {{"morrow-session", base::hex_of(5)}}, objects_[7]).status, 401);
   }
   EXPECT_FALSE(kept_);
 }
@@ -25,7 +26,7 @@ TEST_F(PortTest, ObjectsAreGivenWholeAndInRanges) {
   std::vector<std::byte> bytes(whole.length);
   connection.read_body(bytes);
   EXPECT_EQ(bytes, objects_[7]);
-  EXPECT_EQ(whole.headers.at("morrow-checksum"), wire::hex_of(data::checksum(bytes)));
+  EXPECT_EQ(whole.headers.at("morrow-checksum"), base::hex_of(data::checksum(bytes)));
   const auto part = connection.get("/object/7", {{"range", "bytes=990-"}});
   EXPECT_EQ(part.status, 206);
   EXPECT_EQ(part.headers.at("content-range"), "bytes 990-999/1000");
@@ -83,7 +84,7 @@ TEST_F(PortTest, AnObjectIsTakenForAnOpenSessionOnly) {
   const auto put = [&](std::uint64_t session, const std::vector<std::byte>& bytes, std::uint64_t checksum) {
     wire::HttpConnection connection(endpoint_, std::chrono::seconds(10));
     return connection
-        .put("/object", {{"morrow-session", wire::hex_of(session)}, {"morrow-checksum", wire::hex_of(checksum)}}, bytes)
+        .put("/object", {{"morrow-session", base::hex_of(session)}, {"morrow-checksum", base::hex_of(checksum)}}, bytes)
         .status;
   };
   const auto bytes = bytes_of(9000);
@@ -104,8 +105,8 @@ TEST_F(PortTest, AnObjectIsTakenInBlocksToo) {
     wire::HttpConnection connection(endpoint_, std::chrono::seconds(10));
     return connection
         .put("/object",
-             {{"morrow-session", wire::hex_of(5)},
-              {"morrow-checksum", wire::hex_of(data::checksum(bytes))},
+             {{"morrow-session", base::hex_of(5)},
+              {"morrow-checksum", base::hex_of(data::checksum(bytes))},
               {"morrow-encoding", "blocks"},
               {"morrow-size", std::to_string(size)}},
              blocks)

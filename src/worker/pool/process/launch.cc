@@ -17,16 +17,21 @@
 
 #include <fmt/format.h>
 
+#include "base/environment.h"
+#include "worker/pool/process/output_pipe.h"
+
 namespace morrow::worker {
 
 namespace {
 
 constexpr int kChannel = 3;  // after the standard streams
 constexpr int kReport = 4;
-constexpr int kOutOfTheWay = 16;
+constexpr int kOutOfTheWay = 16;  // above all numbers that are given below
 
+/// What the child was at when it failed.
 enum class Step : int { kDescriptors, kFolder, kExec };
 
+/// What the child writes to its parent when it can't run the program.
 struct Failure {
   Step step = Step::kDescriptors;
   int error = 0;
@@ -43,12 +48,6 @@ struct Child {
   std::uint64_t open_files;
   std::array<int, 4> descriptors;  // output, errors, channel, report
 };
-
-std::pair<wire::Fd, wire::Fd> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw LaunchError(fmt::format("no pipe for it: {}", std::strerror(errno)));
-  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
-}
 
 [[noreturn]] void give_up(int report, Step step) {
   const Failure failure{step, errno};
@@ -138,21 +137,18 @@ std::string explain(const Failure& failure, const LaunchPlan& plan) {
 
 }  // namespace
 
-Launched launch(const LaunchPlan& plan) {
-  Launched launched;
+StartedProgram launch(const LaunchPlan& plan) try {
+  StartedProgram started;
   auto [output_here, output_there] = make_pipe();
   auto [errors_here, errors_there] = make_pipe();
   auto [report_here, report_there] = make_pipe();
   wire::Fd channel_there;
-  try {
-    std::tie(launched.channel, channel_there) = wire::socket_pair(true);
-  } catch (const std::system_error& error) {
-    throw LaunchError(error.what());
-  }
+  std::tie(started.channel, channel_there) = wire::socket_pair(true);
 
   std::vector<std::string> environment = plan.environment;
-  std::erase_if(environment, [](const std::string& line) { return line.starts_with("MORROW_EXECUTOR="); });
-  environment.push_back(fmt::format("MORROW_EXECUTOR={}", kChannel));
+  std::erase_if(environment,
+                [](const std::string& line) { return base::sets_variable(line, base::kExecutorVariable); });
+  environment.push_back(base::environment_line(base::kExecutorVariable, std::to_string(kChannel)));
   const auto argument_pointers = pointers(plan.arguments);
   const auto environment_pointers = pointers(environment);
 
@@ -164,8 +160,8 @@ Launched launch(const LaunchPlan& plan) {
               .stack_bytes = plan.stack_bytes,
               .open_files = plan.open_files,
               .descriptors = {output_there.get(), errors_there.get(), channel_there.get(), report_there.get()}};
-  launched.pid = fork_quietly(child);
-  if (launched.pid < 0) throw LaunchError(fmt::format("no new process can be made: {}", std::strerror(errno)));
+  started.pid = fork_quietly(child);
+  if (started.pid < 0) throw LaunchError(fmt::format("no new process can be made: {}", std::strerror(errno)));
 
   report_there.reset();
   Failure failure;
@@ -173,12 +169,14 @@ Launched launch(const LaunchPlan& plan) {
   while ((size = read(report_here.get(), &failure, sizeof(failure))) < 0 && errno == EINTR) {
   }
   if (size != 0) {
-    waitpid(launched.pid, nullptr, 0);
+    waitpid(started.pid, nullptr, 0);
     throw LaunchError(explain(failure, plan));
   }
-  launched.output = std::move(output_here);
-  launched.errors = std::move(errors_here);
-  return launched;
+  started.output = std::move(output_here);
+  started.errors = std::move(errors_here);
+  return started;
+} catch (const std::system_error& error) {
+  throw LaunchError(error.what());
 }
 
 }  // namespace morrow::worker

@@ -23,9 +23,9 @@ struct LaunchPlan {
 };
 
 /// A program that was started and its ends here.
-struct Launched {
+struct StartedProgram {
   pid_t pid = -1;
-  wire::Fd channel;  ///< packet socket; the program finds the other end by MORROW_EXECUTOR=<fd>
+  wire::Fd channel;  ///< packet socket; the program finds the other end by base::kExecutorVariable
   wire::Fd output;   ///< its standard output
   wire::Fd errors;   ///< its standard error
 };
@@ -39,6 +39,6 @@ class LaunchError : public std::runtime_error {
 /// Forks and executes, and returns when the program has replaced the fork. It leads a process session of its own, dies
 /// with the calling thread, has default signals, and inherits nothing but its standard streams and the channel. \throws
 /// LaunchError
-Launched launch(const LaunchPlan& plan);
+StartedProgram launch(const LaunchPlan& plan);
 
 }  // namespace morrow::worker

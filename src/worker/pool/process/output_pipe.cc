@@ -8,13 +8,20 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace morrow::worker {
 
 namespace {
-constexpr std::size_t kPieceBytes = 32'768;
+constexpr std::size_t kPieceBytes = 32 << 10;  // half of what a pipe holds; it lies on the stack
 }  // namespace
+
+std::pair<wire::Fd, wire::Fd> make_pipe() {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "no pipe for it");
+  return {wire::Fd(ends[0]), wire::Fd(ends[1])};
+}
 
 OutputPipe::OutputPipe(boost::asio::io_context& io, wire::Fd end, Take take) : end_(io), take_(std::move(take)) {
   fcntl(end.get(), F_SETFL, O_NONBLOCK);

@@ -1,4 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Processes of users leave others behind, and a worker must neither leak them nor steal the status of a child that is
+// not its own business.
+//
+// Linux gives the children of a dead process to the next subreaper above it. The worker is one, so whatever an executor
+// started and left comes here as a child that nobody knows. Its end is a zombie until somebody waits for it.
+// waitpid(-1) would do that, and would also take the status of children that other code of this process started and
+// waits for (a library that runs a program). What tells the two apart: everything we start leads a session of its own
+// (setsid in launch.cc), so a child in a session that is not ours is one of those left behind, and only such are reaped
+// here. The look comes before the reaping (WNOWAIT), so that no status is lost.
+//
+// One SIGCHLD may stand for several deaths: each signal looks at all that are watched. A pid is used again only after
+// it was reaped, so a watched number names one process until its callback is called.
+//
+// Read next: man 2 prctl, PR_SET_CHILD_SUBREAPER; launch.cc.
 #include "worker/pool/process/reaper.h"
 
 #include <signal.h>
@@ -7,19 +22,18 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
+#include "base/invariant.h"
 
 namespace morrow::worker {
 
 namespace {
 
-constexpr int kRoundsOfStrangers = 1'000;  // each kill may hand us the children of the killed
+constexpr int kRoundsOfStrangers = 1'000;  // a bound: each kill may hand us the children of the killed
 
 bool is_stranger(pid_t pid) { return getsid(pid) != getsid(0); }
 
@@ -40,19 +54,16 @@ void wait_for(pid_t pid) {
 
 }  // namespace
 
-std::string describe_exit(int status) {
-  if (WIFSIGNALED(status)) {
-    return fmt::format("was killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-  }
-  return fmt::format("exited with status {}", WEXITSTATUS(status));
-}
-
 ProcessReaper::ProcessReaper(boost::asio::io_context& io) : signals_(io, SIGCHLD) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   listen();
 }
 
-void ProcessReaper::watch(pid_t pid, std::function<void(int)> ended) { watched_[pid] = std::move(ended); }
+void ProcessReaper::watch(pid_t pid, std::function<void(int)> ended) {
+  MORROW_INVARIANT(pid > 0, "a child has a process number", pid);
+  const bool is_new = watched_.emplace(pid, std::move(ended)).second;
+  MORROW_INVARIANT(is_new, "a number is not used again before its process is reaped", pid);
+}
 
 void ProcessReaper::end(pid_t pid) {
   watched_.erase(pid);
@@ -98,7 +109,7 @@ void ProcessReaper::reap() {
   reap_strangers();
 }
 
-// Looks before it reaps, so that no status is stolen from whoever waits for a child of its own.
+// Looks before it reaps, so that no status is stolen from code that waits for a child of its own.
 void ProcessReaper::reap_strangers() {
   siginfo_t info{};
   while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {

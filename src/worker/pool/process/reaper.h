@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 
 #include <sys/types.h>
 
@@ -13,11 +12,8 @@
 
 namespace morrow::worker {
 
-/// "exited with status 3" or "was killed by signal 11 (Segmentation fault)"; `status` as waitpid gives it.
-std::string describe_exit(int status);
-
-/// Hears of the end of child processes. Makes this process a subreaper: what the children leave behind comes here and
-/// is reaped. Not thread-safe.
+/// Hears of the end of child processes. Makes this process a subreaper: processes that the children leave behind come
+/// here and are reaped. Not thread-safe.
 class ProcessReaper {
  public:
   explicit ProcessReaper(boost::asio::io_context& io);
@@ -31,8 +27,8 @@ class ProcessReaper {
   /// Kills the child's process group and waits; its callback is not called.
   void end(pid_t pid);
 
-  /// Kills and reaps all that is watched, and all that was left to this process by others (what is in a process session
-  /// not our own).
+  /// Kills and reaps all that is watched, and all processes that others left to this one (those in a process session
+  /// that is not our own).
   void end_all();
 
  private:

@@ -34,16 +34,12 @@ std::string temporary_name(const std::string& path) {
 }  // namespace
 
 CachedFile::CachedFile(std::string path, std::string sha256)
-    : path_(std::move(path)),
-      temporary_(temporary_name(path_)),
-      sha256_(std::move(sha256)),
-      hash_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    : path_(std::move(path)), temporary_(temporary_name(path_)), sha256_(std::move(sha256)) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
   if (error) fail(path_, error.value());
   file_ = wire::Fd(open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file_) fail(temporary_, errno);
-  EVP_DigestInit_ex(hash_.get(), EVP_sha256(), nullptr);
 }
 
 CachedFile::~CachedFile() {
@@ -61,7 +57,7 @@ void CachedFile::append(std::string_view compressed) {
     throw std::runtime_error(fmt::format("a chunk of {} in the store is damaged: {}", path_,
                                          ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is too short"));
   }
-  EVP_DigestUpdate(hash_.get(), chunk_.data(), chunk_.size());
+  hash_.add(chunk_);
   for (std::string_view rest = chunk_; !rest.empty();) {
     const ssize_t written = write(file_.get(), rest.data(), rest.size());
     if (written < 0 && errno != EINTR) fail(temporary_, errno);
@@ -71,11 +67,7 @@ void CachedFile::append(std::string_view compressed) {
 }
 
 void CachedFile::finish(std::uint64_t size) {
-  std::string digest(EVP_MAX_MD_SIZE, '\0');
-  unsigned length = 0;
-  EVP_DigestFinal_ex(hash_.get(), reinterpret_cast<unsigned char*>(digest.data()), &length);
-  digest.resize(length);
-  if (size_ != size || digest != sha256_) {
+  if (size_ != size || hash_.finish() != sha256_) {
     throw std::runtime_error(fmt::format("the copy of {} in the store is not the file that the driver had", path_));
   }
   if (fchmod(file_.get(), 0700) != 0) fail(temporary_, errno);

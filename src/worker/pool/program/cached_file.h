@@ -2,18 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "wire/socket.h"
 
 namespace morrow::worker {
 
 /// A file being made in the cache from compressed chunks. It stands under its name only when it is whole and its
-/// SHA-256 is right; what is destroyed before leaves nothing. Several processes may make the same file at once.
+/// SHA-256 is right; one that is destroyed before leaves nothing. Several processes may make the same file at once.
 class CachedFile {
  public:
   /// \throws std::runtime_error with one sentence
@@ -34,7 +32,7 @@ class CachedFile {
   std::string sha256_;
   wire::Fd file_;
   std::uint64_t size_ = 0;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash_;
+  base::Sha256 hash_;
   std::string chunk_;
 };
 

@@ -3,34 +3,38 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/hex.h"
+#include "base/path_name.h"
+#include "base/sha256.h"
 #include "wire/socket.h"
 
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kMaxNotes = 1u << 20;
+constexpr std::size_t kMaxNotesBytes = 1u << 20;  // both far above what linkers write: files may be rubbish
 constexpr std::size_t kMaxHeaders = 4'096;
+constexpr std::size_t kReadBytes = 256u << 10;       // of a file at once
 constexpr std::string_view kDeleted = " (deleted)";  // as /proc names the file of a program that was rebuilt meanwhile
 
+/// The bytes at `offset` as a T; nothing when the file has less.
 template <typename T>
-bool read_at(int file, T& out, std::uint64_t offset) {
-  return pread(file, &out, sizeof(out), static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof(out));
+std::optional<T> read_at(int file, std::uint64_t offset) {
+  T out;
+  if (pread(file, &out, sizeof(out), static_cast<off_t>(offset)) != static_cast<ssize_t>(sizeof(out)))
+    return std::nullopt;
+  return out;
 }
 
 std::size_t aligned(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
@@ -53,54 +57,49 @@ std::optional<std::string> build_id_in(std::string_view notes, std::size_t align
 
 // The last part of a path; empty when it is not fit to be a file's name.
 std::string last_part(const std::string& path) {
-  std::string name = path.substr(path.find_last_of('/') + 1);
+  std::string name(base::base_name(path));
   if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
   return name == "." || name == ".." || name.find('\0') != std::string::npos ? "" : name;
 }
 
 }  // namespace
 
-std::string build_id_of(int file) {
-  Elf64_Ehdr header;
-  if (!read_at(file, header, 0) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-      header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr) ||
-      header.e_phnum > kMaxHeaders) {
-    return {};
+std::optional<std::string> build_id_of(int file) {
+  const auto header = read_at<Elf64_Ehdr>(file, 0);
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > kMaxHeaders) {
+    return std::nullopt;
   }
-  for (std::size_t i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr part;
-    if (!read_at(file, part, header.e_phoff + i * sizeof(part))) return {};
-    if (part.p_type != PT_NOTE || part.p_filesz > kMaxNotes) continue;
-    std::string notes(part.p_filesz, '\0');
-    if (pread(file, notes.data(), notes.size(), static_cast<off_t>(part.p_offset)) !=
+  for (std::size_t i = 0; i < header->e_phnum; ++i) {
+    const auto part = read_at<Elf64_Phdr>(file, header->e_phoff + i * sizeof(Elf64_Phdr));
+    if (!part) return std::nullopt;
+    if (part->p_type != PT_NOTE || part->p_filesz > kMaxNotesBytes) continue;
+    std::string notes(part->p_filesz, '\0');
+    if (pread(file, notes.data(), notes.size(), static_cast<off_t>(part->p_offset)) !=
         static_cast<ssize_t>(notes.size()))
-      return {};
-    if (auto id = build_id_in(notes, part.p_align == 8 ? 8 : 4)) return *id;
+      return std::nullopt;
+    if (auto id = build_id_in(notes, part->p_align == 8 ? 8 : 4); id && !id->empty()) return id;
   }
-  return {};
+  return std::nullopt;
 }
 
-std::string sha256_of(int file) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  if (!hash || EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) != 1) return {};
-  std::vector<char> bytes(256u << 10);
+std::optional<std::string> sha256_of(int file) {
+  base::Sha256 hash;
+  std::vector<char> bytes(kReadBytes);
   off_t offset = 0;
   for (;;) {
     const ssize_t size = pread(file, bytes.data(), bytes.size(), offset);
-    if (size < 0) return {};
-    if (size == 0) break;
-    EVP_DigestUpdate(hash.get(), bytes.data(), static_cast<std::size_t>(size));
+    if (size < 0) return std::nullopt;
+    if (size == 0) return hash.finish();
+    hash.add(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
     offset += size;
   }
-  std::string digest(32, '\0');
-  EVP_DigestFinal_ex(hash.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-  return digest;
 }
 
 bool is_whole(const wire::Program& program) {
   return program.modules_size() > 0 && !program.modules(0).system() &&
          std::all_of(program.modules().begin(), program.modules().end(), [](const wire::Module& module) {
-           return module.system() || module.sha256().size() == kHashBytes;
+           return module.system() || module.sha256().size() == base::kSha256Bytes;
          });
 }
 
@@ -112,12 +111,12 @@ bool is_same_file(const wire::Module& module, const std::string& path) {
       static_cast<std::uint64_t>(facts.st_size) != module.size()) {
     return false;
   }
-  const std::string build_id = build_id_of(file.get());
-  return build_id.empty() ? sha256_of(file.get()) == module.sha256() : build_id == module.build_id();
+  const auto build_id = build_id_of(file.get());
+  return build_id ? *build_id == module.build_id() : sha256_of(file.get()) == module.sha256();
 }
 
 std::string cached_path(const std::string& cache_folder, const wire::Module& module) {
-  return cache_folder + "/" + to_hex(module.sha256()) + "/" + file_name_of(module);
+  return cache_folder + "/" + base::hex_of(module.sha256()) + "/" + file_name_of(module);
 }
 
 std::string file_name_of(const wire::Module& module) {
@@ -147,17 +146,6 @@ void forget_old_programs(const std::string& cache_folder, std::chrono::hours unu
     if (std::filesystem::last_write_time(entry->path(), gone) < oldest && !gone) old.push_back(entry->path());
   }
   for (const auto& path : old) std::filesystem::remove_all(path, error);
-}
-
-std::string to_hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    hex += kDigits[static_cast<unsigned char>(byte) >> 4];
-    hex += kDigits[static_cast<unsigned char>(byte) & 15];
-  }
-  return hex;
 }
 
 }  // namespace morrow::worker

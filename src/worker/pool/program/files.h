@@ -2,9 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "wire/messages.pb.h"
@@ -12,7 +11,7 @@
 /// The files of a program as they lie on this machine.
 namespace morrow::worker {
 
-/// Whether the record of a program has what is needed to start it: an executable, and for each file that is not of the
+/// Whether the record of a program has all that its start needs: an executable, and for each file that is not of the
 /// system its SHA-256, which names its copy.
 bool is_whole(const wire::Program& program);
 
@@ -20,11 +19,11 @@ bool is_whole(const wire::Program& program);
 /// (without a build id: same content). Reads the file.
 bool is_same_file(const wire::Module& module, const std::string& path);
 
-/// The GNU build id of an ELF file (64 bit); empty when there is none or the file is no such file.
-std::string build_id_of(int file);
+/// The GNU build id of an ELF file (64 bit); nothing when there is none or the file is no such file.
+std::optional<std::string> build_id_of(int file);
 
-/// SHA-256 of the whole file, 32 bytes; empty when it can't be read.
-std::string sha256_of(int file);
+/// SHA-256 of the whole file, base::kSha256Bytes; nothing when it can't be read.
+std::optional<std::string> sha256_of(int file);
 
 /// Where the copy of the module is, or goes: FOLDER/<sha256 in hex>/<name of the file>.
 std::string cached_path(const std::string& cache_folder, const wire::Module& module);
@@ -39,9 +38,7 @@ std::vector<std::string> link_names(const wire::Module& module);
 /// Marks the copy as used now.
 void touch(const std::string& path);
 
-/// Removes what of the cache nobody used for so long. Nothing is thrown: what can't be removed stays.
+/// Removes the files of the cache that nobody used for so long. Nothing is thrown: a file that can't be removed stays.
 void forget_old_programs(const std::string& cache_folder, std::chrono::hours unused);
-
-std::string to_hex(std::string_view bytes);
 
 }  // namespace morrow::worker

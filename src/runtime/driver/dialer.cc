@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/driver/dialer.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <morrow/error.h>
+
+#include "runtime/image/program.h"
+#include "wire/join_url.h"
+#include "wire/paths.h"
+
+namespace morrow::runtime {
+
+namespace {
+
+constexpr std::chrono::seconds kSayWaitingAfter{1};
+constexpr std::chrono::milliseconds kLookAgain{50};
+constexpr std::chrono::seconds kGreetPatience{5};
+
+}  // namespace
+
+void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
+
+Dialer::Dialer(const std::string& where, const SessionOptions& options) : cluster_(where) {
+  if (where.empty()) {
+    worker_ = std::make_unique<PrivateWorker>(options);
+    return;
+  }
+  try {
+    if (wire::is_join_url(where)) {
+      const wire::JoinUrl url = wire::parse_join_url(where);
+      cluster_ = url.cluster;
+      token_ = url.token;
+      remote_ = std::make_unique<Remote>(url);
+    }
+    wire::check_name("cluster", cluster_);
+  } catch (const std::invalid_argument& error) {
+    throw SessionError(error.what());
+  }
+}
+
+void Dialer::introduce(std::uint64_t session, const SessionOptions& options) {
+  program_ = make_program(options.fork_server, token_);
+  hello_.set_version(wire::kProtocolVersion);
+  hello_.set_kind(wire::Hello::DRIVER);
+  hello_.set_cluster(cluster_);
+  hello_.set_session(session);
+  hello_.set_program(program_.key());
+  hello_.set_log_to_driver(options.log_to_driver);
+  hello_.set_pid(getpid());
+  hello_.set_maps_objects(remote_ == nullptr);
+  const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(options.grace.value());
+  hello_.set_grace_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(grace.count(), 0)));
+}
+
+Connection Dialer::connect_first(const SessionOptions& options) {
+  const auto start = Clock::now();
+  const auto timeout = std::clamp<std::chrono::nanoseconds>(options.connect_timeout.value(),
+                                                            std::chrono::nanoseconds(0), std::chrono::hours(24 * 365));
+  const auto deadline = start + timeout;
+  if (worker_) return connect_private(deadline);
+  bool said = false;
+  for (;;) {
+    std::optional<Connection> connection;
+    try {
+      connection = connect(std::max(deadline, Clock::now() + kLookAgain));
+    } catch (const std::runtime_error& error) {
+      throw SessionError(error.what());
+    }
+    if (connection) return *std::move(connection);
+    const auto now = Clock::now();
+    if (now >= deadline) give_up();
+    if (!said && !remote_ && now - start >= kSayWaitingAfter) {
+      said = true;
+      say("waiting for a worker of cluster " + cluster_ + " on this machine; " +
+          (silent_.empty() ? "start one with: morrow worker " + cluster_ : silent_));
+    }
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookAgain, deadline - now));
+  }
+}
+
+Connection Dialer::connect_private(Clock::time_point deadline) {
+  const std::string name = "the private worker " + worker_->command();
+  std::optional<Connection> connection;
+  try {
+    connection = greet(worker_->take_socket(), hello_, program_, deadline);
+  } catch (const wire::ProtocolError& error) {
+    throw SessionError(name + ": " + error.what());
+  }
+  if (connection) return *std::move(connection);
+  if (Clock::now() >= deadline) {
+    throw SessionError(name +
+                       " did not answer in time; raise connect_timeout, or look for what keeps this machine busy");
+  }
+  throw SessionError(name + " " + worker_->ending() + " before it answered; what it said stands above");
+}
+
+void Dialer::give_up() const {
+  if (remote_) throw SessionError("the cluster " + cluster_ + " can't be reached: " + remote_->why());
+  if (!silent_.empty()) throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent_);
+  throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +
+                     cluster_);
+}
+
+std::optional<Connection> Dialer::connect(Clock::time_point deadline) {
+  if (!remote_) return connect_local(hello_, program_, deadline, silent_);
+  auto socket = remote_->connect(deadline);
+  if (!socket) return std::nullopt;
+  auto connection = greet(std::move(*socket), hello_, program_, std::max(deadline, Clock::now() + kGreetPatience));
+  if (connection) remote_->learn(connection->welcome);
+  return connection;
+}
+
+}  // namespace morrow::runtime

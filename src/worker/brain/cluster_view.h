@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "control/cluster.h"
+
+namespace morrow::worker {
+
+/// The workers of the cluster as the store had them a while ago. Not thread-safe.
+class ClusterView {
+ public:
+  explicit ClusterView(control::Incarnation self) : self_(self) {}
+
+  void update(std::vector<control::WorkerSeen> workers);
+
+  /// Another worker has nothing to do.
+  bool others_idle() const { return others_idle_; }
+  bool has_others() const { return workers_.size() > 1; }
+  /// Whether some worker is known whose machine has so much; true as long as none is known at all.
+  bool someone_could_run(const control::Resources& need) const;
+  /// "; the largest, NAME, has 4 cpus", to end a sentence about requirements; empty when no worker is known.
+  std::string largest_worker() const;
+
+ private:
+  control::Incarnation self_;
+  std::vector<control::WorkerSeen> workers_;
+  bool others_idle_ = false;
+};
+
+}  // namespace morrow::worker

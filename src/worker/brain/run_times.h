@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+
+#include "worker/ids/ids.h"
+
+namespace morrow::worker {
+
+/// How long the functions of tasks take, as far as was seen: a moving average for each, and whether one awaits others.
+/// Functions go by `Spec::function_key`. Not thread-safe.
+class RunTimes {
+ public:
+  struct RunTime {
+    Time usual = 0;      ///< nanoseconds
+    bool waits = false;  ///< it was seen to await: nothing is queued behind it
+  };
+
+  /// An execution has ended.
+  void learn(std::uint64_t function, Time ran);
+  /// An execution was seen to await.
+  void note_wait(std::uint64_t function);
+
+  /// Null: unknown. Stands until the next call that learns.
+  const RunTime* find(std::uint64_t function) const;
+  /// The usual time, or `unknown`.
+  Time usual(std::uint64_t function, Time unknown) const;
+  /// The usual time of any function that is known, or `unknown`.
+  Time usual_of_any(Time unknown) const;
+
+ private:
+  std::unordered_map<std::uint64_t, RunTime> times_;
+};
+
+}  // namespace morrow::worker

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "worker/brain/brain.h"
+
+// What is done when clients wait and go on; awaits.cc has the tables and opens with what is hard about them.
+//
+// A task that waits releases its cpus and named resources, and nothing is started in its place but what it waits for
+// before all else: what is queued behind it is taken back, and what it awaits is wanted. Memory and devices it keeps.
+// When all that it waited for is committed, it takes its resources back and is sent what was held back, in this order:
+// so there are never more tasks that compute than cpus, but for those that waited too long for a free one
+// (`Knobs::resume_after`), and of these no more than the machine has.
+namespace morrow::worker {
+
+namespace op = control::op;
+
+void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
+  advance(now);
+  const AwaitPtr await = awaits_.open(who, std::move(request));
+  const AwaitRequest& asked = await->request;
+  const StackPosition position = who.executor != 0 ? executors_.find(who.executor, asked.claim) : StackPosition{};
+  await->blocks = position.task != nullptr && !asked.poll;
+
+  for (std::uint32_t index = 0; index < asked.ids.size(); ++index) {
+    const control::FutureId id = asked.ids[index];
+    if (const control::OutcomePtr outcome = recent_outcomes_.recall(id)) {
+      answer(await, index, outcome, false);
+      continue;
+    }
+    const bool here = tasks_.contains(id);
+    if (here && asked.poll) {
+      // A false ready() counts as a short await: who asks in a loop gets what it asks for run.
+      if (who.executor != 0) want(id);
+      answer(await, index, nullptr, true);
+      continue;
+    }
+    AwaitedFuture& awaited = awaits_.future(id);
+    if (awaited.registered && asked.poll) {
+      if (who.executor != 0) want(id);
+      answer(await, index, nullptr, true);
+      continue;
+    }
+    awaited.waiters.push_back({await, index});
+    if (!here && !awaited.registered && !awaited.asked) {
+      awaited.asked = true;
+      push(op::Await{id}, nullptr, true);
+    }
+  }
+  if (await->missing == 0) return;  // answered from memory: nothing is released
+  if (!await->blocks) return;
+  // What a blocked task needs is started first; the latest goes first, so that recursion goes depth first.
+  for (auto id = asked.ids.rbegin(); id != asked.ids.rend(); ++id) want(*id);
+  if (!position.task->blocked) release_while_blocked(position, asked.hosts);
+}
+
+/// A task of this worker awaits this future.
+void Brain::want(control::FutureId id) {
+  if (const HeldTaskPtr& task = tasks_.find(id)) {
+    backlog_.want(task);
+  } else if (const AwaitedFuture* awaited = awaits_.find(id); awaited != nullptr && awaited->registered) {
+    index_claims_.want(id);
+  }
+}
+
+void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
+  StackedTask& stacked = *position.task;
+  MORROW_INVARIANT(!stacked.blocked, "a task releases its resources once while it is blocked", stacked.task->run.id);
+  stacked.released = Ledger::releasable(stacked.held);
+  ledger_.release(stacked.released);
+  index_claims_.note_freed();
+  stacked.blocked = true;
+  stacked.hosts = hosts;
+  stacked.ran += now_ - stacked.running_since;
+  run_times_.note_wait(stacked.task->run.spec->function_key);
+  revoke_queued(*position.executor);
+}
+
+void Brain::reacquire(StackedTask& stacked) {
+  MORROW_INVARIANT(stacked.blocked, "a task that takes its resources back released them", stacked.task->run.id);
+  ledger_.take(stacked.released);
+  stacked.blocked = false;
+  stacked.running_since = now_;
+}
+
+void Brain::answer(const AwaitPtr& await, std::uint32_t index, const control::OutcomePtr& outcome, bool pending) {
+  if (!awaits_.count_answer(*await, index)) return;
+  const AwaitRequest& asked = await->request;
+  action::Ready ready;
+  ready.to = await->who;
+  ready.token = asked.token;
+  ready.index = await->indices.empty() ? index : await->indices[index];
+  ready.id = asked.ids[index];
+  ready.claim = asked.claim;
+  ready.hosts = asked.hosts;
+  ready.pending = pending;
+  ready.with_value = asked.values || (outcome && !outcome->ok());
+  ready.only_small = asked.only_small;
+  ready.outcome = outcome;
+  const bool large = ready.with_value && !ready.only_small && outcome && outcome->object;
+  if (large) awaits_.value_sent(ready);
+
+  const StackPosition position = await->blocks ? executors_.find(await->who.executor, asked.claim) : StackPosition{};
+  const bool blocked = position.task != nullptr && position.task->blocked;
+  if (blocked && await->missing > 0 && large) {
+    // A value that is here for a task is held in memory, and a blocked task is one of many: together they would hold
+    // all of it and wait for the rest.
+    action::Prefetch ahead;
+    ahead.objects.emplace_back(ready.id, outcome->object);
+    await->held_back.push_back(std::move(ready));
+    act(std::move(ahead));
+  } else if (blocked && await->missing == 0 && !awaits_.more_missing(*await)) {
+    // The answer that lets a blocked task go on is sent when the task has its resources again.
+    await->held_back.push_back(std::move(ready));
+    awaits_.queue_to_resume(await, now_);
+  } else {
+    if (await->missing == 0 || !blocked) send_held_back(*await);
+    act(std::move(ready));
+  }
+}
+
+void Brain::send_held_back(AwaitState& await) {
+  for (action::Ready& ready : await.held_back) act(std::move(ready));
+  await.held_back.clear();
+}
+
+/// False: nobody here waits for it.
+bool Brain::deliver(control::FutureId id, const control::OutcomePtr& outcome) {
+  const auto awaited = awaits_.take(id);
+  if (!awaited) return false;
+  index_claims_.unwant(id);
+  for (const auto& [await, index] : awaited->waiters) answer(await, index, outcome, false);
+  return true;
+}
+
+/// The value of an answer is lost: whoever asked waits for it once more, and its task is blocked once more. What is
+/// lost of one question is waited for together: the task goes on when all is there.
+void Brain::await_again(const action::Ready& answer) {
+  const control::FutureId id = answer.id;
+  recent_outcomes_.forget(id);
+  const AwaitSlot slot = awaits_.open_again(answer);
+  AwaitedFuture& awaited = awaits_.future(id);
+  awaited.waiters.push_back(slot);
+  if (!tasks_.contains(id) && !awaited.registered && !awaited.asked) {
+    awaited.asked = true;
+    push(op::Lost{{id, answer.outcome->object.number}, stopping_ ? 0 : random_.draw()}, nullptr, true);
+  }
+  const StackPosition position =
+      answer.to.executor != 0 ? executors_.find(answer.to.executor, answer.claim) : StackPosition{};
+  slot.await->blocks = position.task != nullptr;
+  if (position.task == nullptr) return;
+  want(id);
+  if (!position.task->blocked) release_while_blocked(position, answer.hosts);
+}
+
+bool Brain::object_here(const action::Ready& answer) { return awaits_.value_came(answer); }
+
+void Brain::object_lost(Time now, const action::Ready& answer) {
+  advance(now);
+  if (awaits_.value_came(answer)) await_again(answer);
+}
+
+void Brain::unawait(Time now, const Waiter& who, std::uint64_t token) {
+  advance(now);
+  for (const AwaitPtr& await : awaits_.take_back(who, token)) drop_await(await);
+}
+
+void Brain::drop_await(const AwaitPtr& await) {
+  awaits_.forget(*await);
+  for (const control::FutureId id : await->request.ids) remove_waiter(id, await);
+  if (!await->blocks || await->resumes) return;
+  const StackPosition position = executors_.find(await->who.executor, await->request.claim);
+  if (position.task == nullptr || !position.task->blocked) return;
+  // The task goes on already (its time was over): it takes its resources back, oversubscribed if need be.
+  reacquire(*position.task);
+}
+
+void Brain::remove_waiter(control::FutureId id, const AwaitPtr& await) {
+  const auto last = awaits_.remove_waiter(id, await);
+  if (!last) return;
+  if (last->registered || last->asked) push(op::Unawait{id}, nullptr, false);
+  index_claims_.unwant(id);
+}
+
+/// The client is gone.
+void Brain::drop_awaits(const Waiter& who) {
+  for (const AwaitPtr& await : awaits_.drop_all(who)) {
+    for (const control::FutureId id : await->request.ids) remove_waiter(id, await);
+  }
+}
+
+/// False: not yet.
+bool Brain::try_resume(AwaitState& await, Time since) {
+  const StackPosition position = executors_.find(await.who.executor, await.request.claim);
+  if (position.task != nullptr && position.task->blocked && !awaits_.more_missing(await)) {
+    if (position.task != &position.executor->stack.back()) return false;  // a nested run goes on above it
+    if (!ledger_.fits(position.task->released)) {
+      const bool late = now_ - since >= setup_.knobs.resume_after;
+      if (!late || ledger_.cpu_oversubscribed() >= ledger_.total().cpu_milli) return false;
+    }
+    reacquire(*position.task);
+  }
+  send_held_back(await);
+  return true;
+}
+
+}  // namespace morrow::worker

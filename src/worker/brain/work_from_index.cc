@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include "worker/brain/brain.h"
+
+// Work from the shared index; index_claims.cc opens with when it is looked for.
+namespace morrow::worker {
+
+void Brain::claim_work() {
+  if (stopping_ || fenced_) return;
+  const bool room = backlog_.empty() && !at_cap();
+  const Time usual = run_times_.usual_of_any(setup_.knobs.hand_ahead);
+  if (auto request = index_claims_.start(now_, room, ledger_, usual, random_))
+    act(action::ClaimWork{std::move(*request)});
+}
+
+void Brain::claim_done(Time now, control::ClaimResult result) {
+  advance(now);
+  index_claims_.finish(result);
+  if (result.fenced) return fence();
+  for (control::Runnable& runnable : result.taken) enter_backlog(hold(std::move(runnable)), false);
+}
+
+}  // namespace morrow::worker

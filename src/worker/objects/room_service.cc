@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out what RoomQueue decides: the members of Objects by which requests for room meet the memory.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/invariant.h"
+#include "base/monotonic_clock.h"
+#include "worker/objects/no_room.h"
+#include "worker/objects/objects.h"
+
+namespace morrow::worker {
+
+ObjectProblem Objects::no_room_for(std::uint64_t size_bytes, const std::string& why) const {
+  return no_room(extents_, options_.owner, size_bytes, why);
+}
+
+std::optional<ObjectProblem> Objects::never_fit(std::uint64_t bytes) const {
+  if (bytes <= extents_.capacity()) return std::nullopt;
+  return never_room(extents_, options_.owner, bytes);
+}
+
+void Objects::ask_room(std::uint64_t size_bytes, std::vector<Party> parties, Object* object, OnRoom then) {
+  if (size_bytes > extents_.capacity()) {
+    return then(std::nullopt,
+                no_room_for(size_bytes, "; start the worker with a larger --object-memory, or split the value"));
+  }
+  const Ticket ticket = queue_.ask(std::max<std::uint64_t>(size_bytes, 1), std::move(parties), base::monotonic_ms());
+  if (object != nullptr) object->ticket = ticket;
+  awaited_.emplace(ticket, Awaited{std::move(then), object == nullptr ? 0 : object->number});
+  serve();
+}
+
+void Objects::ask_room_for(Object& object, std::uint64_t size_bytes, OnRoom then) {
+  MORROW_INVARIANT(object.ticket == Ticket::kNone && object.extent.size == 0, "an object asks for room once",
+                   object.number, object.ticket, object.extent.size);
+  std::vector<Party> parties;
+  parties.reserve(object.askers.size());
+  for (const ObjectAsker& one : object.askers) parties.push_back({one.process, one.brief});
+  ask_room(size_bytes, std::move(parties), &object, std::move(then));
+}
+
+/// Gives room to those that wait for it, in their order.
+void Objects::serve() {
+  growth_.retry(base::monotonic_ms());
+  while (!queue_.empty()) {
+    const std::uint64_t first_bytes = queue_.first_bytes();
+    const bool lacks_room = first_bytes > extents_.largest_free() && first_bytes <= extents_.limit();
+    if (lacks_room && spiller_.make_room(first_bytes)) continue;
+    const RoomState room{.largest_free_bytes = extents_.largest_free(),
+                         .limit_bytes = extents_.limit(),
+                         .coming_free = spiller_.is_writing(),
+                         .disk_failed = !spiller_.problem().empty()};
+    const RoomDecision decision = queue_.decide(base::monotonic_ms(), room, holders_);
+    if (decision.kind == RoomDecision::Kind::kAwaitDisk) break;
+    if (decision.kind == RoomDecision::Kind::kLookAgain) {
+      look_again();
+      break;
+    }
+    carry_out(decision);
+  }
+  tell_after_waiting();
+}
+
+void Objects::carry_out(const RoomDecision& decision) {
+  if (decision.kind == RoomDecision::Kind::kServe) {
+    const auto extent = extents_.allocate(decision.size_bytes);
+    MORROW_INVARIANT(extent.has_value(), "a request that is served finds room", decision.size_bytes,
+                     extents_.largest_free());
+    if (growth_.exists_or_hold(*extent, decision.ticket)) answer(decision.ticket, extent, {});
+    return;
+  }
+  MORROW_INVARIANT(decision.kind == RoomDecision::Kind::kRefuse, "a request is served or refused", decision.kind);
+  ObjectProblem problem = no_room_for(decision.size_bytes, "; " + why_refused(decision.reason));
+  problem.contended = decision.contended;
+  if (decision.reason == RoomDecision::Reason::kWaitedEnough) spiller_.forget_problem();  // the next one tries it again
+  answer(decision.ticket, std::nullopt, problem);
+}
+
+std::string Objects::why_refused(RoomDecision::Reason reason) {
+  using Reason = RoomDecision::Reason;
+  constexpr const char* kInUse = "all of it is in use by tasks and drivers";
+  switch (reason) {
+    case Reason::kMachineIsFull:
+      return growth_.problem();
+    case Reason::kMadeWay:
+      return kInUse;
+    case Reason::kDeadlock:
+      return "tasks hold all of it that wait for each other";
+    case Reason::kWaitedEnough:
+      if (!spiller_.problem().empty()) return spiller_.problem();
+      if (extents_.limit() < extents_.capacity()) return growth_.problem();
+      return std::string(kInUse) + ": free some, or start the worker with a larger --object-memory";
+    case Reason::kNone:
+      break;
+  }
+  MORROW_UNREACHABLE("a refusal has a reason", reason);
+}
+
+/// Tells a request that is out of the queue what has become of it.
+void Objects::answer(Ticket ticket, std::optional<data::Extent> extent, const ObjectProblem& problem) {
+  if (extent) queue_.settle(ticket);
+  const auto awaited = awaited_.extract(ticket);
+  MORROW_INVARIANT(!awaited.empty(), "a request is answered once", ticket);
+  const auto& [then, object] = awaited.mapped();
+  if (object != 0) table_.get(object, "an object that is to come is not erased").ticket = Ticket::kNone;
+  then(extent, problem);
+}
+
+void Objects::after_waiting(std::function<void()> then) {
+  after_waiting_.push_back({queue_.next_ticket(), std::move(then)});
+  tell_after_waiting();
+}
+
+void Objects::tell_after_waiting() {
+  for (; !after_waiting_.empty() && queue_.all_through_before(after_waiting_.front().ticket);
+       after_waiting_.pop_front())
+    background_.main_thread().post(std::move(after_waiting_.front().then));
+}
+
+/// Where the caller looks at objects that others may change.
+void Objects::serve_soon() {
+  if (queue_.empty() || std::exchange(serves_soon_, true)) return;
+  background_.main_thread().post([this] {
+    serves_soon_ = false;
+    serve();
+  });
+}
+
+/// Somebody waits for room that is in use.
+void Objects::look_again() {
+  if (std::exchange(looks_again_, true)) return;
+  timer_.expires_after(std::chrono::milliseconds(RoomQueue::kLookAgainMs));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;  // this may be gone
+    looks_again_ = false;
+    serve();
+  });
+}
+
+}  // namespace morrow::worker

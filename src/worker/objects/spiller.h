@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "data/arena.h"
+#include "data/extents.h"
+#include "data/spill.h"
+#include "worker/objects/background.h"
+#include "worker/objects/object_table.h"
+
+namespace morrow::worker {
+
+/// Objects to disk and back: it writes idle ones to files when room is needed, takes the memory of those that have a
+/// file, and reads them again. It owns the files; objects and memory are those of Objects, which owns this. Main
+/// thread only, the bytes are moved on the threads of `background`; table, extents and view must outlive its jobs.
+///
+/// Invariants: an object that is being written keeps its memory; only idle ones lose theirs, so none that is pinned;
+/// the bytes on disk and on their way there are the sums of those of the objects.
+class Spiller {
+ public:
+  struct Options {
+    std::string folder;                      ///< where the files go
+    std::string owner;                       ///< the worker's name, for that of its folder
+    std::uint64_t disk_bytes_left_free = 0;  ///< of the disk
+  };
+  struct Events {
+    /// The object is not being written any more: it has a file, or there is a problem.
+    std::function<void(Object&)> written;
+    std::function<void(const std::string&)> log;
+  };
+
+  /// \throws std::runtime_error when there is no such folder
+  Spiller(ObjectTable& table, data::Extents& extents, data::ArenaView& view, Background& background,
+          const Options& options, Events events);
+
+  /// Takes the memory of the least recently used idle object that has a file, or else begins to write some, until
+  /// `size_bytes` are on their way, and as much again for the next request; not while there is a problem. True: memory
+  /// came free.
+  bool make_room(std::uint64_t size_bytes);
+  /// Reads the object's file into its extent. It must have both, and keep both until `done`.
+  void read(const Object& object, std::function<void(base::Result<void>)> done);
+  /// Removes the object's file, if it has one. Not while it is written or read.
+  void remove_file(Object& object);
+
+  bool is_writing() const { return writing_bytes_ != 0; }
+  /// Of files, after compression.
+  std::uint64_t stored_bytes() const { return stored_bytes_; }
+  /// Why nothing could be written to disk when it was tried last; empty: it could.
+  const std::string& problem() const { return problem_; }
+  /// It is tried again.
+  void forget_problem() { problem_.clear(); }
+
+ private:
+  struct Written {
+    std::uint64_t checksum = 0;
+    std::uint64_t file_bytes = 0;
+  };
+
+  bool has_enough_coming(std::uint64_t size_bytes) const;
+  void write(Object& object);
+  void written(std::uint64_t number, const base::Result<Written>& result);
+
+  ObjectTable& table_;
+  data::Extents& extents_;
+  data::ArenaView& view_;
+  Background& background_;
+  const Events events_;
+  data::SpillFolder folder_;
+  std::uint64_t writing_bytes_ = 0;
+  std::uint64_t stored_bytes_ = 0;
+  std::string problem_;
+  std::uint64_t problem_logged_ms_ = 0;  ///< 0: never
+};
+
+}  // namespace morrow::worker
