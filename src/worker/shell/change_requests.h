@@ -24,6 +24,7 @@ class ChangeRequests {
     std::string program;
     control::SessionId session = 0;
   };
+  /// What it acts with.
   struct Means {
     std::function<Time()> now;
     /// Of a driver (claim 0), or of the execution of a task; null: that is over, and nobody may see what it asks. What

@@ -21,6 +21,7 @@ namespace morrow::worker {
 /// only.
 class ValueAnswers {
  public:
+  /// What it acts with.
   struct Means {
     // The object memory's, see Objects.
     WantValue want;
@@ -41,6 +42,7 @@ class ValueAnswers {
     std::function<void(const Brain::Asker&, control::FutureId, control::SpecPtr, control::OutcomePtr)> put;
     std::function<void(ExecutorId)> found_no_room;  ///< a task of it, since other tasks hold it
   };
+  /// What it is told of this worker once.
   struct Options {
     std::string worker;  ///< this one's name
     control::Incarnation incarnation = 0;
@@ -67,6 +69,7 @@ class ValueAnswers {
   void driver_gone(ClientId client);
 
  private:
+  /// The process behind a driver's connection.
   struct DriverProcess {
     wire::Fd pidfd;  ///< of when it came: by its end the number may be another's
     bool maps_objects = false;
