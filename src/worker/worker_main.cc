@@ -24,6 +24,7 @@
 #include "wire/join_url.h"
 #include "wire/paths.h"
 #include "wire/socket.h"
+#include "worker/last_words.h"
 #include "worker/logs/logs.h"
 #include "worker/machine.h"
 #include "worker/pool/program/files.h"
@@ -157,6 +158,7 @@ int run_private(const WorkerOptions& options) {
   wire::Fd driver(options.private_fd);
   if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
   Logs logs({"", true});
+  const LastWords last_words(logs);
   ShellOptions shell = shell_options(options);
   shell.private_worker = true;
   shell.store_url = options.store_url.empty() ? "lmdb:" + options.private_folder + "/store" : options.store_url;
@@ -223,6 +225,7 @@ int run_worker(const WorkerOptions& options) {
   const std::string state = wire::state_folder(options.cluster, true);
   Door door(options);
   Logs logs({state + "/logs/" + door.name, options.quiet});
+  const LastWords last_words(logs);
   for (;;) {
     const Shell::End end = run_once(options, logs, door, state);
     if (end != Shell::End::kFenced) {

@@ -197,7 +197,7 @@ void Executors::start(const action::StartExecutor& start) {
   up(*process, [this, id = start.executor] { brain_.executor_started(world_.timeline.now(), id); });
 }
 
-void Executors::dispatch(const action::Dispatch& dispatch) {
+void Executors::give(const action::Dispatch& dispatch) {
   const ProcessPtr process = find(dispatch.executor);
   if (!process) return;  // it exited in this very turn: the brain is told by that
   process->words[dispatch.slot] = {dispatch.generation, false};
@@ -211,11 +211,11 @@ void Executors::dispatch(const action::Dispatch& dispatch) {
   });
 }
 
-bool Executors::revoke(const action::Revoke& revoke) {
-  const ProcessPtr process = find(revoke.executor);
+bool Executors::take_back(ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+  const ProcessPtr process = find(executor);
   if (!process) return false;
-  auto& word = process->words[revoke.slot];
-  const bool free = word.first == revoke.generation && !word.second;
+  auto& word = process->words[slot];
+  const bool free = word.first == generation && !word.second;
   if (free) word = {0, false};
   return free;
 }
@@ -235,7 +235,7 @@ void Executors::crash(Process& process) {
     }
     exit.crash.failure = control::FailureKind::kCrash;
     processes_.erase(id);
-    brain_.executor_exited(world_.timeline.now(), id, exit);
+    world_.exited(id, exit);
   });
 }
 
@@ -310,7 +310,7 @@ void Executors::finish_task(Process& process, control::Outcome outcome) {
   up(process, [this, id = process.id, done, outcome = std::move(outcome), large, alone]() mutable {
     if (large) outcome.object = world_.make_object(alone ? kMayBeLost : kStays);
     done.outcome = std::make_shared<control::Outcome>(std::move(outcome));
-    brain_.task_done(world_.timeline.now(), id, std::move(done));
+    world_.task_done(id, std::move(done));
   });
   process.words[done.slot] = {0, false};
   world_.timeline.after(kMicrosecond, [this, weak = std::weak_ptr(find(process.id))] {

@@ -28,7 +28,9 @@ class Executors {
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
     /// A task's value that is too large for a record: it lies with the worker from here on.
-    std::function<control::ObjectRef(std::uint64_t size)> make_object;
+    std::function<control::ObjectRef(std::uint64_t size)> make_object = {};
+    std::function<void(ExecutorId, worker::Brain::Done)> task_done = {};
+    std::function<void(ExecutorId, const worker::Brain::Exit&)> exited = {};
   };
   /// Sizes of large values: of those that may be lost, and of those that can't be computed again, since the task was
   /// given futures that may be freed by then.
@@ -40,9 +42,10 @@ class Executors {
   ~Executors();
 
   void start(const worker::action::StartExecutor& start);
-  void dispatch(const worker::action::Dispatch& dispatch);
+  /// Gives the process a task whose values are here.
+  void give(const worker::action::Dispatch& dispatch);
   /// True when it was taken back.
-  bool revoke(const worker::action::Revoke& revoke);
+  bool take_back(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
   void kill(const worker::action::KillExecutor& kill);
   void ready(const worker::action::Ready& ready);
 

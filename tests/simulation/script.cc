@@ -2,8 +2,11 @@
 #include "tests/simulation/script.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
+
+#include "wire/messages.pb.h"
 
 namespace morrow::simulation {
 
@@ -19,10 +22,23 @@ std::string encode_value(std::uint64_t value, FutureId handle, std::size_t paddi
   return bytes;
 }
 
+/// What a plan throws: as text, since people read failures.
+std::string encode_exception(std::uint64_t value, std::size_t padding) {
+  wire::Failure failure;
+  failure.set_kind(static_cast<std::uint32_t>(FailureKind::kException));
+  failure.set_message(std::to_string(value));
+  failure.set_type(std::string(padding, 'x'));
+  return failure.SerializeAsString();
+}
+
 Expected read_value(const control::Outcome& outcome, FutureId* handle) {
   Expected read{outcome.failure, 0, nullptr};
-  const bool has_value = outcome.ok() || outcome.failure == FailureKind::kException;
-  if (!has_value || outcome.bytes.size() < 24) return read;
+  if (outcome.failure == FailureKind::kException) {
+    wire::Failure failure;
+    if (failure.ParseFromString(outcome.bytes)) read.value = std::strtoull(failure.message().c_str(), nullptr, 10);
+    return read;
+  }
+  if (!outcome.ok() || outcome.bytes.size() < 24) return read;
   std::memcpy(&read.value, outcome.bytes.data(), 8);
   if (handle != nullptr) {
     std::memcpy(&handle->scope, outcome.bytes.data() + 8, 8);
@@ -198,8 +214,12 @@ void Script::advance() {
 control::Outcome Script::outcome() const {
   const FutureId handle = plan_.handle ? ids_[*plan_.handle] : FutureId{};
   control::Outcome outcome;
-  outcome.bytes = encode_value(value_, handle, plan_.value_bytes);
-  if (plan_.end == Plan::End::kThrow) outcome.failure = FailureKind::kException;
+  if (plan_.end == Plan::End::kThrow) {
+    outcome.failure = FailureKind::kException;
+    outcome.bytes = encode_exception(value_, plan_.value_bytes);
+  } else {
+    outcome.bytes = encode_value(value_, handle, plan_.value_bytes);
+  }
   return outcome;
 }
 

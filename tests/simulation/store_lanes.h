@@ -12,6 +12,7 @@
 #include "tests/simulation/config.h"
 #include "tests/simulation/fiber.h"
 #include "tests/simulation/process.h"
+#include "worker/cluster/store_lane.h"
 
 namespace morrow::simulation {
 
@@ -43,7 +44,7 @@ class Weather {
 /// in which others go on.
 class StoreLanes {
  public:
-  enum class Lane : std::uint8_t { kRound, kClaim, kUpkeep };
+  using Lane = worker::StoreLane;
   using Job = std::function<void(store::Store&)>;
 
   struct World {

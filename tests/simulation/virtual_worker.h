@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +16,9 @@
 #include "tests/simulation/store_lanes.h"
 #include "worker/brain/brain.h"
 #include "worker/cluster/upkeep.h"
+#include "worker/shell/driver_sessions.h"
+#include "worker/shell/store_actions.h"
+#include "worker/shell/task_starter.h"
 
 namespace morrow::simulation {
 
@@ -33,7 +35,9 @@ class WorkerVoice {
   virtual void lost() = 0;  ///< the connection is closed from the worker's side
 };
 
-/// A worker in virtual time: the real brain, committer and upkeep, and what the shell does between them.
+/// A worker in virtual time: the real brain, committer and upkeep, and of the shell the real sessions of drivers,
+/// starts of tasks and actions on the store. Virtual are its connections, its store's thread, its executors' processes
+/// and the bytes of large values.
 class VirtualWorker {
  public:
   struct World {
@@ -82,17 +86,11 @@ class VirtualWorker {
   void die();
 
  private:
-  struct Driver {
+  static constexpr const char* kCluster = "simulated";
+  struct Connection {
     std::shared_ptr<WorkerVoice> voice;
-    bool closed = false;
-    control::SessionId session = 0;
-    std::uint64_t attachment = 0;
-    std::uint64_t acked = 0;
-    std::uint64_t ending = 0;
-    std::uint64_t ending_round = 0;
-    bool asked_failed = false;
+    bool closed = false;  ///< by the worker: nothing more is read
   };
-  using Lane = StoreLanes::Lane;
 
   Time now() const { return world_.timeline.now(); }
   void joined();
@@ -101,39 +99,48 @@ class VirtualWorker {
   void decide();
   void arm();
   void watch_signal();
-  void orphan(control::SessionId session, std::uint64_t attachment);
   void close(ClientId client);
+  void frame(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
+  void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
+  WorkerVoice* voice_of(ClientId client);
   void bring(control::FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then);
-  void start_ready(worker::ExecutorId executor);
+  void want(control::FutureId id, const control::ObjectRef& object, const worker::Objects::Then& then);
   void answer(const worker::action::Ready& ready);
-  void end_sessions();
   void leave_when_drained();
 
-  // What the shell's carry_out does.
-  void carry_out(worker::action::StartExecutor& start) { executors_->start(start); }
-  void carry_out(worker::action::Dispatch& dispatch);
+  // What the parts are given.
+  void make_parts();
+  void make_executors();
+  worker::PostToStore post_to_store();
+  worker::StoreActions::Events store_events();
+  worker::DriverSessions::Means session_means();
+  worker::DriverSessions::Events session_events();
+  worker::TaskStarter::Means starter_means();
+  worker::TaskStarter::Events starter_events();
+  worker::Upkeep::Means upkeep_means();
+  worker::Upkeep::Events upkeep_events();
+
+  void carry_out(worker::action::StartExecutor& start);
+  void carry_out(worker::action::Dispatch& dispatch) { starter_->carry_out(dispatch); }
   void carry_out(worker::action::CollectResults&) {}  // these executors send at once
-  void carry_out(worker::action::Revoke& revoke);
-  void carry_out(worker::action::KillExecutor& kill) {
-    starting_.erase(kill.executor);
-    executors_->kill(kill);
-  }
+  void carry_out(worker::action::Revoke& revoke) { starter_->carry_out(revoke); }
+  void carry_out(worker::action::KillExecutor& kill) { executors_->kill(kill); }
   void carry_out(worker::action::RetireProgram&) {}
   void carry_out(worker::action::Ready& ready);
   void carry_out(worker::action::Ack& ack);
-  void carry_out(worker::action::Welcome& welcome);
-  void carry_out(worker::action::Refuse& refuse);
-  void carry_out(worker::action::SessionEnded& ended);
+  void carry_out(worker::action::Welcome& welcome) { sessions_->carry_out(welcome); }
+  void carry_out(worker::action::Refuse& refuse) { sessions_->carry_out(refuse); }
+  void carry_out(worker::action::SessionEnded& ended) { sessions_->carry_out(ended); }
   void carry_out(worker::action::Notice&) {}
-  void carry_out(worker::action::CommitRound& commit);
-  void carry_out(worker::action::ClaimWork& claim);
-  void carry_out(worker::action::FindReadyDependencies& find);
-  void carry_out(worker::action::SetIdle& idle);
-  void carry_out(worker::action::WakeIdle& wake);
+  void carry_out(worker::action::CommitRound& commit) { store_actions_->carry_out(commit); }
+  void carry_out(worker::action::ClaimWork& claim) { store_actions_->carry_out(claim); }
+  void carry_out(worker::action::FindReadyDependencies& find) { store_actions_->carry_out(find); }
+  void carry_out(worker::action::SetIdle& idle) { store_actions_->carry_out(idle); }
+  void carry_out(worker::action::WakeIdle& wake) { store_actions_->carry_out(wake); }
   void carry_out(worker::action::FreeObjects& freed);
   void carry_out(worker::action::Prefetch&) {}
   void carry_out(worker::action::EndScopes& scopes) { upkeep_->end_scopes(scopes.scopes); }
-  void carry_out(worker::action::Fenced& fenced);
+  void carry_out(worker::action::Fenced&) { die(); }
 
   World world_;
   const control::Incarnation incarnation_;
@@ -141,9 +148,11 @@ class VirtualWorker {
   Process process_;
   std::unique_ptr<worker::Brain> brain_;
   std::unique_ptr<worker::Upkeep> upkeep_;
+  std::unique_ptr<worker::StoreActions> store_actions_;
+  std::unique_ptr<worker::DriverSessions> sessions_;
+  std::unique_ptr<worker::TaskStarter> starter_;
   std::unique_ptr<Executors> executors_;
   std::unique_ptr<StoreLanes> lanes_;
-  std::shared_ptr<control::Committer> committer_;
   std::vector<std::function<void()>> mailbox_;
   bool turn_ahead_ = false;
   bool decide_again_ = false;
@@ -151,20 +160,10 @@ class VirtualWorker {
   bool stopping_ = false;
   bool leaving_ = false;
   Time armed_ = 0;
-  bool round_in_flight_ = false;
-  std::uint64_t rounds_ = 0;
   ClientId last_client_ = 0;
-  std::map<ClientId, Driver> drivers_;
-  std::map<control::SessionId, ClientId> sessions_;
+  std::map<ClientId, Connection> connections_;
   std::set<std::uint64_t> objects_;
   std::set<control::FutureId> lost_once_;
-  /// A task that waits for its values to be here.
-  struct Starting {
-    worker::action::Dispatch dispatch;
-    std::size_t missing = 0;
-    control::op::LostValue lost;
-  };
-  std::map<worker::ExecutorId, std::deque<std::shared_ptr<Starting>>> starting_;
 };
 
 }  // namespace morrow::simulation

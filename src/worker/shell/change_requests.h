@@ -14,9 +14,9 @@
 
 namespace morrow::worker {
 
-/// What drivers and tasks may both ask, from the words of the protocol to those of the brain: submit, put, await,
-/// release, cancel, scopes, flush, and room for values. Holds only messages that are used again and again. Main thread
-/// only; `brain` and `values` must outlive it.
+/// The requests that drivers and tasks have in common, from the words of the protocol to those of the brain: submit,
+/// put, await, release, cancel, scopes, flush, and room for values. Holds only messages that are used again and again.
+/// Main thread only; `brain` and `values` must outlive it.
 class ChangeRequests {
  public:
   /// In whose name something is asked.
@@ -24,6 +24,7 @@ class ChangeRequests {
     std::string program;
     control::SessionId session = 0;
   };
+  /// What it acts with.
   struct Means {
     std::function<Time()> now;
     /// Of a driver (claim 0), or of the execution of a task; null: that is over, and nobody may see what it asks. What

@@ -17,11 +17,12 @@
 
 namespace morrow::worker {
 
-/// The clients of this worker and the sessions that they hold: who is greeted and who is refused, the upload of
+/// The clients of this worker and the sessions that they hold: their greeting or refusal, the upload of
 /// programs, the end of a session. Holds one entry for each connection and one for each session that is attached here.
 /// Knows no socket: it is given frames, and means to send them. Main thread only.
 class DriverSessions {
  public:
+  /// What it acts with.
   struct Means {
     PostToStore post;
     SendToClient send;
@@ -32,6 +33,7 @@ class DriverSessions {
     std::function<void(ClientId)> resume;
     std::function<StoreActions::Rounds()> rounds;
   };
+  /// A driver's wish to open a session, or to take it back.
   struct Opening {
     ClientId client = 0;
     control::SessionId session = 0;
@@ -40,7 +42,7 @@ class DriverSessions {
     std::uint64_t grace_ms = 0;
     std::uint64_t number = 0;  ///< counts the connections of this session
   };
-  /// For the brain, and for who starts programs.
+  /// For the brain, and for the pool.
   struct Events {
     std::function<void(const Opening&)> opening;
     std::function<void(ClientId)> gone;
@@ -49,6 +51,7 @@ class DriverSessions {
     std::function<void(const std::string& program, std::int64_t pid)> program_named;  ///< its driver runs it here
     Say warn;
   };
+  /// What it is told of this worker once.
   struct Options {
     std::string cluster;
     std::string worker;  ///< this one's name
@@ -95,6 +98,7 @@ class DriverSessions {
   std::size_t sessions() const { return sessions_.size(); }
 
  private:
+  /// As the HELLO says.
   enum class Kind : std::uint8_t { kUnknown, kDriver, kCommand, kWorker };
   /// The files of a program on their way from its driver to the store.
   struct Upload {
@@ -111,6 +115,7 @@ class DriverSessions {
     std::vector<control::FutureId> observed;  ///< failures that the driver has seen
     control::FailedFutures failed;
   };
+  /// A connection: of a driver, a command or another worker.
   struct Driver {
     std::int64_t pid = 0;
     Kind kind = Kind::kUnknown;

@@ -26,6 +26,7 @@ namespace morrow::worker {
 /// only; `tasks` and `output` must outlive it.
 class ExecutorTable final : public ExecutorEvents {
  public:
+  /// What it acts with.
   struct Means {
     // The pool's, see ExecutorPool.
     std::function<ExecutorProcess(const std::string& program, const std::vector<unsigned>& devices)> start;
@@ -51,6 +52,7 @@ class ExecutorTable final : public ExecutorEvents {
     std::function<void(ExecutorId, wire::FrameType, std::string_view payload)> frame;
     Say warn;
   };
+  /// What it is told of this worker once.
   struct Options {
     std::string worker;  ///< this one's name
     control::Incarnation incarnation = 0;
@@ -82,6 +84,7 @@ class ExecutorTable final : public ExecutorEvents {
   const std::string& program_of(ExecutorId executor) const;
 
  private:
+  /// An executor, from its start to its end.
   struct Entry {
     ExecutorId number = 0;
     ExecutorProcess process{};

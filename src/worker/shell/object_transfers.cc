@@ -5,7 +5,7 @@
 #include <utility>
 
 // A value that lies with other workers is asked for at the store, which knows its holders, and then got from one of
-// them (worker/port/fetcher.h). Nobody plans who gives to whom:
+// them (worker/port/fetcher.h). There is no plan for it:
 //
 // - A holder gives a value to two at a time and sends others away for a moment. By then those two hold it too, so the
 //   next look-up finds more holders: a value that many want spreads as a tree.
@@ -13,7 +13,7 @@
 // after
 //   its lease; so it is asked again for a few leases, ever more slowly, before the reader gets a failure. A value
 //   whose holders are all evicted is lost, and is computed again.
-// - Pauses differ from value to value, so that those who were sent away together do not come back together.
+// - Pauses differ from value to value, so that workers that were sent away together do not come back together.
 namespace morrow::worker {
 
 namespace {

@@ -22,6 +22,7 @@ namespace morrow::worker {
 /// Main thread only.
 class ObjectTransfers {
  public:
+  /// What it acts with.
   struct Means {
     PostToStore post;
     /// Gets the object from one of these workers; `ended` is called on the main thread, never from inside. Empty: this
@@ -35,6 +36,7 @@ class ObjectTransfers {
     std::function<std::uint64_t()> clock_ms;  ///< monotonic
     Say warn;
   };
+  /// What it is told of this worker once.
   struct Options {
     control::Incarnation incarnation = 0;
     std::uint64_t lease_ms = 0;

@@ -17,6 +17,7 @@ namespace morrow::worker {
 /// them, and the cluster's secrets. Values only. Main thread only.
 class PeerDirectory {
  public:
+  /// What it is told of this worker once.
   struct Options {
     std::string cluster;
     control::Incarnation incarnation = 0;  ///< this worker's

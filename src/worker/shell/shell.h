@@ -38,6 +38,7 @@
 
 namespace morrow::worker {
 
+/// What a worker is started with.
 struct ShellOptions {
   std::string cluster;
   std::string store_url;
@@ -58,6 +59,7 @@ struct ShellOptions {
 /// and the fetcher's hand over what they have by the io_context.
 class Shell final : public ClientEvents {
  public:
+  /// Why a worker's run ended.
   enum class End { kStopped, kFenced, kPrivateEnded, kBroken };
 
   /// Opens the store, and joins the cluster. \throws store::StoreError

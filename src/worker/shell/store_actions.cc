@@ -27,12 +27,14 @@ namespace {
 /// Dependencies that are looked up at once; the brain asks again.
 constexpr std::size_t kReadyAtOnce = 100;
 
+/// A round on its way through the store's thread.
 struct RoundWork {
   std::shared_ptr<const control::Round> round;
   control::RoundResult result;
   std::vector<std::pair<control::SessionId, std::uint64_t>> opened;  ///< sessions and their attachments
 };
 
+/// A claim on its way through the store's thread.
 struct ClaimAttempt {
   control::ClaimRequest request;
   control::ClaimTries tries;

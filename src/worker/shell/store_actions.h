@@ -19,6 +19,7 @@ namespace morrow::worker {
 /// is for the main thread; it must outlive what it has posted.
 class StoreActions {
  public:
+  /// For the brain, but for the last two: for the upkeep and the sessions of drivers.
   struct Events {
     std::function<void(control::RoundResult)> round_done;
     std::function<void(control::ClaimResult)> claim_done;
@@ -44,6 +45,7 @@ class StoreActions {
   void carry_out(action::SetIdle& idle);
   void carry_out(action::WakeIdle& wake);
 
+  /// A count of rounds.
   struct Rounds {
     std::uint64_t begun = 0;  ///< one in flight is counted
     bool in_flight = false;

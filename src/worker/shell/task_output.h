@@ -32,6 +32,7 @@ class TaskOutput {
     ClientId client = 0;     ///< 0: it takes nothing now
     bool wants_log = false;  ///< of that client
   };
+  /// What it acts with.
   struct Means {
     std::function<void(std::string_view task, bool to_stderr, const std::vector<std::string>& lines)> log_lines;
     std::function<Source(ExecutorId)> source_of;
@@ -58,6 +59,7 @@ class TaskOutput {
   void client_gone(ClientId client) { dropped_lines_.erase(client); }
 
  private:
+  /// The lines of one executor that are not whole yet.
   struct Streams {
     LineCutter out;
     LineCutter err;

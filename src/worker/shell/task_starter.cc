@@ -28,7 +28,8 @@
 //                                  ^        `---- no room ---> lets go, pauses -.
 //                                  `--------------------------------------------'
 //
-// To read next: worker/objects/room_queue.cc for who gets room, worker/brain/schedule.cc for who is given a task.
+// To read next: worker/objects/room_queue.cc for the order in which room is given, worker/brain/schedule.cc for the
+// choice of an executor.
 namespace morrow::worker {
 
 namespace {

@@ -40,6 +40,7 @@ struct DependencyPlace {
 /// ended, and those of them that wait for a value. Owns no process, memory, timer or clock. Main thread only.
 class TaskStarter {
  public:
+  /// What it acts with.
   struct Means {
     WantValue want;
     std::function<void(ExecutorId, std::uint64_t object)> unpin;
@@ -60,6 +61,7 @@ class TaskStarter {
     std::function<void(ExecutorId, Brain::Done)> task_done;
     std::function<void(ExecutorId, std::uint32_t slot, std::uint32_t generation, bool taken_back)> revoked;
   };
+  /// What it is told of this worker once.
   struct Options {
     std::string worker;                     ///< this one's name
     std::uint64_t room_within_ms = 10'000;  ///< how long others wait for room
@@ -91,6 +93,7 @@ class TaskStarter {
  private:
   struct PendingStart;
   using PendingPtr = std::shared_ptr<PendingStart>;
+  /// The tasks of one executor.
   struct Queue {
     std::deque<HandedTask> handed;   ///< the oldest first
     std::deque<PendingPtr> pending;  ///< of these: not given to the process yet, for want of values

@@ -26,7 +26,7 @@ namespace morrow::worker {
 ValueAnswers::ValueAnswers(Means means, Options options, Events events)
     : means_(std::move(means)), options_(std::move(options)), events_(std::move(events)) {}
 
-// ---- what processes ask ----
+// ---- requests of processes ----
 
 void ValueAnswers::note_no_room(const Waiter& who, const ObjectProblem& problem) {
   if (problem.contended && who.client == 0) events_.found_no_room(who.executor);
@@ -104,7 +104,7 @@ void ValueAnswers::driver_gone(ClientId client) {
   means_.watch_death(std::move(driver.pidfd), [this, process] { means_.reads_no_more(process); });
 }
 
-// ---- values to who awaits them ----
+// ---- answers to awaits ----
 
 void ValueAnswers::carry_out(action::Ready& ready) {
   const bool object = !ready.pending && ready.with_value && !ready.only_small && ready.outcome && ready.outcome->ok() &&

@@ -17,10 +17,11 @@
 namespace morrow::worker {
 
 /// Values between this worker and the processes that use them: brings to each process what it awaits, gives it room for
-/// what it writes, and takes in what it puts. Holds, for each driver, what tells its death. Owns no memory. Main thread
+/// what it writes, and takes in what it puts. Holds a pidfd for each driver. Owns no memory. Main thread
 /// only.
 class ValueAnswers {
  public:
+  /// What it acts with.
   struct Means {
     // The object memory's, see Objects.
     WantValue want;
@@ -31,7 +32,7 @@ class ValueAnswers {
     std::function<void(ProcessId)> reads_no_more;
     /// Calls `dead` when the process of this pidfd is dead.
     std::function<void(wire::Fd pidfd, std::function<void()> dead)> watch_death;
-    /// Queues a frame; who is gone is ignored.
+    /// Queues a frame; for a client or executor that is gone it does nothing.
     std::function<void(const Waiter&, wire::FrameType, const google::protobuf::MessageLite&)> send;
   };
   /// For the brain, but for the last one.
@@ -41,13 +42,14 @@ class ValueAnswers {
     std::function<void(const Brain::Asker&, control::FutureId, control::SpecPtr, control::OutcomePtr)> put;
     std::function<void(ExecutorId)> found_no_room;  ///< a task of it, since other tasks hold it
   };
+  /// What it is told of this worker once.
   struct Options {
     std::string worker;  ///< this one's name
     control::Incarnation incarnation = 0;
   };
   ValueAnswers(Means means, Options options, Events events);
 
-  /// Answers who awaits a future, when its value is here.
+  /// Answers an await of a future, when its value is here.
   void carry_out(action::Ready& ready);
 
   /// RESERVE: room for a value. \throws wire::ProtocolError
@@ -67,6 +69,7 @@ class ValueAnswers {
   void driver_gone(ClientId client);
 
  private:
+  /// The process behind a driver's connection.
   struct DriverProcess {
     wire::Fd pidfd;  ///< of when it came: by its end the number may be another's
     bool maps_objects = false;

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "tests/simulation/virtual_worker.h"
+
+// What the real parts of the shell are given here: the means that stand for sockets, threads and processes in virtual
+// time. The shell's own are in src/worker/shell/shell_means.cc.
+namespace morrow::simulation {
+
+using worker::Brain;
+using worker::StoreLane;
+using worker::Waiter;
+namespace action = worker::action;
+
+void VirtualWorker::make_executors() {
+  Executors::World world{world_.timeline, world_.random, world_.plans, info_.total,
+                         world_.fresh,    world_.wrong,  world_.odd};
+  world.make_object = [this](std::uint64_t size) {
+    const std::uint64_t number = world_.fresh();
+    objects_.insert(number);
+    return control::ObjectRef{number, size, incarnation_};
+  };
+  world.task_done = [this](worker::ExecutorId executor, Brain::Done done) {
+    starter_->ended(executor, done.claim);
+    brain_->task_done(now(), executor, std::move(done));
+    starter_->start_ready(executor);
+  };
+  world.exited = [this](worker::ExecutorId executor, const Brain::Exit& exit) {
+    starter_->executor_gone(executor);
+    brain_->executor_exited(now(), executor, exit);
+  };
+  executors_ = std::make_unique<Executors>(std::move(world), *brain_,
+                                           [this](std::function<void()> event) { tell(std::move(event)); });
+}
+
+void VirtualWorker::make_parts() {
+  upkeep_ = std::make_unique<worker::Upkeep>(upkeep_means(), incarnation_,
+                                             worker::Upkeep::Options{world_.config.lease_ms, world_.config.polls},
+                                             upkeep_events());
+  store_actions_ = std::make_unique<worker::StoreActions>(post_to_store(), info_, store_events());
+  sessions_ = std::make_unique<worker::DriverSessions>(
+      session_means(), worker::DriverSessions::Options{kCluster, info_.name, incarnation_}, session_events());
+  starter_ = std::make_unique<worker::TaskStarter>(starter_means(), worker::TaskStarter::Options{info_.name},
+                                                   starter_events());
+}
+
+worker::PostToStore VirtualWorker::post_to_store() {
+  return [this](StoreLane lane, std::function<void(store::Store&)> job, std::function<void()> done) {
+    lanes_->post(lane, std::move(job), std::move(done));
+  };
+}
+
+worker::StoreActions::Events VirtualWorker::store_events() {
+  return {
+      .round_done = [this](control::RoundResult result) { brain_->round_done(now(), std::move(result)); },
+      .claim_done = [this](control::ClaimResult result) { brain_->claim_done(now(), std::move(result)); },
+      .ready_dependencies_done =
+          [this](FutureId id, const std::vector<FutureId>& ready) {
+            brain_->ready_dependencies_done(now(), id, ready);
+          },
+      .work_came = [this] { brain_->signalled(now()); },
+      .fan_out = [this] { upkeep_->fan_out(); },
+      .session_opened = [this](control::SessionId session,
+                               std::uint64_t attachment) { sessions_->opened(session, attachment); },
+  };
+}
+
+worker::Upkeep::Means VirtualWorker::upkeep_means() {
+  return {
+      .post = [this](std::function<void(store::Store&)> job,
+                     std::function<void()> done) { lanes_->post(StoreLane::kUpkeep, std::move(job), std::move(done)); },
+      .after =
+          [this](std::uint64_t milliseconds, std::function<void()> then) {
+            process_.after(milliseconds * kMillisecond, [this, then = std::move(then)] { tell(then); });
+          },
+      .clock_ns = [this] { return now(); },
+  };
+}
+
+worker::Upkeep::Events VirtualWorker::upkeep_events() {
+  return {
+      .workers_seen = [this](const auto& workers) { brain_->workers_seen(now(), workers); },
+      .checks_found = [this](const auto& checks) { brain_->checks_found(now(), checks); },
+      .session_abandoned = [this](control::SessionId session,
+                                  std::uint64_t attachment) { brain_->session_abandoned(now(), session, attachment); },
+      .say = [](const std::string&) {},
+      .tick = [] {},
+      .work_came = [this] { brain_->signalled(now()); },
+  };
+}
+
+worker::DriverSessions::Means VirtualWorker::session_means() {
+  return {
+      .post = post_to_store(),
+      .send = [this](ClientId client, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { send(client, type, message); },
+      .send_welcome = [this](ClientId client, wire::Welcome& welcome, bool) { send(client, wire::WELCOME, welcome); },
+      .close = [this](ClientId client) { close(client); },
+      .pause = [](ClientId) {},
+      .resume = [](ClientId) {},
+      .rounds = [this] { return store_actions_->rounds(); },
+  };
+}
+
+worker::DriverSessions::Events VirtualWorker::session_events() {
+  return {
+      .opening =
+          [this](const worker::DriverSessions::Opening& opening) {
+            brain_->session_opening(now(), opening.client, opening.session, opening.program, opening.resume,
+                                    opening.grace_ms, opening.number);
+          },
+      .gone = [this](ClientId client) { brain_->client_gone(now(), client); },
+      .flush =
+          [this](ClientId client) {
+            brain_->flush(now(), Waiter{client, 0});
+          },
+      .end_session = [this](ClientId client, std::uint64_t number) { brain_->end_session(now(), client, number); },
+      .program_named = [](const std::string&, std::int64_t) {},
+      .warn = [this](const std::string& sentence) { world_.wrong("A worker warns: " + sentence); },
+  };
+}
+
+worker::TaskStarter::Means VirtualWorker::starter_means() {
+  return {
+      .want = [this](worker::ProcessId, FutureId id, const control::ObjectRef& object, worker::Objects::Then then,
+                     bool) { want(id, object, then); },
+      .unpin = [](worker::ExecutorId, std::uint64_t) {},
+      .prefetch = [](FutureId, const control::ObjectRef&) {},
+      .never_fit = [](std::uint64_t) { return std::nullopt; },
+      .anything_held = [] { return false; },
+      .give = [this](const action::Dispatch& dispatch,
+                     const std::vector<worker::DependencyPlace>&) { executors_->give(dispatch); },
+      .take_back = [this](worker::ExecutorId executor, std::uint32_t slot,
+                          std::uint32_t generation) { return executors_->take_back(executor, slot, generation); },
+      .after = upkeep_means().after,
+      .clock_ms = [this] { return now() / kMillisecond; },
+  };
+}
+
+worker::TaskStarter::Events VirtualWorker::starter_events() {
+  return {
+      .task_done =
+          [this](worker::ExecutorId executor, Brain::Done done) {
+            brain_->task_done(now(), executor, std::move(done));
+            decide_again_ = true;
+          },
+      .revoked =
+          [this](worker::ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back) {
+            brain_->revoked(executor, slot, generation, taken_back);
+            decide_again_ |= taken_back;
+          },
+  };
+}
+
+}  // namespace morrow::simulation
