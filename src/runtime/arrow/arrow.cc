@@ -61,6 +61,7 @@ void check_metadata(std::string_view bytes) {
   }
 }
 
+/// What an ArrowSchema points to; freed by its `release`.
 struct OwnedSchema {
   std::string format, name, metadata;
   std::vector<ArrowSchema> children;

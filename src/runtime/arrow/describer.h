@@ -34,6 +34,7 @@ class Describer {
   detail::Room make() const;
 
  private:
+  /// Bytes that are copied into the batch.
   struct Copy {
     const void* from;
     std::uint64_t size;

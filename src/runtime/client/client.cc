@@ -368,10 +368,9 @@ bool has_client() {
 }
 
 void set_client(Client* new_client) {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+  [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, [] {
     if (the_client.load(std::memory_order_relaxed) != nullptr) forked.store(true, std::memory_order_relaxed);
   });
-  static_cast<void>(registered);
   the_client.store(new_client, std::memory_order_release);
 }
 

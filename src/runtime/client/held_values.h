@@ -28,10 +28,13 @@ class HeldValues {
  private:
   static constexpr std::size_t kLeastSweep = 64;
 
+  /// The bytes of a value, for as long as somebody owns them.
   struct HeldValue {
     std::weak_ptr<const void> owner;
     detail::ByteView bytes;
   };
+
+  /// The hash of an id, as everywhere.
   struct HashId {
     std::size_t operator()(const detail::FutureId& id) const { return base::hash_of_id(id.scope, id.sequence); }
   };

@@ -100,6 +100,7 @@ class PendingAwaits {
   void append_questions(std::string& frames) const;
 
  private:
+  /// Which part of which call a token stands for: one AWAIT has an end, a call may need several.
   struct Part {
     PendingAwait* call;
     std::size_t number;

@@ -30,6 +30,7 @@ class UnacknowledgedChanges {
   bool has_space() const { return fits(3); }
 
  private:
+  /// A change that is kept until the worker acknowledges it.
   struct Change {
     std::uint64_t number;
     wire::FrameType type;

@@ -20,6 +20,7 @@ namespace morrow::worker {
 /// Not thread-safe.
 class Backlog {
  public:
+  /// Tasks of the same program and the same requirements, first come first served.
   struct Lane {
     std::string program;
     control::Resources requirements;

@@ -43,6 +43,7 @@ namespace morrow::worker {
 /// and back), waiting.cc, schedule.cc and dispatch.cc (what runs where), executor_events.cc, work_from_index.cc.
 class Brain {
  public:
+  /// Which worker it decides for, and with what.
   struct Setup {
     control::Incarnation incarnation = 0;
     control::WorkerInfo info;  ///< name, host, total…: published with the heartbeat
@@ -83,12 +84,16 @@ class Brain {
 
   // ---- executors ----
   void executor_started(Time now, ExecutorId executor);
+
+  /// How an executor ended, as far as it matters for its tasks.
   struct Exit {
     std::vector<std::uint32_t> taken;  ///< slots whose claim words the executor had taken
     control::Outcome crash;            ///< the failure to charge to the task that ran
   };
   void executor_exited(Time now, ExecutorId executor, const Exit& exit);
   void program_failed(Time now, const std::string& program, const control::Outcome& failure);
+
+  /// How an attempt ended.
   struct Done {
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;

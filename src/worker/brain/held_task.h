@@ -21,6 +21,7 @@ namespace morrow::worker {
 /// Not thread-safe.
 class HeldTask {
  public:
+  /// Where the task is on its way. `move_to` knows which ways there are.
   enum class Place : std::uint8_t {
     kStored,   ///< its submit is on the way to the store and nothing else is decided: it waits, or goes to the index
     kBacklog,  ///< to be run here

@@ -32,6 +32,7 @@ class RecentOutcomes {
   std::size_t bytes() const { return bytes_; }
 
  private:
+  /// An outcome in the order of keeping, with the bytes that it was counted for.
   struct Kept {
     control::FutureId id;
     std::size_t bytes = 0;

@@ -13,6 +13,7 @@ namespace morrow::worker {
 /// Functions go by `Spec::function_key`. Not thread-safe.
 class RunTimes {
  public:
+  /// What is known of a function.
   struct RunTime {
     Time usual = 0;      ///< nanoseconds
     bool waits = false;  ///< it was seen to await: nothing is queued behind it

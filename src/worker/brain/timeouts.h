@@ -13,6 +13,7 @@ namespace morrow::worker {
 /// then. Not thread-safe.
 class Timeouts {
  public:
+  /// The attempt that is over when the time comes.
   struct Timeout {
     ExecutorId executor = 0;
     control::Claim claim = 0;

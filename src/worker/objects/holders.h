@@ -18,6 +18,8 @@ namespace morrow::worker {
 class Holders {
  public:
   using ObjectNumber = std::uint64_t;
+
+  /// What one process looks at and what it writes.
   struct Held {
     std::unordered_map<ObjectNumber, std::uint32_t> pins;  ///< how often it is pinned, 1 at the least
     std::unordered_set<ObjectNumber> writes;

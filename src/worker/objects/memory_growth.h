@@ -23,11 +23,14 @@ namespace morrow::worker {
 /// Invariants: one growth at a time, and while an extent is held there is one; nothing that exists is held.
 class MemoryGrowth {
  public:
+  /// When to try again, and a hook for tests.
   struct Options {
     std::uint64_t again_ms = 5'000;  ///< after the machine had no memory
     /// For tests: called before the memory is to exist up to `end`, on a thread; throws data::OutOfMemory.
     std::function<void(std::uint64_t end)> before_growth;
   };
+
+  /// What it tells, on the main thread.
   struct Events {
     /// An extent that was held exists. May call back.
     std::function<void(data::Extent, Ticket)> exists;
@@ -50,6 +53,7 @@ class MemoryGrowth {
   const std::string& problem() const { return problem_; }
 
  private:
+  /// An extent that is given out once its memory exists.
   struct Held {
     data::Extent extent;
     Ticket ticket = Ticket::kNone;

@@ -28,6 +28,7 @@
 
 namespace morrow::worker {
 
+/// How much room there is, and how long it is waited for.
 struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
   std::string spill_folder;               ///< where objects go that find no room in memory
@@ -65,6 +66,8 @@ class Objects {
   /// is there. `lost`: no worker that is alive has it.
   using Fetch = std::function<void(control::FutureId, const control::ObjectRef&, std::span<std::byte> into,
                                    std::function<void(bool lost, std::string problem)> done)>;
+
+  /// What it asks of the worker and tells it, on the main thread.
   struct Events {
     Fetch fetch;
     std::function<void(control::FutureId, std::uint64_t object)> copied;  ///< a copy came here
@@ -130,6 +133,8 @@ class Objects {
   bool hand_over(std::uint64_t number, ProcessId who);
 
   std::vector<ObjectSeen> list() const;
+
+  /// How much is taken; bytes.
   struct Usage {
     std::uint64_t memory = 0, used = 0, spilled = 0;
     std::size_t objects = 0;

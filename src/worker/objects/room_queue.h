@@ -34,12 +34,15 @@ struct RoomState {
 
 /// What to do next.
 struct RoomDecision {
+  /// What is to be done next.
   enum class Kind : std::uint8_t {
     kServe,      ///< allocate room for the request: there is some. It is granted from here on
     kRefuse,     ///< tell the request that there is no room. It is out of the queue
     kAwaitDisk,  ///< nothing, until the memory changes
     kLookAgain,  ///< nothing, until the memory changes or kLookAgainMs have passed
   };
+
+  /// Why a request is refused.
   enum class Reason : std::uint8_t {
     kNone,
     kMachineIsFull,  ///< it is larger than what the machine has memory for
@@ -63,6 +66,7 @@ struct RoomDecision {
 /// of their tickets, each with at least one party.
 class RoomQueue {
  public:
+  /// How much room there is in all, and how long it is waited for.
   struct Options {
     std::uint64_t capacity_bytes = 0;
     std::uint64_t patience_ms = 10'000;  ///< how long the first waits for room that others hold
@@ -101,6 +105,7 @@ class RoomQueue {
   bool all_through_before(Ticket ticket) const;
 
  private:
+  /// One who waits for room.
   struct Request {
     Ticket ticket = Ticket::kNone;
     std::uint64_t size_bytes = 0;

@@ -22,11 +22,14 @@ namespace morrow::worker {
 /// the bytes on disk and on their way there are the sums of those of the objects.
 class Spiller {
  public:
+  /// Where the files go.
   struct Options {
     std::string folder;                      ///< where the files go
     std::string owner;                       ///< the worker's name, for that of its folder
     std::uint64_t disk_bytes_left_free = 0;  ///< of the disk
   };
+
+  /// What it tells, on the main thread.
   struct Events {
     /// The object is not being written any more: it has a file, or there is a problem.
     std::function<void(Object&)> written;
@@ -55,6 +58,7 @@ class Spiller {
   void forget_problem() { problem_.clear(); }
 
  private:
+  /// What the thread found out while it wrote.
   struct Written {
     std::uint64_t checksum = 0;
     std::uint64_t file_bytes = 0;
