@@ -18,7 +18,6 @@ namespace morrow::data {
 
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint64_t kStepBytes = 64ULL << 20;  // a growth that fails has got as much as there was, in these steps
 constexpr int kFirstNumber = 100;                  // programs expect to find the lowest ones free
 

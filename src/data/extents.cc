@@ -24,8 +24,6 @@ namespace morrow::data {
 
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-
 std::uint64_t in_whole_pages(std::uint64_t size) {
   return (std::max<std::uint64_t>(size, 1) + kPageBytes - 1) / kPageBytes * kPageBytes;
 }

@@ -9,6 +9,9 @@
 
 namespace morrow::data {
 
+/// The page of the machines that Morrow runs on; extents are whole pages.
+inline constexpr std::uint64_t kPageBytes = 4096;
+
 /// A range of an arena, in bytes.
 struct Extent {
   std::uint64_t offset = 0;
