@@ -297,9 +297,16 @@ TEST(Dialer, ADriverFromAfarDoesNotAskForTheObjectMemory) {
   EXPECT_FALSE(port.hello().maps_objects());
   EXPECT_EQ(port.hello().cluster(), kCluster);
   EXPECT_NE(port.request().find(kDialedToken), std::string::npos);
-  EXPECT_EQ(dialer.program().SerializeAsString().find(kDialedToken), std::string::npos)
-      << "what executors are started with is no place for it";
   port.stop();
+}
+
+TEST(Dialer, ItsTokenStandsNowhereInTheProgramThatItIntroduces) {
+  setenv("MORROW_TEST_BARE", kDialedToken.c_str(), 1);
+  const Dialer dialer = introduced("morrow://" + kDialedToken + "@127.0.0.1:1/far");
+  unsetenv("MORROW_TEST_BARE");
+  const std::string program = dialer.program().SerializeAsString();
+  EXPECT_NE(program.find("MORROW_TEST_BARE="), std::string::npos);
+  EXPECT_EQ(program.find(kDialedToken), std::string::npos);
 }
 
 TEST(Dialer, AnotherWorkerThatTheFirstOneNamedIsFoundAfterItsDeath) {
