@@ -13,7 +13,7 @@
 namespace morrow::worker {
 namespace {
 
-bool any(const ExecutorState&) { return true; }
+bool any_executor(const ExecutorState&) { return true; }
 
 HeldTaskPtr counted(std::uint64_t sequence, Time time) {
   HeldTaskPtr task = task_of(sequence);
@@ -35,9 +35,9 @@ TEST(ExecutorStates, TheWarmestIdleOneOfAProgramIsTaken) {
   table.add_idle(table.at(first), 1);
   table.add_idle(table.at(second), 2);
   table.add_idle(table.at(other), 3);
-  EXPECT_EQ(table.take_idle("program", any)->id, second);
-  EXPECT_EQ(table.take_idle("program", any)->id, first);
-  EXPECT_EQ(table.take_idle("program", any), nullptr);
+  EXPECT_EQ(table.take_idle("program", any_executor)->id, second);
+  EXPECT_EQ(table.take_idle("program", any_executor)->id, first);
+  EXPECT_EQ(table.take_idle("program", any_executor), nullptr);
   EXPECT_EQ(table.any_idle()->id, other);
 }
 
