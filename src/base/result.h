@@ -31,8 +31,8 @@ class [[nodiscard]] Result {
   template <class U = T>
   requires std::is_constructible_v<T, U&&> && std::is_convertible_v<U&&, T> &&
       (!std::is_same_v<std::remove_cvref_t<U>, Result>)&&(!std::is_same_v<std::remove_cvref_t<U>, Problem>)
-          Result(U&& value)
-      : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+          Result(U&& value)  // NOLINT(bugprone-forwarding-reference-overload): copies and moves are left out above
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}
   Result(Problem problem) : state_(std::in_place_index<1>, std::move(problem)) {}
 
   bool ok() const { return state_.index() == 0; }
