@@ -28,11 +28,13 @@ class [[nodiscard]] Result {
   static_assert(!std::is_reference_v<T> && !std::is_same_v<T, Problem>);
 
  public:
+  // NOLINTBEGIN(bugprone-forwarding-reference-overload): copies and moves are left out by the constraint
   template <class U = T>
   requires std::is_constructible_v<T, U&&> && std::is_convertible_v<U&&, T> &&
       (!std::is_same_v<std::remove_cvref_t<U>, Result>)&&(!std::is_same_v<std::remove_cvref_t<U>, Problem>)
-          Result(U&& value)  // NOLINT(bugprone-forwarding-reference-overload): copies and moves are left out above
+          Result(U&& value)
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  // NOLINTEND(bugprone-forwarding-reference-overload)
   Result(Problem problem) : state_(std::in_place_index<1>, std::move(problem)) {}
 
   bool ok() const { return state_.index() == 0; }

@@ -16,8 +16,8 @@
 // What dies when: a server may be killed with forks asked for and executors alive. Those asked for wait again,
 // once: a program that dies whenever it is asked would do so for ever. Its executors live on without a parent that
 // would report their death, so their pidfds are watched from then on. A failure is told for all that wait, and told
-// again for a second to all that come (kRetryAfter), so that a thousand tasks of a program that can't run don't start
-// it a thousand times.
+// again for a second to all that come (kTellAgainWithin), so that a thousand tasks of a program that can't run don't
+// start it a thousand times.
 //
 // The processes are the user's: each of their messages may be wrong, late or missing, and none is taken for more than a
 // claim about that process. Read next: program_process.h, executor_link.h, runtime/executor/fork_server.cc for the
@@ -41,9 +41,9 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kRetryAfter{1};  // until then the last failure is told again
-constexpr std::size_t kForksAtOnce = 32;        // each has four descriptors in flight
-constexpr std::size_t kStartsAtOnce = 4;        // processes that load the program side by side
+constexpr std::chrono::seconds kTellAgainWithin{1};  // until then the last failure is told again
+constexpr std::size_t kForksAtOnce = 32;             // each has four descriptors in flight
+constexpr std::size_t kStartsAtOnce = 4;             // processes that load the program side by side
 
 }  // namespace
 
@@ -281,7 +281,7 @@ void ProgramRunner::fail(const std::string& clause) {
 }
 
 bool ProgramRunner::failed_lately() const {
-  return !failure_.empty() && std::chrono::steady_clock::now() - failed_at_ < kRetryAfter;
+  return !failure_.empty() && std::chrono::steady_clock::now() - failed_at_ < kTellAgainWithin;
 }
 
 void ProgramRunner::tell_failure() {

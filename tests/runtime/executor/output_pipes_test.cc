@@ -11,7 +11,7 @@
 namespace morrow::runtime {
 namespace {
 
-std::pair<wire::Fd, wire::Fd> make_pipe() {
+std::pair<wire::Fd, wire::Fd> pipe_pair() {
   std::array<int, 2> ends{};
   EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   return {wire::Fd(ends[0]), wire::Fd(ends[1])};
@@ -19,8 +19,8 @@ std::pair<wire::Fd, wire::Fd> make_pipe() {
 
 TEST(OutputPipes, HaveUnreadBytesUntilTheWorkerReadThem) {
   for (const bool to_errors : {false, true}) {
-    auto [output, output_there] = make_pipe();
-    auto [errors, errors_there] = make_pipe();
+    auto [output, output_there] = pipe_pair();
+    auto [errors, errors_there] = pipe_pair();
     const int write_end = to_errors ? errors_there.get() : output_there.get();
     const int read_end = to_errors ? errors.get() : output.get();
     const OutputPipes pipes(std::move(output_there), std::move(errors_there));

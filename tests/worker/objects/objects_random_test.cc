@@ -24,7 +24,7 @@
 namespace morrow::worker {
 namespace {
 
-constexpr std::uint64_t kSeeds = 12;
+constexpr std::uint64_t kRuns = 12;
 constexpr int kSteps = 400;
 constexpr std::uint64_t kUnitBytes = 128 << 10;
 
@@ -225,7 +225,7 @@ class RandomUse {
 };
 
 TEST(ObjectsRandom, InAnyOrderNothingIsMixedUpAndNothingIsLeft) {
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) ASSERT_EQ(RandomUse(seed).run(), "") << "seed " << seed;
+  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) ASSERT_EQ(RandomUse(seed).run(), "") << "seed " << seed;
 }
 
 }  // namespace

@@ -10,8 +10,9 @@
 namespace morrow::worker {
 namespace {
 
-constexpr std::uint64_t kUnits = 64;
-constexpr std::uint64_t kMostMs = 10'000 + 1000 + RoomQueue::kLookAgainMs;  // at the head, after a broken deadlock
+constexpr std::uint64_t kMemoryUnits = 64;
+constexpr std::uint64_t kLongestWaitMs =
+    10'000 + 1000 + RoomQueue::kLookAgainMs;  // at the head, after a broken deadlock
 
 ProcessId any_process() {
   const auto number = *rc::gen::inRange<ProcessId>(1, 9);
@@ -25,7 +26,7 @@ void step(VirtualMemory& memory) {
     case 1:
     case 2:
     case 3:
-      memory.ask(any_process(), *rc::gen::inRange<std::uint64_t>(1, kUnits + 1), *rc::gen::inRange(0, 4) == 0);
+      memory.ask(any_process(), *rc::gen::inRange<std::uint64_t>(1, kMemoryUnits + 1), *rc::gen::inRange(0, 4) == 0);
       break;
     case 4:
       memory.let_go(any_process());
@@ -38,10 +39,10 @@ void step(VirtualMemory& memory) {
       memory.pass(*rc::gen::inRange<std::uint64_t>(0, 5000));
       break;
     case 8:
-      memory.fail_next_growth(*rc::gen::inRange<std::uint64_t>(0, kUnits));
+      memory.fail_next_growth(*rc::gen::inRange<std::uint64_t>(0, kMemoryUnits));
       break;
     case 9:
-      memory.set_limit(kUnits);
+      memory.set_limit(kMemoryUnits);
       memory.set_coming_free(*rc::gen::arbitrary<bool>());
       memory.serve();
       break;
@@ -50,7 +51,7 @@ void step(VirtualMemory& memory) {
 
 TEST(RoomQueueProperty, NothingIsServedTwiceOrOutOfTurnAndNoMemoryIsLost) {
   const bool holds = rc::check("whatever happens", [] {
-    VirtualMemory memory(kUnits);
+    VirtualMemory memory(kMemoryUnits);
     const int steps = *rc::gen::inRange(1, 150);
     for (int i = 0; i < steps; ++i) {
       step(memory);
@@ -62,12 +63,12 @@ TEST(RoomQueueProperty, NothingIsServedTwiceOrOutOfTurnAndNoMemoryIsLost) {
 
 TEST(RoomQueueProperty, NobodyWaitsForEverThoughNothingIsEverLetGo) {
   const bool holds = rc::check("whatever happened before", [] {
-    VirtualMemory memory(kUnits);
+    VirtualMemory memory(kMemoryUnits);
     const int steps = *rc::gen::inRange(1, 100);
     for (int i = 0; i < steps; ++i) step(memory);
     memory.set_coming_free(false);
     const std::size_t waiting = memory.queue().waiting();
-    memory.pass(waiting * kMostMs);
+    memory.pass(waiting * kLongestWaitMs);
     RC_ASSERT(memory.queue().empty());
     RC_ASSERT(memory.broken_promise() == "");
   });
@@ -76,8 +77,8 @@ TEST(RoomQueueProperty, NobodyWaitsForEverThoughNothingIsEverLetGo) {
 
 TEST(RoomQueueProperty, EverybodyIsServedWhereThereIsRoomForAllTogether) {
   const bool holds = rc::check("in any sizes", [] {
-    VirtualMemory memory(kUnits);
-    std::uint64_t left = kUnits;
+    VirtualMemory memory(kMemoryUnits);
+    std::uint64_t left = kMemoryUnits;
     while (left != 0) {
       const auto units = *rc::gen::inRange<std::uint64_t>(1, left + 1);
       RC_ASSERT(memory.served(memory.ask(any_process(), units, *rc::gen::arbitrary<bool>())));

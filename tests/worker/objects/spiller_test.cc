@@ -19,13 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMega = 1 << 20;
-constexpr std::uint64_t kCapacity = 8 * kMega;
+constexpr std::uint64_t kMebibyte = 1 << 20;
+constexpr std::uint64_t kArenaBytes = 8 * kMebibyte;
 
 class SpillerTest : public ::testing::Test {
  protected:
   SpillerTest() {
-    arena_.back(kCapacity);
+    arena_.back(kArenaBytes);
     open(0);
   }
   ~SpillerTest() override { background_.stop(); }
@@ -39,7 +39,7 @@ class SpillerTest : public ::testing::Test {
   }
 
   /// Published, idle, full of one byte.
-  Object& make(int byte, std::uint64_t size = kMega) {
+  Object& make(int byte, std::uint64_t size = kMebibyte) {
     Object& object = table_.create_to_write(1, extents_.allocate(size).value(), 0);
     std::ranges::fill(view_.inside(object.extent), static_cast<std::byte>(byte));
     ObjectTable::move_to(object, ObjectState::kHere);
@@ -68,9 +68,9 @@ class SpillerTest : public ::testing::Test {
 
   store::TemporaryDirectory directory_;
   boost::asio::io_context io_;
-  data::Arena arena_{kCapacity};
+  data::Arena arena_{kArenaBytes};
   data::ArenaView view_{arena_.fd()};
-  data::Extents extents_{kCapacity};
+  data::Extents extents_{kArenaBytes};
   ObjectTable table_;
   Background background_{io_};
   std::vector<std::uint64_t> written_;
@@ -80,13 +80,13 @@ class SpillerTest : public ::testing::Test {
 
 TEST_F(SpillerTest, AnObjectIsWrittenThenItsMemoryIsTakenThenItComesBackAsItWas) {
   Object& object = make(7);
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   EXPECT_TRUE(object.spilling && spiller_->is_writing());
   until_written();
   EXPECT_EQ(written_, std::vector<std::uint64_t>{object.number});
-  EXPECT_EQ(extents_.used(), kMega) << "it is in memory as well";
+  EXPECT_EQ(extents_.used(), kMebibyte) << "it is in memory as well";
   EXPECT_EQ(spiller_->stored_bytes(), object.stored_bytes);
-  EXPECT_TRUE(spiller_->make_room(kMega));
+  EXPECT_TRUE(spiller_->make_room(kMebibyte));
   EXPECT_EQ(object.state, ObjectState::kOnDisk);
   EXPECT_EQ(extents_.used(), 0U);
   EXPECT_TRUE(read(object).ok());
@@ -94,18 +94,18 @@ TEST_F(SpillerTest, AnObjectIsWrittenThenItsMemoryIsTakenThenItComesBackAsItWas)
 }
 
 TEST_F(SpillerTest, TheLeastRecentlyUsedGoesFirstAndAPinnedOneNever) {
-  Object& pinned = make(1, kCapacity - 2 * kMega);
+  Object& pinned = make(1, kArenaBytes - 2 * kMebibyte);
   Object& first = make(2);
   Object& last = make(3);
   table_.pin(pinned);
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   until_written();
   EXPECT_TRUE(first.stored && last.stored) << "one that is asked for, and one ahead";
   EXPECT_FALSE(pinned.stored);
-  EXPECT_TRUE(spiller_->make_room(kMega));
+  EXPECT_TRUE(spiller_->make_room(kMebibyte));
   EXPECT_EQ(first.state, ObjectState::kOnDisk);
   EXPECT_EQ(last.state, ObjectState::kHere);
-  while (spiller_->make_room(kCapacity)) {
+  while (spiller_->make_room(kArenaBytes)) {
   }
   until_written();
   EXPECT_EQ(pinned.state, ObjectState::kHere);
@@ -113,10 +113,10 @@ TEST_F(SpillerTest, TheLeastRecentlyUsedGoesFirstAndAPinnedOneNever) {
 
 TEST_F(SpillerTest, NoMoreIsWrittenThanIsAskedForAndAsMuchAgain) {
   for (int i = 0; i < 8; ++i) make(i);
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   const auto writing = std::ranges::count_if(table_.all(), [](const auto& entry) { return entry.second->spilling; });
   EXPECT_EQ(writing, 2);
-  EXPECT_FALSE(spiller_->make_room(kMega)) << "that is on its way";
+  EXPECT_FALSE(spiller_->make_room(kMebibyte)) << "that is on its way";
   EXPECT_EQ(writing, std::ranges::count_if(table_.all(), [](const auto& entry) { return entry.second->spilling; }));
   until_written();
 }
@@ -124,15 +124,15 @@ TEST_F(SpillerTest, NoMoreIsWrittenThanIsAskedForAndAsMuchAgain) {
 TEST_F(SpillerTest, AFullDiskIsSaidOnceAndNothingIsWrittenUntilItIsForgotten) {
   open(std::uint64_t{1} << 60);
   Object& object = make(1);
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   until_written();
   EXPECT_NE(spiller_->problem().find("the disk is full"), std::string::npos) << spiller_->problem();
   EXPECT_FALSE(object.stored || object.spilling);
   EXPECT_EQ(written_.size(), 1U) << "whoever waits for it is told";
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   EXPECT_FALSE(spiller_->is_writing());
   spiller_->forget_problem();
-  EXPECT_FALSE(spiller_->make_room(kMega));
+  EXPECT_FALSE(spiller_->make_room(kMebibyte));
   EXPECT_TRUE(spiller_->is_writing());
   until_written();
   EXPECT_EQ(log_.size(), 1U);
@@ -140,9 +140,9 @@ TEST_F(SpillerTest, AFullDiskIsSaidOnceAndNothingIsWrittenUntilItIsForgotten) {
 
 TEST_F(SpillerTest, AFileThatIsNotWhatWasWrittenIsAProblemOfThatObject) {
   Object& object = make(1);
-  spiller_->make_room(kMega);
+  spiller_->make_room(kMebibyte);
   until_written();
-  ASSERT_TRUE(spiller_->make_room(kMega));
+  ASSERT_TRUE(spiller_->make_room(kMebibyte));
   for (const auto& entry : fs::recursive_directory_iterator(directory_.path())) {
     if (entry.path().extension() == ".object") fs::resize_file(entry.path(), 100);
   }
@@ -154,7 +154,7 @@ TEST_F(SpillerTest, AFileThatIsNotWhatWasWrittenIsAProblemOfThatObject) {
 
 TEST_F(SpillerTest, ARemovedFileCountsNoMore) {
   Object& object = make(1);
-  spiller_->make_room(kMega);
+  spiller_->make_room(kMebibyte);
   until_written();
   EXPECT_NE(spiller_->stored_bytes(), 0U);
   spiller_->remove_file(object);
