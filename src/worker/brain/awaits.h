@@ -44,6 +44,7 @@ struct AwaitState {
   std::uint32_t missing = 0;             ///< answers until it is satisfied
   std::vector<action::Ready> held_back;  ///< sent when the task has its resources again: large values, the last answer
   bool resumes = false;                  ///< it stands in the queue of those that go on
+  bool put_off = false;                  ///< some of it is to be wanted when the task stands on top of its stack
   bool blocks = false;                   ///< a task stands still for it, and released what others may use
 };
 using AwaitPtr = std::shared_ptr<AwaitState>;

@@ -34,6 +34,15 @@ class Backlog {
 
   /// A blocked task awaits this one, which may come to the backlog later.
   void want(const HeldTaskPtr& task);
+  /// Of the wishes that wait here still, those for which `still(task)` is false are none any more.
+  template <class Still>
+  void drop_wishes(Still still) {
+    std::erase_if(wanted_, [&](const HeldTaskPtr& task) {
+      if (task->place() != HeldTask::Place::kBacklog) return true;
+      task->wanted = still(*task);
+      return !task->wanted;
+    });
+  }
   /// The latest wish that waits here still; null: none. It stays in the backlog until it leaves.
   HeldTaskPtr take_wanted();
   /// Those that found no place, in the order they were taken in.

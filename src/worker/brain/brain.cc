@@ -195,10 +195,11 @@ void Brain::session_abandoned(Time now, control::SessionId session, std::uint64_
 
 void Brain::ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready) {
   advance(now);
-  const ExecutorId executor = cap_relief_.executor_that_needs(id);
+  const CapRelief::Needer* known = cap_relief_.needer_of(id);
+  const CapRelief::Needer needer = known != nullptr ? *known : CapRelief::Needer{};
   for (const control::FutureId dependency : ready) {
     index_claims_.want(dependency);
-    if (executor != 0) cap_relief_.note_need(dependency, executor);
+    if (known != nullptr) cap_relief_.note_need(dependency, needer);
   }
 }
 

@@ -229,6 +229,8 @@ class Brain {
   void reacquire(StackedTask& stacked);
   bool try_resume(AwaitState& await, Time since);
   void want(control::FutureId id);
+  bool stands_on_top(const AwaitState& await) const;
+  void want_put_off(const ExecutorState& executor);
 
   // schedule.cc
   void schedule();
@@ -243,6 +245,7 @@ class Brain {
   std::size_t width(const control::Resources& need) const;
   bool at_cap() const;
   void relieve_cap();
+  bool needed_on_top(const HeldTask& task) const;
   void relinquish_unstarted();
 
   // dispatch.cc

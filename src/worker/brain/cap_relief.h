@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <unordered_map>
+#include <utility>
 
 #include "control/types.h"
 #include "worker/ids/ids.h"
@@ -9,30 +11,41 @@
 namespace morrow::worker {
 
 /// For a worker that has all executors it may have, and all of them blocked: now and then it finds out what must run
-/// for one of them to go on, and remembers on whose stack that may run. Not thread-safe.
+/// for one of them to go on, and remembers for whom, since it may run on top of that one alone. Not thread-safe.
 class CapRelief {
  public:
-  /// Whether to look now; then not again for a while.
-  bool start_look(Time now) {
+  /// A blocked execution: it stands on the stack of this executor.
+  struct Needer {
+    ExecutorId executor = 0;
+    control::Claim claim = 0;
+  };
+
+  /// Whether to look now; then not again for a while. `started`: all tasks so far that were given to executors.
+  bool start_look(Time now, std::uint64_t started) {
     if (now < next_look_) return false;
     next_look_ = now + kBetweenLooksNs;
+    stands_still_ = std::exchange(started_, started) == started;
     return true;
   }
+  /// Whether no task was started between the last two looks.
+  bool stands_still() const { return stands_still_; }
   Time next_look() const { return next_look_; }
 
-  /// What this executor awaits, itself or through what it depends on.
-  void note_need(control::FutureId id, ExecutorId executor) { executors_[id] = executor; }
-  /// 0: not known to be needed.
-  ExecutorId executor_that_needs(control::FutureId id) const {
-    const auto found = executors_.find(id);
-    return found == executors_.end() ? 0 : found->second;
+  /// What it awaits, itself or through what that depends on. The last one that needs it counts.
+  void note_need(control::FutureId id, Needer needer) { needers_[id] = needer; }
+  /// Null: not known to be needed. Stands until the next need is noted.
+  const Needer* needer_of(control::FutureId id) const {
+    const auto found = needers_.find(id);
+    return found == needers_.end() ? nullptr : &found->second;
   }
 
  private:
   static constexpr Time kBetweenLooksNs = 20'000'000;  // some commits: what the last look found has had its chance
 
-  std::unordered_map<control::FutureId, ExecutorId> executors_;
+  std::unordered_map<control::FutureId, Needer> needers_;
   Time next_look_ = 0;
+  std::uint64_t started_ = 0;
+  bool stands_still_ = false;
 };
 
 }  // namespace morrow::worker

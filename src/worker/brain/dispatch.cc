@@ -105,24 +105,25 @@ bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) c
          executor.stack.back().blocked && executor.stack.back().hosts && !awaits_.resumes(executor.id);
 }
 
+/// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.
 bool Brain::try_nested(const HeldTaskPtr& task) {
   const control::Spec& spec = *task->run.spec;
   if (spec.requirements.gpu_milli != 0) return false;  // its devices are bound for life
+  const auto on_top_of = [&](ExecutorId id, control::Claim claim) {
+    ExecutorState* executor = executors_.find(id);
+    if (executor == nullptr || !can_host(*executor, spec) || !executor->runs(claim)) return false;
+    dispatch(*executor, task, true);
+    return true;
+  };
   if (const AwaitedFuture* awaited = awaits_.find(task->run.id)) {
     for (const auto& [await, index] : awaited->waiters) {
       if (!await->blocks || !await->request.hosts) continue;
-      ExecutorState* executor = executors_.find(await->who.executor);
-      if (executor == nullptr || !can_host(*executor, spec) || !executor->runs(await->request.claim)) continue;
-      dispatch(*executor, task, true);
-      return true;
+      if (on_top_of(await->who.executor, await->request.claim)) return true;
     }
-    return false;
   }
-  // Awaited through its dependents only: the process that stands still longest without anything of its own to run.
-  ExecutorState* executor = executors_.find(cap_relief_.executor_that_needs(task->run.id));
-  if (executor == nullptr || !can_host(*executor, spec)) return false;
-  dispatch(*executor, task, true);
-  return true;
+  // Through its dependents.
+  const CapRelief::Needer* needer = cap_relief_.needer_of(task->run.id);
+  return needer != nullptr && on_top_of(needer->executor, needer->claim);
 }
 
 }  // namespace morrow::worker

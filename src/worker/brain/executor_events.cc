@@ -85,7 +85,11 @@ void Brain::end_execution(ExecutorState& executor) {
   } else {
     release_resources(executor, stacked);
     executor.stack.pop_back();
-    if (executor.stack.empty()) executors_.add_idle(executor, now_);
+    if (executor.stack.empty()) {
+      executors_.add_idle(executor, now_);
+    } else {
+      want_put_off(executor);
+    }
   }
 }
 

@@ -217,6 +217,8 @@ void Brain::await_done(const op::Await& change, const control::OpResult& result)
     if (await->request.poll) {
       answer(await, index, nullptr, true);
       remove_waiter(change.id, await);
+    } else if (await->blocks && at_cap() && !stands_on_top(*await)) {
+      await->put_off = true;  // nobody here could run it: others may
     } else if (await->blocks) {
       index_claims_.want(change.id);
     }
@@ -230,7 +232,7 @@ HeldTaskPtr Brain::hold(control::Runnable runnable) {
   task->arrived = now_;
   task->committed = true;
   // At the cap also what it depends on: nothing else would ever start it.
-  task->wanted = awaits_.blocked_for(task->run.id) || cap_relief_.executor_that_needs(task->run.id) != 0;
+  task->wanted = awaits_.blocked_for(task->run.id) || cap_relief_.needer_of(task->run.id) != nullptr;
   tasks_.add(task);
   return task;
 }

@@ -26,7 +26,9 @@
 // when the one that runs takes longer or waits, the others are taken back by their claim words (`revoke_queued`).
 //
 // At the cap of executors with all of them blocked only the index helps (`relieve_cap`): what was not started goes
-// there, for others; and what the blocked ones await is looked for there, with all that it depends on.
+// there, for others; and what the ones on top of the stacks await is looked for there, with all that it depends on. It
+// runs on top of the one that needs it and of no other, since it may await what stands under that: so on each stack
+// everything is needed by what stands under it, and no two wait for each other.
 //
 // To read: Backlog, ExecutorStates, RunTimes; tests/worker/brain/brain_test.cc for each rule by an example.
 namespace morrow::worker {
@@ -173,23 +175,39 @@ void Brain::relieve_cap() {
     const std::vector<StackedTask>& stack = entry.second.stack;
     return !stack.empty() && stack.back().blocked;
   });
-  if (!all_blocked || !cap_relief_.start_look(now_)) return;
+  if (!all_blocked || !cap_relief_.start_look(now_, counters_.tasks)) return;
   relinquish_unstarted();
   // What is awaited here and not held here: itself by id, and what it depends on.
   for (const auto& [key, await] : awaits_.questions()) {
-    if (!await->blocks || !await->request.hosts) continue;
+    if (!await->blocks || !await->request.hosts || !stands_on_top(*await)) continue;
     for (std::size_t i = 0; i < await->request.ids.size(); ++i) {
       const control::FutureId id = await->request.ids[i];
       if (await->answered[i] || tasks_.contains(id)) continue;
       index_claims_.want(id);
-      cap_relief_.note_need(id, await->who.executor);
+      cap_relief_.note_need(id, {await->who.executor, await->request.claim});
       act(action::FindReadyDependencies{id});
       break;
     }
   }
 }
 
+/// Whether an execution needs it that stands on top of its stack.
+bool Brain::needed_on_top(const HeldTask& task) const {
+  const AwaitedFuture* awaited = awaits_.find(task.run.id);
+  const bool directly = awaited != nullptr &&
+                        std::any_of(awaited->waiters.begin(), awaited->waiters.end(), [this](const AwaitSlot& slot) {
+                          return slot.await->blocks && stands_on_top(*slot.await);
+                        });
+  if (directly) return true;
+  const CapRelief::Needer* needer = cap_relief_.needer_of(task.run.id);
+  const ExecutorState* executor = needer != nullptr ? executors_.find(needer->executor) : nullptr;
+  return executor != nullptr && executor->runs(needer->claim) && can_host(*executor, *task.run.spec);
+}
+
 void Brain::relinquish_unstarted() {
+  // What only executions want that stand under others may be needed by those on top, here or in another worker, through
+  // what they await: these look for it in the index.
+  if (cap_relief_.stands_still()) backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
   for (const HeldTaskPtr& task : backlog_.take_unwanted(Place::kEnded)) relinquish(task);
   commit_queue_.make_all_due();  // what is not committed goes to the index as well
 }

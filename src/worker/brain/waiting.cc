@@ -62,6 +62,25 @@ void Brain::want(control::FutureId id) {
   }
 }
 
+/// Whether the task that waits is the last one on the stack of its executor: only then may another run on top of it.
+bool Brain::stands_on_top(const AwaitState& await) const {
+  const ExecutorState* executor = executors_.find(await.who.executor);
+  return executor != nullptr && executor->runs(await.request.claim);
+}
+
+/// What stood on top of this executor has ended.
+void Brain::want_put_off(const ExecutorState& executor) {
+  const Waiter who{0, executor.id};
+  for (auto it = awaits_.questions().lower_bound({who, 0}); it != awaits_.questions().end(); ++it) {
+    AwaitState& await = *it->second;
+    if (await.who != who) return;
+    if (!stands_on_top(await) || !std::exchange(await.put_off, false)) continue;
+    for (std::size_t i = 0; i < await.request.ids.size(); ++i) {
+      if (!await.answered[i]) want(await.request.ids[i]);
+    }
+  }
+}
+
 void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
   StackedTask& stacked = *position.task;
   MORROW_INVARIANT(!stacked.blocked, "a task releases its resources once while it is blocked", stacked.task->run.id);

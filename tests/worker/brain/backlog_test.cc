@@ -85,6 +85,22 @@ TEST(Backlog, AWishForATaskThatComesLaterHolds) {
   EXPECT_EQ(backlog.take_wanted(), task);
 }
 
+TEST(Backlog, AWishThatIsDroppedIsAnOrdinaryTaskAgain) {
+  Backlog backlog;
+  std::vector<HeldTaskPtr> tasks;
+  for (std::uint64_t i = 1; i <= 2; ++i) {
+    tasks.push_back(task_of(i));
+    tasks.back()->committed = true;
+    backlog.enter(tasks.back(), 10, false);
+    backlog.want(tasks.back());
+  }
+  backlog.drop_wishes([](const HeldTask& task) { return task.run.id.sequence == 2; });
+  EXPECT_EQ(backlog.take_wanted(), tasks[1]);
+  EXPECT_EQ(backlog.take_wanted(), nullptr);
+  EXPECT_EQ(backlog.take_unwanted(Place::kEnded), std::vector<HeldTaskPtr>{tasks[0]});
+  EXPECT_FALSE(tasks[0]->wanted);
+}
+
 TEST(Backlog, AllOfAProgramLeaveTogether) {
   Backlog backlog;
   for (std::uint64_t i = 1; i <= 4; ++i) backlog.enter(task_of(i, i % 2 == 0 ? "even" : "odd", i * 1000), 10, false);

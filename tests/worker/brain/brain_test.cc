@@ -26,6 +26,10 @@ Step submit(std::string script, Resources needs = Machine::one_cpu()) {
   return {Kind::kSubmit, 0, std::move(script), std::move(needs), {}, {}};
 }
 Step await(std::vector<std::size_t> children = {}) { return {Kind::kAwait, 0, {}, {}, std::move(children), {}}; }
+Step submit_after(std::string script, std::vector<std::string> others) {
+  return {Kind::kSubmit, 0, std::move(script), Machine::one_cpu(), {}, {}, std::move(others)};
+}
+Step await_of(std::vector<std::string> others) { return {Kind::kAwait, 0, {}, {}, {}, {}, std::move(others)}; }
 Step gives(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
 Step gives_large() { return {Kind::kReturnLarge, 0, {}, {}, {}, {}}; }
 Step no_room() { return {Kind::kNoRoom, 0, {}, {}, {}, {}}; }
@@ -188,6 +192,26 @@ TEST(Brain, AChainOfNestedAwaitsCompletesAtTheCap) {
   const FutureId id = machine.submit("chain:500");
   ASSERT_TRUE(machine.run_until(id));
   EXPECT_LE(machine.most_executors, 8u);
+}
+
+TEST(Brain, AtTheCapWhatATaskNeedsRunsOnTopOfItAndOfNoOther) {
+  Machine machine(slots(1, 1));
+  // When the second one stands on top, what the first one needs awaits the second: on top of it, it would be for ever.
+  machine.script("first",
+                 {submit("second"), submit("third"), submit_after("fourth", {"third"}), await({2, 0}), gives("1")});
+  machine.script("second", {submit("fifth"), submit_after("sixth", {"fifth"}), await({1}), gives("2")});
+  machine.script("third", {await_of({"second"}), gives("3")});
+  EXPECT_TRUE(machine.run_until(machine.submit("first"), 60'000 * kMs));
+  EXPECT_EQ(machine.most_executors, 1u);
+}
+
+TEST(Brain, AtTheCapATaskThatOneBelowAwaitsRunsForTheOneOnTop) {
+  Machine machine(slots(1, 1));
+  // Both need the first child: the one below by itself, the one on top through what it awaits.
+  machine.script("below", {submit("needed"), submit("top"), await({1, 0}), gives("1")});
+  machine.script("top", {submit_after("awaited", {"needed"}), await({0}), gives("2")});
+  EXPECT_TRUE(machine.run_until(machine.submit("below"), 60'000 * kMs));
+  EXPECT_EQ(machine.most_executors, 1u);
 }
 
 TEST(Brain, ManyWaitersOfAnotherShapeNeverNeedMoreProcessesThanTheCap) {

@@ -270,6 +270,8 @@ void Machine::advance(worker::ExecutorId id) {
         spec->session = session_;
         const FutureId child{task.dispatch.task.claim, task.children.size()};
         task.children.push_back(child);
+        for (const std::string& other : step.others) spec->dependencies.push_back(submitted_.at(other));
+        submitted_[step.script] = child;
         auto numbered = asker;
         numbered.number = ++process.number;
         at(now_ + kHop, [this, numbered, child, spec] { brain_->submit(now_, numbered, child, spec); });
@@ -283,8 +285,9 @@ void Machine::advance(worker::ExecutorId id) {
         request.claim = task.dispatch.task.claim;
         request.hosts = step.kind == Step::Kind::kAwait;
         request.values = true;
-        if (step.children.empty()) request.ids = task.children;
+        if (step.children.empty() && step.others.empty()) request.ids = task.children;
         for (const std::size_t child : step.children) request.ids.push_back(task.children.at(child));
+        for (const std::string& other : step.others) request.ids.push_back(submitted_.at(other));
         for (std::uint32_t i = 0; i < request.ids.size(); ++i) task.awaited.insert({request.token, i});
         task.need = request.ids.size();
         task.waiting = true;

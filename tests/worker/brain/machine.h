@@ -31,6 +31,9 @@ struct Step {
   control::Resources needs;           ///< kSubmit
   std::vector<std::size_t> children;  ///< kAwait: which; empty: all so far. kAwaitAny: a wait that hosts no nested run
   std::string value;                  ///< kReturn
+  /// Futures of other tasks, each the last that was submitted with that script. kSubmit: the child depends on them.
+  /// kAwait: they are awaited too.
+  std::vector<std::string> others = {};
 };
 using Script = std::vector<Step>;
 
@@ -111,6 +114,7 @@ class Machine {
   std::uint64_t number_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t token_ = 0;
+  std::map<std::string, FutureId> submitted_;  ///< by script, the last one
   std::map<FutureId, control::OutcomePtr> outcomes_;
 };
 

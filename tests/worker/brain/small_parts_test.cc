@@ -196,12 +196,18 @@ TEST(Timeouts, TheFirstThatIsOverIsTakenFirstAndOnce) {
 
 TEST(CapRelief, ItLooksNowAndThenAndRemembersWhoNeedsWhat) {
   CapRelief relief;
-  EXPECT_TRUE(relief.start_look(1'000));
-  EXPECT_FALSE(relief.start_look(1'001));
-  EXPECT_TRUE(relief.start_look(relief.next_look()));
-  EXPECT_EQ(relief.executor_that_needs({1, 1}), 0u);
-  relief.note_need({1, 1}, 5);
-  EXPECT_EQ(relief.executor_that_needs({1, 1}), 5u);
+  EXPECT_TRUE(relief.start_look(1'000, 7));
+  EXPECT_FALSE(relief.start_look(1'001, 7));
+  EXPECT_FALSE(relief.stands_still());
+  EXPECT_TRUE(relief.start_look(relief.next_look(), 7));
+  EXPECT_TRUE(relief.stands_still());
+  EXPECT_TRUE(relief.start_look(relief.next_look(), 8));
+  EXPECT_FALSE(relief.stands_still());
+  EXPECT_EQ(relief.needer_of({1, 1}), nullptr);
+  relief.note_need({1, 1}, {5, 55});
+  ASSERT_NE(relief.needer_of({1, 1}), nullptr);
+  EXPECT_EQ(relief.needer_of({1, 1})->executor, 5u);
+  EXPECT_EQ(relief.needer_of({1, 1})->claim, 55u);
 }
 
 }  // namespace
