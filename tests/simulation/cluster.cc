@@ -241,6 +241,11 @@ std::size_t Cluster::left_objects() const {
   return left;
 }
 
+bool Cluster::memories_idle() const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return !worker->open() || worker->memory().idle(); });
+}
+
 void Cluster::drive() {
   const Time begin = timeline_.now();
   plan_adversaries();
@@ -253,7 +258,7 @@ void Cluster::drive() {
   for (const auto& worker : workers_) {
     if (worker->executors() != nullptr)
       odd_.push_back("worker " + std::to_string(worker->incarnation()) + " uses " + worker->brain().used().text() +
-                     " and had" + worker->executors()->text());
+                     " and had" + worker->executors()->text() + " " + worker->memory().text());
   }
   for (const std::string& key : left_keys(true)) {
     if (key[0] == 'i' || key[0] == 'c') odd_.push_back("there was " + key);
@@ -272,11 +277,14 @@ void Cluster::wind_up() {
   const auto empty = [this, next = Time(0)]() mutable {
     if (timeline_.now() < next) return false;
     next = timeline_.now() + kLookForKeys;
-    return left_keys(false).empty() && dead_are_evicted() && left_objects() == 0;
+    return left_keys(false).empty() && dead_are_evicted() && left_objects() == 0 && memories_idle();
   };
   const auto complain = [this](bool workers_too) {
     if (!violations_.empty()) return;
     if (const std::size_t left = left_objects(); left != 0) wrong(std::to_string(left) + " objects are left.");
+    for (const auto& worker : workers_) {
+      if (worker->open() && !worker->memory().idle()) wrong("Object memory is left: " + worker->memory().text() + ".");
+    }
     for (const std::string& key : left_keys(workers_too)) wrong("A key is left: " + key);
   };
   if (!run_until(timeline_.now() + config_.patience, empty)) return complain(false);

@@ -57,6 +57,8 @@ class Cluster {
   std::vector<std::string> left_keys(bool workers_too) const;
   /// Large values that living workers hold.
   std::size_t left_objects() const;
+  /// Nobody holds object memory of a living worker, or waits for any.
+  bool memories_idle() const;
   template <typename Done>
   bool run_until(Time deadline, Done done);
   void drive();

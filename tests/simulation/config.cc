@@ -61,6 +61,8 @@ Config draw_config(std::uint64_t seed) {
   }
   config.leaves = often(20, 3);
   config.loss_percent = often(50, 60);
+  // A task has three dependencies at the most, but for the wide one: all of them find room at once.
+  if (random.chance(40) && !config.sizes.wide) config.room_for_values = random.between(3, 4);
   return config;
 }
 
@@ -73,7 +75,8 @@ std::string Config::text() const {
          one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
          one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
          one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
-         one("leaves", leaves) + one("vanishes", vanishes) + one("losses%", loss_percent);
+         one("leaves", leaves) + one("vanishes", vanishes) + one("losses%", loss_percent) +
+         (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 
 }  // namespace morrow::simulation

@@ -23,6 +23,7 @@ struct Config {
   Time linger = 5 * kMillisecond;
   Time idle_after = 5 * kMillisecond;  ///< a worker with nothing to do registers as idle
   PlanSizes sizes;
+  std::uint64_t room_for_values = kAmpleRoom;  ///< so many large values find room in a worker's object memory
 
   // The store and the network.
   Time step_delay = 100 * kMicrosecond;  ///< the most that a step of a transaction takes
@@ -51,6 +52,8 @@ struct Config {
 
   Time patience = 300 * kSecond;  ///< after `calm_after` all must end within so long
 
+  static constexpr std::uint64_t kAmpleRoom = 4096;
+  bool scarce_room() const { return room_for_values != kAmpleRoom; }
   std::string text() const;
 };
 

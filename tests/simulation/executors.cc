@@ -15,33 +15,11 @@ namespace {
 
 constexpr Time kHop = 20 * kMicrosecond;
 constexpr Time kStart = 2 * kMillisecond;
-constexpr Time kSleepTimeout = 30 * kMillisecond;
+constexpr Time kAsksAnew = 200 * kMillisecond;
+/// Later it asks anew instead of failing: its plan wants a value.
+constexpr std::uint32_t kMostFailures = 10;
 
 }  // namespace
-
-control::SpecPtr make_spec(const ChildPlan& child, std::vector<FutureId> dependencies,
-                           const std::vector<FutureId>& given, control::SessionId session) {
-  const Plan& plan = *child.plan;
-  auto spec = std::make_shared<control::Spec>();
-  spec->requirements = plan.needs;
-  spec->dependencies = std::move(dependencies);
-  spec->max_retries = plan.max_retries;
-  spec->retry_exceptions = plan.retry_exceptions;
-  if (plan.end == Plan::End::kSleeps) spec->timeout_ns = kSleepTimeout;
-  spec->name = std::to_string(plan.tag);
-  spec->program = kProgram;
-  spec->function_key = plan.tag % 7 + 1;
-  spec->session = session;
-  std::string& payload = spec->payload;
-  payload.resize(8 + 16 * given.size());
-  std::memcpy(payload.data(), &plan.tag, 8);
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    std::memcpy(payload.data() + 8 + 16 * i, &given[i].scope, 8);
-    std::memcpy(payload.data() + 16 + 16 * i, &given[i].sequence, 8);
-  }
-  payload.append(plan.payload_bytes, 'p');
-  return spec;
-}
 
 struct Executors::Process {
   ExecutorId id = 0;
@@ -74,6 +52,17 @@ class Executors::Task : public Script::Owner {
   }
   bool given_nothing() const { return given(sent_).empty(); }
   bool throws() const { return sent_.task.tries < plan_.throws; }
+  /// It waits for none: so it may read its arguments to its end, and nobody waits for it to let them go for ever.
+  bool leaf() const { return plan_.children.empty() && given_nothing(); }
+  bool ends_large() const {
+    // Chosen by the future, not at random: so other seeds are played as they were.
+    const FutureId id = sent_.task.id;
+    return (id.scope ^ id.sequence ^ 5) % 16 < executors_.world_.large_values;
+  }
+  /// One that can't be computed again stays: it was given futures that may be freed by then.
+  std::uint64_t large_size() const {
+    return sent_.task.spec->dependencies.empty() && given_nothing() ? kMayBeLost : kStays;
+  }
 
   ScopeId root_scope() override { return sent_.task.claim; }
   ScopeId fresh_scope() override { return executors_.world_.fresh(); }
@@ -272,10 +261,14 @@ void Executors::next_task(Process& process) {
     action::Dispatch sent = std::move(process.queue.front());
     process.queue.pop_front();
     auto& word = process.words[sent.slot];
-    if (word.first != sent.generation || word.second) continue;
+    if (word.first != sent.generation || word.second) {
+      values_read(process, sent);
+      continue;
+    }
     word.second = true;
     ++tasks_begun;
     process.stack.push_back(std::make_unique<Task>(*this, process, std::move(sent)));
+    if (!process.stack.back()->leaf()) values_read(process, process.stack.back()->sent());
     count_resources();
     if (!process.stack.back()->crashes()) process.stack.back()->script.advance();
     return task_stands(process);
@@ -294,7 +287,46 @@ void Executors::task_stands(Process& process) {
   finish_task(process, std::move(outcome));
 }
 
+void Executors::values_read(Process& process, const action::Dispatch& sent) {
+  up(process, [this, id = process.id, slot = sent.slot, generation = sent.generation] {
+    world_.values_read(id, slot, generation);
+  });
+}
+
 void Executors::finish_task(Process& process, control::Outcome outcome) {
+  Task& task = *process.stack.back();
+  if (!outcome.ok() || !task.ends_large()) return end_task(process, std::move(outcome), 0);
+  write_value(process, std::move(outcome), world_.fresh());
+}
+
+/// Asks for room first. A task that finds none fails, and is tried again while others hold it. When that can't help, or
+/// has been for long, it lets go all that it holds and asks anew: a program that must have its value.
+void Executors::write_value(Process& process, control::Outcome outcome, std::uint64_t number) {
+  const Task& task = *process.stack.back();
+  up(process, [this, weak = std::weak_ptr(find(process.id)), id = process.id, size = task.large_size(), number,
+               outcome = std::move(outcome)] {
+    world_.reserve(id, number, size, [this, weak, number, outcome](bool here, bool contended) {
+      const ProcessPtr there = weak.lock();
+      if (!there || !there->alive) return;
+      down(*there, [this, raw = there.get(), number, outcome, here, contended] {
+        if (here) return end_task(*raw, outcome, number);
+        const action::Dispatch& sent = raw->stack.back()->sent();
+        if (contended && sent.task.tries < std::min(kMostFailures, sent.task.spec->max_retries)) {
+          control::Outcome failed{control::FailureKind::kNoRoom, "others hold the room", {}};
+          failed.contended = true;
+          return end_task(*raw, std::move(failed), 0);
+        }
+        values_read(*raw, sent);
+        world_.timeline.after(world_.random.delay(kAsksAnew), [this, weak = std::weak_ptr(find(raw->id)), outcome] {
+          const ProcessPtr still_there = weak.lock();
+          if (still_there && still_there->alive) write_value(*still_there, outcome, world_.fresh());
+        });
+      });
+    });
+  });
+}
+
+void Executors::end_task(Process& process, control::Outcome outcome, std::uint64_t number) {
   const std::unique_ptr<Task> task = std::move(process.stack.back());
   process.stack.pop_back();
   Brain::Done done;
@@ -302,13 +334,10 @@ void Executors::finish_task(Process& process, control::Outcome outcome) {
   done.generation = task->sent().generation;
   done.claim = task->sent().task.claim;
   done.may_hold_futures = outcome.ok() && task->script.plan().handle.has_value();
-  // Chosen by the future, not at random: so other seeds are played as they were.
-  const FutureId id = task->sent().task.id;
-  const bool large = outcome.ok() && (id.scope ^ id.sequence) % 16 == 5;
-  const bool alone = task->sent().task.spec->dependencies.empty() && task->given_nothing();
   done.ran_ns = world_.timeline.now() - task->began;
-  up(process, [this, id = process.id, done, outcome = std::move(outcome), large, alone]() mutable {
-    if (large) outcome.object = world_.make_object(alone ? kMayBeLost : kStays);
+  values_read(process, task->sent());
+  up(process, [this, id = process.id, done, outcome = std::move(outcome), number, size = task->large_size()]() mutable {
+    if (number != 0) outcome.object = world_.make_object(id, number, size);
     done.outcome = std::make_shared<control::Outcome>(std::move(outcome));
     world_.task_done(id, std::move(done));
   });

@@ -28,7 +28,14 @@ class Executors {
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;  ///< perhaps wrong: seen by a task that may have lost its claim
     /// A task's value that is too large for a record: it lies with the worker from here on.
-    std::function<control::ObjectRef(std::uint64_t size)> make_object = {};
+    std::function<control::ObjectRef(ExecutorId, std::uint64_t number, std::uint64_t size)> make_object = {};
+    /// Room for such a value: there is some, or others hold it.
+    std::function<void(ExecutorId, std::uint64_t number, std::uint64_t size, std::function<void(bool, bool)>)> reserve =
+        {};
+    /// Reads the large values no more that it depends on.
+    std::function<void(ExecutorId, std::uint32_t slot, std::uint32_t generation)> values_read = {};
+    /// Of 16 tasks so many end with a large value.
+    std::uint64_t large_values = 1;
     std::function<void(ExecutorId, worker::Brain::Done)> task_done = {};
     std::function<void(ExecutorId, const worker::Brain::Exit&)> exited = {};
   };
@@ -36,6 +43,8 @@ class Executors {
   /// given futures that may be freed by then.
   static constexpr std::uint64_t kMayBeLost = 3'000'001;
   static constexpr std::uint64_t kStays = 3'000'000;
+
+  static constexpr std::uint64_t kRoomBytes = (kMayBeLost / 4096 + 1) * 4096;  ///< of one of them, in whole pages
 
   /// `tell` hands an event to the worker's main thread.
   Executors(World world, worker::Brain& brain, std::function<void(std::function<void()>)> tell);
@@ -68,6 +77,9 @@ class Executors {
   void next_task(Process& process);
   void task_stands(Process& process);
   void finish_task(Process& process, control::Outcome outcome);
+  void write_value(Process& process, control::Outcome outcome, std::uint64_t number);
+  void end_task(Process& process, control::Outcome outcome, std::uint64_t number);
+  void values_read(Process& process, const worker::action::Dispatch& sent);
   void crash(Process& process);
   void count_resources();
 

@@ -15,8 +15,14 @@ namespace action = worker::action;
 void VirtualWorker::make_executors() {
   Executors::World world{world_.timeline, world_.random, world_.plans, info_.total,
                          world_.fresh,    world_.wrong,  world_.odd};
-  world.make_object = [this](std::uint64_t size) {
-    const std::uint64_t number = world_.fresh();
+  world.reserve = [this](worker::ExecutorId executor, std::uint64_t number, std::uint64_t size,
+                         ObjectMemory::Then then) { memory_->reserve(executor, number, size, std::move(then)); };
+  world.values_read = [this](worker::ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+    values_read(executor, slot, generation);
+  };
+  if (world_.config.scarce_room()) world.large_values = 6;
+  world.make_object = [this](worker::ExecutorId executor, std::uint64_t number, std::uint64_t size) {
+    memory_->end_writing(executor, number);
     objects_.insert(number);
     return control::ObjectRef{number, size, incarnation_};
   };
@@ -27,6 +33,7 @@ void VirtualWorker::make_executors() {
   };
   world.exited = [this](worker::ExecutorId executor, const Brain::Exit& exit) {
     starter_->executor_gone(executor);
+    executor_gone(executor);
     brain_->executor_exited(now(), executor, exit);
   };
   executors_ = std::make_unique<Executors>(std::move(world), *brain_,
@@ -34,6 +41,10 @@ void VirtualWorker::make_executors() {
 }
 
 void VirtualWorker::make_parts() {
+  const auto wait = upkeep_means().after;
+  memory_ =
+      std::make_unique<ObjectMemory>(ObjectMemory::World{[this] { return now() / kMillisecond; }, wait, world_.wrong},
+                                     world_.config.room_for_values * Executors::kRoomBytes);
   upkeep_ = std::make_unique<worker::Upkeep>(upkeep_means(), incarnation_,
                                              worker::Upkeep::Options{world_.config.lease_ms, world_.config.polls},
                                              upkeep_events());
@@ -122,14 +133,17 @@ worker::DriverSessions::Events VirtualWorker::session_events() {
 
 worker::TaskStarter::Means VirtualWorker::starter_means() {
   return {
-      .want = [this](worker::ProcessId, FutureId id, const control::ObjectRef& object, worker::Objects::Then then,
-                     bool) { want(id, object, then); },
-      .unpin = [](worker::ExecutorId, std::uint64_t) {},
+      .want = [this](worker::ProcessId process, FutureId id, const control::ObjectRef& object,
+                     worker::Objects::Then then, bool brief) { want(process, id, object, then, brief); },
+      .unpin = [this](worker::ExecutorId executor, std::uint64_t object) { memory_->unpin(executor, object); },
       .prefetch = [](FutureId, const control::ObjectRef&) {},
-      .never_fit = [](std::uint64_t) { return std::nullopt; },
-      .anything_held = [] { return false; },
+      .never_fit = [this](std::uint64_t bytes) -> std::optional<worker::ObjectProblem> {
+        if (bytes <= memory_->capacity_bytes()) return std::nullopt;
+        return worker::ObjectProblem{control::FailureKind::kNoRoom, "they are more than all of it"};
+      },
+      .anything_held = [this] { return memory_->anything_held(); },
       .give = [this](const action::Dispatch& dispatch,
-                     const std::vector<worker::DependencyPlace>&) { executors_->give(dispatch); },
+                     const std::vector<worker::DependencyPlace>& places) { give(dispatch, places); },
       .take_back = [this](worker::ExecutorId executor, std::uint32_t slot,
                           std::uint32_t generation) { return executors_->take_back(executor, slot, generation); },
       .after = upkeep_means().after,

@@ -252,15 +252,37 @@ void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::fu
       });
 }
 
-void VirtualWorker::want(FutureId id, const control::ObjectRef& object, const worker::Objects::Then& then) {
-  bring(id, object, [object, then](bool here) {
-    if (here) {
-      const worker::ObjectPlace place{object.number, {0, object.size}};
-      return then(&place, nullptr);
+void VirtualWorker::want(worker::ProcessId process, FutureId id, const control::ObjectRef& object,
+                         const worker::Objects::Then& then, bool brief) {
+  bring(id, object, [this, process, object, then, brief](bool here) {
+    if (!here) {
+      const worker::ObjectProblem problem{control::FailureKind::kLost, "it is lost", true};
+      return then(nullptr, &problem);
     }
-    const worker::ObjectProblem problem{control::FailureKind::kLost, "it is lost", true};
-    then(nullptr, &problem);
+    memory_->pin(process, object.number, object.size, brief, [this, object, then](bool room, bool contended) {
+      decide_again_ = true;
+      const worker::ObjectPlace place{object.number, {0, object.size}};
+      const worker::ObjectProblem problem{control::FailureKind::kNoRoom, "there is no room", false, contended};
+      then(room ? &place : nullptr, room ? nullptr : &problem);
+    });
   });
+}
+
+void VirtualWorker::give(const action::Dispatch& dispatch, const std::vector<worker::DependencyPlace>& places) {
+  auto& pinned = pinned_[{dispatch.executor, dispatch.slot, dispatch.generation}];
+  for (const worker::DependencyPlace& one : places) pinned.push_back(one.place.number);
+  executors_->give(dispatch);
+}
+
+void VirtualWorker::values_read(worker::ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
+  const auto pinned = pinned_.extract({executor, slot, generation});
+  if (pinned.empty()) return;
+  for (const std::uint64_t number : pinned.mapped()) memory_->unpin(executor, number);
+}
+
+void VirtualWorker::executor_gone(worker::ExecutorId executor) {
+  std::erase_if(pinned_, [executor](const auto& one) { return std::get<0>(one.first) == executor; });
+  memory_->gone(executor);
 }
 
 void VirtualWorker::carry_out(action::FreeObjects& freed) {
@@ -271,6 +293,7 @@ void VirtualWorker::carry_out(action::FreeObjects& freed) {
 
 void VirtualWorker::carry_out(action::StartExecutor& start) {
   starter_->executor_came(start.executor);
+  memory_->came(start.executor);
   executors_->start(start);
 }
 

@@ -7,12 +7,14 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "control/cluster.h"
 #include "control/round.h"
 #include "tests/simulation/executors.h"
+#include "tests/simulation/object_memory.h"
 #include "tests/simulation/store_lanes.h"
 #include "worker/brain/brain.h"
 #include "worker/cluster/upkeep.h"
@@ -65,6 +67,7 @@ class VirtualWorker {
   Executors* executors() { return executors_.get(); }
   /// Large values that it holds.
   const std::set<std::uint64_t>& objects() const { return objects_; }
+  const ObjectMemory& memory() const { return *memory_; }
 
   /// A driver's connection; what it says goes through `hear`, in its order.
   ClientId connect(std::shared_ptr<WorkerVoice> voice);
@@ -104,7 +107,11 @@ class VirtualWorker {
   void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
   WorkerVoice* voice_of(ClientId client);
   void bring(control::FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then);
-  void want(control::FutureId id, const control::ObjectRef& object, const worker::Objects::Then& then);
+  void want(worker::ProcessId process, control::FutureId id, const control::ObjectRef& object,
+            const worker::Objects::Then& then, bool brief);
+  void give(const worker::action::Dispatch& dispatch, const std::vector<worker::DependencyPlace>& places);
+  void values_read(worker::ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
+  void executor_gone(worker::ExecutorId executor);
   void answer(const worker::action::Ready& ready);
   void leave_when_drained();
 
@@ -163,6 +170,9 @@ class VirtualWorker {
   ClientId last_client_ = 0;
   std::map<ClientId, Connection> connections_;
   std::set<std::uint64_t> objects_;
+  std::unique_ptr<ObjectMemory> memory_;
+  /// Of tasks that processes have, by executor, slot and generation: the values that are pinned for them.
+  std::map<std::tuple<worker::ExecutorId, std::uint32_t, std::uint32_t>, std::vector<std::uint64_t>> pinned_;
   std::set<control::FutureId> lost_once_;
 };
 

@@ -28,6 +28,7 @@
 
 #include "base/invariant.h"
 #include "base/must.h"
+#include "control/coverage_mark.h"
 
 namespace morrow::worker {
 
@@ -93,6 +94,7 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
     return serve(waiting_.begin());
   }
   if (!first.first_since_ms) {
+    control::coverage_mark<"room in object memory is waited for">();
     first.first_since_ms = now_ms;
     first.after_refusal = last_was_refused_;
   }
@@ -231,6 +233,7 @@ std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders) 
 }
 
 RoomDecision RoomQueue::break_deadlock(Position last) {
+  control::coverage_mark<"of tasks that wait for each other's room one gets none">();
   deadlock_broken_ms_ = now_ms_;
   const RoomDecision decision = refuse(last, Reason::kDeadlock, true);
   // What the refused one held is about to come free: the head sees that, but at most kMoreTimeMs beyond its time.
@@ -263,6 +266,7 @@ RoomDecision RoomQueue::refuse(Position one, Reason reason, bool contended) {
                               .size_bytes = one->size_bytes,
                               .reason = reason,
                               .contended = contended};
+  if (contended) control::coverage_mark<"room is refused, since other tasks hold it">();
   waiting_.erase(one);
   return decision;
 }

@@ -20,7 +20,8 @@
 // the
 //   store decide whether it gets the session (control/sessions.cc: an older connection never takes it back).
 // - What is left of a session when its connection ends is said in the store (orphan): another worker ends it when its
-//   grace is over. A session that the store opens after its driver went is orphaned then (opened).
+//   grace is over. A session that the store opens after its driver went is orphaned then (opened); between that
+//   and the welcome its driver may go, too.
 // - The first word that a driver hears is its Welcome. What came to be known before, as which files are missing, waits.
 // - A program is in the store before any round with its tasks, since another worker may claim them as soon as that is
 //   committed; its files may follow. Their pieces are small and in order, and a driver that sends faster than the store
@@ -140,7 +141,10 @@ void DriverSessions::orphan(control::SessionId session, std::uint64_t attachment
 }
 
 void DriverSessions::opened(control::SessionId session, std::uint64_t attachment) {
-  if (!sessions_.contains(session)) orphan(session, attachment);  // its driver went before it was welcome
+  const auto attached = sessions_.find(session);
+  if (attached == sessions_.end()) return orphan(session, attachment);  // its driver went before it was welcome
+  // It may also go between this and its welcome.
+  base::must_find(drivers_, attached->second, "a session is attached to a driver that is here").attachment = attachment;
 }
 
 // ---- the welcome ----

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/must.h"
+#include "control/coverage_mark.h"
 #include "worker/brain/worker_failure.h"
 
 // A task that depends on large values starts when all of them are in this worker's memory, pinned for its executor. The
@@ -215,6 +216,7 @@ bool TaskStarter::try_again(const PendingPtr& start) {
   }
   const std::uint64_t at_most_ms = kRoomWithinTimes * options_.room_within_ms;
   const bool alone = !means_.anything_held();
+  control::coverage_mark<"a task that lacks room for its values tries again">();
   ++start->tries;
   if (alone ? start->tries >= kTriesAlone : means_.clock_ms() - start->since_ms > at_most_ms) return false;
   start->problem.reset();

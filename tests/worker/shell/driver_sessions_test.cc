@@ -183,6 +183,16 @@ TEST_F(DriverSessionsTest, ASessionThatOpensAfterItsDriverWentIsOrphaned) {
   EXPECT_EQ(store_.posted.size(), 1u) << "a worker that leaves says it of all sessions at once";
 }
 
+TEST_F(DriverSessionsTest, ASessionWhoseDriverGoesBetweenItsOpeningAndItsWelcomeIsOrphaned) {
+  come(1, hello(5));
+  sessions_.opened(5, 1);
+  EXPECT_TRUE(store_.posted.empty()) << "its driver is here";
+  sessions_.gone(1, "");
+  EXPECT_EQ(store_.posted.size(), 1u) << "nobody else knows that it is open";
+  welcome(1);
+  EXPECT_TRUE(sent_.empty());
+}
+
 TEST_F(DriverSessionsTest, AProgramIsUploadedInPiecesAfterTheWelcome) {
   const std::string hash(base::kSha256Bytes, 'h');
   come(1, hello(5));
