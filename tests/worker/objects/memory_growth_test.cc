@@ -12,8 +12,8 @@
 namespace morrow::worker {
 namespace {
 
-constexpr std::uint64_t kMega = 1 << 20;
-constexpr std::uint64_t kCapacity = 200 * kMega;
+constexpr std::uint64_t kMegabyte = 1 << 20;
+constexpr std::uint64_t kCapacity = 200 * kMegabyte;
 
 /// A machine with memory for `has_`.
 class MemoryGrowthTest : public ::testing::Test {
@@ -58,38 +58,38 @@ class MemoryGrowthTest : public ::testing::Test {
 };
 
 TEST_F(MemoryGrowthTest, WhatIsAskedForExistsInTheOrderInWhichItWasAskedFor) {
-  EXPECT_FALSE(take(10 * kMega, 1));
-  EXPECT_FALSE(take(100 * kMega, 2));
+  EXPECT_FALSE(take(10 * kMegabyte, 1));
+  EXPECT_FALSE(take(100 * kMegabyte, 2));
   EXPECT_TRUE(growth_.is_growing());
   until_it_rests();
   EXPECT_EQ(exist_, (std::vector<std::uint64_t>{1, 2}));
   EXPECT_TRUE(failed_.empty());
-  EXPECT_GE(arena_.backed(), 110 * kMega);
+  EXPECT_GE(arena_.backed(), 110 * kMegabyte);
   EXPECT_GT(changes_, 0);
 }
 
 TEST_F(MemoryGrowthTest, SomeIsMadeAheadSoThatTheNextFindsItThere) {
-  EXPECT_FALSE(take(10 * kMega, 1));
+  EXPECT_FALSE(take(10 * kMegabyte, 1));
   until_it_rests();
-  EXPECT_TRUE(take(10 * kMega, 2));
+  EXPECT_TRUE(take(10 * kMegabyte, 2));
 }
 
 TEST_F(MemoryGrowthTest, AMachineThatHasAsMuchAsIsNeededAndNoMoreIsEnough) {
-  has_ = 20 * kMega;
-  EXPECT_FALSE(take(20 * kMega, 1));
+  has_ = 20 * kMegabyte;
+  EXPECT_FALSE(take(20 * kMegabyte, 1));
   until_it_rests();
   EXPECT_EQ(exist_, std::vector<std::uint64_t>{1});
   EXPECT_TRUE(log_.empty());
 }
 
 TEST_F(MemoryGrowthTest, WithoutMemoryOnlyWhatExistsIsHandedOutForAWhile) {
-  has_ = 80 * kMega;
-  EXPECT_FALSE(take(10 * kMega, 1));
+  has_ = 80 * kMegabyte;
+  EXPECT_FALSE(take(10 * kMegabyte, 1));
   until_it_rests();
-  EXPECT_FALSE(take(90 * kMega, 2));
+  EXPECT_FALSE(take(90 * kMegabyte, 2));
   until_it_rests();
   EXPECT_EQ(failed_, std::vector<std::uint64_t>{2});
-  EXPECT_EQ(extents_.used(), 10 * kMega) << "its extent is free again";
+  EXPECT_EQ(extents_.used(), 10 * kMegabyte) << "its extent is free again";
   EXPECT_EQ(extents_.limit(), arena_.backed());
   EXPECT_EQ(growth_.problem(), "the machine has no memory left");
   EXPECT_EQ(log_, std::vector<std::string>{"the machine has no memory left"});
@@ -99,7 +99,7 @@ TEST_F(MemoryGrowthTest, WithoutMemoryOnlyWhatExistsIsHandedOutForAWhile) {
   growth_.retry(1'005'000);
   EXPECT_EQ(extents_.limit(), kCapacity);
   has_ = kCapacity;
-  EXPECT_FALSE(take(90 * kMega, 3));
+  EXPECT_FALSE(take(90 * kMegabyte, 3));
   until_it_rests();
   EXPECT_EQ(exist_, (std::vector<std::uint64_t>{1, 3}));
   EXPECT_EQ(growth_.problem(), "");
@@ -108,7 +108,7 @@ TEST_F(MemoryGrowthTest, WithoutMemoryOnlyWhatExistsIsHandedOutForAWhile) {
 TEST_F(MemoryGrowthTest, TheSameTroubleIsLoggedOnce) {
   has_ = 0;
   for (std::uint64_t i = 1; i <= 2; ++i) {
-    EXPECT_FALSE(take(10 * kMega, i));
+    EXPECT_FALSE(take(10 * kMegabyte, i));
     until_it_rests();
     growth_.retry(i * 100'000);
     growth_.retry(i * 100'000 + 5000);

@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::uint64_t kRuns = 12;
 constexpr int kSteps = 400;
-constexpr std::uint64_t kUnitBytes = 128 << 10;
+constexpr std::uint64_t kPieceBytes = 128 << 10;
 
 class RandomUse {
  public:
@@ -43,7 +43,7 @@ class RandomUse {
     events.dropped = [this](control::FutureId) { wrong_ = "a copy was damaged"; };
     events.log = [](const std::string&) {};
     ObjectOptions options;
-    options.memory = 16 * kUnitBytes;
+    options.memory = 16 * kPieceBytes;
     options.spill_folder = directory_.path();
     options.owner = "one";
     options.room_within_ms = 10;
@@ -120,7 +120,7 @@ class RandomUse {
     const auto then = [this, process](const ObjectPlace* place, const ObjectProblem*) {
       if (place != nullptr) uses_.push_back({process, *place, true});
     };
-    objects_->reserve(process, any(1, 6 * kUnitBytes), then, if_free);
+    objects_->reserve(process, any(1, 6 * kPieceBytes), then, if_free);
   }
 
   void end_use() {
@@ -162,7 +162,7 @@ class RandomUse {
         lent_.clear();
         break;
       case 2:
-        objects_->receive(any(1, 4 * kUnitBytes),
+        objects_->receive(any(1, 4 * kPieceBytes),
                           [this](std::optional<Objects::Incoming> incoming, const std::string&) {
                             if (incoming) incoming_.push_back(*incoming);
                           });
@@ -197,10 +197,10 @@ class RandomUse {
       case 12:
         if (any(0, 2) == 0) return objects_->free(any_number());
         known_.push_back(any(1, 1000));  // another worker has it
-        sizes_[known_.back()] = any(1, 4 * kUnitBytes);
+        sizes_[known_.back()] = any(1, 4 * kPieceBytes);
         return;
       case 13:
-        return objects_->prefetch({1, 1}, {any_number(), kUnitBytes, 0});
+        return objects_->prefetch({1, 1}, {any_number(), kPieceBytes, 0});
       case 14:
         return serve_others();
       case 15:
@@ -215,7 +215,7 @@ class RandomUse {
   const boost::asio::executor_work_guard<boost::asio::io_context::executor_type> stays_{io_.get_executor()};
   std::atomic<bool> no_memory_ = false;
   std::vector<std::uint64_t> known_;
-  std::map<std::uint64_t, std::uint64_t> sizes_{{404, kUnitBytes}};
+  std::map<std::uint64_t, std::uint64_t> sizes_{{404, kPieceBytes}};
   std::vector<Use> uses_;
   std::vector<std::shared_ptr<const void>> lent_;
   std::vector<Objects::Incoming> incoming_;
