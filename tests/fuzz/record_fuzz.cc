@@ -62,10 +62,10 @@ void read_amounts(std::string_view bytes) {
 
 void read_keys(std::string_view key) {
   using namespace control;
-  static_cast<void>(keys::read_u64(key, 1));
-  static_cast<void>(keys::future_of(key));
-  static_cast<void>(keys::suffix_of(key));
-  static_cast<void>(keys::read_id(key, keys::kFuturePrefixBytes + 1));
+  attempt([key] { static_cast<void>(keys::read_u64(key, 1)); });
+  attempt([key] { static_cast<void>(keys::future_of(key)); });
+  attempt([key] { static_cast<void>(keys::suffix_of(key)); });
+  attempt([key] { static_cast<void>(keys::read_id(key, keys::kFuturePrefixBytes + 1)); });
   if (key.starts_with('i'))
     attempt([key] {
       const auto entry = keys::read_index(key);
