@@ -2,14 +2,12 @@
 #include "runtime/client/link.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 #include "base/defer.h"
@@ -37,12 +35,6 @@ constexpr std::size_t kReadBytes = 64 << 10;
 constexpr std::size_t kCompactBytes = 256 << 10;
 constexpr std::size_t kKeepBytes = 1 << 20;
 
-wire::Fd make_event() {
-  wire::Fd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!event) throw std::system_error(errno, std::generic_category(), "cannot make an eventfd");
-  return event;
-}
-
 void raise_event(const wire::Fd& event) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(event.get(), &one, sizeof(one));
@@ -55,7 +47,7 @@ void clear_event(const wire::Fd& event) {
 
 }  // namespace
 
-Link::Link(Handler& handler) : handler_(handler), wake_(make_event()), background_wake_(make_event()) {}
+Link::Link(Handler& handler) : handler_(handler), wake_(wire::make_event()), background_wake_(wire::make_event()) {}
 
 void Link::attach(wire::Fd socket, wire::FrameReader frames, std::string out) {
   socket_ = std::move(socket);
