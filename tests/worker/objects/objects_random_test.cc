@@ -12,6 +12,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -67,8 +68,8 @@ class RandomUse {
     bool through = false;
     objects_->after_waiting([&] { through = true; });
     for (int i = 0; i < 3000 && !(through && objects_->list().empty()); ++i) {
-      lent_.clear();  // and what was asked for before comes now
-      incoming_.clear();
+      std::exchange(lent_, {}).clear();  // and what was asked for before comes now
+      std::exchange(incoming_, {}).clear();
       for (const ObjectSeen& one : objects_->list()) objects_->free(one.number);
       turn(std::chrono::milliseconds(10));
     }
@@ -159,7 +160,7 @@ class RandomUse {
         });
         break;
       case 1:
-        lent_.clear();
+        std::exchange(lent_, {}).clear();
         break;
       case 2:
         objects_->receive(any(1, 4 * kPieceBytes),
@@ -168,8 +169,9 @@ class RandomUse {
                           });
         break;
       case 3:
-        for (const Objects::Incoming& one : incoming_) objects_->hand_over(one.number, any(0, 1) == 0 ? 1 : 99);
-        incoming_.clear();
+        // What is handed over makes room, and the next of the queue may come meanwhile.
+        for (const Objects::Incoming& one : std::exchange(incoming_, {}))
+          objects_->hand_over(one.number, any(0, 1) == 0 ? 1 : 99);
         break;
     }
   }
