@@ -24,6 +24,7 @@ enum class Fault : std::uint8_t {
   kReleasedWhileNeeded,  ///< a release takes effect though others need the future
   kStolenSession,        ///< a connection that a driver gave up takes its session back
   kEndedOverChildren,    ///< a task that submitted something is written once, as ended
+  kCancelledAfterEnd,    ///< a cancel takes effect while a lost value is computed again
   kSilenceByClock,       ///< silence is told by the clock alone, not by the observer's own heartbeats
 };
 

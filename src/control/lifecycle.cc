@@ -101,6 +101,11 @@ OpResult apply(Transition& t, const op::Cancel& op) {
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (entry.final()) return finished(entry);
+  // Who saw its value relies on it: what has finished stays finished, though the value was lost meanwhile.
+  if (entry.state.recomputed() && !planted(Fault::kCancelledAfterEnd)) {
+    coverage_mark<"a cancel found that a lost value was being computed again">();
+    return verdict(Verdict::kWaiting);
+  }
   t.tell_holder(op.id, entry);
   const Outcome outcome{FailureKind::kCancelled, {}, {}};
   t.finish(op.id, entry, neighbours, outcome);

@@ -12,6 +12,8 @@
 // anew; one whose value is lost is found by the run that needs it, which gives its claim back and waits. So a loss
 // travels up as far as it must and no further.
 //
+// Whoever saw the value relies on it, so a cancel that comes while it is computed again changes nothing.
+//
 // It counts as a failed try, so that a task that kills its workers does not go on for ever. Values that were put,
 // futures with a freed dependency, and those with too many dependencies are not computed again: the error says which.
 //
@@ -97,6 +99,7 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   for (const auto& [key, unused] : holders) tx.clear(key);
   entry.state.clear_outcome();
   entry.state.set_tries(entry.state.tries() + 1);
+  entry.state.set_recomputed(true);
   std::size_t missing = 0;
   const auto dependencies = distinct(spec->dependencies);
   const auto failure = link(id, dependencies, 0, dependencies.size(), missing);

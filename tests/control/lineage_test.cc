@@ -202,5 +202,13 @@ TEST_F(LineageTest, WhatWasReleasedIsComputedAgainWhileSomebodyNeedsIt) {
   EXPECT_EQ(run(2, {end(user, 600, value("done"))}).freed, std::vector<std::uint64_t>{78});
 }
 
+TEST_F(LineageTest, ACancelThatComesAfterTheEndChangesNothingThoughTheValueWasLost) {
+  const FutureId id = made(1, 77);
+  evict(1);
+  EXPECT_EQ(lost(2, id, 77, 500).verdict, Verdict::kClaimed);
+  EXPECT_EQ(one(2, op::Cancel{driver(10), id}).verdict, Verdict::kWaiting);
+  EXPECT_EQ(one(2, end(id, 500, object(78, 2))).outcome->object.number, 78U);
+}
+
 }  // namespace
 }  // namespace morrow::control

@@ -82,20 +82,22 @@ void Cluster::committed(const store::Commit& commit) {
   for (const std::string& sentence : invariants_.committed(commit)) wrong(sentence);
 }
 
-/// Only who stood still for long is evicted: not who was kept from the store as everybody else.
+/// Only who stood still for long since its last sign is evicted: not who was kept from the store as everybody else.
 void Cluster::check_evictions(const store::Commit& commit) {
   for (const auto& [key, value] : commit.writes) {
-    if (key[0] != 'g' || !value) continue;
+    if (!value || (key[0] != 'g' && !(key[0] == 'w' && key.back() == 'r'))) continue;
     const control::Incarnation incarnation = control::keys::read_u64(key, 1);
     const auto found = std::find_if(workers_.begin(), workers_.end(),
                                     [&](const auto& worker) { return worker->incarnation() == incarnation; });
     if (found == workers_.end() || !(*found)->process().alive() || !(*found)->open()) continue;
-    const Time lease = config_.lease_ms * kMillisecond;
-    const auto [since, until] = (*found)->process().last_stop();
-    const bool stood =
-        until > since && std::min(until, timeline_.now()) - since > lease / 2 && timeline_.now() < until + 2 * lease;
+    const Time stood_still = (*found)->process().stood_still();
+    if (key[0] == 'w') {
+      stood_at_last_sign_[incarnation] = stood_still;
+      continue;
+    }
     say("worker " + std::to_string(incarnation) + " is evicted");
-    if (!stood) wrong("A worker was evicted that was well.");
+    if (stood_still - stood_at_last_sign_[incarnation] < config_.lease_ms * kMillisecond / 2)
+      wrong("A worker was evicted that was well.");
   }
 }
 
@@ -270,7 +272,7 @@ void Cluster::wind_up() {
   calm();
   // Who still stands still may have a driver's words in its buffers.
   Time settled = timeline_.now();
-  for (const auto& worker : workers_) settled = std::max(settled, worker->process().last_stop().second);
+  for (const auto& worker : workers_) settled = std::max(settled, worker->process().goes_on());
   settled += kSettle;
   timeline_.at(settled, [] {});
   if (!run_until(settled + 1, [&] { return timeline_.now() >= settled; })) return;

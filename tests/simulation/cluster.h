@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "store/sim/sim_database.h"
@@ -75,6 +76,8 @@ class Cluster {
   control::Invariants invariants_;
   std::vector<std::unique_ptr<VirtualWorker>> workers_;
   std::vector<std::unique_ptr<VirtualDriver>> drivers_;
+  /// How long each worker had stood still when it gave its last sign.
+  std::unordered_map<control::Incarnation, Time> stood_at_last_sign_;
   std::vector<std::string> violations_;
   std::vector<std::string> odd_;
   std::uint64_t commits_ = 0;

@@ -23,6 +23,7 @@ inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
       {Fault::kDrainedInbox, "drained_inbox"},
       {Fault::kForgottenRound, "forgotten_round"},
       {Fault::kIdleWithoutLook, "idle_without_look"},
+      {Fault::kCancelledAfterEnd, "cancelled_after_end"},
       {Fault::kScopeBySnapshot, "scope_by_snapshot"},
       {Fault::kNoAdoption, "no_adoption"},
       {Fault::kReleasedWhileNeeded, "released_while_needed"},

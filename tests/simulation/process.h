@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -22,18 +23,26 @@ class Process {
   void after(Time delay, std::function<void()> event) { at(timeline_.now() + delay, std::move(event)); }
 
   void stop_until(Time time) {
-    if (!stopped()) life_->stopped_since = timeline_.now();
+    if (!stopped()) {
+      life_->stopped_before += life_->stopped_until - life_->stopped_since;
+      life_->stopped_since = timeline_.now();
+    }
     life_->stopped_until = std::max(life_->stopped_until, time);
   }
   bool stopped() const { return timeline_.now() < life_->stopped_until; }
-  /// When it stood still last: from, until. Zero: never.
-  std::pair<Time, Time> last_stop() const { return {life_->stopped_since, life_->stopped_until}; }
+  /// How long it has stood still so far, all in all.
+  Time stood_still() const {
+    return life_->stopped_before + std::min(timeline_.now(), life_->stopped_until) - life_->stopped_since;
+  }
+  /// When it goes on. In the past: it does.
+  Time goes_on() const { return life_->stopped_until; }
   void die() { life_->alive = false; }
   bool alive() const { return life_->alive; }
 
  private:
   struct Life {
     bool alive = true;
+    Time stopped_before = 0;  ///< the last stop
     Time stopped_since = 0;
     Time stopped_until = 0;
   };

@@ -167,15 +167,10 @@ void Awaits::queue_to_resume(const AwaitPtr& await, Time now) {
   if (!std::exchange(await->resumes, true)) resuming_.emplace_back(await, now);
 }
 
-bool Awaits::resumes(ExecutorId executor) const {
-  return std::any_of(resuming_.begin(), resuming_.end(),
-                     [&](const auto& entry) { return entry.first->who.executor == executor; });
-}
-
-std::optional<Time> Awaits::first_resumed() const {
-  std::optional<Time> first;
-  for (const auto& [await, since] : resuming_) first = std::min(first.value_or(since), since);
-  return first;
+bool Awaits::resumes(ExecutorId executor, control::Claim claim) const {
+  return std::any_of(resuming_.begin(), resuming_.end(), [&](const auto& entry) {
+    return entry.first->who.executor == executor && entry.first->request.claim == claim;
+  });
 }
 
 std::size_t Awaits::ended_within(Time now, Time span) const {

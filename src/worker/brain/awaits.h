@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -106,8 +107,8 @@ class Awaits {
   // ---- tasks that go on ----
   /// All that the task waited for is there: it goes on when it has its resources again. Once at a time.
   void queue_to_resume(const AwaitPtr& await, Time now);
-  bool resumes_any() const { return !resuming_.empty(); }
-  bool resumes(ExecutorId executor) const;
+  /// Whether that execution stands in the queue.
+  bool resumes(ExecutorId executor, control::Claim claim) const;
   /// Calls `resume(await, since)` for each, in the order they came; those for which it returns true stand here no more.
   template <class Resume>
   void resume(Resume resume) {
@@ -121,8 +122,15 @@ class Awaits {
       entry = resuming_.erase(entry);
     }
   }
-  /// When the first of them came; nothing when there is none.
-  std::optional<Time> first_resumed() const;
+  /// When the first of those came for which `counts(await)` holds; nothing when there is none.
+  template <class Counts>
+  std::optional<Time> first_resumed(Counts counts) const {
+    std::optional<Time> first;
+    for (const auto& [await, since] : resuming_) {
+      if (counts(*await)) first = std::min(first.value_or(since), since);
+    }
+    return first;
+  }
 
   // ---- ends that are not committed yet ----
   /// It has ended, and a task is blocked for it until that is committed.

@@ -12,6 +12,7 @@ using Place = HeldTask::Place;
 namespace {
 
 constexpr Time kSoonNs = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
+constexpr std::uint32_t kWakeAtOnce = 16;  // idle workers that came into sight together; later ones look themselves
 
 }  // namespace
 
@@ -111,7 +112,7 @@ Time Brain::next_deadline() const {
     if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
-  if (const auto since = awaits_.first_resumed()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));
+  if (const auto since = first_resumable()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));
   for (const ExecutorId id : executors_.with_queued()) {
     const ExecutorState& executor = executors_.at(id);
     const StackedTask& running = executor.stack.front();
@@ -175,7 +176,7 @@ std::vector<Action> Brain::take_actions() { return std::exchange(actions_, {}); 
 
 void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
   advance(now);
-  cluster_.update(workers);
+  if (cluster_.update(workers)) act(action::WakeIdle{kWakeAtOnce});
 }
 
 void Brain::signalled(Time now) {

@@ -230,6 +230,7 @@ class Brain {
   bool try_resume(AwaitState& await, Time since);
   void want(control::FutureId id);
   bool stands_on_top(const AwaitState& await) const;
+  std::optional<Time> first_resumable() const;
   void want_put_off(const ExecutorState& executor);
 
   // schedule.cc

@@ -2,14 +2,21 @@
 #include "worker/brain/cluster_view.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace morrow::worker {
 
-void ClusterView::update(std::vector<control::WorkerSeen> workers) {
+bool ClusterView::update(std::vector<control::WorkerSeen> workers) {
   workers_ = std::move(workers);
   others_idle_ = std::any_of(workers_.begin(), workers_.end(), [&](const control::WorkerSeen& worker) {
     return worker.idle && !worker.dying && worker.info.incarnation != self_;
   });
+  return has_others() && std::exchange(indexed_alone_, false);
+}
+
+bool ClusterView::note_indexed() {
+  indexed_alone_ |= !has_others();
+  return has_others();
 }
 
 bool ClusterView::someone_could_run(const control::Resources& need) const {

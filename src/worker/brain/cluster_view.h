@@ -14,7 +14,11 @@ class ClusterView {
  public:
   explicit ClusterView(control::Incarnation self) : self_(self) {}
 
-  void update(std::vector<control::WorkerSeen> workers);
+  /// True: idle workers are to be woken, since work went to the index before any of them was known here.
+  bool update(std::vector<control::WorkerSeen> workers);
+  /// Work of this worker went to the index. False: no other worker is known, so nobody needs to be woken yet. One that
+  /// joined a moment ago may stand on the list of idle ones already: `update` tells when it comes into sight.
+  bool note_indexed();
 
   /// Another worker has nothing to do.
   bool others_idle() const { return others_idle_; }
@@ -28,6 +32,7 @@ class ClusterView {
   control::Incarnation self_;
   std::vector<control::WorkerSeen> workers_;
   bool others_idle_ = false;
+  bool indexed_alone_ = false;  ///< work went to the index while no other worker was known
 };
 
 }  // namespace morrow::worker

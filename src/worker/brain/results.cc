@@ -43,7 +43,7 @@ void Brain::round_done(Time now, control::RoundResult result) {
   if (!result.endings.empty()) act(action::EndScopes{std::move(result.endings)});
   if (result.indexed) {
     index_claims_.note_work();
-    if (cluster_.has_others()) act(action::WakeIdle{static_cast<std::uint32_t>(items.size())});
+    if (cluster_.note_indexed()) act(action::WakeIdle{static_cast<std::uint32_t>(items.size())});
   }
 }
 

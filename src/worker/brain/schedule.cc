@@ -12,7 +12,8 @@
 // keeps its process and its memory, and when too many stand open like that, nothing goes on any more: each process is
 // blocked, each for another. So every rule here keeps few tasks open, and gets those to their end that are:
 //
-// - those whose values are there go on before anything new is started (`Awaits::resume`);
+// - those whose values are there go on before anything new is started (`Awaits::resume`); but one under another one has
+//   to wait for that, and keeps nothing from starting, since that one may wait for what was not started yet;
 // - what a blocked task awaits comes next, the latest wish first (`start_wanted`), on top of its own stack if no
 // process
 //   is left; what tasks submit stands in front of its lane. So a tree of tasks is walked depth first;
@@ -91,7 +92,7 @@ bool Brain::kept_for_resuming(const control::Resources& need) const {
 void Brain::schedule() {
   awaits_.resume([this](const AwaitPtr& await, Time since) { return try_resume(*await, since); });
   start_wanted();
-  if (awaits_.resumes_any()) return;  // those whose values are there come before anything new
+  if (first_resumable()) return;  // those whose values are there come before anything new
   start_lanes();
   hand_ahead();
   if (at_cap()) relieve_cap();

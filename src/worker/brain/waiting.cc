@@ -68,6 +68,11 @@ bool Brain::stands_on_top(const AwaitState& await) const {
   return executor != nullptr && executor->runs(await.request.claim);
 }
 
+/// When the first task came whose values are there, and which only misses its resources.
+std::optional<Time> Brain::first_resumable() const {
+  return awaits_.first_resumed([this](const AwaitState& await) { return stands_on_top(await); });
+}
+
 /// What stood on top of this executor has ended.
 void Brain::want_put_off(const ExecutorState& executor) {
   const Waiter who{0, executor.id};

@@ -143,15 +143,17 @@ TEST(Awaits, ATaskGoesOnInItsTurn) {
   awaits.queue_to_resume(first, 10);
   awaits.queue_to_resume(second, 20);
   awaits.queue_to_resume(second, 30);
-  EXPECT_EQ(awaits.first_resumed(), Time{10});
+  EXPECT_EQ(awaits.first_resumed([](const AwaitState&) { return true; }), Time{10});
+  EXPECT_EQ(awaits.first_resumed([](const AwaitState& await) { return await.who.executor == 2; }), Time{20});
   std::vector<std::pair<AwaitPtr, Time>> asked;
   awaits.resume([&](const AwaitPtr& await, Time since) {
     asked.emplace_back(await, since);
     return await == first;
   });
   EXPECT_EQ(asked, (std::vector<std::pair<AwaitPtr, Time>>{{first, 10}, {second, 20}}));
-  EXPECT_FALSE(awaits.resumes(1));
-  EXPECT_TRUE(awaits.resumes(2));
+  EXPECT_FALSE(awaits.resumes(1, first->request.claim));
+  EXPECT_TRUE(awaits.resumes(2, second->request.claim));
+  EXPECT_FALSE(awaits.resumes(2, second->request.claim + 1));
   EXPECT_FALSE(first->resumes);
 }
 
@@ -163,7 +165,7 @@ TEST(Awaits, AClientThatIsGoneAsksNothingAndGoesOnNowhere) {
   awaits.value_sent(large_value(1, {1, 3}, 0));
   awaits.queue_to_resume(mine, 1);
   EXPECT_EQ(awaits.drop_all(kTask), (std::vector<AwaitPtr>{mine, lost.await}));
-  EXPECT_FALSE(awaits.resumes_any());
+  EXPECT_FALSE(awaits.first_resumed([](const AwaitState&) { return true; }));
   EXPECT_FALSE(awaits.value_came(large_value(1, {1, 3}, 0)));
   EXPECT_EQ(awaits.questions().size(), 1u);
 }

@@ -40,5 +40,26 @@ TEST(RunTimes, TheUsualTimeStaysBetweenTheShortestAndTheLongest) {
   }));
 }
 
+TEST(RunTimes, TheUsualTimeOfAnyFollowsTheLastTasksWhicheverTheirFunction) {
+  RunTimes times;
+  EXPECT_EQ(times.usual_of_any(77), 77u);
+  for (std::uint64_t function = 1; function <= 100; ++function) times.learn(function, 1'000'000);
+  EXPECT_EQ(times.usual_of_any(77), 1'000'000u);
+  for (int i = 0; i < 100; ++i) times.learn(500, 1'000);
+  EXPECT_LT(times.usual_of_any(77), 2'000u);
+  EXPECT_EQ(times.usual(7, 77), 1'000'000u);
+}
+
+TEST(RunTimes, OfVeryManyFunctionsThoseThatRanLastAreKept) {
+  RunTimes times;
+  for (std::uint64_t function = 1; function <= 50'000; ++function) {
+    times.learn(function, function);
+    times.learn(1, 1);  // runs all the while
+  }
+  EXPECT_EQ(times.usual(1, 0), 1u);
+  for (std::uint64_t function = 46'000; function <= 50'000; ++function) ASSERT_NE(times.find(function), nullptr);
+  EXPECT_EQ(times.find(2), nullptr);
+}
+
 }  // namespace
 }  // namespace morrow::worker

@@ -167,6 +167,17 @@ TEST(ClusterView, OwnIdlenessIsNotThatOfOthers) {
   EXPECT_TRUE(view.others_idle());
 }
 
+TEST(ClusterView, WhoComesIntoSightAfterWorkWentToTheIndexIsWokenOnce) {
+  ClusterView view(1);
+  EXPECT_FALSE(view.update({worker(1, 2000)}));
+  EXPECT_FALSE(view.note_indexed());
+  EXPECT_FALSE(view.update({worker(1, 2000)}));
+  EXPECT_TRUE(view.update({worker(1, 2000), worker(2, 2000)}));
+  EXPECT_FALSE(view.update({worker(1, 2000), worker(2, 2000)}));
+  EXPECT_TRUE(view.note_indexed());
+  EXPECT_FALSE(view.update({worker(1, 2000), worker(2, 2000), worker(3, 2000)}));
+}
+
 // ---- looks, timeouts, the cap ----
 
 TEST(StoreLooks, EachLookIsQueuedOnce) {
