@@ -82,23 +82,30 @@ void Cluster::committed(const store::Commit& commit) {
   for (const std::string& sentence : invariants_.committed(commit)) wrong(sentence);
 }
 
-/// Only who stood still for long since its last sign is evicted: not who was kept from the store as everybody else.
+/// Only who was away for long since its last sign is evicted: not who was kept from the store as everybody else.
 void Cluster::check_evictions(const store::Commit& commit) {
   for (const auto& [key, value] : commit.writes) {
     if (!value || (key[0] != 'g' && !(key[0] == 'w' && key.back() == 'r'))) continue;
     const control::Incarnation incarnation = control::keys::read_u64(key, 1);
-    const auto found = std::find_if(workers_.begin(), workers_.end(),
-                                    [&](const auto& worker) { return worker->incarnation() == incarnation; });
-    if (found == workers_.end() || !(*found)->process().alive() || !(*found)->open()) continue;
-    const Time stood_still = (*found)->process().stood_still();
+    const VirtualWorker* const worker = find(incarnation);
+    if (worker == nullptr || !worker->open()) continue;
+    const Time was_away = worker->was_away();
     if (key[0] == 'w') {
-      stood_at_last_sign_[incarnation] = stood_still;
+      away_at_last_sign_[incarnation] = was_away;
       continue;
     }
     say("worker " + std::to_string(incarnation) + " is evicted");
-    if (stood_still - stood_at_last_sign_[incarnation] < config_.lease_ms * kMillisecond / 2)
+    if (was_away - away_at_last_sign_[incarnation] < config_.lease_ms * kMillisecond / 2)
       wrong("A worker was evicted that was well.");
   }
+}
+
+/// Of those that live.
+VirtualWorker* Cluster::find(control::Incarnation incarnation) const {
+  const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
+    return worker->incarnation() == incarnation && worker->process().alive();
+  });
+  return found == workers_.end() ? nullptr : found->get();
 }
 
 // ---- workers ----
@@ -116,7 +123,10 @@ void Cluster::add_worker() {
                                say("odd: " + sentence);
                                odd_.push_back(sentence);
                              },
-                             [this](VirtualWorker& worker) { worker_ended(worker); }};
+                             [this](VirtualWorker& worker) { worker_ended(worker); },
+                             [this](control::Incarnation holder, std::uint64_t object) {
+                               return ask_holder(holder, object);
+                             }};
   const bool only = std::none_of(workers_.begin(), workers_.end(),
                                  [](const auto& worker) { return worker->open() && worker->licensed(); });
   workers_.push_back(std::make_unique<VirtualWorker>(
@@ -160,12 +170,55 @@ void Cluster::stop_worker(bool beyond_lease) {
   const Time takes = beyond_lease ? random_.between(lease, 4 * lease) : random_.delay(lease / 3);
   say("worker " + std::to_string(worker->incarnation()) + " stands still");
   worker->process().stop_until(timeline_.now() + takes);
-  if (!random_.chance(60)) return;
-  // Its drivers lose patience, and leave what they sent in its buffers.
+  if (random_.chance(60)) scatter_drivers(worker, std::min(takes, kPatience));
+}
+
+/// Its drivers lose patience, and leave what they sent in its buffers.
+void Cluster::scatter_drivers(const VirtualWorker* worker, Time within) {
   for (const auto& driver : drivers_) {
-    if (driver->worker() == worker)
-      timeline_.after(random_.delay(std::min(takes, kPatience)), [raw = driver.get()] { raw->move(); });
+    if (driver->worker() == worker) timeline_.after(random_.delay(within), [raw = driver.get()] { raw->move(); });
   }
+}
+
+Time Cluster::downtime() {
+  const Time lease = config_.lease_ms * kMillisecond;
+  return random_.chance(60) ? random_.delay(lease / 4) : random_.between(lease, 3 * lease);
+}
+
+void Cluster::lose_machine() {
+  VirtualWorker* const worker = pick_worker();
+  if (worker == nullptr) return;
+  say("the machine of worker " + std::to_string(worker->incarnation()) + " is lost");
+  for (const auto& driver : drivers_) {
+    if (driver->worker() == worker && !driver->done()) driver->vanish();
+  }
+  worker->die();
+}
+
+void Cluster::cut_off() {
+  VirtualWorker* const worker = pick_worker();
+  if (worker == nullptr) return;
+  say("worker " + std::to_string(worker->incarnation()) + " is cut off from the store");
+  worker->cut_off_until(timeline_.now() + downtime());
+}
+
+void Cluster::silence() {
+  VirtualWorker* const worker = pick_worker();
+  if (worker == nullptr) return;
+  const Time takes = downtime();
+  const std::uint64_t which = random_.between(1, 3);
+  say("worker " + std::to_string(worker->incarnation()) + " and its drivers are cut off from each other");
+  if ((which & 1) != 0) worker->deaf_until(timeline_.now() + takes);
+  if ((which & 2) != 0) worker->mute_until(timeline_.now() + takes);
+  if (random_.chance(70)) scatter_drivers(worker, std::min(takes, kPatience));
+}
+
+worker::Fetcher::End Cluster::ask_holder(control::Incarnation holder, std::uint64_t object) {
+  using End = worker::Fetcher::End;
+  VirtualWorker* const worker = find(holder);
+  if (worker == nullptr || worker->process().stopped()) return End::kFailed;
+  if (!worker->objects().contains(object)) return End::kAbsent;
+  return !calm_ && random_.chance(10) ? End::kBusy : End::kWhole;
 }
 
 void Cluster::outage() {
@@ -192,14 +245,20 @@ void Cluster::plan_adversaries() {
     if (!driver.done()) driver.vanish();
   });
   sometime(config_.deaths, [this] {
-    if (VirtualWorker* const worker = pick_worker()) worker->die();
+    VirtualWorker* const worker = pick_worker();
+    if (worker == nullptr) return;
+    say("worker " + std::to_string(worker->incarnation()) + " dies");
+    worker->die();
   });
-  // partitions: hold back Connection::up and down, and let Weather be away for one worker.
+  sometime(config_.lost_machines, [this] { lose_machine(); });
+  sometime(config_.cut_offs, [this] { cut_off(); });
+  sometime(config_.silences, [this] { silence(); });
 }
 
 void Cluster::calm() {
   calm_ = true;
   weather_.calm();
+  for (const auto& worker : workers_) worker->calm();
 }
 
 // ---- the run ----
@@ -270,10 +329,12 @@ void Cluster::drive() {
 /// All sessions have ended or vanished: nothing of them may stay. Then the workers leave, and nothing at all may stay.
 void Cluster::wind_up() {
   calm();
-  // Who still stands still may have a driver's words in its buffers.
+  // Who still stands still, or hears nothing, may have a driver's words before it.
   Time settled = timeline_.now();
-  for (const auto& worker : workers_) settled = std::max(settled, worker->process().goes_on());
+  for (const auto& worker : workers_) settled = std::max({settled, worker->process().goes_on(), worker->hears_again()});
   settled += kSettle;
+  // So may one that tries the store again only after its longest pause.
+  if (config_.outages + config_.cut_offs != 0) settled += kSecond;
   timeline_.at(settled, [] {});
   if (!run_until(settled + 1, [&] { return timeline_.now() >= settled; })) return;
   const auto empty = [this, next = Time(0)]() mutable {

@@ -51,6 +51,14 @@ class Cluster {
   void sometime(std::uint64_t times, std::function<void()> event);
   void stop_worker(bool beyond_lease);
   void outage();
+  void lose_machine();
+  void cut_off();
+  void silence();
+  /// For how long something is down: mostly for less than a lease.
+  Time downtime();
+  worker::Fetcher::End ask_holder(control::Incarnation holder, std::uint64_t object);
+  VirtualWorker* find(control::Incarnation incarnation) const;
+  void scatter_drivers(const VirtualWorker* worker, Time within);
   void calm();
   bool drivers_done() const;
   bool workers_gone() const;
@@ -76,8 +84,8 @@ class Cluster {
   control::Invariants invariants_;
   std::vector<std::unique_ptr<VirtualWorker>> workers_;
   std::vector<std::unique_ptr<VirtualDriver>> drivers_;
-  /// How long each worker had stood still when it gave its last sign.
-  std::unordered_map<control::Incarnation, Time> stood_at_last_sign_;
+  /// How long each worker had been away when it gave its last sign.
+  std::unordered_map<control::Incarnation, Time> away_at_last_sign_;
   std::vector<std::string> violations_;
   std::vector<std::string> odd_;
   std::uint64_t commits_ = 0;

@@ -63,6 +63,10 @@ Config draw_config(std::uint64_t seed) {
   config.loss_percent = often(50, 60);
   // A task has three dependencies at the most, but for the wide one: all of them find room at once.
   if (random.chance(40) && !config.sizes.wide) config.room_for_values = random.between(3, 4);
+  config.deaths = often(40, 5);
+  config.lost_machines = often(10, 1);
+  config.cut_offs = often(25, 4);
+  config.silences = often(25, 4);
   return config;
 }
 
@@ -75,7 +79,8 @@ std::string Config::text() const {
          one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
          one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
          one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
-         one("leaves", leaves) + one("vanishes", vanishes) + one("losses%", loss_percent) +
+         one("leaves", leaves) + one("deaths", deaths) +
+         one("lost_machines", lost_machines) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) + one("losses%", loss_percent) +
          (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 

@@ -46,9 +46,10 @@ struct Config {
   std::uint64_t leaves = 0;             ///< a worker leaves, another joins
   std::uint64_t vanishes = 0;           ///< a driver dies without a word
   std::uint64_t loss_percent = 0;       ///< so many looks at a large value find it damaged
-  // The places for what comes later: deaths of workers, partitions of the network.
-  std::uint64_t deaths = 0;
-  std::uint64_t partitions = 0;
+  std::uint64_t deaths = 0;             ///< a worker dies, with all that it holds
+  std::uint64_t lost_machines = 0;      ///< … and the drivers that it serves with it
+  std::uint64_t cut_offs = 0;           ///< a worker is cut off from the store alone, also for longer than a lease
+  std::uint64_t silences = 0;           ///< nothing gets through between a worker and its drivers, one way or both
 
   Time patience = 300 * kSecond;  ///< after `calm_after` all must end within so long
 

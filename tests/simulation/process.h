@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
 
+#include "tests/simulation/downtime.h"
 #include "tests/simulation/timeline.h"
 
 namespace morrow::simulation {
@@ -22,36 +22,26 @@ class Process {
   void at(Time time, std::function<void()> event) { post(timeline_, time, life_, std::move(event)); }
   void after(Time delay, std::function<void()> event) { at(timeline_.now() + delay, std::move(event)); }
 
-  void stop_until(Time time) {
-    if (!stopped()) {
-      life_->stopped_before += life_->stopped_until - life_->stopped_since;
-      life_->stopped_since = timeline_.now();
-    }
-    life_->stopped_until = std::max(life_->stopped_until, time);
-  }
-  bool stopped() const { return timeline_.now() < life_->stopped_until; }
+  void stop_until(Time time) { life_->stops.down_until(timeline_.now(), time); }
+  bool stopped() const { return life_->stops.down(timeline_.now()); }
   /// How long it has stood still so far, all in all.
-  Time stood_still() const {
-    return life_->stopped_before + std::min(timeline_.now(), life_->stopped_until) - life_->stopped_since;
-  }
+  Time stood_still() const { return life_->stops.total(timeline_.now()); }
   /// When it goes on. In the past: it does.
-  Time goes_on() const { return life_->stopped_until; }
+  Time goes_on() const { return life_->stops.until(); }
   void die() { life_->alive = false; }
   bool alive() const { return life_->alive; }
 
  private:
   struct Life {
     bool alive = true;
-    Time stopped_before = 0;  ///< the last stop
-    Time stopped_since = 0;
-    Time stopped_until = 0;
+    Downtime stops;
   };
 
   static void post(Timeline& timeline, Time time, std::shared_ptr<Life> life, std::function<void()> event) {
     timeline.at(time, [&timeline, life = std::move(life), event = std::move(event)]() mutable {
       if (!life->alive) return;
-      if (timeline.now() < life->stopped_until) {
-        const Time until = life->stopped_until;
+      if (life->stops.down(timeline.now())) {
+        const Time until = life->stops.until();
         return post(timeline, until, std::move(life), std::move(event));
       }
       event();

@@ -98,7 +98,7 @@ void StoreLanes::run_job(const Job& job) {
       world_.wrong(std::string("A job of the store threw: ") + error.what());
       return;
     }
-    if (!world_.weather.out()) world_.wrong("The store failed with no outage: " + away);
+    if (!world_.weather.out() && !cut_off()) world_.wrong("The store failed with no outage: " + away);
     sleep(pause);
     pause = std::min(pause * 2, kSecond);
   }
@@ -113,7 +113,7 @@ void StoreLanes::between_steps() {
   if (current == nullptr) return;
   StoreLanes& self = *current;
   if (const Time takes = self.world_.weather.step(); takes != 0) self.sleep(takes);
-  if (self.world_.weather.out()) throw store::StoreError("The store is out of reach.");
+  if (self.world_.weather.out() || self.cut_off()) throw store::StoreError("The store is out of reach.");
 }
 
 void StoreLanes::watch(const std::string& key, std::function<void()> fired) {

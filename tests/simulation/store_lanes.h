@@ -10,6 +10,7 @@
 
 #include "store/sim/sim_store.h"
 #include "tests/simulation/config.h"
+#include "tests/simulation/downtime.h"
 #include "tests/simulation/fiber.h"
 #include "tests/simulation/process.h"
 #include "worker/cluster/store_lane.h"
@@ -62,6 +63,13 @@ class StoreLanes {
   void post(Lane lane, Job job, std::function<void()> done);
   void watch(const std::string& key, std::function<void()> fired);
 
+  /// This worker alone does not reach the store until then.
+  void cut_off_until(Time time) { cut_off_.down_until(world_.timeline.now(), time); }
+  void reconnect() { cut_off_.end(world_.timeline.now()); }
+  bool cut_off() const { return cut_off_.down(world_.timeline.now()); }
+  /// How long so far, all in all.
+  Time was_cut_off() const { return cut_off_.total(world_.timeline.now()); }
+
   /// Called by the database before each read and commit: the fiber that runs now may stand still.
   static void between_steps();
 
@@ -84,6 +92,7 @@ class StoreLanes {
   std::function<void(std::function<void()>)> tell_;
   std::array<std::deque<Task>, 3> lanes_;
   std::unique_ptr<store::Watch> watch_;
+  Downtime cut_off_;
   bool idle_ = true;
   Fiber fiber_;
 };

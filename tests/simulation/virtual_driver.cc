@@ -17,8 +17,8 @@ constexpr std::uint64_t kGraceMs = 60'000;
 
 }  // namespace
 
-/// A connection to one worker: both directions in order, each message with its own delay. A partition would hold them
-/// back here.
+/// A connection to one worker: both directions in order, each message with its own delay. What is said while nothing
+/// gets through comes when something does again.
 class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_from_this<Connection> {
  public:
   Connection(VirtualDriver& driver, VirtualWorker& worker) : driver_(&driver), world_(driver.world_), worker_(worker) {}
@@ -33,7 +33,8 @@ class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_
     up([this] { worker_.client_gone(client_); });
   }
   void up(std::function<void()> event) {
-    last_up_ = std::max(last_up_, world_.timeline.now() + world_.random.delay(world_.config.hop));
+    last_up_ = std::max(
+        {last_up_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.hears_again()});
     world_.timeline.at(last_up_, [self = shared_from_this(), event = std::move(event)] { event(); });
   }
   void request(std::function<void(Brain&, Time)> request) {
@@ -64,7 +65,8 @@ class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_
 
  private:
   void down(std::function<void(VirtualDriver&)> event) {
-    last_down_ = std::max(last_down_, world_.timeline.now() + world_.random.delay(world_.config.hop));
+    last_down_ = std::max(
+        {last_down_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.speaks_again()});
     world_.timeline.at(last_down_, [self = shared_from_this(), event = std::move(event)] {
       if (self->driver_ != nullptr) event(*self->driver_);
     });

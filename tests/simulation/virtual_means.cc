@@ -51,6 +51,8 @@ void VirtualWorker::make_parts() {
   store_actions_ = std::make_unique<worker::StoreActions>(post_to_store(), info_, store_events());
   sessions_ = std::make_unique<worker::DriverSessions>(
       session_means(), worker::DriverSessions::Options{kCluster, info_.name, incarnation_}, session_events());
+  transfers_ = std::make_unique<worker::ObjectTransfers>(
+      transfer_means(), worker::ObjectTransfers::Options{incarnation_, world_.config.lease_ms});
   starter_ = std::make_unique<worker::TaskStarter>(starter_means(), worker::TaskStarter::Options{info_.name},
                                                    starter_events());
 }
@@ -128,6 +130,22 @@ worker::DriverSessions::Events VirtualWorker::session_events() {
       .end_session = [this](ClientId client, std::uint64_t number) { brain_->end_session(now(), client, number); },
       .program_named = [](const std::string&, std::int64_t) {},
       .warn = [this](const std::string& sentence) { world_.wrong("A worker warns: " + sentence); },
+  };
+}
+
+worker::ObjectTransfers::Means VirtualWorker::transfer_means() {
+  return {
+      .post = post_to_store(),
+      .fetch = [this](const std::vector<wire::Endpoint>& holders, std::uint64_t number, std::span<std::byte>,
+                      const worker::Fetcher::Done& ended) { fetch(holders, number, ended); },
+      .endpoint_of = [](const std::string& address) -> std::optional<wire::Endpoint> {
+        wire::Endpoint endpoint;
+        endpoint.host = address;
+        return endpoint;
+      },
+      .after = upkeep_means().after,
+      .clock_ms = [this] { return now() / kMillisecond; },
+      .warn = [](const std::string&) {},
   };
 }
 

@@ -33,6 +33,7 @@ VirtualWorker::VirtualWorker(World world, control::Incarnation incarnation, std:
     : world_(std::move(world)), incarnation_(incarnation), process_(world_.timeline) {
   info_.incarnation = incarnation_;
   info_.name = std::move(name);
+  info_.address = std::to_string(incarnation_);
   info_.total.cpu_milli = world_.config.cpus * 1000;
   info_.total.memory = 1ULL << 30;
   if (licensed) info_.total.named_milli["license"] = 1000;
@@ -118,6 +119,13 @@ void VirtualWorker::leave_when_drained() {
   if (!brain_->drained()) return;
   leaving_ = true;
   store_actions_->leave([this] { die(); });
+}
+
+void VirtualWorker::calm() {
+  if (!process_.alive()) return;
+  lanes_->reconnect();
+  deaf_.end(now());
+  mute_.end(now());
 }
 
 void VirtualWorker::die() {
@@ -224,32 +232,46 @@ void VirtualWorker::client_gone(ClientId client) {
 /// damaged and are dropped; when no living worker has another one, the value is lost.
 void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then) {
   const std::uint64_t number = object.number;
+  // What can't be computed again is never lost here: somebody always has it.
+  const bool may_be_lost = object.size == Executors::kMayBeLost;
   if (objects_.contains(number)) {
-    const bool damaged = object.size == Executors::kMayBeLost && world_.random.chance(world_.config.loss_percent) &&
-                         lost_once_.insert(id).second;
+    const bool damaged =
+        may_be_lost && world_.random.chance(world_.config.loss_percent) && lost_once_.insert(id).second;
     if (!damaged) return then(true);
     objects_.erase(number);
     brain_->object_dropped(now(), id);
     decide_again_ = true;
-  } else if (world_.config.loss_percent == 0 || object.size != Executors::kMayBeLost) {
-    objects_.insert(number);
-    brain_->object_copied(now(), id, number);
-    decide_again_ = true;
-    return then(true);
   }
-  auto found = std::make_shared<bool>(false);
-  lanes_->post(
-      StoreLane::kClaim,
-      [this, id, number, found](store::Store& store) {
-        const auto holders = control::object_holders(store, id, number);
-        *found = std::any_of(holders.begin(), holders.end(),
-                             [this](const auto& one) { return one.incarnation != incarnation_; });
-      },
-      [this, id, number, found, then = std::move(then)] {
-        decide_again_ = true;
-        if (*found && objects_.insert(number).second) brain_->object_copied(now(), id, number);
-        then(objects_.contains(number));
-      });
+  const auto copied = [this, id, number, then = std::move(then)](bool lost, const std::string& problem) {
+    decide_again_ = true;
+    if (objects_.contains(number)) return then(true);  // by another transfer
+    if (!lost && !problem.empty()) world_.odd("a value could not be fetched: " + problem);
+    const bool here = !lost && problem.empty();
+    if (here) {
+      objects_.insert(number);
+      brain_->object_copied(now(), id, number);
+    }
+    then(here);
+  };
+  if (!may_be_lost) return copied(false, "");
+  transfers_->fetch(id, object, {}, copied);
+}
+
+/// As worker::Fetcher does: one holder after the other.
+void VirtualWorker::fetch(const std::vector<wire::Endpoint>& holders, std::uint64_t number,
+                          const worker::Fetcher::Done& ended) {
+  using End = worker::Fetcher::End;
+  process_.after(world_.random.delay(4 * world_.config.hop), [this, holders, number, ended] {
+    End end = End::kAbsent;
+    const std::size_t first = world_.random.below(holders.size());
+    for (std::size_t i = 0; i < holders.size(); ++i) {
+      const wire::Endpoint& holder = holders[(first + i) % holders.size()];
+      const End got = world_.ask_holder(std::stoull(holder.host), number);
+      if (got == End::kWhole || got == End::kBusy || end == End::kAbsent) end = got;
+      if (got == End::kWhole) break;
+    }
+    tell([ended, end] { ended(end, end == End::kWhole ? "" : "no worker gave it"); });
+  });
 }
 
 void VirtualWorker::want(worker::ProcessId process, FutureId id, const control::ObjectRef& object,

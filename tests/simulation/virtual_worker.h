@@ -13,12 +13,15 @@
 
 #include "control/cluster.h"
 #include "control/round.h"
+#include "tests/simulation/downtime.h"
 #include "tests/simulation/executors.h"
 #include "tests/simulation/object_memory.h"
 #include "tests/simulation/store_lanes.h"
 #include "worker/brain/brain.h"
 #include "worker/cluster/upkeep.h"
+#include "worker/port/fetcher.h"
 #include "worker/shell/driver_sessions.h"
+#include "worker/shell/object_transfers.h"
 #include "worker/shell/store_actions.h"
 #include "worker/shell/task_starter.h"
 
@@ -38,7 +41,7 @@ class WorkerVoice {
 };
 
 /// A worker in virtual time: the real brain, committer and upkeep, and of the shell the real sessions of drivers,
-/// starts of tasks and actions on the store. Virtual are its connections, its store's thread, its executors' processes
+/// starts of tasks, transfers of values and actions on the store. Virtual are its connections, its store's thread, its executors' processes
 /// and the bytes of large values.
 class VirtualWorker {
  public:
@@ -53,6 +56,8 @@ class VirtualWorker {
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;
     std::function<void(VirtualWorker&)> ended;
+    /// Asks another worker for a large value.
+    std::function<worker::Fetcher::End(control::Incarnation holder, std::uint64_t object)> ask_holder;
   };
   /// What needs a license runs only where there is one.
   VirtualWorker(World world, control::Incarnation incarnation, std::string name, bool licensed);
@@ -83,6 +88,18 @@ class VirtualWorker {
   void end_session(ClientId client, std::uint64_t number);
   void client_gone(ClientId client);
 
+  /// Does not reach the store until then, while others do.
+  void cut_off_until(Time time) { lanes_->cut_off_until(time); }
+  /// Hears nothing of its drivers until then, or says nothing that they hear.
+  void deaf_until(Time time) { deaf_.down_until(now(), time); }
+  void mute_until(Time time) { mute_.down_until(now(), time); }
+  Time hears_again() const { return deaf_.until(); }
+  Time speaks_again() const { return mute_.until(); }
+  /// All is healed.
+  void calm();
+  /// How long it could not give a sign of life so far, all in all, through no fault of the store.
+  Time was_away() const { return process_.stood_still() + lanes_->was_cut_off(); }
+
   /// Leaves the cluster in order.
   void stop();
   /// Dies at once; its executors with it.
@@ -107,6 +124,7 @@ class VirtualWorker {
   void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
   WorkerVoice* voice_of(ClientId client);
   void bring(control::FutureId id, const control::ObjectRef& object, std::function<void(bool here)> then);
+  void fetch(const std::vector<wire::Endpoint>& holders, std::uint64_t number, const worker::Fetcher::Done& ended);
   void want(worker::ProcessId process, control::FutureId id, const control::ObjectRef& object,
             const worker::Objects::Then& then, bool brief);
   void give(const worker::action::Dispatch& dispatch, const std::vector<worker::DependencyPlace>& places);
@@ -124,6 +142,7 @@ class VirtualWorker {
   worker::DriverSessions::Events session_events();
   worker::TaskStarter::Means starter_means();
   worker::TaskStarter::Events starter_events();
+  worker::ObjectTransfers::Means transfer_means();
   worker::Upkeep::Means upkeep_means();
   worker::Upkeep::Events upkeep_events();
 
@@ -158,6 +177,7 @@ class VirtualWorker {
   std::unique_ptr<worker::StoreActions> store_actions_;
   std::unique_ptr<worker::DriverSessions> sessions_;
   std::unique_ptr<worker::TaskStarter> starter_;
+  std::unique_ptr<worker::ObjectTransfers> transfers_;
   std::unique_ptr<Executors> executors_;
   std::unique_ptr<StoreLanes> lanes_;
   std::vector<std::function<void()>> mailbox_;
@@ -166,6 +186,8 @@ class VirtualWorker {
   bool joined_ = false;
   bool stopping_ = false;
   bool leaving_ = false;
+  Downtime deaf_;
+  Downtime mute_;
   Time armed_ = 0;
   ClientId last_client_ = 0;
   std::map<ClientId, Connection> connections_;
