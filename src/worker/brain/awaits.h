@@ -60,6 +60,7 @@ struct AwaitSlot {
 struct AwaitedFuture {
   boost::container::small_vector<AwaitSlot, 1> waiters;
   bool asked = false;       ///< an op::Await is on the way
+  bool asked_since = false;  ///< … and somebody has asked since: the answer may be older than what that one knows of
   bool registered = false;  ///< the store knows that this worker waits
 };
 

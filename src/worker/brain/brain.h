@@ -231,6 +231,7 @@ class Brain {
   void want(control::FutureId id);
   bool stands_on_top(const AwaitState& await) const;
   std::optional<Time> first_resumable() const;
+  void ask_store(control::FutureId id, AwaitedFuture& awaited);
   void want_put_off(const ExecutorState& executor);
 
   // schedule.cc

@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "control/coverage_mark.h"
 #include "worker/brain/brain.h"
 #include "worker/brain/worker_failure.h"
 
@@ -110,9 +111,12 @@ void Brain::forget(const HeldTaskPtr& task) {
 /// The task is not ours any more, so that only the store knows when the future ends.
 void Brain::resolve_again(control::FutureId id) {
   AwaitedFuture* awaited = awaits_.find(id);
-  if (awaited == nullptr || awaited->asked) return;
-  awaited->asked = true;
-  push(op::Await{id}, nullptr, true);
+  if (awaited == nullptr) return;
+  if (awaited->asked) {
+    awaited->asked_since = true;
+  } else {
+    ask_store(id, *awaited);
+  }
 }
 
 void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const control::OpResult& result) {
@@ -208,7 +212,17 @@ void Brain::await_done(const op::Await& change, const control::OpResult& result)
     return;
   }
   if (result.verdict == Verdict::kAbsent) {
-    deliver(change.id, released_outcome());
+    // A driver that comes back asks behind the changes that it sends again: what an earlier connection of it asked may
+    // stand before them.
+    const HeldTaskPtr& task = tasks_.find(change.id);
+    if (task && !task->committed) {
+      control::coverage_mark<"a future was asked for before its submit, which came again">();
+    } else if (awaited->asked_since) {
+      control::coverage_mark<"an answer that nobody has the future was older than a question">();
+      ask_store(change.id, *awaited);
+    } else {
+      deliver(change.id, released_outcome());
+    }
     return;
   }
   awaited->registered = true;

@@ -41,9 +41,10 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
       continue;
     }
     awaited.waiters.push_back({await, index});
-    if (!here && !awaited.registered && !awaited.asked) {
-      awaited.asked = true;
-      push(op::Await{id}, nullptr, true);
+    if (awaited.asked) {
+      awaited.asked_since = true;
+    } else if (!here && !awaited.registered) {
+      ask_store(id, awaited);
     }
   }
   if (await->missing == 0) return;  // answered from memory: nothing is released
@@ -51,6 +52,12 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
   // What a blocked task needs is started first; the latest goes first, so that recursion goes depth first.
   for (auto id = asked.ids.rbegin(); id != asked.ids.rend(); ++id) want(*id);
   if (!position.task->blocked) release_while_blocked(position, asked.hosts);
+}
+
+void Brain::ask_store(control::FutureId id, AwaitedFuture& awaited) {
+  awaited.asked = true;
+  awaited.asked_since = false;
+  push(op::Await{id}, nullptr, true);
 }
 
 /// A task of this worker awaits this future.
