@@ -41,8 +41,9 @@ std::optional<Outcome> Transition::link(FutureId id, const std::vector<FutureId>
   }
   for (std::size_t i = begin; i < end; ++i) {
     // The edge pins the dependency until `id` is final, finished or not.
-    tx.set(keys::edge(dependencies[i], id), "");
-    if (load(dependencies[i]).final()) continue;
+    const bool ended = load(dependencies[i]).final();
+    if (!ended || !planted(Fault::kUnpinned)) tx.set(keys::edge(dependencies[i], id), "");
+    if (ended) continue;
     tx.set(keys::need(id, dependencies[i]), "");
     ++missing;
   }

@@ -20,6 +20,7 @@
 #include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
+#include "control/faults.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -48,7 +49,7 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
     return;
   }
   if (died) {
-    entry.state.set_tries(entry.state.tries() + 1);
+    if (!planted(Fault::kUncountedDeath)) entry.state.set_tries(entry.state.tries() + 1);
     if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
       coverage_mark<"a eviction failed what was tried too often">();
       t.finish(id, entry, neighbours, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
@@ -65,6 +66,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto conflict = store::Read::kConflict;
   const auto fanouts = t.tx.scan(keys::fanouts(incarnation), conflict, 1);
   for (const auto& [key, unused] : fanouts) {
+    if (planted(Fault::kLeftFanout)) break;
     const FutureId id = keys::listed_future(key);
     if (t.load(id).state.fanout() == incarnation) {
       t.fan_out(id);
@@ -73,7 +75,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
       t.tx.clear(key);
     }
   }
-  if (!fanouts.empty()) {
+  if (!fanouts.empty() && !planted(Fault::kLeftFanout)) {
     coverage_mark<"a eviction worked off a fan-out">();
     return true;
   }
@@ -104,6 +106,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
   const auto sessions = t.tx.scan(keys::attached(incarnation), conflict, kSessions);
   for (const auto& [key, unused] : sessions) {
     t.tx.clear(key);
+    if (planted(Fault::kLeftSessions)) continue;
     const SessionId id = keys::attached_session(key);
     SessionEntry& entry = t.session(id);
     if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation) continue;

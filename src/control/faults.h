@@ -25,6 +25,25 @@ enum class Fault : std::uint8_t {
   kStolenSession,        ///< a connection that a driver gave up takes its session back
   kEndedOverChildren,    ///< a task that submitted something is written once, as ended
   kCancelledAfterEnd,    ///< a cancel takes effect while a lost value is computed again
+  kResentAhead,          ///< a submit that is sent again runs ahead of its commit
+  kUncountedResend,      ///< a submit that is sent again begins with all its tries
+  kUncountedDeath,       ///< the death of its worker is no try of a future
+  kFreedBySnapshot,      ///< the end of a value reads its holders by snapshot
+  kReplicaOfGone,        ///< a copy is noted of a value that is not the future's any more
+  kBegunBehindWalk,      ///< a lost value is computed again in a scope that closes
+  kForgottenClaim,       ///< a claim from the index whose answer was lost does not find that it committed
+  kPostedToDead,         ///< an end is posted to a worker that is dead
+  kLeftFanout,           ///< an eviction leaves what its worker had to tell to others
+  kLeftSessions,         ///< an eviction leaves the sessions of its worker
+  kHalfEvicted,          ///< an eviction whose worker died is not gone on with
+  kHalfEnded,            ///< the end of a scope whose worker died is not gone on with
+  kUnpinned,             ///< a submit pins only those dependencies that are unfinished
+  kUnlistedScope,        ///< a scope that closes is not listed by its parent
+  kEndedOrphan,          ///< a session that came back from being without a driver is ended all the same
+  kOlderAnswer,          ///< that nobody has a future is told also to who asked since
+  kWokenInSight,         ///< work left before another worker was in sight wakes nobody
+  kHeldUpFromBelow,      ///< a task that can go on, but under another one, keeps all others from starting
+  kEarlyAck,             ///< changes are acknowledged when their round begins
   kSilenceByClock,       ///< silence is told by the clock alone, not by the observer's own heartbeats
 };
 

@@ -65,12 +65,14 @@ void Transition::touch(Incarnation incarnation) {
 
 void Transition::post_ended(Incarnation waiter, FutureId id, const record::State& state) {
   tx.clear(keys::waiter(id, waiter));
-  if (!alive(waiter)) return coverage_mark<"a waiter was dead">();
+  const bool lives = alive(waiter);
+  if (!lives) coverage_mark<"a waiter was dead">();
+  if (!lives && !planted(Fault::kPostedToDead)) return;
   // The outcome goes along: the future may be freed before the worker reads its inbox.
   record::InboxItem item;
   *item.mutable_outcome() = state.outcome();
   tx.set(keys::inbox_ended(waiter, id), serialize(item));
-  touch(waiter);
+  if (lives) touch(waiter);
 }
 
 void Transition::post_check(FutureId dependent, FutureId dependency, bool failed) {

@@ -25,6 +25,7 @@
 #include "base/invariant.h"
 #include "base/result.h"
 #include "control/coverage_mark.h"
+#include "control/faults.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -69,7 +70,7 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const FutureId id = value.future;
   MORROW_INVARIANT(value.object != 0, "a lost value is an object", id);
   // Nothing begins anew behind the walk through a closing scope.
-  if (!scope(id.scope).open()) return verdict(Verdict::kAbsent);
+  if (!scope(id.scope).open() && !planted(Fault::kBegunBehindWalk)) return verdict(Verdict::kAbsent);
   Entry& entry = load(id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (!entry.final()) {

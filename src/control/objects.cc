@@ -5,6 +5,7 @@
 #include "base/invariant.h"
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
+#include "control/faults.h"
 #include "control/transition.h"
 
 // Which workers hold the values that are too large for a record.
@@ -28,7 +29,8 @@ void Transition::tell_freed(Incarnation holder, std::uint64_t object) {
 
 void Transition::free_object(FutureId id) {
   // With a conflict: a worker that has just copied it must not be missed.
-  for (const auto& [key, object] : tx.scan(keys::holders(id), store::Read::kConflict)) {
+  const auto read = planted(Fault::kFreedBySnapshot) ? store::Read::kSnapshot : store::Read::kConflict;
+  for (const auto& [key, object] : tx.scan(keys::holders(id), read)) {
     tell_freed(keys::neighbour_worker(key), keys::read_u64(object, 0));
     tx.clear(key);
   }
@@ -65,6 +67,10 @@ OpResult apply(Transition& t, const op::AddReplica& op) {
   // A closing scope tells the holders that it meets on its walk: none may be added behind it.
   if (!t.scope(op.id.scope).open()) return verdict(Verdict::kAbsent);
   const Entry& entry = t.load(op.id);
+  if (planted(Fault::kReplicaOfGone) && entry.exists) {
+    t.add_holder(op.id, op.number);
+    return {};
+  }
   if (!entry.final() || entry.state.outcome().object().number() != op.number) return verdict(Verdict::kAbsent);
   t.add_holder(op.id, op.number);
   return {};

@@ -89,7 +89,7 @@ void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
     return;
   }
   // The parent lists it, so that the parent's end waits for it.
-  if (!entry.scope.linked() && entry.scope.parent() != 0) {
+  if (!entry.scope.linked() && entry.scope.parent() != 0 && !planted(Fault::kUnlistedScope)) {
     tx.set(keys::child(entry.scope.parent(), id), "");
     entry.scope.set_linked(true);
   }

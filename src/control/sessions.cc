@@ -110,7 +110,8 @@ OpResult apply(Transition& t, const op::EndSession& op) {
   if (!entry.exists) return verdict(Verdict::kAbsent);
   if (entry.session.ending()) return {};
   const bool orphan = entry.session.incarnation() == 0;
-  if (op.origin.kind == Origin::Kind::kWorker && (!orphan || entry.session.attachment() != op.attachment)) {
+  const bool same = entry.session.attachment() == op.attachment || planted(Fault::kEndedOrphan);
+  if (op.origin.kind == Origin::Kind::kWorker && ((!orphan && !planted(Fault::kEndedOrphan)) || !same)) {
     coverage_mark<"an abandoned session had come back">();
     return verdict(Verdict::kStale);
   }

@@ -13,6 +13,7 @@
 //
 // To read: docs/design.md, "Run ahead of the commit"; docs/store.md, "Submit".
 
+#include "control/faults.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -29,6 +30,7 @@ OpResult submit_failed(Transition& t, FutureId id, Entry& entry, const Outcome& 
 OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim claim) {
   // A dependency may end right now, and its check find `building`: the read of the first need conflicts with the last
   // one's going.
+  entry.state.set_tries(op.tries);
   if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
     t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
@@ -76,6 +78,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
   }
   entry.state.set_dependencies(static_cast<std::uint32_t>(dependencies.size()));
   entry.state.set_shape(std::move(*shape));
+  if (!planted(Fault::kUncountedResend)) entry.state.set_tries(op.tries);
   t.write_spec(op.id, entry, encode_spec(*op.spec));
   if (missing != 0) {
     t.move_to(op.id, entry, Status::kWaiting);

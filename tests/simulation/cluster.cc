@@ -124,6 +124,7 @@ void Cluster::add_worker() {
                                odd_.push_back(sentence);
                              },
                              [this](VirtualWorker& worker) { worker_ended(worker); },
+                             [this](const Plan& plan) { worker_killed(plan); },
                              [this](control::Incarnation holder, std::uint64_t object) {
                                return ask_holder(holder, object);
                              }};
@@ -139,6 +140,14 @@ void Cluster::worker_ended(VirtualWorker& worker) {
   timeline_.after(random_.delay(kSecond), [this] {
     if (!winding_up_) add_worker();
   });
+}
+
+/// A task that kills its worker does so with each attempt that it may have, and with no other.
+void Cluster::worker_killed(const Plan& plan) {
+  say("a worker is killed by plan " + std::to_string(plan.tag));
+  if (++killed_[plan.tag] > plan.max_retries + 1)
+    wrong("A task with " + std::to_string(plan.max_retries) + " retries killed " + std::to_string(killed_[plan.tag]) +
+          " workers.");
 }
 
 VirtualWorker* Cluster::pick_worker() {

@@ -46,6 +46,7 @@ class Cluster {
   void check_evictions(const store::Commit& commit);
   void add_worker();
   void worker_ended(VirtualWorker& worker);
+  void worker_killed(const Plan& plan);
   VirtualWorker* pick_worker();
   void plan_adversaries();
   void sometime(std::uint64_t times, std::function<void()> event);
@@ -86,6 +87,7 @@ class Cluster {
   std::vector<std::unique_ptr<VirtualDriver>> drivers_;
   /// How long each worker had been away when it gave its last sign.
   std::unordered_map<control::Incarnation, Time> away_at_last_sign_;
+  std::unordered_map<std::uint64_t, std::uint64_t> killed_;  ///< workers, by the tag of the plan that did it
   std::vector<std::string> violations_;
   std::vector<std::string> odd_;
   std::uint64_t commits_ = 0;

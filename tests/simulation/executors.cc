@@ -44,6 +44,7 @@ class Executors::Task : public Script::Owner {
         script(*this, plan_, sent_.task.dependencies, given(sent_), executors.world_.random) {}
 
   const action::Dispatch& sent() const { return sent_; }
+  const Plan& plan() const { return plan_; }
 
   /// Whether this attempt kills its process before the step that comes now.
   bool crashes() const {
@@ -278,7 +279,7 @@ void Executors::next_task(Process& process) {
 /// The topmost task came to a halt: it works, waits, has ended or dies.
 void Executors::task_stands(Process& process) {
   Task& task = *process.stack.back();
-  if (task.crashes()) return crash(process);
+  if (task.crashes()) return task.plan().kills_worker ? world_.kill_worker(task.plan()) : crash(process);
   if (task.script.state() == Script::State::kWaits) return next_task(process);
   if (task.script.state() != Script::State::kEnded) return;
   if (task.script.plan().end == Plan::End::kSleeps) return;  // until it is killed

@@ -38,6 +38,7 @@ class Executors {
     std::uint64_t large_values = 1;
     std::function<void(ExecutorId, worker::Brain::Done)> task_done = {};
     std::function<void(ExecutorId, const worker::Brain::Exit&)> exited = {};
+    std::function<void(const Plan&)> kill_worker = {};  ///< by a task with this plan
   };
   /// Sizes of large values: of those that may be lost, and of those that can't be computed again, since the task was
   /// given futures that may be freed by then.

@@ -301,11 +301,31 @@ void Plans::wide(Plan& plan) {
   plan.steps.push_back({Kind::kAwait, 0, 0, {first + count + 1}});
 }
 
+/// A task that kills each worker it comes to. It is the driver's own: one that a task submits is submitted anew with
+/// each attempt of that, and may kill anew.
+void Plans::killer(Plan& plan) {
+  auto kills = std::make_shared<Plan>();
+  kills->tag = ++tags_;
+  kills->needs.cpu_milli = 1000;
+  kills->steps.push_back({Kind::kWork, random_.below(sizes_.longest_work), 0});
+  kills->end = Plan::End::kDoomed;
+  kills->kills_worker = true;
+  kills->max_retries = static_cast<std::uint32_t>(random_.below(3));
+  kills->crashes = kills->max_retries + 40;
+  kills->crash_at = 1;
+  plans_[kills->tag] = kills;
+  const std::size_t at = plan.children.size();
+  plan.children.push_back({kills, {}, {}, std::nullopt, false});
+  plan.steps.push_back({Kind::kSubmit, 0, at});
+  plan.steps.push_back({Kind::kAwait, 0, 0, {at}});
+}
+
 PlanPtr Plans::driver() {
   auto plan = std::make_shared<Plan>();
   plan->tag = ++tags_;
   if (sizes_.wide && random_.chance(50)) wide(*plan);
   Maker(*this, *plan, sizes_.depth, true).run(plan->children.size() + random_.between(2, sizes_.driver_children));
+  if (sizes_.killers && random_.chance(50)) killer(*plan);
   return plan;
 }
 

@@ -61,6 +61,7 @@ struct Plan {
   bool retry_exceptions = false;
   std::uint32_t crashes = 0;  ///< so many attempts kill their process
   std::size_t crash_at = 0;   ///< before this step
+  bool kills_worker = false;  ///< … and not its process alone: the whole worker
   std::uint32_t throws = 0;   ///< so many attempts throw (with retry_exceptions)
   End end = End::kValue;
   std::vector<ChildPlan> children;
@@ -89,6 +90,7 @@ struct PlanSizes {
   bool wide = false;                ///< a future with very many dependents, and one with very many dependencies
   bool failures = true;
   bool deaths = true;  ///< plans that kill their process
+  bool killers = false;  ///< … and plans that kill their worker
 };
 
 /// Makes plans and knows them again by their tags.
@@ -104,6 +106,7 @@ class Plans {
   PlanPtr task(std::size_t depth);
   PlanPtr leaf();
   void wide(Plan& plan);
+  void killer(Plan& plan);
 
   Random& random_;
   PlanSizes sizes_;

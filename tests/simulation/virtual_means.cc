@@ -26,6 +26,10 @@ void VirtualWorker::make_executors() {
     objects_.insert(number);
     return control::ObjectRef{number, size, incarnation_};
   };
+  world.kill_worker = [this](const Plan& plan) {
+    world_.killed(plan);
+    world_.timeline.after(0, [this] { die(); });
+  };
   world.task_done = [this](worker::ExecutorId executor, Brain::Done done) {
     starter_->ended(executor, done.claim);
     brain_->task_done(now(), executor, std::move(done));

@@ -56,6 +56,7 @@ class VirtualWorker {
     std::function<void(const std::string&)> wrong;
     std::function<void(const std::string&)> odd;
     std::function<void(VirtualWorker&)> ended;
+    std::function<void(const Plan&)> killed;  ///< by a task with this plan
     /// Asks another worker for a large value.
     std::function<worker::Fetcher::End(control::Incarnation holder, std::uint64_t object)> ask_holder;
   };

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "control/faults.h"
+
 namespace morrow::worker {
 
 using Place = HeldTask::Place;
@@ -176,7 +178,7 @@ std::vector<Action> Brain::take_actions() { return std::exchange(actions_, {}); 
 
 void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
   advance(now);
-  if (cluster_.update(workers)) act(action::WakeIdle{kWakeAtOnce});
+  if (cluster_.update(workers) && !control::planted(control::Fault::kWokenInSight)) act(action::WakeIdle{kWakeAtOnce});
 }
 
 void Brain::signalled(Time now) {

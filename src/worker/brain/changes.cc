@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 #include "worker/brain/worker_failure.h"
 
@@ -88,10 +89,13 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
       tell_unschedulable(spec);
     }
   }
-  // A resent submit may have killed the worker it ran on: it is committed first, with that try counted.
+  // A resent submit may have killed the worker it ran on: it is committed first, with that try counted. One that may run
+  // once alone never runs ahead: then it has not run when it is sent again.
+  const bool once = spec.max_retries == 0 && asker.claim == 0;
+  const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead =
-      !asker.resent && task->place() != Place::kEnded && spec.dependencies.empty() && !stopping_ && could_fit;
-  if (asker.resent) submit.tries = task->run.tries = 1;
+      !resent && !once && task->place() != Place::kEnded && spec.dependencies.empty() && !stopping_ && could_fit;
+  if (resent && !once) submit.tries = task->run.tries = 1;
   tasks_.add(task);
   task->submit = push(std::move(submit), task, !ahead, asker.who, asker.number);
   // What tasks submit goes first, the latest first: so a tree of tasks is walked depth first and few of them stand

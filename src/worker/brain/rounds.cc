@@ -133,8 +133,8 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
       break;
     case Place::kStored:
     case Place::kDropped: {
-      const bool here =
-          !spec.dependencies.empty() && !stopping_ && ledger_.could_fit(spec.requirements) && room_for(spec, load);
+      // What was sent again may kill its worker: any one may take it from the index.
+      const bool here = submit.tries == 0 && !stopping_ && ledger_.could_fit(spec.requirements) && room_for(spec, load);
       submit.how = here ? How::kClaim : How::kIndex;
       if (here) {
         load.resources += spec.requirements;
@@ -163,6 +163,7 @@ void Brain::build_round() {
   RoundLoad load;
   for (Item& item : items) {
     prepare(item, load);
+    if (control::planted(control::Fault::kEarlyAck) && item.number != 0) act(action::Ack{item.who, item.number});
     round->ops.push_back(std::move(item.op));
   }
   round_.start(now_, std::move(items), round);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 
 // What is done when clients wait and go on; awaits.cc has the tables and opens with what is hard about them.
@@ -77,7 +78,9 @@ bool Brain::stands_on_top(const AwaitState& await) const {
 
 /// When the first task came whose values are there, and which only misses its resources.
 std::optional<Time> Brain::first_resumable() const {
-  return awaits_.first_resumed([this](const AwaitState& await) { return stands_on_top(await); });
+  return awaits_.first_resumed([this](const AwaitState& await) {
+    return stands_on_top(await) || control::planted(control::Fault::kHeldUpFromBelow);
+  });
 }
 
 /// What stood on top of this executor has ended.

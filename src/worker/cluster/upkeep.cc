@@ -117,7 +117,7 @@ void Upkeep::look() {
         found->tombstones = control::tombstones(store);
         found->orphans = control::orphan_sessions(store);
         if (found->polls) found->checks = control::pending_checks(store, incarnation, kChecks);
-        if (found->for_endings) found->endings = control::endings(store);
+        if (found->for_endings && !control::planted(control::Fault::kHalfEnded)) found->endings = control::endings(store);
         if (found->very_rare) control::collect_images(store, kKeepImageBytes);
       },
       [this, found] { looked(*found); });
@@ -131,7 +131,9 @@ void Upkeep::looked(Look& found) {
   if (!found.checks.empty()) events_.checks_found(found.checks);
   for (const FailureDetector::Suspect& suspect : failure_detector_.look(means_.clock_ns(), found.workers))
     evict(suspect.incarnation, suspect.round, false);
-  for (const control::Incarnation tombstone : found.tombstones) evict(tombstone, 0, false);
+  for (const control::Incarnation tombstone : found.tombstones) {
+    if (!control::planted(control::Fault::kHalfEvicted)) evict(tombstone, 0, false);
+  }
   time_orphans(found.orphans);
   note_who_went(found.workers);
   end_scopes(found.endings);

@@ -347,6 +347,25 @@ TEST(Brain, ExceptionsAreRetriedOnlyWhenAsked) {
   EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "throws"), 4);
 }
 
+TEST(Brain, WhatMayRunOnceAloneIsCommittedAsClaimedBeforeItRuns) {
+  Machine machine(slots(1));
+  machine.script("once", {work(1'000 * kMs), gives("x")});
+  const FutureId id = machine.submit("once", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 0; });
+  machine.run(kMs);  // less than what is not due lingers
+  EXPECT_EQ(machine.started.size(), 1u);
+  EXPECT_EQ(machine.count().futures[control::Status::kClaimed], 1u);
+  ASSERT_TRUE(machine.run_until(id));
+}
+
+TEST(Brain, WhatIsSentAgainHasUsedOneOfItsTries) {
+  Machine machine(slots(1));
+  machine.script("dies", {crashes()});
+  const FutureId id = machine.submit(
+      "dies", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 2; }, true);
+  ASSERT_TRUE(machine.run_until(id));
+  EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "dies"), 2);
+}
+
 TEST(Brain, ADeathInANestedRunIsChargedToTheTopmostTaskAlone) {
   Machine machine(slots(1, 1));
   machine.script("child", {work(kMs), crashes()});
