@@ -102,19 +102,23 @@ void Transition::save(FutureId id, Entry& entry) {
 }
 
 bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& spec) {
-  if (futures_.contains(id)) return false;
+  // Somebody may have asked for it before, in this very transaction.
+  const auto known = futures_.find(id);
   const std::string key = keys::state(id);
-  if (tx.get(key, store::Read::kConflict)) return false;
+  if (known == futures_.end() ? tx.get(key, store::Read::kConflict).has_value() : known->second.exists) return false;
   MORROW_INVARIANT(outcome.ok() || !outcome.object, "a failure has no value", id, outcome.failure);
-  if (outcome.object && can_run_again(spec)) {
+  const bool may_be_lost = outcome.object && can_run_again(spec);
+  if (may_be_lost || known != futures_.end()) {
     Entry& entry = futures_[id];
     move_to(id, entry, final_status(outcome));
-    entry.state.set_dependencies(static_cast<std::uint32_t>(distinct(spec.dependencies).size()));
-    entry.state.set_shape(shape_of(spec).value_or(""));
     put_outcome(outcome, *entry.state.mutable_outcome());
-    write_spec(id, entry, encode_spec(spec));
+    if (may_be_lost) {
+      entry.state.set_dependencies(static_cast<std::uint32_t>(distinct(spec.dependencies).size()));
+      entry.state.set_shape(shape_of(spec).value_or(""));
+      write_spec(id, entry, encode_spec(spec));
+    }
     save(id, entry);
-    add_holder(id, outcome.object.number);
+    if (outcome.object) add_holder(id, outcome.object.number);
     return true;
   }
   final_.set_status(static_cast<std::uint32_t>(final_status(outcome)));

@@ -91,13 +91,18 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const auto holders = tx.scan(keys::holders(id), store::Read::kConflict);
   for (const auto& [key, object] : holders) {
     const Incarnation holder = keys::neighbour_worker(key);
-    if (holder != self && alive(holder)) return finished(entry);
+    const bool same = keys::read_u64(object, 0) == value.object;
+    if (same && holder != self && alive(holder)) return finished(entry);
   }
   const SpecPtr spec = this->spec(id, entry.state);
   if (const auto possible = can_run_once_more(*this, entry.state, *spec); !possible) return never(possible.problem());
 
   coverage_mark<"a lost value is computed again">();
-  for (const auto& [key, unused] : holders) tx.clear(key);
+  for (const auto& [key, object] : holders) {
+    tx.clear(key);
+    // One that has something else: nobody would tell it later.
+    if (keys::read_u64(object, 0) != value.object) tell_freed(keys::neighbour_worker(key), keys::read_u64(object, 0));
+  }
   entry.state.clear_outcome();
   entry.state.set_tries(entry.state.tries() + 1);
   entry.state.set_recomputed(true);

@@ -81,6 +81,22 @@ OpResult apply(Transition& t, const op::DropReplica& op) {
   return {};
 }
 
+void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uint64_t number,
+                    const std::vector<Incarnation>& holders) {
+  store.transact([&](store::Transaction& transaction) {
+    Transition t(transaction, self);
+    if (!t.alive(self)) return;
+    for (const Incarnation holder : holders) {
+      const std::string key = keys::holder(id, holder);
+      const auto object = transaction.get(key, store::Read::kConflict);
+      if (!object || keys::read_u64(*object, 0) != number) continue;
+      coverage_mark<"a worker has not what the store says that it has">();
+      transaction.clear(key);
+      t.tell_freed(holder, number);
+    }
+  });
+}
+
 std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number) {
   std::vector<WorkerInfo> holders;
   const auto view = store.begin_read();

@@ -241,5 +241,19 @@ TEST_F(FuturesTest, AFutureThatFailsUnscheduledIsTakenFromTheIndex) {
   EXPECT_EQ(count(store).futures.at(Status::kFailed), 1U);
 }
 
+TEST_F(FuturesTest, WhatRanAheadIsWrittenAsEndedThoughTheSameRoundAskedForItBefore) {
+  const FutureId id{10, 1};
+  auto ended = submit(driver(10), id, 0);
+  ended.how = op::Submit::How::kEnded;
+  ended.outcome = value("value");
+  const auto results = run(1, {op::Await{id}, ended, op::Await{id}}).results;
+  EXPECT_EQ(results[0].verdict, Verdict::kAbsent);
+  for (const std::size_t i : {1, 2}) {
+    ASSERT_EQ(results[i].verdict, Verdict::kFinished);
+    EXPECT_EQ(results[i].outcome->bytes, "value");
+  }
+  EXPECT_TRUE(claim_some(1, {600}).taken.empty());
+}
+
 }  // namespace
 }  // namespace morrow::control

@@ -259,6 +259,9 @@ void Cluster::plan_adversaries() {
     say("worker " + std::to_string(worker->incarnation()) + " dies");
     worker->die();
   });
+  sometime(config_.lies, [this] {
+    if (VirtualWorker* const worker = pick_worker()) worker->forget_one();
+  });
   sometime(config_.lost_machines, [this] { lose_machine(); });
   sometime(config_.cut_offs, [this] { cut_off(); });
   sometime(config_.silences, [this] { silence(); });

@@ -67,6 +67,7 @@ Config draw_config(std::uint64_t seed) {
   config.lost_machines = often(10, 1);
   config.cut_offs = often(25, 4);
   config.silences = often(25, 4);
+  config.lies = often(30, 10);
   config.sizes.killers = config.sizes.deaths && random.chance(20);
   return config;
 }
@@ -81,7 +82,7 @@ std::string Config::text() const {
          one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
          one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
          one("leaves", leaves) + one("deaths", deaths) +
-         one("lost_machines", lost_machines) + one("killers", sizes.killers) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) + one("losses%", loss_percent) +
+         one("lost_machines", lost_machines) + one("killers", sizes.killers) + one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) + one("losses%", loss_percent) +
          (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 

@@ -49,6 +49,7 @@ struct Config {
   std::uint64_t deaths = 0;             ///< a worker dies, with all that it holds
   std::uint64_t lost_machines = 0;      ///< … and the drivers that it serves with it
   std::uint64_t cut_offs = 0;           ///< a worker is cut off from the store alone, also for longer than a lease
+  std::uint64_t lies = 0;               ///< a worker has not what the store says that it has
   std::uint64_t silences = 0;           ///< nothing gets through between a worker and its drivers, one way or both
 
   Time patience = 300 * kSecond;  ///< after `calm_after` all must end within so long

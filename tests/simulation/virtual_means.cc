@@ -23,10 +23,11 @@ void VirtualWorker::make_executors() {
   if (world_.config.scarce_room()) world.large_values = 6;
   world.make_object = [this](worker::ExecutorId executor, std::uint64_t number, std::uint64_t size) {
     memory_->end_writing(executor, number);
-    objects_.insert(number);
+    objects_[number] = size;
     return control::ObjectRef{number, size, incarnation_};
   };
-  world.kill_worker = [this](const Plan& plan) {
+  world.kill_worker = [this, killed = false](const Plan& plan) mutable {
+    if (std::exchange(killed, true)) return;
     world_.killed(plan);
     world_.timeline.after(0, [this] { die(); });
   };

@@ -242,19 +242,27 @@ void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::fu
     brain_->object_dropped(now(), id);
     decide_again_ = true;
   }
-  const auto copied = [this, id, number, then = std::move(then)](bool lost, const std::string& problem) {
+  const auto copied = [this, id, number, size = object.size, then = std::move(then)](bool lost, const std::string& problem) {
     decide_again_ = true;
     if (objects_.contains(number)) return then(true);  // by another transfer
     if (!lost && !problem.empty()) world_.odd("a value could not be fetched: " + problem);
     const bool here = !lost && problem.empty();
     if (here) {
-      objects_.insert(number);
+      objects_[number] = size;
       brain_->object_copied(now(), id, number);
     }
     then(here);
   };
   if (!may_be_lost) return copied(false, "");
   transfers_->fetch(id, object, {}, copied);
+}
+
+void VirtualWorker::forget_one() {
+  std::vector<std::uint64_t> some;
+  for (const auto& [number, size] : objects_) {
+    if (size == Executors::kMayBeLost) some.push_back(number);
+  }
+  if (!some.empty()) objects_.erase(some[world_.random.below(some.size())]);
 }
 
 /// As worker::Fetcher does: one holder after the other.

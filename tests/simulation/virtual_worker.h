@@ -72,7 +72,9 @@ class VirtualWorker {
   const worker::Brain& brain() const { return *brain_; }
   Executors* executors() { return executors_.get(); }
   /// Large values that it holds.
-  const std::set<std::uint64_t>& objects() const { return objects_; }
+  const std::map<std::uint64_t, std::uint64_t>& objects() const { return objects_; }
+  /// A value that can be computed again is gone, and this worker does not know.
+  void forget_one();
   const ObjectMemory& memory() const { return *memory_; }
 
   /// A driver's connection; what it says goes through `hear`, in its order.
@@ -192,7 +194,7 @@ class VirtualWorker {
   Time armed_ = 0;
   ClientId last_client_ = 0;
   std::map<ClientId, Connection> connections_;
-  std::set<std::uint64_t> objects_;
+  std::map<std::uint64_t, std::uint64_t> objects_;  ///< their sizes, by number
   std::unique_ptr<ObjectMemory> memory_;
   /// Of tasks that processes have, by executor, slot and generation: the values that are pinned for them.
   std::map<std::tuple<worker::ExecutorId, std::uint32_t, std::uint32_t>, std::vector<std::uint64_t>> pinned_;

@@ -13,6 +13,8 @@
 // after
 //   its lease; so it is asked again for a few leases, ever more slowly, before the reader gets a failure. A value
 //   whose holders are all evicted is lost, and is computed again.
+// - A holder that says that it has it not may only be behind: what it dropped is still to be committed. When all of them
+//   say so for a whole lease, the store is wrong about them, and is mended: then the value is lost as well.
 // - Pauses differ from value to value, so that workers that were sent away together do not come back together.
 namespace morrow::worker {
 
@@ -33,6 +35,7 @@ struct ObjectTransfers::Transfer {
   Done done;
   std::vector<control::WorkerInfo> holders;
   std::uint64_t refused_since_ms = 0;  ///< the first time that no holder gave it; 0: none refused yet
+  std::uint64_t denied_since_ms = 0;   ///< since then all holders say that they don't have it; 0: they don't
   std::uint64_t pause_ms = kFetchAgainMs;
 };
 
@@ -69,8 +72,31 @@ void ObjectTransfers::fetch_from_holders(const TransferPtr& transfer) {
                [this, transfer](Fetcher::End end, const std::string& sentence) { ended(transfer, end, sentence); });
 }
 
+/// Whether all holders have said for long enough that they don't have it.
+bool ObjectTransfers::denied(Transfer& transfer) const {
+  const std::uint64_t now_ms = means_.clock_ms();
+  if (transfer.denied_since_ms == 0) transfer.denied_since_ms = now_ms;
+  return now_ms - transfer.denied_since_ms >= options_.lease_ms;
+}
+
+void ObjectTransfers::forget_holders(const TransferPtr& transfer) {
+  std::vector<control::Incarnation> holders;
+  for (const control::WorkerInfo& one : transfer->holders) {
+    if (one.incarnation != options_.incarnation) holders.push_back(one.incarnation);
+  }
+  transfer->denied_since_ms = 0;
+  means_.warn("the workers that are said to have a value don't have it: it is looked for elsewhere, or computed again");
+  means_.post(
+      StoreLane::kClaim,
+      [transfer, holders = std::move(holders), self = options_.incarnation](store::Store& store) {
+        control::forget_holders(store, self, transfer->future, transfer->number, holders);
+      },
+      [this, transfer] { look_up(transfer); });
+}
+
 void ObjectTransfers::ended(const TransferPtr& transfer, Fetcher::End end, const std::string& sentence) {
   if (end == Fetcher::End::kWhole) return transfer->done(false, "");
+  if (end != Fetcher::End::kAbsent) transfer->denied_since_ms = 0;
   std::uint64_t pause_ms = kFetchAgainMs;
   if (end != Fetcher::End::kBusy) {
     // The store says that living workers have it. One that died is evicted soon, and what it alone had is lost then.
@@ -78,6 +104,7 @@ void ObjectTransfers::ended(const TransferPtr& transfer, Fetcher::End end, const
       transfer->refused_since_ms = means_.clock_ms();
       means_.warn("a value can't be fetched yet: " + sentence);
     }
+    if (end == Fetcher::End::kAbsent && !stopping_ && denied(*transfer)) return forget_holders(transfer);
     const bool patient = means_.clock_ms() - transfer->refused_since_ms < kLeasesForHolder * options_.lease_ms;
     if (!patient || stopping_) return transfer->done(false, sentence);
     pause_ms = transfer->pause_ms;

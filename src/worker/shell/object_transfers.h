@@ -55,6 +55,8 @@ class ObjectTransfers {
   using TransferPtr = std::shared_ptr<Transfer>;
   void look_up(const TransferPtr& transfer);
   void fetch_from_holders(const TransferPtr& transfer);
+  bool denied(Transfer& transfer) const;
+  void forget_holders(const TransferPtr& transfer);
   void ended(const TransferPtr& transfer, Fetcher::End end, const std::string& sentence);
 
   Means means_;

@@ -207,6 +207,33 @@ TEST_F(ObjectTransfersTest, AHolderThatDoesNotAnswerForLeasesIsAFailureButNoLoss
   EXPECT_TRUE(later_.empty());
 }
 
+TEST_F(ObjectTransfersTest, AValueThatItsHoldersDenyForALeaseIsLost) {
+  fetch();
+  end(Fetcher::End::kAbsent, "it says it has none");
+  now_ms_ += kLeaseMs - 1;
+  try_again();
+  end(Fetcher::End::kAbsent, "it says it has none");
+  EXPECT_EQ(ends_, 0) << "what it says may be behind what the store says, or before it";
+  now_ms_ += 1;
+  try_again();
+  end(Fetcher::End::kAbsent, "it says it has none");
+  store_.run();
+  EXPECT_EQ(ends_, 1);
+  EXPECT_TRUE(lost_);
+  EXPECT_TRUE(control::object_holders(store_.store, kLarge, kNumber).empty());
+}
+
+TEST_F(ObjectTransfersTest, AHolderThatIsOnlyOutOfReachIsNotForgotten) {
+  fetch();
+  for (int i = 0; i < 5; ++i) {
+    end(i % 2 == 0 ? Fetcher::End::kAbsent : Fetcher::End::kFailed, "neither");
+    now_ms_ += kLeaseMs / 2;
+    try_again();
+  }
+  EXPECT_EQ(ends_, 0);
+  EXPECT_EQ(control::object_holders(store_.store, kLarge, kNumber).size(), 1u);
+}
+
 TEST_F(ObjectTransfersTest, AValueWhoseHoldersAreAllEvictedIsLost) {
   fetch();
   end(Fetcher::End::kFailed, "no answer");
