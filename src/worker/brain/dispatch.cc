@@ -71,7 +71,7 @@ void Brain::dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nest
     ledger_.take(stacked.held);
     if (!nested && stacked.held.gpu_milli != 0) executor.held_devices = devices_.take(stacked.held.gpu_milli);
     executor.stack.push_back(std::move(stacked));
-    note_start(executor, *task);
+    if (executor.started) note_start(executor, *task);
   }
   ++counters_.tasks;
   act(action::Dispatch{executor.id, task->slot, task->generation, nested, !nested && is_brief(*task->run.spec),

@@ -23,6 +23,10 @@ void Brain::executor_started(Time now, ExecutorId id) {
   ExecutorState* executor = executors_.find(id);
   if (executor == nullptr) return;
   executor->started = true;
+  for (StackedTask& stacked : executor->stack) {  // the start of the process is not their time
+    stacked.running_since = now;
+    note_start(*executor, *stacked.task);
+  }
   starts_.note_runs(executor->program);
 }
 

@@ -169,7 +169,6 @@ void ProgramProcess::on_packet(const std::string& bytes, std::vector<wire::Fd>& 
   } else if (frame->type == wire::FORKED) {
     wire::Forked message;
     wire::parse(message, frame->payload);
-    has_forked_ = has_forked_ || message.error().empty();
     owner_->process_forked(*this, message, descriptors.empty() ? wire::Fd() : std::move(descriptors.front()));
   } else if (frame->type == wire::EXITED) {
     wire::Exited message;

@@ -62,7 +62,6 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
 
   pid_t pid() const { return pid_; }
   bool reached() const { return reached_; }
-  bool has_forked() const { return has_forked_; }
   std::size_t unanswered() const { return asked_.size(); }
   /// All that was asked for and not answered: it is not waited for any more.
   std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> take_unanswered();
@@ -100,7 +99,6 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> asked_;
   std::string printed_;
   bool reached_ = false;
-  bool has_forked_ = false;
   bool in_place_ = false;
   bool stuck_ = false;
   bool stopped_ = false;  ///< at the last look

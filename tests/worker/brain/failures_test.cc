@@ -219,6 +219,16 @@ TEST(Attempts, AWorkerThatStopsGivesBackWhatWaitsForItsRetry) {
   EXPECT_EQ(machine.count().futures[Status::kReady], 1u);
 }
 
+TEST(Attempts, TheStartOfTheProgramIsNotTheTasksTime) {
+  Machine machine(slots(1));
+  int failures = 0;
+  machine.start_fails = [&failures] { return failures++ < 3; };
+  const FutureId id =
+      machine.submit("task", Machine::one_cpu(), [](control::Spec& spec) { spec.timeout_ns = kMs / 10; });
+  ASSERT_TRUE(machine.run_until(id, 10 * kSecond));
+  EXPECT_TRUE(machine.outcome(id)->ok());
+}
+
 TEST(Attempts, TimeoutsAreRetriedOnlyWhenAsked) {
   Machine machine(slots(1));
   machine.script("slow", {work(10 * kSecond), gives("s")});
