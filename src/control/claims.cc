@@ -258,7 +258,8 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
-      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 && seen.attempt() <= tries.size()) {
+      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 &&
+          seen.attempt() <= tries.size()) {
         coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;

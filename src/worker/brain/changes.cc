@@ -90,8 +90,8 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
       tell_unschedulable(spec);
     }
   }
-  // A resent submit may have killed the worker it ran on: it is committed first, with that try counted. One that may run
-  // once alone never runs ahead: then it has not run when it is sent again.
+  // A resent submit may have killed the worker it ran on: it is committed first, with that try counted. One that may
+  // run once alone never runs ahead: then it has not run when it is sent again.
   const bool once = spec.max_retries == 0 && asker.claim == 0;
   const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead = !resent && !once && task->place() != Place::kEnded && spec.dependencies.empty() && !stopping_ &&
