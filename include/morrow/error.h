@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace morrow {
 
@@ -139,14 +140,33 @@ class TaskCrashed : public RemoteError {
   int exit_status() const noexcept;
 };
 
+/// The task ended its process at each of several attempts, so it is not tried any more: Options::max_retries says after
+/// how many. signal(), exit_status() and stack() are those of the last one.
+class PoisonedError : public TaskCrashed {
+ public:
+  using TaskCrashed::TaskCrashed;
+
+  /// How one attempt ended.
+  struct Attempt {
+    std::uint32_t number = 0;  ///< from 1
+    std::string worker;        ///< the name of the one that ran it
+    int signal = 0;            ///< that killed the process, or 0
+    int exit_status = 0;       ///< that the process left with, or 0
+    std::string message;       ///< one sentence
+    std::string stack;         ///< as RemoteError::stack; empty when it is not known
+  };
+  /// The attempts, oldest first; of very many only the last nine. The stacks are made at each call, which is slow.
+  std::vector<Attempt> attempts() const;
+};
+
 /// The task ran out of stack, by a recursion without end or by waits that were nested too deep. It is not retried.
 class StackOverflowError : public TaskCrashed {
  public:
   using TaskCrashed::TaskCrashed;
 };
 
-/// The task ran longer than Options::timeout. It is not retried. (Future::get_for does not throw this when its own time
-/// is over: it returns nothing.)
+/// The task ran longer than Options::timeout. It is retried only with Options::retry_timeouts. (Future::get_for does
+/// not throw this when its own time is over: it returns nothing.)
 class TimeoutError : public RemoteError {
  public:
   using RemoteError::RemoteError;

@@ -123,11 +123,17 @@ struct Options {
   /// It is tried again when its process died or its worker did, and when it found no room in the object memory because
   /// other tasks held it. A large value that was lost with the workers that held it is computed again: that counts as a
   /// try too. With 0 nothing is run twice.
+  ///
+  /// The first retry comes about a tenth of a second after the failure, and each further one after twice the time, up
+  /// to 5 s. What is no fault of the task is no try: a program that could not be started, a process that ended before
+  /// the task began.
   WholeNumber max_retries = 3;
   /// Whether a task that throws is tried again too. Otherwise its exception is its outcome.
   bool retry_exceptions = false;
   /// The longest that one attempt may run; more than 0. None: as long as it takes. See TimeoutError.
   std::optional<Duration> timeout = {};
+  /// Whether a task that ran longer than `timeout` is tried again too. Otherwise that is its outcome.
+  bool retry_timeouts = false;
   /// A name for people, of 256 bytes at the most, in logs, errors and `morrow status`. Empty: the function's name.
   std::string name = {};
   /// Whether the task fails with UnschedulableError when no worker of the cluster could ever meet its requirements.

@@ -18,6 +18,11 @@
 // An idle worker must not miss work that came just before it registered as idle: it registers, commits, and looks once
 // more. A worker that leaves work in the index looks for idle ones after its commit. One of the two sees the other.
 //
+// A program may not start at one worker, for want of a library, say. That worker leaves its futures to those that may
+// be able to start it, but for one now and then to try: else it would take work from them and give it back, again and
+// again. Which program a future needs stands in its specification; it is read, without a conflict, only while something
+// is left.
+//
 // To read: docs/design.md, "Local first"; docs/store.md, "Work". FoundationDB's QuiCK (Apple, SIGMOD 2021) is a queue
 // over a transactional store with the same conflicts and the same random choice.
 
@@ -37,6 +42,7 @@ namespace {
 
 constexpr std::size_t kShapes = 64;
 constexpr std::size_t kHead = 64;
+constexpr std::size_t kPassedAtMost = 1'000;  // futures that one look passes by, since they are left to others
 
 /// The distinct shapes in the index: found by seeking past each one's entries.
 std::vector<std::string> shapes(store::Transaction& tx, std::size_t limit) {
@@ -51,25 +57,70 @@ std::vector<std::string> shapes(store::Transaction& tx, std::size_t limit) {
   return found;
 }
 
-/// Something of the shape that `self` may take now.
-bool has_work(store::Transaction& tx, std::string_view shape, Incarnation self, std::uint64_t now) {
+/// What this worker passes by in one look, since it is left to others.
+class Passing {
+ public:
+  Passing(Transition& t, const std::vector<LeftToOthers>& left) : t_(t), left_(left), taken_(left.size(), 0) {}
+
+  bool anything_left() const { return !left_.empty(); }
+  /// Whether the future is to be passed by.
+  bool passes(FutureId id) {
+    if (left_.empty()) return false;
+    const auto value = t_.tx.get(keys::state(id), store::Read::kSnapshot);
+    if (!value) return false;
+    const SpecPtr spec = t_.spec(id, parse_record<record::State>(*value));
+    const std::size_t which = find(*spec);
+    if (which == left_.size() || taken_[which] < left_[which].at_most) return false;
+    coverage_mark<"a future was left to others since its program does not start here">();
+    ++passed_;
+    return true;
+  }
+  /// So many are enough for one look.
+  bool enough() const { return passed_ >= kPassedAtMost; }
+  void note_taken(const Spec& spec) {
+    if (const std::size_t which = find(spec); which < left_.size()) ++taken_[which];
+  }
+
+ private:
+  /// Its place in `left_`; its size: it is not left.
+  std::size_t find(const Spec& spec) const {
+    for (std::size_t i = 0; i < left_.size(); ++i) {
+      const LeftToOthers& one = left_[i];
+      const bool someone = std::any_of(one.others.begin(), one.others.end(),
+                                       [&](const Resources& total) { return spec.requirements.fits_in(total); });
+      if (one.program == spec.program && someone) return i;
+    }
+    return left_.size();
+  }
+
+  Transition& t_;
+  const std::vector<LeftToOthers>& left_;
+  std::vector<std::uint32_t> taken_;
+  std::size_t passed_ = 0;
+};
+
+/// Something of the shape that this worker may take now.
+bool has_work(Transition& t, std::string_view shape, std::uint64_t now, Passing& passing) {
   const auto may_take = [&](const store::KeyValue& item) {
     const keys::IndexEntry entry = keys::read_index(item.key);
-    return entry.shard == keys::shard_of(self) || !keys::is_kept(entry, now);
+    const bool mine = entry.shard == keys::shard_of(t.self) || !keys::is_kept(entry, now);
+    return mine && !passing.enough() && !passing.passes(entry.id);
   };
-  for (const std::size_t limit : {std::size_t{1}, kHead}) {
-    const auto entries = tx.scan(keys::index_shape(shape), store::Read::kSnapshot, limit);
+  const std::size_t most = passing.anything_left() ? kPassedAtMost : kHead;
+  for (const std::size_t limit : {std::size_t{1}, most}) {
+    const auto entries = t.tx.scan(keys::index_shape(shape), store::Read::kSnapshot, limit);
     if (std::any_of(entries.begin(), entries.end(), may_take)) return true;
     if (entries.size() < limit) return false;
   }
-  return !tx.scan(keys::index_shard(shape, keys::shard_of(self)), store::Read::kSnapshot, 1).empty();
+  const auto own = t.tx.scan(keys::index_shard(shape, keys::shard_of(t.self)), store::Read::kSnapshot, 1);
+  return std::any_of(own.begin(), own.end(), may_take);
 }
 
 /// One transaction that takes work from the index.
 class IndexTaker {
  public:
   IndexTaker(Transition& t, const ClaimRequest& request, const Resources& total, std::uint64_t random)
-      : t_(t), request_(request), total_(total), random_(random), free_(request.free) {}
+      : t_(t), request_(request), total_(total), random_(random), free_(request.free), passing_(t, request.left) {}
 
   ClaimResult run() {
     for (const FutureId& id : request_.by_id) take_by_id(id);
@@ -86,7 +137,7 @@ class IndexTaker {
     const std::size_t ahead = taken_ + request_.ahead;
     for (const std::string& shape : ahead_) take_shape(shape, Resources::decode(shape), ahead, true);
     for (const std::string& shape : all) {
-      if (Resources::decode(shape).fits_in(free_) && has_work(t_.tx, shape, t_.self, now_)) result_.more = true;
+      if (Resources::decode(shape).fits_in(free_) && has_work(t_, shape, now_, passing_)) result_.more = true;
     }
     MORROW_INVARIANT(result_.taken.size() == next_claim_ && next_claim_ <= request_.claims.size(),
                      "each claim is used for one future", result_.taken.size(), next_claim_, request_.claims.size());
@@ -101,16 +152,18 @@ class IndexTaker {
   void take_by_id(FutureId id) {
     Entry& entry = t_.load(id);
     const bool takeable = entry.exists && entry.status() == Status::kReady && claims_left() &&
-                          Resources::decode(entry.state.shape()).fits_in(total_);
+                          Resources::decode(entry.state.shape()).fits_in(total_) && !passing_.passes(id);
     if (!takeable || !take(id, entry)) result_.failed.push_back(id);
   }
 
   bool take(FutureId id, Entry& entry) {
     MORROW_INVARIANT(claims_left(), "a future that is taken has a claim", id, next_claim_);
     t_.leave_index(entry);
-    OpResult result = t_.make_ready(id, entry, t_.spec(id, entry.state), request_.claims[next_claim_], true);
+    const SpecPtr spec = t_.spec(id, entry.state);
+    OpResult result = t_.make_ready(id, entry, spec, request_.claims[next_claim_], true);
     if (result.verdict != Verdict::kClaimed) return false;  // a dependency is gone, or lost: it failed, or waits
     ++next_claim_;
+    passing_.note_taken(*spec);
     result_.taken.push_back(std::move(result.runnable));
     return true;
   }
@@ -134,10 +187,7 @@ class IndexTaker {
   /// Takes from the head of `range`. False when nothing of it can be taken.
   template <typename Wanted>
   bool take_from(const store::Range& range, const Wanted& wanted, const Resources& need, bool at_random) {
-    auto head = t_.tx.scan(range, store::Read::kSnapshot, kHead);
-    std::erase_if(head, [&](const auto& item) {
-      return tried_.contains(item.key) || (at_random && keys::is_kept(keys::read_index(item.key), now_));
-    });
+    auto head = untried(range, at_random);
     const bool any = !head.empty();
     while (!head.empty() && wanted()) {
       random_ = base::mix_bits(random_ + 1);
@@ -146,6 +196,7 @@ class IndexTaker {
       head.erase(head.begin() + static_cast<std::ptrdiff_t>(pick));
       tried_.insert(key);
       const FutureId id = keys::read_index(key).id;
+      if (passing_.passes(id)) continue;
       Entry& entry = t_.load(id);  // the only read that conflicts
       if (!entry.exists || entry.status() != Status::kReady || entry.state.index_key() != key) {
         coverage_mark<"an index entry was taken by another one">();
@@ -158,12 +209,27 @@ class IndexTaker {
     return any;
   }
 
+  /// The first entries of `range` that were not looked at yet: what is passed by may fill a whole head.
+  std::vector<store::KeyValue> untried(store::Range range, bool at_random) {
+    while (!passing_.enough()) {
+      auto head = t_.tx.scan(range, store::Read::kSnapshot, kHead);
+      const bool last = head.size() < kHead || !passing_.anything_left();
+      if (!last) range.begin = head.back().key + '\0';
+      std::erase_if(head, [&](const auto& item) {
+        return tried_.contains(item.key) || (at_random && keys::is_kept(keys::read_index(item.key), now_));
+      });
+      if (last || !head.empty()) return head;
+    }
+    return {};
+  }
+
   Transition& t_;
   const ClaimRequest& request_;
   const Resources& total_;
   std::uint64_t random_;
   const std::uint64_t now_ = sources::microseconds();
   Resources free_;
+  Passing passing_;
   ClaimResult result_;
   std::unordered_set<std::string> tried_;
   std::vector<std::string> ahead_;
@@ -192,7 +258,8 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
-      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 && seen.attempt() <= tries.size()) {
+      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 &&
+          seen.attempt() <= tries.size()) {
         coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
@@ -235,7 +302,8 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
   return found;
 }
 
-bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free) {
+bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free,
+              const std::vector<LeftToOthers>& left) {
   store.transact([&](store::Transaction& transaction) {
     Transition t(transaction, incarnation);
     if (!t.alive(incarnation)) return;
@@ -248,9 +316,10 @@ bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Res
   if (planted(Fault::kIdleWithoutLook)) return false;
   // After the registration committed: what was left in the index before did not see this worker idle.
   const auto transaction = store.begin_read();
+  Transition t(*transaction, incarnation);
+  Passing passing(t, left);
   for (const std::string& shape : shapes(*transaction, kShapes)) {
-    if (!Resources::decode(shape).fits_in(free) || !has_work(*transaction, shape, incarnation, sources::microseconds()))
-      continue;
+    if (!Resources::decode(shape).fits_in(free) || !has_work(t, shape, sources::microseconds(), passing)) continue;
     coverage_mark<"a worker that registered as idle found work">();
     return true;
   }

@@ -79,6 +79,13 @@ void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uin
 
 // ---- claims from the index: the contended lane ----
 
+/// A program that the asking worker leaves to others for now, since it does not start there.
+struct LeftToOthers {
+  std::string program;
+  std::uint32_t at_most = 0;      ///< it takes so many all the same, to try
+  std::vector<Resources> others;  ///< what each worker has in all that may be able to; what fits none is not left
+};
+
 /// What a worker wants of the index.
 struct ClaimRequest {
   Incarnation incarnation = 0;
@@ -89,6 +96,7 @@ struct ClaimRequest {
   std::uint64_t random = 0;     ///< picks at random among the first 64 of a shard
   std::vector<FutureId> by_id;  ///< take these (awaited here) if they are ready, before anything else and whether they
                                 ///< fit `free` or not, one claim each
+  std::vector<LeftToOthers> left = {};
 };
 
 /// What one try of a claim took.
@@ -107,8 +115,9 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
 std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::size_t limit);
 
 /// Registers or clears this worker as idle; then looks once more: true when the index holds something that fits
-/// `total`.
-bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free);
+/// `total` and is not left to others.
+bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free,
+              const std::vector<LeftToOthers>& left = {});
 
 /// Wakes up to `limit` idle workers that fit what stands in the index: touches their signal keys. A scan made after the
 /// commit that left work there.

@@ -29,7 +29,13 @@ std::optional<Outcome> Transition::failure_of(FutureId dependency, const Entry& 
   if (!entry.exists) return Outcome{FailureKind::kReleased, {}, dependency};
   if (!entry.final() || entry.status() == Status::kRealized) return std::nullopt;
   const record::Outcome& outcome = entry.state.outcome();
-  return Outcome{FailureKind::kDependency, outcome.bytes(), outcome.has_root() ? read_id(outcome.root()) : dependency};
+  std::string bytes = outcome.bytes();
+  // What was cancelled or released has no failure of its own that would tell.
+  if (bytes.empty() && static_cast<FailureKind>(outcome.failure()) == FailureKind::kCancelled)
+    bytes = "it was cancelled";
+  if (bytes.empty() && static_cast<FailureKind>(outcome.failure()) == FailureKind::kReleased)
+    bytes = "it was released, or its scope has ended";
+  return Outcome{FailureKind::kDependency, std::move(bytes), outcome.has_root() ? read_id(outcome.root()) : dependency};
 }
 
 std::optional<Outcome> Transition::link(FutureId id, const std::vector<FutureId>& dependencies, std::size_t begin,
@@ -53,6 +59,7 @@ std::optional<Outcome> Transition::link(FutureId id, const std::vector<FutureId>
 std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, const SpecPtr& spec,
                                              std::optional<Outcome>& failure) {
   Runnable runnable{id, entry.state.claim(), entry.state.tries(), spec, {}};
+  runnable.crashes.assign(entry.state.crashes().begin(), entry.state.crashes().end());
   runnable.dependencies.reserve(spec->dependencies.size());
   bool missing = false;
   for (const FutureId& dependency : spec->dependencies) {

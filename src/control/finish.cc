@@ -102,6 +102,7 @@ void Transition::finish(FutureId id, Entry& entry, const Neighbours& neighbours,
   if (entry.status() == Status::kClaimed) drop_claim(id, entry, adopt && outcome.ok());
   move_to(id, entry, final_status(outcome));
   put_outcome(outcome, *state.mutable_outcome());
+  state.clear_crashes();
   if (outcome.object) add_holder(id, outcome.object.number);
   if (defer_ || !neighbours.complete || state.dependencies() > kUnpinLimit ||
       neighbours.waiters.size() * outcome.bytes.size() > kInboxBytes) {

@@ -19,6 +19,15 @@
 namespace morrow::control {
 namespace {
 
+constexpr int kCrashesKept = 8;               // of one future; the oldest go first
+constexpr std::size_t kCrashBytes = 8 << 10;  // of one: a deep stack has about a kilobyte
+
+/// So that the last of several crashes can tell of them all.
+void note_crash(record::State& state, const std::string& failure) {
+  if (state.crashes_size() == kCrashesKept) state.mutable_crashes()->DeleteSubrange(0, 1);
+  state.add_crashes(failure.size() <= kCrashBytes ? failure : "");
+}
+
 bool holds(const Transition& t, const Entry& entry, Claim claim) {
   return entry.exists && entry.status() == Status::kClaimed && entry.state.claim() == claim &&
          entry.state.incarnation() == t.self;
@@ -50,6 +59,7 @@ OpResult apply(Transition& t, const op::End& op) {
     if (retried(*outcome, *spec, entry.state.tries())) {
       if (planted(Fault::kRetriedChildren) && op.next_claim != 0) return t.make_ready(op.id, entry, spec, op.claim);
       coverage_mark<"an execution that failed is tried again">();
+      if (outcome->failure == FailureKind::kCrash) note_crash(entry.state, outcome->bytes);
       t.unclaim(op.id, entry);
       return t.make_ready(op.id, entry, spec, op.next_claim, true);
     }

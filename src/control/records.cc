@@ -90,6 +90,7 @@ std::string encode_spec(const Spec& spec) {
   for (const FutureId& id : spec.dependencies) put_id(id, *out.add_dependencies());
   out.set_max_retries(spec.max_retries);
   out.set_retry_exceptions(spec.retry_exceptions);
+  out.set_retry_timeouts(spec.retry_timeouts);
   out.set_fail_if_unschedulable(spec.fail_if_unschedulable);
   out.set_timeout_ns(spec.timeout_ns);
   out.set_name(spec.name);
@@ -108,6 +109,7 @@ SpecPtr decode_spec(std::string_view bytes) {
   for (const record::Id& id : in.dependencies()) spec->dependencies.push_back(read_id(id));
   spec->max_retries = in.max_retries();
   spec->retry_exceptions = in.retry_exceptions();
+  spec->retry_timeouts = in.retry_timeouts();
   spec->fail_if_unschedulable = in.fail_if_unschedulable();
   spec->timeout_ns = in.timeout_ns();
   spec->name = std::move(*in.mutable_name());
@@ -130,6 +132,11 @@ std::string encode_worker(const WorkerInfo& info) {
   out.set_used(info.used.encode());
   out.set_executors(info.executors);
   out.set_draining(info.draining);
+  for (const CannotStart& one : info.cannot_start) {
+    record::CannotStart* record = out.add_cannot_start();
+    record->set_program(one.program);
+    record->set_reason(one.reason);
+  }
   return serialize(out);
 }
 
@@ -146,6 +153,7 @@ WorkerInfo decode_worker(Incarnation incarnation, std::string_view bytes) {
   info.used = read_resources(in.used());
   info.executors = in.executors();
   info.draining = in.draining();
+  for (const record::CannotStart& one : in.cannot_start()) info.cannot_start.push_back({one.program(), one.reason()});
   return info;
 }
 

@@ -163,7 +163,8 @@ std::string Resources::text() const {
 bool retried(const Outcome& outcome, const Spec& spec, std::uint32_t failed) {
   if (failed > spec.max_retries) return false;
   return outcome.failure == FailureKind::kCrash || outcome.contended ||
-         (outcome.failure == FailureKind::kException && spec.retry_exceptions);
+         (outcome.failure == FailureKind::kException && spec.retry_exceptions) ||
+         (outcome.failure == FailureKind::kTimeout && spec.retry_timeouts);
 }
 
 }  // namespace morrow::control

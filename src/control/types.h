@@ -56,6 +56,7 @@ struct Spec {
   std::vector<FutureId> dependencies;
   std::uint32_t max_retries = 3;
   bool retry_exceptions = false;
+  bool retry_timeouts = false;
   bool fail_if_unschedulable = false;
   std::uint64_t timeout_ns = 0;  ///< 0: none
   std::string name;              ///< for people
@@ -82,10 +83,11 @@ enum class FailureKind : std::uint8_t {
   kProgram,        ///< the program could not be started as an executor, or is not the one that submitted
   kTooLarge,       ///< the value is larger than a record may be
   kStackOverflow,
-  kNoRoom,  ///< the value found no room in the worker's object memory
-  kLost,    ///< no worker that is alive has the value any more
+  kNoRoom,    ///< the value found no room in the worker's object memory
+  kLost,      ///< no worker that is alive has the value any more
+  kPoisoned,  ///< it ended its process at each of several attempts
 };
-inline constexpr FailureKind kLastFailureKind = FailureKind::kLost;
+inline constexpr FailureKind kLastFailureKind = FailureKind::kPoisoned;
 
 /// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
 struct ObjectRef {
@@ -115,7 +117,15 @@ struct Runnable {
   Claim claim = 0;
   std::uint32_t tries = 0;  ///< failed attempts so far
   SpecPtr spec;
-  std::vector<OutcomePtr> dependencies;  ///< in the order of spec->dependencies; all ok
+  std::vector<OutcomePtr> dependencies;   ///< in the order of spec->dependencies; all ok
+  std::vector<std::string> crashes = {};  ///< the failures of the last attempts that ended their process, oldest first
+};
+
+/// A program that a worker has tried to start for a while, and could not.
+struct CannotStart {
+  std::string program;  ///< its key
+  std::string reason;   ///< one sentence
+  friend bool operator==(const CannotStart&, const CannotStart&) = default;
 };
 
 /// What a worker publishes of itself.
@@ -130,6 +140,7 @@ struct WorkerInfo {
   Resources used;
   std::uint32_t executors = 0;
   bool draining = false;
+  std::vector<CannotStart> cannot_start = {};  ///< for now
 };
 
 }  // namespace morrow::control

@@ -43,6 +43,62 @@ TEST_F(ClaimsTest, ShapesAreFoundWithoutRecordsOfTheirOwn) {
   EXPECT_EQ(index_shapes(store)[0].requirements.cpu_milli, 4000U);
 }
 
+/// As a worker asks where "program" does not start, and one with two cpus may be able to start it.
+ClaimRequest leaving(std::uint32_t at_most) {
+  LeftToOthers left{make_spec()->program, at_most, {Resources{2000, 0, 0, {}}}};
+  ClaimRequest request;
+  request.incarnation = 2;
+  request.free.cpu_milli = 100'000;
+  request.limit = 10;
+  for (Claim claim = 200; claim < 210; ++claim) request.claims.push_back(claim);
+  request.left.push_back(std::move(left));
+  return request;
+}
+
+SpecPtr spec_of(const std::string& program, std::uint64_t cpu_milli = 1000) {
+  auto spec = std::make_shared<Spec>(*make_spec({}, cpu_milli));
+  spec->program = program;
+  return spec;
+}
+
+TEST_F(ClaimsTest, WhatIsLeftToOthersIsTakenOnlyToTryIt) {
+  index(1, 5);
+  const Resources total{100'000, 0, 0, {}};
+  const ClaimResult none = claim_once(store, leaving(0), total);
+  EXPECT_TRUE(none.taken.empty());
+  EXPECT_FALSE(none.more) << "it would look again at once, for ever";
+  EXPECT_FALSE(set_idle(store, 2, true, total, leaving(0).left)) << "the same";
+  EXPECT_TRUE(set_idle(store, 2, true, total, {}));
+  const ClaimResult one_to_try = claim_once(store, leaving(1), total);
+  EXPECT_EQ(one_to_try.taken.size(), 1U);
+  EXPECT_FALSE(one_to_try.more);
+  EXPECT_EQ(claim_some(1, {101, 102, 103, 104, 105}, 5000).taken.size(), 4U) << "others take the rest";
+}
+
+TEST_F(ClaimsTest, WhatNoOtherCouldRunIsNotLeftToThem) {
+  index(1, 1, 1000);
+  index(2, 2, 8000);
+  const ClaimResult taken = claim_once(store, leaving(0), Resources{100'000, 0, 0, {}});
+  ASSERT_EQ(taken.taken.size(), 1U);
+  EXPECT_EQ(taken.taken[0].id.sequence, 2U);
+}
+
+TEST_F(ClaimsTest, WhatIsLeftToOthersHidesNothingBehindIt) {
+  index(1, 300);
+  for (std::uint64_t i = 301; i <= 303; ++i) run(1, {submit(driver(10), {10, i}, 0, spec_of("another"))});
+  const Resources total{100'000, 0, 0, {}};
+  EXPECT_EQ(claim_once(store, leaving(0), total).taken.size(), 3U);
+}
+
+TEST_F(ClaimsTest, WhatIsAskedForByIdIsLeftToOthersToo) {
+  index(1, 1);
+  ClaimRequest request = leaving(0);
+  request.by_id.push_back({10, 1});
+  const ClaimResult result = claim_once(store, request, Resources{100'000, 0, 0, {}});
+  EXPECT_TRUE(result.taken.empty());
+  EXPECT_EQ(result.failed, (std::vector<FutureId>{{10, 1}}));
+}
+
 TEST_F(ClaimsTest, TheOwnShardIsTakenOldestFirst) {
   index(1, 10);
   for (std::uint64_t i = 1; i <= 10; ++i) {

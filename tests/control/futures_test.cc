@@ -75,6 +75,25 @@ TEST_F(FuturesTest, ACrashIsRetriedUpToMaxRetriesAndThenFails) {
   EXPECT_EQ(one(2, op::Await{x}).outcome->failure, FailureKind::kCrash);
 }
 
+TEST_F(FuturesTest, WhoTriesAFutureAgainIsToldOfTheCrashesBefore) {
+  auto spec = std::make_shared<Spec>(*make_spec());
+  spec->max_retries = 20;
+  one(1, submit(driver(10), x, 100, spec));
+  OpResult again;
+  for (std::uint64_t tries = 1; tries <= 12; ++tries)
+    again = one(1, end(x, 99 + tries, failure(FailureKind::kCrash, std::to_string(tries)), false, 100 + tries));
+  EXPECT_EQ(again.runnable.crashes, (std::vector<std::string>{"5", "6", "7", "8", "9", "10", "11", "12"}));
+  one(1, op::Relinquish{x, 112});
+  EXPECT_EQ(claim_some(2, {200}).taken.at(0).crashes.size(), 8U) << "another worker knows them too";
+}
+
+TEST_F(FuturesTest, TimeoutsAreRetriedWhenAskedFor) {
+  auto spec = std::make_shared<Spec>(*make_spec());
+  spec->retry_timeouts = true;
+  one(1, submit(driver(10), x, 100, spec));
+  EXPECT_EQ(one(1, end(x, 100, failure(FailureKind::kTimeout), false, 101)).verdict, Verdict::kClaimed);
+}
+
 TEST_F(FuturesTest, ExceptionsAreRetriedOnlyWhenAskedFor) {
   one(1, submit(driver(10), x, 100));
   EXPECT_EQ(one(1, end(x, 100, failure(FailureKind::kException), false, 101)).verdict, Verdict::kFinished);

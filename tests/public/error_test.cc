@@ -130,9 +130,41 @@ TEST_F(Errors, ACrashNamesItsSignalOrStatus) {
   EXPECT_NE(std::string(exited.what()).find("exited with status 3"), std::string::npos) << exited.what();
 }
 
+TEST_F(Errors, ADeathWithNoSignalAndNoStatusIsToldInItsOwnWords) {
+  Failure failure = failure_of(FailureKind::kCrash, {}, "the worker that ran it died");
+  const std::string what = caught<morrow::TaskCrashed>(failure).what();
+  EXPECT_EQ(what.find("status 0"), std::string::npos) << what;
+  EXPECT_NE(what.find("the worker that ran it died"), std::string::npos) << what;
+}
+
+TEST_F(Errors, APoisonedTaskIsACrashThatTellsOfEachAttempt) {
+  Failure failure = failure_of(FailureKind::kPoisoned);
+  failure.signal = SIGSEGV;
+  failure.attempt = 3;
+  for (const std::uint32_t attempt : {1u, 2u}) {
+    Failure earlier = failure_of(FailureKind::kCrash);
+    earlier.attempt = attempt;
+    earlier.worker = "w" + std::to_string(attempt);
+    earlier.exit_status = 4;
+    failure.earlier.push_back(earlier);
+  }
+  EXPECT_THROW(throw_failure(failure), morrow::TaskCrashed);
+  const auto error = caught<morrow::PoisonedError>(failure);
+  EXPECT_EQ(error.signal(), SIGSEGV);
+  const auto attempts = error.attempts();
+  ASSERT_EQ(attempts.size(), 3u);
+  EXPECT_EQ(attempts[0].worker, "w1");
+  EXPECT_EQ(attempts[1].exit_status, 4);
+  EXPECT_EQ(attempts[2].signal, SIGSEGV);
+  const std::string what = error.what();
+  EXPECT_NE(what.find("attempt 2 on worker w2, the process exited with status 4"), std::string::npos) << what;
+  EXPECT_NE(what.find("attempt 3"), std::string::npos) << what;
+}
+
 TEST_F(Errors, EveryKindHasItsClass) {
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kException)), morrow::RemoteError);
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kCrash)), morrow::TaskCrashed);
+  EXPECT_THROW(throw_failure(failure_of(FailureKind::kPoisoned)), morrow::PoisonedError);
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kStackOverflow)), morrow::StackOverflowError);
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kTimeout)), morrow::TimeoutError);
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kCancelled)), morrow::CancelledError);

@@ -28,6 +28,7 @@ TEST_F(Options, DefaultsAreOneCpuAndThreeRetries) {
   EXPECT_EQ(options.max_retries.value(), 3);
   EXPECT_FALSE(options.retry_exceptions);
   EXPECT_FALSE(options.timeout.has_value());
+  EXPECT_FALSE(options.retry_timeouts);
   EXPECT_FALSE(options.fail_if_unschedulable);
 }
 
@@ -40,6 +41,7 @@ TEST_F(Options, BracesNameWhatIsNeeded) {
        .max_retries = 5,
        .retry_exceptions = true,
        .timeout = 30s,
+       .retry_timeouts = true,
        .name = "train",
        .fail_if_unschedulable = true},
       [](int a) { return a; }, 1);
@@ -52,6 +54,7 @@ TEST_F(Options, BracesNameWhatIsNeeded) {
   EXPECT_EQ(options.max_retries.value(), 5);
   EXPECT_TRUE(options.retry_exceptions);
   EXPECT_EQ(options.timeout->value(), 30s);
+  EXPECT_TRUE(options.retry_timeouts);
   EXPECT_EQ(options.name, "train");
   EXPECT_TRUE(options.fail_if_unschedulable);
 }

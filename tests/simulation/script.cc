@@ -33,6 +33,8 @@ std::string encode_exception(std::uint64_t value, std::size_t padding) {
 
 Expected read_value(const control::Outcome& outcome, FutureId* handle) {
   Expected read{outcome.failure, 0, nullptr};
+  // Whether some of the attempts ended with their worker and not by themselves, no plan knows.
+  if (read.failure == FailureKind::kPoisoned) read.failure = FailureKind::kCrash;
   if (outcome.failure == FailureKind::kException) {
     wire::Failure failure;
     if (failure.ParseFromString(outcome.bytes)) read.value = std::strtoull(failure.message().c_str(), nullptr, 10);

@@ -49,6 +49,16 @@ TEST(Deaths, ACrashAmongBriefTasksFailsThatOneAndRunsNoneTwice) {
   for (int i = 0; i < 1'000; ++i) EXPECT_EQ(ran.count(std::to_string(i)), i == 700 ? 0U : 1U) << i;
 }
 
+TEST(Deaths, AFutureThatKillsItsProcessEachTimeTellsOfEachAttempt) {
+  Cluster cluster;
+  cluster.expect_crashes();
+  const auto worker = cluster.worker({"--cpus", "2"});
+  const Result result = cluster.run({scenarios(), "poison"});
+  for (const char* number : {"1", "2", "3"})
+    EXPECT_TRUE(has(result.out, "attempt " + std::string(number) + " signal 11 with stack\n")) << result.err;
+  EXPECT_TRUE(has(result.out, "is not tried any more"));
+}
+
 TEST(Deaths, ADriverKilledHasItsFuturesFreedAfterTheGrace) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "2"});

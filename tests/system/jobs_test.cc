@@ -57,6 +57,15 @@ TEST_F(Jobs, ATimeoutEndsTheTask) {
   EXPECT_TRUE(has(result.out, "timeout of 0.2 s")) << result.err;
 }
 
+TEST_F(Jobs, TimeoutsAreRetriedWhenAsked) {
+  EXPECT_EQ(run({"retry_timeouts", cluster_.folder() + "/timeouts"}).out, "3\n");
+}
+
+TEST_F(Jobs, ADependencyThatWasCancelledIsToldAsThat) {
+  const Result result = run({"cancelled_dependency"});
+  EXPECT_TRUE(has(result.out, "a future that this one depends on failed: it was cancelled")) << result.err;
+}
+
 TEST_F(Jobs, ExceptionsAreRetriedWhenAsked) { EXPECT_EQ(run({"retries", cluster_.folder() + "/tries"}).out, "3\n"); }
 
 TEST_F(Jobs, OutputAppearsAtTheDriverLineByLineBeforeTheValue) {

@@ -194,6 +194,48 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::cout << parent.get() << "\n";
   };
 
+  all["poison"] = [](char**) {
+    auto bad = morrow::submit({.max_retries = 2}, crash, std::string("segv"));
+    try {
+      bad.get();
+    } catch (const morrow::PoisonedError& error) {
+      for (const morrow::PoisonedError::Attempt& one : error.attempts()) {
+        const bool stack = one.stack.find("crash(std::") != std::string::npos;
+        std::cout << "attempt " << one.number << " signal " << one.signal << (stack ? " with" : " without")
+                  << " stack\n";
+      }
+      std::cout << error.what() << "\n";
+    }
+  };
+
+  all["retry_timeouts"] = [](char** args) {
+    auto value = morrow::submit(
+        {.max_retries = 2, .timeout = std::chrono::milliseconds(500), .retry_timeouts = true},
+        [](std::string path) {
+          std::ofstream(path, std::ios::app) << "x";
+          std::ifstream in(path);
+          const std::string seen((std::istreambuf_iterator<char>(in)), {});
+          if (seen.size() < 3) sleep_ms(60'000);
+          return static_cast<int>(seen.size());
+        },
+        std::string(args[0]));
+    std::cout << value.get() << "\n";
+  };
+
+  all["cancelled_dependency"] = [](char**) {
+    auto slow = morrow::submit([] {
+      sleep_ms(3'600'000);
+      return 1;
+    });
+    auto after = morrow::submit([](int v) { return v; }, slow);
+    slow.cancel();
+    try {
+      after.get();
+    } catch (const morrow::DependencyError& error) {
+      std::cout << error.what() << "\n";
+    }
+  };
+
   // Brief tasks, each of which says by a line in a file that it ran, and one among them that kills its process.
   all["crash_among_brief"] = [](char** args) {
     const auto brief = [](const std::string& file, int v) {

@@ -25,6 +25,7 @@ enum class FailureKind : std::uint8_t {
   kStackOverflow = 10,
   kNoRoom = 11,
   kLost = 12,
+  kPoisoned = 13,
 };
 
 /// All that is known of a failure.
@@ -36,12 +37,13 @@ struct Failure {
   std::string message = {};             ///< its what(), or a sentence that says what happened
   std::vector<StackFrame> frames = {};  ///< of the throw or the crash; innermost first
   std::string worker = {};
-  std::uint32_t attempt = 0;  ///< from 1
-  std::string task = {};      ///< its name, or its function's
-  std::string where = {};     ///< file:line of the submit
-  int signal = 0;             ///< that killed the process; 0: none
-  int exit_status = 0;        ///< of a process that exited by itself
-  FutureId root = {};         ///< of a kDependency failure: the future that failed first
+  std::uint32_t attempt = 0;          ///< from 1
+  std::string task = {};              ///< its name, or its function's
+  std::string where = {};             ///< file:line of the submit
+  int signal = 0;                     ///< that killed the process; 0: none
+  int exit_status = 0;                ///< of a process that exited by itself
+  FutureId root = {};                 ///< of a kDependency failure: the future that failed first
+  std::vector<Failure> earlier = {};  ///< of a kPoisoned failure: the attempts before, oldest first
 };
 
 /// Throws the class of error.h that `failure` stands for. A standard exception is nested in it as the original.

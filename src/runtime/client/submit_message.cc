@@ -74,6 +74,7 @@ void fill_options(wire::Submit& message, const detail::Call& call, const Options
   if (retries < 0) refuse("max_retries", "must not be negative");
   message.set_max_retries(static_cast<std::uint32_t>(std::min<std::int64_t>(retries, kMaxRetries)));
   message.set_retry_exceptions(options.retry_exceptions);
+  message.set_retry_timeouts(options.retry_timeouts);
   message.set_fail_if_unschedulable(options.fail_if_unschedulable);
   if (options.timeout) {
     const auto timeout = options.timeout->value();

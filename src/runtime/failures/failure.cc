@@ -34,12 +34,30 @@ std::string signal_text(int signal) {
   return text;
 }
 
+std::string happening(const Failure& failure, FailureKind kind);
+
+/// "it ended its process at each of 3 attempts: attempt 1 on worker a, the process died of SIGSEGV …; …".
+std::string crashes(const Failure& last) {
+  std::string text = "it ended its process again and again, and is not tried any more: ";
+  const auto add = [&](const Failure& one) {
+    text += "attempt " + std::to_string(one.attempt) + (one.worker.empty() ? "" : " on worker " + one.worker) + ", " +
+            happening(one, FailureKind::kCrash) + "; ";
+  };
+  for (const Failure& one : last.earlier) add(one);
+  add(last);
+  text.resize(text.size() - 2);
+  return text;
+}
+
 /// What happened, without who and where: "std::out_of_range: row 7".
 std::string happening(const Failure& failure, FailureKind kind) {
   switch (kind) {
     case FailureKind::kCrash:
       if (failure.signal != 0) return "the process died of " + signal_text(failure.signal);
+      if (failure.exit_status == 0 && !failure.message.empty()) return failure.message;
       return "the process exited with status " + std::to_string(failure.exit_status) + " before the task returned";
+    case FailureKind::kPoisoned:
+      return crashes(failure);
     case FailureKind::kStackOverflow:
       return failure.message.empty() ? "the task ran out of stack: a recursion without end?" : failure.message;
     case FailureKind::kTimeout:
@@ -171,6 +189,21 @@ std::exception_ptr RemoteError::original() const noexcept {
 int TaskCrashed::signal() const noexcept { return failure().signal; }
 int TaskCrashed::exit_status() const noexcept { return failure().exit_status; }
 
+std::vector<PoisonedError::Attempt> PoisonedError::attempts() const {
+  std::vector<Attempt> all;
+  const auto add = [&all](const Failure& one) {
+    all.push_back({.number = one.attempt,
+                   .worker = one.worker,
+                   .signal = one.signal,
+                   .exit_status = one.exit_status,
+                   .message = one.message,
+                   .stack = detail::symbolize(one.frames)});
+  };
+  for (const Failure& one : failure().earlier) add(one);
+  add(failure());
+  return all;
+}
+
 void detail::throw_failure(const Failure& failure) {
   switch (failure.kind) {
     case FailureKind::kCancelled:
@@ -189,6 +222,8 @@ void detail::throw_failure(const Failure& failure) {
       throw ObjectLostError(sentence(failure));
     case FailureKind::kCrash:
       throw_remote<TaskCrashed>(failure);
+    case FailureKind::kPoisoned:
+      throw_remote<PoisonedError>(failure);
     case FailureKind::kStackOverflow:
       throw_remote<StackOverflowError>(failure);
     case FailureKind::kTimeout:

@@ -14,6 +14,25 @@ detail::Value make_value(std::string_view bytes) {
   return {room.bytes, room.owner};
 }
 
+namespace {
+
+/// All but the kinds.
+void take_fields(wire::Failure& message, detail::Failure& failure) {
+  failure.type = std::move(*message.mutable_type());
+  failure.message = std::move(*message.mutable_message());
+  failure.frames.reserve(static_cast<std::size_t>(message.frames_size()));
+  for (const wire::Frame& frame : message.frames()) failure.frames.push_back({frame.module(), frame.offset()});
+  failure.worker = std::move(*message.mutable_worker());
+  failure.attempt = message.attempt();
+  failure.task = std::move(*message.mutable_task());
+  failure.where = std::move(*message.mutable_where());
+  failure.signal = message.signal();
+  failure.exit_status = message.exit_status();
+  failure.root = read_id(message.root());
+}
+
+}  // namespace
+
 detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
   detail::Failure failure;
   failure.kind = kind;
@@ -26,17 +45,8 @@ detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
     failure.root_kind =
         bytes.empty() ? detail::FailureKind::kReleased : static_cast<detail::FailureKind>(message.kind());
   }
-  failure.type = std::move(*message.mutable_type());
-  failure.message = std::move(*message.mutable_message());
-  failure.frames.reserve(static_cast<std::size_t>(message.frames_size()));
-  for (const wire::Frame& frame : message.frames()) failure.frames.push_back({frame.module(), frame.offset()});
-  failure.worker = std::move(*message.mutable_worker());
-  failure.attempt = message.attempt();
-  failure.task = std::move(*message.mutable_task());
-  failure.where = std::move(*message.mutable_where());
-  failure.signal = message.signal();
-  failure.exit_status = message.exit_status();
-  failure.root = read_id(message.root());
+  take_fields(message, failure);
+  for (wire::Failure& earlier : *message.mutable_earlier()) take_fields(earlier, failure.earlier.emplace_back());
   return failure;
 }
 

@@ -120,6 +120,7 @@ struct FindReadyDependencies {
 struct SetIdle {
   bool idle = false;
   control::Resources free;
+  std::vector<control::LeftToOthers> left = {};
 };
 
 /// Work was put into the index: wake so many of the idle workers.

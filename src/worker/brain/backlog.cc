@@ -84,18 +84,20 @@ void Backlog::drop_empty_lanes() {
   }
 }
 
-std::vector<HeldTaskPtr> Backlog::take_program(const std::string& program, Place next) {
-  std::vector<HeldTaskPtr> taken;
+std::vector<Backlog::Lane*> Backlog::lanes_of(const std::string& program) {
+  std::vector<Lane*> lanes;
   for (auto& [key, lane] : lanes_) {
-    if (lane.program != program) continue;
-    for (const HeldTaskPtr& task : lane.waiting) {
-      if (task->place() != Place::kBacklog) continue;
-      leave(*task, next);
-      taken.push_back(task);
-    }
-    lane.waiting.clear();
+    if (lane.program == program) lanes.push_back(&lane);
   }
-  return taken;
+  return lanes;
+}
+
+std::vector<HeldTaskPtr> Backlog::tasks_of(const Lane& lane) {
+  std::vector<HeldTaskPtr> tasks;
+  for (const HeldTaskPtr& task : lane.waiting) {
+    if (task->place() == Place::kBacklog) tasks.push_back(task);
+  }
+  return tasks;
 }
 
 std::vector<HeldTaskPtr> Backlog::take_unwanted(Place next) {

@@ -48,17 +48,18 @@ class Backlog {
   /// Those that found no place, in the order they were taken in.
   void return_wanted(const std::deque<HeldTaskPtr>& unplaced);
 
-  /// The lane whose first task came first among those that fit. What waited for longer than `starving_after` and does
+  /// The lane whose first task came first among those that fit. Those for which `held(program)` is true are passed by:
+  /// their program does not start for now. What waited for longer than `starving_after` and does
   /// not fit keeps all that came after it from taking, piece by piece, what it needs: then, and when nothing fits,
   /// null. The lane stands until `drop_empty_lanes`.
-  template <class Fits>
-  Lane* next_lane(Time now, Time starving_after, Fits fits) {
+  template <class Fits, class Held>
+  Lane* next_lane(Time now, Time starving_after, Fits fits, Held held) {
     Lane* best = nullptr;
     HeldTask* first = nullptr;
     bool starving = false;
     for (auto& [key, lane] : lanes_) {
       HeldTask* task = head(lane).get();
-      if (task == nullptr) continue;
+      if (task == nullptr || held(lane.program)) continue;
       if (!fits(lane.requirements)) {
         starving |= now - task->arrived > starving_after;
       } else if (best == nullptr || task->arrived < first->arrived) {
@@ -75,8 +76,10 @@ class Backlog {
   static const HeldTaskPtr& head(Lane& lane);
   void drop_empty_lanes();
 
-  /// All tasks of the program leave the backlog for `next`, in the order of their lanes.
-  std::vector<HeldTaskPtr> take_program(const std::string& program, HeldTask::Place next);
+  /// The lanes of the program; they stand until `drop_empty_lanes`.
+  std::vector<Lane*> lanes_of(const std::string& program);
+  /// The tasks of the lane, first come first; they stay in the backlog until they leave.
+  static std::vector<HeldTaskPtr> tasks_of(const Lane& lane);
   /// Those that are committed and not wanted leave it for `next`, in the order of their lanes.
   std::vector<HeldTaskPtr> take_unwanted(HeldTask::Place next);
 

@@ -13,7 +13,7 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr Time kSoonNs = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
+constexpr Time kSoonNs = 1'000'000;        // to look again at what could not be done yet: no sooner, or the loop spins
 constexpr std::uint32_t kWakeAtOnce = 16;  // idle workers that came into sight together; later ones look themselves
 
 }  // namespace
@@ -63,11 +63,16 @@ void Brain::look_at_queues() {
 }
 
 void Brain::publish_heartbeat() {
-  if (now_ - round_.last_start() < setup_.knobs.heartbeat || round_.under_way() || commit_queue_.has_due()) return;
+  auto cannot_start = starts_.all_given_up();
+  const bool due =
+      now_ - round_.last_start() >= setup_.knobs.heartbeat && !round_.under_way() && !commit_queue_.has_due();
+  if (!due && cannot_start == told_cannot_start_) return;
+  told_cannot_start_ = cannot_start;
   control::WorkerInfo info = setup_.info;
   info.used = ledger_.used();
   info.executors = static_cast<std::uint32_t>(executors_.size());
   info.draining = stopping_;
+  info.cannot_start = std::move(cannot_start);
   push(control::op::Publish{std::make_shared<const control::WorkerInfo>(std::move(info))}, nullptr, true);
 }
 
@@ -85,8 +90,10 @@ void Brain::drain_inbox() {
 
 void Brain::register_idle() {
   const bool idle = !stopping_ && backlog_.empty() && !index_claims_.may_hold_work() && ledger_.has_free_cpu();
-  if (auto change = idle_registration_.update(now_, idle, !backlog_.empty(), ledger_, cluster_.has_others()))
+  if (auto change = idle_registration_.update(now_, idle, !backlog_.empty(), ledger_, cluster_.has_others())) {
+    change->left = all_left_to_others();
     act(std::move(*change));
+  }
 }
 
 void Brain::step(Time now) {
@@ -95,6 +102,8 @@ void Brain::step(Time now) {
   commit_queue_.make_due_before(now_ >= setup_.knobs.linger ? now_ - setup_.knobs.linger : 0);
   end_overdue();
   look_at_queues();
+  if (starts_.begin_trials(now_)) index_claims_.note_work();
+  while (const HeldTaskPtr task = paused_.take_due(now_)) enter_backlog(task, false);
   publish_heartbeat();
   poll();
   reap_idle();
@@ -114,6 +123,8 @@ Time Brain::next_deadline() const {
     if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
+  if (const auto trial = starts_.next_trial()) sooner(*trial);
+  if (const auto retry = paused_.next()) sooner(*retry);
   if (const auto since = first_resumable()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));
   for (const ExecutorId id : executors_.with_queued()) {
     const ExecutorState& executor = executors_.at(id);
@@ -151,6 +162,9 @@ void Brain::stop(Time now) {
       task->move_to(Place::kEnded);
       task->ends_apart = true;
       relinquish(task);
+    } else if (task->place() == Place::kPaused) {
+      task->move_to(Place::kEnded);
+      relinquish(task);
     }
   }
   for (auto& [id, executor] : executors_) kill(executor, nullptr);
@@ -179,6 +193,7 @@ std::vector<Action> Brain::take_actions() { return std::exchange(actions_, {}); 
 void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
   advance(now);
   if (cluster_.update(workers) && !control::planted(control::Fault::kWokenInSight)) act(action::WakeIdle{kWakeAtOnce});
+  if (!starts_.empty()) index_claims_.note_work();  // what was left to others may have to be taken now
 }
 
 void Brain::signalled(Time now) {

@@ -21,6 +21,8 @@
 #include "worker/brain/index_claims.h"
 #include "worker/brain/knobs.h"
 #include "worker/brain/ledger.h"
+#include "worker/brain/paused_tasks.h"
+#include "worker/brain/program_starts.h"
 #include "worker/brain/random_ids.h"
 #include "worker/brain/recent_outcomes.h"
 #include "worker/brain/round_in_flight.h"
@@ -40,7 +42,8 @@ namespace morrow::worker {
 /// It knows what to do when; what there is it leaves to its parts, each a class of this folder with its own invariants
 /// and tests: the tasks it holds and where they are, the executors, who awaits what, the queue of changes. Its
 /// functions stand by what they are about: changes.cc (what clients ask for), rounds.cc and results.cc (to the store
-/// and back), waiting.cc, schedule.cc and dispatch.cc (what runs where), executor_events.cc, work_from_index.cc.
+/// and back), waiting.cc, schedule.cc and dispatch.cc (what runs where), executor_events.cc, unstartable.cc,
+/// work_from_index.cc.
 class Brain {
  public:
   /// Which worker it decides for, and with what.
@@ -89,9 +92,11 @@ class Brain {
   struct Exit {
     std::vector<std::uint32_t> taken;  ///< slots whose claim words the executor had taken
     control::Outcome crash;            ///< the failure to charge to the task that ran
+    std::string reason;                ///< how it ended, for people
   };
   void executor_exited(Time now, ExecutorId executor, const Exit& exit);
-  void program_failed(Time now, const std::string& program, const control::Outcome& failure);
+  /// An executor that is to start can't: none of this program that has not started will be heard of again.
+  void program_failed(Time now, const std::string& program, const std::string& reason);
 
   /// How an attempt ended.
   struct Done {
@@ -267,10 +272,19 @@ class Brain {
   void release_resources(ExecutorState& executor, const StackedTask& stacked);
   void revoke_queued(const ExecutorState& executor);
   void kill(ExecutorState& executor, control::OutcomePtr outcome);
+  void not_run(std::vector<HeldTaskPtr> tasks);
+  void wait_to_retry(const HeldTaskPtr& task);
   void fail_task(const HeldTaskPtr& task, control::FailureKind kind, std::string message);
   void interrupted(const HeldTaskPtr& task);
   void cancel_local(control::FutureId id, control::Claim claim);
   void reap_idle();
+
+  // unstartable.cc
+  void note_start_failure(const std::string& program, std::string reason);
+  bool left_to_others(const control::Spec& spec) const;
+  std::vector<control::LeftToOthers> all_left_to_others() const;
+  void settle_unstartable();
+  void fail_unstartable(const HeldTaskPtr& task, const std::string& reason);
 
   // work_from_index.cc
   void claim_work();
@@ -289,6 +303,9 @@ class Brain {
   Backlog backlog_;
   ExecutorStates executors_;
   Timeouts timeouts_;
+  PausedTasks paused_;
+  ProgramStarts starts_;
+  std::vector<control::CannotStart> told_cannot_start_;  ///< as this worker published it last
   Time next_reap_ = 0;
   Awaits awaits_;
   CapRelief cap_relief_;

@@ -6,6 +6,18 @@
 
 namespace morrow::worker {
 
+namespace {
+
+/// Why this worker can't start the program; null: it may be able to.
+const std::string* find_reason(const control::WorkerInfo& worker, const std::string& program) {
+  for (const control::CannotStart& one : worker.cannot_start) {
+    if (one.program == program) return &one.reason;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 bool ClusterView::update(std::vector<control::WorkerSeen> workers) {
   workers_ = std::move(workers);
   others_idle_ = std::any_of(workers_.begin(), workers_.end(), [&](const control::WorkerSeen& worker) {
@@ -17,6 +29,32 @@ bool ClusterView::update(std::vector<control::WorkerSeen> workers) {
 bool ClusterView::note_indexed() {
   indexed_alone_ |= !has_others();
   return has_others();
+}
+
+std::vector<control::Resources> ClusterView::others_for(const std::string& program) const {
+  std::vector<control::Resources> totals;
+  for (const control::WorkerSeen& worker : workers_) {
+    if (worker.info.incarnation == self_ || worker.dying || worker.info.draining) continue;
+    if (find_reason(worker.info, program) == nullptr) totals.push_back(worker.info.total);
+  }
+  return totals;
+}
+
+bool ClusterView::another_may_start(const std::string& program, const control::Resources& need) const {
+  const auto totals = others_for(program);
+  return std::any_of(totals.begin(), totals.end(),
+                     [&](const control::Resources& total) { return need.fits_in(total); });
+}
+
+std::vector<std::string> ClusterView::reasons_against(const std::string& program,
+                                                      const control::Resources& need) const {
+  std::vector<std::string> reasons;
+  for (const control::WorkerSeen& worker : workers_) {
+    if (worker.info.incarnation == self_ || worker.dying || !need.fits_in(worker.info.total)) continue;
+    const std::string* reason = find_reason(worker.info, program);
+    if (reason != nullptr) reasons.push_back("worker " + worker.info.name + ": " + *reason);
+  }
+  return reasons;
 }
 
 bool ClusterView::someone_could_run(const control::Resources& need) const {

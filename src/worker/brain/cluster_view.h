@@ -23,6 +23,13 @@ class ClusterView {
   /// Another worker has nothing to do.
   bool others_idle() const { return others_idle_; }
   bool has_others() const { return workers_.size() > 1; }
+  /// What each of the others has in all that may be able to start the program: it lives, takes work, and has not given
+  /// it up.
+  std::vector<control::Resources> others_for(const std::string& program) const;
+  /// Whether one of them has so much.
+  bool another_may_start(const std::string& program, const control::Resources& need) const;
+  /// Why the other workers that have so much can't start it: "worker NAME: REASON" each.
+  std::vector<std::string> reasons_against(const std::string& program, const control::Resources& need) const;
   /// Whether some worker is known whose machine has so much; true as long as none is known at all.
   bool someone_could_run(const control::Resources& need) const;
   /// "; the largest, NAME, has 4 cpus", to end a sentence about requirements; empty when no worker is known.

@@ -24,6 +24,7 @@ ExecutorState* Brain::idle_executor(const std::string& program, std::uint64_t gp
 
 /// Null: no more may be started now.
 ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu_milli, bool above_cap) {
+  if (!starts_.may_start(program)) return nullptr;
   const std::size_t cap = setup_.knobs.executor_cap + (above_cap ? setup_.knobs.above_cap : 0);
   if (executors_.size() >= cap) {
     // The place of an idle one of another program comes free when its end is known.
@@ -36,6 +37,7 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
     Devices trial = devices_;
     devices = trial.take(gpu_milli);
   }
+  starts_.note_start(program);
   ExecutorState& executor = executors_.add(program, std::move(devices));
   act(action::StartExecutor{executor.id, program, executor.devices});
   return &executor;
@@ -69,7 +71,7 @@ void Brain::dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nest
     ledger_.take(stacked.held);
     if (!nested && stacked.held.gpu_milli != 0) executor.held_devices = devices_.take(stacked.held.gpu_milli);
     executor.stack.push_back(std::move(stacked));
-    note_start(executor, *task);
+    if (executor.started) note_start(executor, *task);
   }
   ++counters_.tasks;
   act(action::Dispatch{executor.id, task->slot, task->generation, nested, !nested && is_brief(*task->run.spec),
@@ -102,7 +104,8 @@ bool Brain::try_start(const HeldTaskPtr& task) {
 /// Whether a task of this kind may run on top of its stack.
 bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) const {
   return !executor.killed && executor.program == spec.program && !executor.stack.empty() &&
-         executor.stack.back().blocked && executor.stack.back().hosts && !awaits_.resumes(executor.id, executor.stack.back().task->run.claim);
+         executor.stack.back().blocked && executor.stack.back().hosts &&
+         !awaits_.resumes(executor.id, executor.stack.back().task->run.claim);
 }
 
 /// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.

@@ -20,7 +20,14 @@ constexpr Time kBetweenReapsNs = 1'000'000'000;  // it looks at all executors an
 
 void Brain::executor_started(Time now, ExecutorId id) {
   advance(now);
-  if (ExecutorState* executor = executors_.find(id)) executor->started = true;
+  ExecutorState* executor = executors_.find(id);
+  if (executor == nullptr) return;
+  executor->started = true;
+  for (StackedTask& stacked : executor->stack) {  // the start of the process is not their time
+    stacked.running_since = now;
+    note_start(*executor, *stacked.task);
+  }
+  starts_.note_runs(executor->program);
 }
 
 void Brain::release_resources(ExecutorState& executor, const StackedTask& stacked) {
@@ -53,6 +60,7 @@ void Brain::task_done(Time now, ExecutorId id, Done done) {
   const StackedTask& stacked = executor->stack.back();
   const Time ran = stacked.ran + (stacked.blocked ? 0 : now - stacked.running_since);
   if (!done.unstarted) {
+    if (!std::exchange(executor->worked, true)) starts_.note_worked(executor->program);
     run_times_.learn(stacked.task->run.spec->function_key,
                      stacked.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);
   }
@@ -149,6 +157,26 @@ void Brain::interrupted(const HeldTaskPtr& task) {
   relinquish(task);
 }
 
+/// Tasks that were handed to an executor which ended before it took them: no attempt of theirs.
+void Brain::not_run(std::vector<HeldTaskPtr> tasks) {
+  std::erase_if(tasks, [](const HeldTaskPtr& task) { return task->place() != Place::kHanded; });
+  // Pushed to the front of their lanes, the first to come at last.
+  std::stable_sort(tasks.begin(), tasks.end(),
+                   [](const HeldTaskPtr& one, const HeldTaskPtr& other) { return one->arrived > other->arrived; });
+  for (const HeldTaskPtr& task : tasks) {
+    tasks_.end_claim(task->run.claim);
+    enter_backlog(task, true);
+  }
+}
+
+/// It failed and is run here again: soon after its first attempt, and later and later after others. Meanwhile it holds
+/// nothing.
+void Brain::wait_to_retry(const HeldTaskPtr& task) {
+  if (stopping_) return relinquish(task);
+  const Backoff backoff{setup_.knobs.retry_first, setup_.knobs.retry_most};
+  paused_.add(task, now_ + backoff.after(task->run.tries, random_));
+}
+
 void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   advance(now);
   if (executors_.find(id) == nullptr) return;
@@ -156,53 +184,59 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   drop_awaits(Waiter{0, id});
   for (const StackedTask& stacked : executor.stack) release_resources(executor, stacked);
 
-  const auto charge = [&](const HeldTaskPtr& task) {
-    if (task->place() != Place::kHanded) return;  // cancelled: its end is known
-    tasks_.end_claim(task->run.claim);
-    if (executor.killed && executor.kill_outcome) {
-      finish(task, executor.kill_outcome, false);
-    } else {
-      finish(task, std::make_shared<control::Outcome>(exit.crash), false);
-    }
+  // A task whose end is known, or that runs in another process by now, is none of its business.
+  const auto holds = [&](const HeldTaskPtr& task) { return task->place() == Place::kHanded && task->executor == id; };
+  const auto taken = [&](const HeldTaskPtr& task) {
+    return std::find(exit.taken.begin(), exit.taken.end(), task->slot) != exit.taken.end();
   };
-  for (const StackedTask& stacked : executor.stack) {
-    const bool top = &stacked == &executor.stack.back();
-    if (top && !(executor.killed && !executor.kill_outcome)) {
-      charge(stacked.task);
-    } else {
-      interrupted(stacked.task);  // it stood under the one that ended the process, or under what was cancelled
+  const auto charge = [&](const HeldTaskPtr& task, control::OutcomePtr outcome) {
+    if (!holds(task)) return;
+    tasks_.end_claim(task->run.claim);
+    finish(task, std::move(outcome), false);
+  };
+  std::vector<HeldTaskPtr> untaken;
+  // Charged is the last one that it had taken: what stood under that one is interrupted, what stood above never ran.
+  bool charged = executor.killed && !executor.kill_outcome;
+  for (auto stacked = executor.stack.rbegin(); stacked != executor.stack.rend(); ++stacked) {
+    const HeldTaskPtr& task = stacked->task;
+    if (charged) {
+      if (holds(task)) interrupted(task);
+    } else if (executor.killed) {
+      charge(task, executor.kill_outcome);
+      charged = true;
+    } else if (taken(task)) {
+      charge(task, std::make_shared<control::Outcome>(exit.crash));
+      charged = true;
+    } else if (holds(task)) {
+      untaken.push_back(task);
     }
   }
-  for (auto task = executor.queued.rbegin(); task != executor.queued.rend(); ++task) {
-    if ((*task)->place() != Place::kHanded) continue;
-    const bool taken = std::find(exit.taken.begin(), exit.taken.end(), (*task)->slot) != exit.taken.end();
-    if (taken && !executor.killed) {
-      charge(*task);
-    } else {
-      tasks_.end_claim((*task)->run.claim);
-      enter_backlog(*task, true);
+  for (const HeldTaskPtr& task : executor.queued) {
+    if (taken(task) && !executor.killed) {
+      charge(task, std::make_shared<control::Outcome>(exit.crash));
+    } else if (holds(task)) {
+      untaken.push_back(task);
     }
   }
+  not_run(std::move(untaken));
+  // One that never came to its first task would be replaced at once, and the next one the same, for ever.
+  if (!executor.killed && !executor.worked && exit.taken.empty())
+    note_start_failure(executor.program,
+                       "a process of the program ended before it took its first task: " + exit.reason);
 }
 
-void Brain::program_failed(Time now, const std::string& program, const control::Outcome& failure) {
+void Brain::program_failed(Time now, const std::string& program, const std::string& reason) {
   advance(now);
-  const auto outcome = std::make_shared<control::Outcome>(failure);
-  std::vector<HeldTaskPtr> failed;
+  std::vector<HeldTaskPtr> unstarted;
   for (ExecutorState& executor : executors_.take_unstarted(program)) {
     for (const StackedTask& stacked : executor.stack) {
       release_resources(executor, stacked);
-      failed.push_back(stacked.task);
+      unstarted.push_back(stacked.task);
     }
-    failed.insert(failed.end(), executor.queued.begin(), executor.queued.end());
+    unstarted.insert(unstarted.end(), executor.queued.begin(), executor.queued.end());
   }
-  const std::vector<HeldTaskPtr> waiting = backlog_.take_program(program, Place::kHanded);
-  failed.insert(failed.end(), waiting.begin(), waiting.end());
-  for (const HeldTaskPtr& task : failed) {
-    if (task->place() != Place::kHanded) continue;
-    tasks_.end_claim(task->run.claim);
-    finish(task, outcome, false);
-  }
+  not_run(std::move(unstarted));
+  note_start_failure(program, reason);
 }
 
 /// The store has another end for this execution, or none: what there is of it here ends.

@@ -90,6 +90,11 @@ bool ExecutorStates::has_idle() const {
   return std::any_of(idle_.begin(), idle_.end(), [](const auto& program) { return !program.second.empty(); });
 }
 
+bool ExecutorStates::has_idle(const std::string& program) const {
+  const auto found = idle_.find(program);
+  return found != idle_.end() && !found->second.empty();
+}
+
 std::vector<ExecutorId> ExecutorStates::long_idle(Time now, std::size_t keep, Time idle_for) const {
   std::vector<ExecutorId> old;
   for (const auto& [program, ids] : idle_) {

@@ -29,6 +29,7 @@ struct ExecutorState {
   ExecutorId id = 0;
   std::string program;
   bool started = false;
+  bool worked = false;                 ///< it has ended a task, or taken one
   std::vector<unsigned> devices;       ///< it sees these for life
   std::vector<unsigned> held_devices;  ///< taken for the task that runs now
   std::vector<StackedTask> stack;      ///< empty: idle
@@ -89,6 +90,7 @@ class ExecutorStates {
   /// The one of the first program that was idle longest; null: none is idle.
   ExecutorState* any_idle();
   bool has_idle() const;
+  bool has_idle(const std::string& program) const;
   /// Of each program, those above `keep` that were idle for so long at least; the longest idle first.
   std::vector<ExecutorId> long_idle(Time now, std::size_t keep, Time idle_for) const;
   /// It is on its way out, and idle no more.

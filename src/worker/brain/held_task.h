@@ -16,7 +16,8 @@ namespace morrow::worker {
 /// time, and goes from place to place by `move_to` alone:
 ///
 ///     stored  -> backlog, ended, dropped      backlog -> stored, handed, ended, dropped
-///     handed  -> backlog, ended, dropped      ended   -> backlog, dropped
+///     handed  -> backlog, ended, dropped      ended   -> backlog, paused, dropped
+///     paused  -> backlog, ended, dropped
 ///
 /// Not thread-safe.
 class HeldTask {
@@ -27,6 +28,7 @@ class HeldTask {
     kBacklog,  ///< to be run here
     kHanded,   ///< with an executor
     kEnded,    ///< its end is known and on the way to the store
+    kPaused,   ///< its last attempt failed: it is run here again, a moment later
     kDropped,  ///< no longer ours: cancelled, fenced or relinquished. Stays so
   };
 
@@ -40,11 +42,12 @@ class HeldTask {
     switch (from) {
       case Place::kStored:
       case Place::kHanded:
+      case Place::kPaused:
         return to == Place::kBacklog || to == Place::kEnded || to == Place::kDropped;
       case Place::kBacklog:
         return to != Place::kBacklog;
       case Place::kEnded:
-        return to == Place::kBacklog || to == Place::kDropped;
+        return to == Place::kBacklog || to == Place::kPaused || to == Place::kDropped;
       case Place::kDropped:
         return to == Place::kDropped;
     }

@@ -49,6 +49,12 @@ struct Knobs {
   /// Times a task is started again because another one killed its process.
   std::uint32_t max_interruptions = 10;
 
+  // ---- tasks that failed ----
+  /// Before the first retry: whatever killed the process may be over.
+  Time retry_first = 100'000'000;
+  /// Before any: a task that crashes at once must not keep a machine busy with starting it.
+  Time retry_most = 5'000'000'000;
+
   // ---- work from others ----
   /// Idle for so long: register as idle. Gaps between the tasks of a busy driver are shorter.
   Time idle_after = 5'000'000;

@@ -178,7 +178,7 @@ void Brain::end_done(const HeldTaskPtr& task, const control::Op& change, const c
       task->outcome = nullptr;
       task->ends_apart = false;
       task->committed = true;
-      enter_backlog(task, false);
+      wait_to_retry(task);
       return;
     }
     case Verdict::kDone:
@@ -256,7 +256,7 @@ HeldTaskPtr Brain::hold(control::Runnable runnable) {
 void Brain::claimed_by_round(const control::OpResult& result) {
   const HeldTaskPtr task = hold(result.runnable);
   const control::Spec& spec = *task->run.spec;
-  if (!ledger_.could_fit(spec.requirements) || (!task->wanted && !room_for(spec, {}))) {
+  if (!ledger_.could_fit(spec.requirements) || left_to_others(spec) || (!task->wanted && !room_for(spec, {}))) {
     task->move_to(Place::kEnded);
     return relinquish(task);
   }

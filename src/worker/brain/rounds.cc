@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "control/faults.h"
 #include "worker/brain/brain.h"
+#include "worker/brain/worker_failure.h"
 
 // All that this worker changes in the store goes there in rounds: one transaction, one at a time, of the operations
 // that are due (commit_queue.cc says which). The way of a submit shows what is hard about it.
@@ -78,11 +79,13 @@ void Brain::wait_for_earlier() {
 
 /// The end of an execution is known.
 void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures) {
+  const bool again = task->lost.object == 0 && control::retried(*outcome, *task->run.spec, task->run.tries + 1);
+  if (!again && outcome->failure == control::FailureKind::kCrash && !task->run.crashes.empty())
+    outcome = make_poisoned(task->run.crashes, *outcome);
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
   if (awaits_.blocked_for(task->run.id)) awaits_.note_ended(task->run.id, now_);
-  const bool again = task->lost.object == 0 && control::retried(*task->outcome, *task->run.spec, task->run.tries + 1);
   if (!task->committed && commit_queue_.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
@@ -118,12 +121,14 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
       }
       break;
     case Place::kHanded:
+    case Place::kPaused:
       submit.how = How::kClaim;
       break;
     case Place::kBacklog:
       // What waits behind the cap, or what idle workers could start now, is better off in the index.
-      if (!task.wanted && (cluster_.others_idle() || stopping_ || at_cap() ||
-                           backlog_.time() / width(spec.requirements) > setup_.knobs.hand_ahead)) {
+      if (left_to_others(spec) ||
+          (!task.wanted && (cluster_.others_idle() || stopping_ || at_cap() ||
+                            backlog_.time() / width(spec.requirements) > setup_.knobs.hand_ahead))) {
         submit.how = How::kIndex;
         backlog_.leave(task, Place::kStored);
         task.run.claim = 0;
@@ -134,7 +139,8 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
     case Place::kStored:
     case Place::kDropped: {
       // What was sent again may kill its worker: any one may take it from the index.
-      const bool here = submit.tries == 0 && !stopping_ && ledger_.could_fit(spec.requirements) && room_for(spec, load);
+      const bool here = submit.tries == 0 && !stopping_ && !left_to_others(spec) &&
+                        ledger_.could_fit(spec.requirements) && room_for(spec, load);
       submit.how = here ? How::kClaim : How::kIndex;
       if (here) {
         load.resources += spec.requirements;

@@ -94,6 +94,7 @@ void Brain::schedule() {
   start_wanted();
   if (first_resumable()) return;  // those whose values are there come before anything new
   start_lanes();
+  settle_unstartable();
   hand_ahead();
   if (at_cap()) relieve_cap();
   backlog_.drop_empty_lanes();
@@ -112,9 +113,12 @@ void Brain::start_wanted() {
 }
 
 void Brain::start_lanes() {
+  const auto held = [this](const std::string& program) {
+    return !starts_.may_start(program) && !executors_.has_idle(program);
+  };
   while (!backlog_.empty()) {
-    Backlog::Lane* lane = backlog_.next_lane(now_, setup_.knobs.starving_after,
-                                             [this](const control::Resources& need) { return fits(need); });
+    Backlog::Lane* lane = backlog_.next_lane(
+        now_, setup_.knobs.starving_after, [this](const control::Resources& need) { return fits(need); }, held);
     if (lane == nullptr) break;
     const HeldTaskPtr task = Backlog::head(*lane);
     if (kept_for_resuming(lane->requirements) || !try_start(task)) break;

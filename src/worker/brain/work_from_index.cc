@@ -11,8 +11,10 @@ void Brain::claim_work() {
   if (stopping_ || fenced_) return;
   const bool room = backlog_.empty() && !at_cap();
   const Time usual = run_times_.usual_of_any(setup_.knobs.hand_ahead);
-  if (auto request = index_claims_.start(now_, room, ledger_, usual, random_))
+  if (auto request = index_claims_.start(now_, room, ledger_, usual, random_)) {
+    request->left = all_left_to_others();
     act(action::ClaimWork{std::move(*request)});
+  }
 }
 
 void Brain::claim_done(Time now, control::ClaimResult result) {

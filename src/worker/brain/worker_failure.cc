@@ -22,4 +22,15 @@ control::OutcomePtr make_failure(control::FailureKind kind, std::string message,
   return outcome;
 }
 
+control::OutcomePtr make_poisoned(const std::vector<std::string>& earlier, const control::Outcome& last) {
+  wire::Failure failure;
+  failure.ParseFromString(last.bytes);
+  failure.set_kind(static_cast<std::uint32_t>(control::FailureKind::kPoisoned));
+  for (const std::string& bytes : earlier) failure.add_earlier()->ParseFromString(bytes);
+  auto outcome = std::make_shared<control::Outcome>();
+  outcome->failure = control::FailureKind::kPoisoned;
+  outcome->bytes = failure.SerializeAsString();
+  return outcome;
+}
+
 }  // namespace morrow::worker

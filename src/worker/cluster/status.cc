@@ -59,6 +59,12 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
     shown->set_executors(info.executors);
     shown->set_this_one(self);
     shown->set_dying(worker.dying);
+    for (const control::CannotStart& one : worker.info.cannot_start) {
+      if (worker.dying) continue;
+      reply.add_warnings(
+          "worker " + info.name +
+          " can't start a program; it leaves the tasks to others and tries it now and then: " + one.reason);
+    }
   }
   const control::ClusterCounts counts = control::count(store);
   for (const auto& [status, number] : counts.futures) (*reply.mutable_futures())[name_of(status)] = number;

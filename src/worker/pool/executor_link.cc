@@ -47,6 +47,7 @@ constexpr std::size_t kKeepQueueBytes = 1u << 20;  // a larger queue is given ba
 constexpr int kReadsAtOnce = 4;                    // of a full buffer each: one that writes much keeps no other waiting
 constexpr int kReadsAtEnd = 256;  // a death's last frames: a grandchild with the socket could write for ever
 constexpr std::chrono::seconds kEndAfterSilence{1};  // its exit is usually heard of long before
+constexpr std::chrono::seconds kReportedWithin{1};   // its death, by its parent
 
 }  // namespace
 
@@ -59,7 +60,8 @@ ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorProcess id, std::vector<un
       results_(words_),
       stream_(pool.io),
       pidfd_(pool.io),
-      timer_(pool.io) {}
+      timer_(pool.io),
+      death_timer_(pool.io) {}
 
 wire::Fork ExecutorLink::fork_message(bool in_place) const {
   wire::Fork message;
@@ -92,6 +94,7 @@ void ExecutorLink::running(pid_t pid, wire::Fd pidfd) {
   pid_ = pid;
   state_ = State::kRunning;
   if (pidfd) pidfd_.assign(pidfd.release());
+  watch_death();
   if (kill_wanted_) return kill();  // asked for while it was on its way
   output_->start();
   errors_->start();
@@ -187,6 +190,24 @@ void ExecutorLink::on_stream_end() {
   });
 }
 
+// Its parent reports its death with the status, unless it stands still itself: stopped, say. Then nobody else would.
+void ExecutorLink::watch_death() {
+  if (!pidfd_.is_open()) return;
+  pidfd_.async_wait(pidfd_.wait_read, [weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto dead = weak.lock();
+    if (error || !dead || dead->state_ != State::kRunning) return;
+    dead->death_timer_.expires_after(kReportedWithin);
+    dead->death_timer_.async_wait([weak](const boost::system::error_code& stopped) {
+      const auto self = weak.lock();
+      if (stopped || !self || self->state_ != State::kRunning) return;
+      self->finish({.status = SIGKILL,
+                    .known = false,
+                    .crash_record = {},
+                    .reason = "its process died, and the first process of its program does not say how"});
+    });
+  });
+}
+
 void ExecutorLink::collect_results() {
   const auto self = shared_from_this();
   const auto held = results_.read();
@@ -254,7 +275,7 @@ void ExecutorLink::finish(ExecutorExit exit) {
   }
   MORROW_INVARIANT(state_ == (ran ? State::kRunning : State::kWaiting), "an executor exits once", id_, state_);
   exit.crash_record = crash_record();
-  exit.reason = reason_;
+  if (!reason_.empty()) exit.reason = reason_;
   state_ = State::kGone;
   close();
   pool_.events.executor_exited(id_, exit);
@@ -287,6 +308,7 @@ void ExecutorLink::close() {
   if (output_) output_->close();
   if (errors_) errors_->close();
   timer_.cancel();
+  death_timer_.cancel();
 }
 
 }  // namespace morrow::worker

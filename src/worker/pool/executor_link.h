@@ -38,7 +38,9 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   /// Its process runs: executor_ready, and all that waits is sent.
   void running(pid_t pid, wire::Fd pidfd);
   /// Somebody asked for its death, or it is dead: no process is to be made for it.
-  bool is_unwanted() const { return kill_wanted_ || state_ == State::kGone; }
+  bool is_unwanted() const { return kill_wanted_ || is_gone(); }
+  /// It had its last word.
+  bool is_gone() const { return state_ == State::kGone; }
 
   /// True when nothing was queued before.
   bool send(wire::FrameType type, const google::protobuf::MessageLite& message);
@@ -73,6 +75,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   bool give_frames(wire::FrameReader& reader);
   void read_rest();
   void on_stream_end();
+  void watch_death();
   void await_writable();
   std::string crash_record() const;
   void close();
@@ -91,6 +94,7 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   std::shared_ptr<OutputPipe> errors_;
   boost::asio::posix::stream_descriptor pidfd_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer death_timer_;
   pid_t pid_ = -1;
   wire::FrameReader reader_;
   std::string queue_;

@@ -4,12 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <system_error>
 #include <utility>
 
 #include "base/invariant.h"
+#include "worker/pool/process/process_state.h"
 
 namespace morrow::worker {
 
@@ -18,6 +20,11 @@ namespace {
 constexpr std::size_t kKeepPrintedBytes = 4'096;  // more than kLastLines lines have as a rule
 constexpr int kLastLines = 5;                     // of them that a message to people shows
 constexpr std::chrono::seconds kLauncherEndsAfterSilence{1};
+constexpr std::chrono::seconds kBetweenLooks{1};  // at one that does not answer
+
+// How the loader of the C library says that it can't load a program: before the line that matters it names the program.
+constexpr std::array<std::string_view, 4> kLoaderErrors{
+    "error while loading shared libraries: ", "symbol lookup error: ", "Error loading shared library ", ": version `"};
 
 bool has_packet(int fd) {
   pollfd readable{fd, POLLIN, 0};
@@ -85,13 +92,30 @@ std::shared_ptr<ExecutorLink> ProgramProcess::answered(ExecutorProcess id) {
   return link;
 }
 
+std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> ProgramProcess::take_unanswered() {
+  if (reached_) timer_.cancel();
+  return std::exchange(asked_, {});
+}
+
 void ProgramProcess::expect_answer() {
-  timer_.expires_after(std::chrono::milliseconds(pool_.options.reach_session_ms));
+  stopped_ = false;
+  answer_by_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(pool_.options.reach_session_ms);
+  await_answer();
+}
+
+// One that was stopped does not answer before somebody lets it go on, so there is no use in waiting for the whole time.
+// Found so twice: a batch system that stops all processes, this one too, lets them go on one by one.
+void ProgramProcess::await_answer() {
+  const bool was_stopped = std::exchange(stopped_, is_stopped(pid_));
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= answer_by_ || (was_stopped && stopped_)) {
+    stuck_ = true;
+    return owner_->process_stuck(*this);
+  }
+  timer_.expires_at(std::min(answer_by_, now + kBetweenLooks));
   timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
-    if (error || !self || self->owner_ == nullptr) return;
-    self->stuck_ = true;
-    self->owner_->process_stuck(*self);
+    if (!error && self && self->owner_ != nullptr) self->await_answer();
   });
 }
 
@@ -145,7 +169,6 @@ void ProgramProcess::on_packet(const std::string& bytes, std::vector<wire::Fd>& 
   } else if (frame->type == wire::FORKED) {
     wire::Forked message;
     wire::parse(message, frame->payload);
-    has_forked_ = has_forked_ || message.error().empty();
     owner_->process_forked(*this, message, descriptors.empty() ? wire::Fd() : std::move(descriptors.front()));
   } else if (frame->type == wire::EXITED) {
     wire::Exited message;
@@ -172,6 +195,17 @@ std::string ProgramProcess::last_lines() const {
     begin = begin == 0 ? std::string_view::npos : text.rfind('\n', begin - 1);
   }
   return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1));
+}
+
+std::string ProgramProcess::loader_error() const {
+  for (const std::string_view sign : kLoaderErrors) {
+    const std::size_t found = printed_.find(sign);
+    if (found == std::string::npos) continue;
+    const std::size_t line = printed_.rfind('\n', found) + 1;  // of the first line, npos + 1 is 0
+    const std::size_t begin = std::min(found, printed_.find(": ", line) + 2);
+    return printed_.substr(begin, printed_.find('\n', found) - begin);
+  }
+  return {};
 }
 
 void ProgramProcess::on_end(int status) {

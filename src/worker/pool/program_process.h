@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -61,12 +62,16 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
 
   pid_t pid() const { return pid_; }
   bool reached() const { return reached_; }
-  bool has_forked() const { return has_forked_; }
   std::size_t unanswered() const { return asked_.size(); }
-  std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> take_unanswered() { return std::exchange(asked_, {}); }
+  /// All that was asked for and not answered: it is not waited for any more.
+  std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> take_unanswered();
   /// The last lines that it printed before it was ready.
   std::string last_lines() const;
+  /// What the loader wrote when it could not load the program; empty when that is not how it ended.
+  std::string loader_error() const;
   bool stuck() const { return stuck_; }
+  /// It was stuck since somebody had stopped it.
+  bool stopped() const { return stuck_ && stopped_; }
   /// Whether it was made an executor itself.
   bool is_executor() const { return in_place_; }
 
@@ -79,6 +84,7 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   void on_output(std::string_view text);
   void on_end(int status);
   void expect_answer();
+  void await_answer();
   void on_channel_end();
   void close_channel();
   void close();
@@ -93,9 +99,10 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> asked_;
   std::string printed_;
   bool reached_ = false;
-  bool has_forked_ = false;
   bool in_place_ = false;
   bool stuck_ = false;
+  bool stopped_ = false;  ///< at the last look
+  std::chrono::steady_clock::time_point answer_by_;
 };
 
 }  // namespace morrow::worker

@@ -13,11 +13,11 @@
 // itself (spare_, later in_place_). A server that gets threads later says so when it is asked, and no more is forked
 // from it.
 //
-// What dies when: a server may be killed with forks asked for and executors alive. Those asked for wait again,
-// once: a program that dies whenever it is asked would do so for ever. Its executors live on without a parent that
-// would report their death, so their pidfds are watched from then on. A failure is told for all that wait, and told
-// again for a second to all that come (kTellAgainWithin), so that a thousand tasks of a program that can't run don't
-// start it a thousand times.
+// What dies when: a server may be killed with forks asked for and executors alive. Those asked for fail, with all that
+// wait: whether and when to try again is decided elsewhere (worker/brain/program_starts.cc). Its executors live on
+// without a parent that would report their death, so their pidfds are watched from then on. A failure is told for all
+// that wait, and told again for a second to all that come (kTellAgainWithin), so that a thousand tasks of a program
+// that can't run don't start it a thousand times.
 //
 // The processes are the user's: each of their messages may be wrong, late or missing, and none is taken for more than a
 // claim about that process. Read next: program_process.h, executor_link.h, runtime/executor/fork_server.cc for the
@@ -41,9 +41,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kTellAgainWithin{1};  // until then the last failure is told again
-constexpr std::size_t kForksAtOnce = 32;             // each has four descriptors in flight
-constexpr std::size_t kStartsAtOnce = 4;             // processes that load the program side by side
+constexpr std::size_t kForksAtOnce = 32;  // each has four descriptors in flight
+constexpr std::size_t kStartsAtOnce = 4;  // processes that load the program side by side
 
 }  // namespace
 
@@ -93,7 +92,6 @@ void ProgramRunner::end_now() {
 void ProgramRunner::pump() {
   std::erase_if(waiting_, [](const auto& link) { return link->is_unwanted(); });
   if (waiting_.empty()) return;
-  if (failed_lately()) return tell_failure();
   if (!can_fork_) return pump_in_place();
   if (!server_) {
     if (starting_.empty()) prepare();
@@ -171,7 +169,6 @@ void ProgramRunner::process_forked(ProgramProcess& process, const wire::Forked& 
   const auto link = process.answered(ExecutorProcess{message.executor()});
   if (!link) return;
   if (message.error().empty()) {
-    deaths_when_asked_ = 0;
     const bool is_new = process.executors.emplace(link->id(), link).second;
     MORROW_INVARIANT(is_new, "an executor runs as one process", link->id(), process.pid());
     link->running(static_cast<pid_t>(message.pid()), std::move(pidfd));
@@ -211,27 +208,14 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
   const auto keep = shared_from_this();
   const auto self = take_process(process);
   if (!self) return;
-  if (!process.reached()) {
-    const auto limit = fmt::format("{:g} s", static_cast<double>(pool_.options.reach_session_ms) / 1'000);
-    std::string clause =
-        process.stuck() ? fmt::format("did not reach its morrow::Session line within {}", limit)
-                        : fmt::format("{} before it reached its morrow::Session line", base::describe_exit(status));
-    clause += "; make `morrow::Session` the first line of main";
-    if (const auto printed = process.last_lines(); !printed.empty()) clause += ". It printed last:\n" + printed;
-    return fail(clause);
-  }
-  const bool forked = process.has_forked();
-  const bool asked = process.unanswered() > 0;
-  take_back(process);
-  // A kill from outside may come at any time, so it is tried once more; a process that dies of itself would do so
-  // again.
-  const bool again = WIFSIGNALED(status) && !process.stuck() && deaths_when_asked_ == 0;
-  if (asked && !forked && again) {
-    ++deaths_when_asked_;
-  } else if (asked && !forked) {
-    deaths_when_asked_ = 0;
-    fail(fmt::format("{} when it was asked for an executor",
-                     process.stuck() ? "did not answer" : base::describe_exit(status)));
+  if (!process.reached()) return fail(how_it_ended(process, status));
+  const auto unanswered = process.take_unanswered();
+  for (const auto& [executor, link] : unanswered) waiting_.push_front(link);
+  if (!unanswered.empty()) {
+    const auto how = process.stopped() ? "was stopped"
+                     : process.stuck() ? "did not answer"
+                                       : base::describe_exit(status);
+    fail(fmt::format("{} when it was asked for an executor", how));
   }
   for (const auto& [executor, link] : std::exchange(process.executors, {})) {
     if (process.is_executor()) {
@@ -241,10 +225,6 @@ void ProgramRunner::process_ended(ProgramProcess& process, int status) {
     }
   }
   pump();
-}
-
-void ProgramRunner::take_back(ProgramProcess& process) {
-  for (const auto& [id, link] : process.take_unanswered()) wait_again(link);
 }
 
 // An executor that was asked for and has no process yet can have another one: nothing was sent to it.
@@ -273,25 +253,46 @@ std::shared_ptr<ProgramProcess> ProgramRunner::take_process(ProgramProcess& proc
 
 // ---- failure ----
 
+// Of a process that did not come to its Session line. What the loader says comes first, since that is what helps;
+// advice on the program is given only when it ran and had its time.
+std::string ProgramRunner::how_it_ended(const ProgramProcess& process, int status) const {
+  static constexpr std::string_view kLine = "its morrow::Session line";
+  if (const auto loader = process.loader_error(); !loader.empty())
+    return fmt::format("can't be loaded on this machine: {}", loader);
+  std::string clause;
+  bool had_its_time = false;
+  if (process.stopped()) {
+    clause = fmt::format("was stopped (SIGSTOP) before it reached {}, so it was killed", kLine);
+  } else if (process.stuck()) {
+    clause = fmt::format("did not reach {} within {:g} s", kLine,
+                         static_cast<double>(pool_.options.reach_session_ms) / 1'000);
+    had_its_time = true;
+  } else {
+    clause = fmt::format("{} before it reached {}", base::describe_exit(status), kLine);
+    had_its_time = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+  if (had_its_time) clause += "; make `morrow::Session` the first line of main";
+  if (const auto printed = process.last_lines(); !printed.empty()) clause += ". It printed last:\n" + printed;
+  return clause;
+}
+
+// All executors that have no process yet fail together, since all of them need what failed; whoever wants them may ask
+// again.
 void ProgramRunner::fail(const std::string& clause) {
-  failure_ = fmt::format("program {} {}", image_->name(), clause);
-  failed_at_ = std::chrono::steady_clock::now();
+  const auto self = shared_from_this();
+  const std::string sentence = fmt::format("program {} {}", image_->name(), clause);
   for (const auto& process : std::exchange(starting_, {})) process->discard();
-  tell_failure();
-}
-
-bool ProgramRunner::failed_lately() const {
-  return !failure_.empty() && std::chrono::steady_clock::now() - failed_at_ < kTellAgainWithin;
-}
-
-void ProgramRunner::tell_failure() {
+  Processes asked = in_place_;
+  if (server_) asked.push_back(server_);
+  for (const auto& process : asked) {
+    for (const auto& [id, link] : process->take_unanswered()) waiting_.push_back(link);
+  }
   for (const auto& link : std::exchange(waiting_, {})) {
-    if (link->is_unwanted()) continue;  // it has, or gets, its last word by another way
+    if (link->is_gone()) continue;
     link->drop();
     pool_.forget(link->id());
   }
-  const auto self = shared_from_this();
-  pool_.events.program_failed(key_, failure_);
+  pool_.events.program_failed(key_, sentence);
 }
 
 }  // namespace morrow::worker

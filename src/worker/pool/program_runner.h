@@ -47,11 +47,9 @@ class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_
   void fork(ProgramProcess& process, bool in_place);
   void prepare();
   void start_process(const LaunchPlan& plan);
-  void take_back(ProgramProcess& process);
   void wait_again(const std::shared_ptr<ExecutorLink>& link);
   void fail(const std::string& clause);
-  bool failed_lately() const;
-  void tell_failure();
+  std::string how_it_ended(const ProgramProcess& process, int status) const;
   std::shared_ptr<ProgramProcess> take_process(ProgramProcess& process);
 
   PoolContext& pool_;
@@ -64,9 +62,6 @@ class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_
   std::shared_ptr<ProgramProcess> server_;  ///< forks
   Processes spare_;                         ///< at their Session line, to become executors
   Processes in_place_;                      ///< executors, or fork servers that must not fork any more
-  int deaths_when_asked_ = 0;               ///< of first processes in a row, before any had forked
-  std::string failure_;
-  std::chrono::steady_clock::time_point failed_at_;
 };
 
 }  // namespace morrow::worker

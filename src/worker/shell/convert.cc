@@ -38,6 +38,7 @@ control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, contr
   for (const wire::FutureId& id : submit.dependencies()) spec->dependencies.push_back(id_of(id));
   spec->max_retries = submit.max_retries();
   spec->retry_exceptions = submit.retry_exceptions();
+  spec->retry_timeouts = submit.retry_timeouts();
   spec->fail_if_unschedulable = submit.fail_if_unschedulable();
   spec->timeout_ns = submit.timeout_ns();
   spec->name = std::move(*submit.mutable_name());

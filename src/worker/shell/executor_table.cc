@@ -106,6 +106,7 @@ void ExecutorTable::executor_exited(ExecutorProcess process, const ExecutorExit&
   }
   told.crash = crash_outcome(exit, running != nullptr ? running->spec.get() : nullptr,
                              running != nullptr ? running->attempt : 0, options_.worker);
+  told.reason = describe_end(exit);
   tasks_.executor_gone(number);
   output_.executor_gone(number);
   means_.reads_no_more(number);
@@ -129,7 +130,7 @@ void ExecutorTable::program_failed(const std::string& program, const std::string
     output_.executor_gone(number);
     means_.reads_no_more(number);  // values for its tasks may be pinned already
   }
-  events_.program_failed(program, *make_failure(control::FailureKind::kProgram, sentence, nullptr, options_.worker, 0));
+  events_.program_failed(program, sentence);
 }
 
 // ---- what a process says ----

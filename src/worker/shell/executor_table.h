@@ -46,7 +46,7 @@ class ExecutorTable final : public ExecutorEvents {
   struct Events {
     std::function<void(ExecutorId)> started;
     std::function<void(ExecutorId, const Brain::Exit&)> exited;
-    std::function<void(const std::string& program, const control::Outcome& failure)> program_failed;
+    std::function<void(const std::string& program, const std::string& reason)> program_failed;
     std::function<void(ExecutorId, Brain::Done)> task_done;
     /// A frame that is not the end of a task. \throws wire::ProtocolError
     std::function<void(ExecutorId, wire::FrameType, std::string_view payload)> frame;

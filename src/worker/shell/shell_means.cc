@@ -233,7 +233,7 @@ ExecutorTable::Events Shell::executor_events() {
       .started = [this](ExecutorId executor) { brain_.executor_started(now(), executor); },
       .exited = [this](ExecutorId executor, const Brain::Exit& exit) { brain_.executor_exited(now(), executor, exit); },
       .program_failed = [this](const std::string& program,
-                               const control::Outcome& failure) { brain_.program_failed(now(), program, failure); },
+                               const std::string& reason) { brain_.program_failed(now(), program, reason); },
       .task_done = [this](ExecutorId executor,
                           Brain::Done done) { brain_.task_done(now(), executor, std::move(done)); },
       .frame =

@@ -108,7 +108,7 @@ void StoreActions::carry_out(action::SetIdle& idle) {
   post_(
       StoreLane::kClaim,
       [more, incarnation = self_.incarnation, idle](store::Store& store) {
-        *more = control::set_idle(store, incarnation, idle.idle, idle.free);
+        *more = control::set_idle(store, incarnation, idle.idle, idle.free, idle.left);
       },
       [this, more] {
         if (*more) events_.work_came();

@@ -20,11 +20,12 @@ using Place = HeldTask::Place;
 constexpr Time kNever = ~Time{0};
 
 bool any(const control::Resources&) { return true; }
+bool none_held(const std::string&) { return false; }
 
 /// Takes the next task as the scheduler does; 0: none.
 template <class Fits>
 std::uint64_t take(Backlog& backlog, Fits fits, Time now = 0, Time starving_after = kNever) {
-  Backlog::Lane* lane = backlog.next_lane(now, starving_after, fits);
+  Backlog::Lane* lane = backlog.next_lane(now, starving_after, fits, none_held);
   if (lane == nullptr) return 0;
   const HeldTaskPtr task = Backlog::head(*lane);
   backlog.leave(*task, Place::kHanded);
@@ -104,9 +105,25 @@ TEST(Backlog, AWishThatIsDroppedIsAnOrdinaryTaskAgain) {
 TEST(Backlog, AllOfAProgramLeaveTogether) {
   Backlog backlog;
   for (std::uint64_t i = 1; i <= 4; ++i) backlog.enter(task_of(i, i % 2 == 0 ? "even" : "odd", i * 1000), 10, false);
-  EXPECT_EQ(backlog.take_program("odd", Place::kHanded).size(), 2u);
+  for (const Backlog::Lane* lane : backlog.lanes_of("odd")) {
+    for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) backlog.leave(*task, Place::kHanded);
+  }
   EXPECT_EQ(backlog.size(), 2u);
   EXPECT_EQ(take(backlog, any), 2u);
+}
+
+TEST(Backlog, AProgramThatIsHeldBackKeepsNoOtherFromStarting) {
+  Backlog backlog;
+  const HeldTaskPtr held = task_of(1, "held");
+  const HeldTaskPtr other = task_of(2, "other");
+  held->arrived = 1;
+  other->arrived = 1'000;
+  backlog.enter(held, 10, false);
+  backlog.enter(other, 10, false);
+  const auto is_held = [](const std::string& program) { return program == "held"; };
+  Backlog::Lane* lane = backlog.next_lane(kNever, 100, any, is_held);
+  ASSERT_NE(lane, nullptr) << "it waits long, and starves nobody";
+  EXPECT_EQ(Backlog::head(*lane), other);
 }
 
 TEST(Backlog, WhatIsWantedOrNotCommittedStays) {
@@ -173,7 +190,7 @@ TEST(Backlog, NoTaskIsYieldedTwice) {
           }
           break;
         case 6:
-          if (Backlog::Lane* lane = backlog.next_lane(argument, 100, any)) {
+          if (Backlog::Lane* lane = backlog.next_lane(argument, 100, any, none_held)) {
             const HeldTaskPtr task = Backlog::head(*lane);
             backlog.leave(*task, Place::kHanded);
             left(task);
@@ -182,12 +199,18 @@ TEST(Backlog, NoTaskIsYieldedTwice) {
         default:
           backlog.drop_empty_lanes();
           if (argument % 4 != 0) break;
-          for (const HeldTaskPtr& task : backlog.take_program("a", Place::kHanded)) left(task);
+          for (const Backlog::Lane* lane : backlog.lanes_of("a")) {
+            for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) {
+              if (task->place() != Place::kBacklog) continue;  // it stood there twice
+              backlog.leave(*task, Place::kHanded);
+              left(task);
+            }
+          }
       }
       RC_ASSERT(backlog.size() == here.size());
       RC_ASSERT(backlog.time() == time);
     }
-    while (Backlog::Lane* lane = backlog.next_lane(0, kNever, any)) {
+    while (Backlog::Lane* lane = backlog.next_lane(0, kNever, any, none_held)) {
       const HeldTaskPtr task = Backlog::head(*lane);
       backlog.leave(*task, Place::kHanded);
       left(task);

@@ -306,7 +306,7 @@ TEST(Brain, ACrashIsRetriedAndThenFailsTheFutureAlone) {
   const FutureId good = machine.submit("good");
   ASSERT_TRUE(machine.run_until(bad));
   ASSERT_TRUE(machine.run_until(good));
-  EXPECT_EQ(machine.outcome(bad)->failure, FailureKind::kCrash);
+  EXPECT_EQ(machine.outcome(bad)->failure, FailureKind::kPoisoned);
   EXPECT_TRUE(machine.outcome(good)->ok());
   EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "bad"), 3);
 }

@@ -13,19 +13,21 @@ namespace {
 using Place = HeldTask::Place;
 
 TEST(HeldTask, ATaskThatIsDroppedStaysSo) {
-  for (const Place next : {Place::kStored, Place::kBacklog, Place::kHanded, Place::kEnded})
+  for (const Place next : {Place::kStored, Place::kBacklog, Place::kHanded, Place::kEnded, Place::kPaused})
     EXPECT_FALSE(HeldTask::may_move(Place::kDropped, next));
   EXPECT_TRUE(HeldTask::may_move(Place::kDropped, Place::kDropped));
 }
 
 TEST(HeldTask, OnlyFromTheBacklogATaskGoesToAnExecutor) {
   EXPECT_TRUE(HeldTask::may_move(Place::kBacklog, Place::kHanded));
-  for (const Place from : {Place::kStored, Place::kHanded, Place::kEnded, Place::kDropped})
+  for (const Place from : {Place::kStored, Place::kHanded, Place::kEnded, Place::kPaused, Place::kDropped})
     EXPECT_FALSE(HeldTask::may_move(from, Place::kHanded));
 }
 
 TEST(HeldTask, AnEndedTaskRunsAgainThroughTheBacklogAlone) {
   EXPECT_TRUE(HeldTask::may_move(Place::kEnded, Place::kBacklog));
+  EXPECT_TRUE(HeldTask::may_move(Place::kEnded, Place::kPaused));
+  EXPECT_TRUE(HeldTask::may_move(Place::kPaused, Place::kBacklog));
   EXPECT_FALSE(HeldTask::may_move(Place::kEnded, Place::kStored));
   EXPECT_FALSE(HeldTask::may_move(Place::kEnded, Place::kEnded));
 }

@@ -16,6 +16,7 @@ namespace {
 constexpr worker::ClientId kDriver = 1;
 constexpr control::Incarnation kIncarnation = 4242;
 constexpr Time kHop = 5'000;  // a message between processes
+constexpr const char* kProgram = "program-16-bytes";
 
 }  // namespace
 
@@ -32,6 +33,7 @@ struct Machine::Running {
 
 struct Machine::Process {
   bool alive = true;
+  bool started = false;
   std::vector<Running> stack;
   std::deque<action::Dispatch> queue;
   std::map<std::uint32_t, std::pair<std::uint32_t, bool>> words;  ///< slot: generation, taken
@@ -53,7 +55,7 @@ Machine::Machine(Setup setup) : setup_(std::move(setup)) {
   brain_ = std::make_unique<worker::Brain>(brain);
   brain_->workers_seen(now_, control::workers(*store_));
   set_watch();
-  brain_->session_opening(now_, kDriver, session_, "program-16-bytes", false, 1000);
+  brain_->session_opening(now_, kDriver, session_, kProgram, false, 1000);
   settle();
 }
 
@@ -76,7 +78,7 @@ FutureId Machine::submit(const std::string& name, control::Resources needs, std:
   spec->requirements = std::move(needs);
   spec->name = name;
   spec->payload = name;
-  spec->program = "program-16-bytes";
+  spec->program = kProgram;
   spec->function_key = std::hash<std::string>{}(name);
   spec->session = session_;
   if (adjust) adjust(*spec);
@@ -133,8 +135,18 @@ void Machine::do_action(worker::Action& todo) {
     processes_[start->executor];
     ++started_executors;
     most_executors = std::max(most_executors, processes_.size());
-    at(now_ + 500'000, [this, id = start->executor] {
+    at(now_ + 500'000, [this, id = start->executor, program = start->program] {
+      if (processes_.count(id) == 0) return;
+      if (start_fails && start_fails()) {
+        std::erase_if(processes_, [](const auto& one) { return !one.second.started; });
+        return brain_->program_failed(now_, program, "libfoo.so.1 is missing");
+      }
+      processes_[id].started = true;
       brain_->executor_started(now_, id);
+      if (dies_at_once && dies_at_once()) {
+        processes_.erase(id);
+        return brain_->executor_exited(now_, id, {});
+      }
       next_task(id);
     });
   } else if (auto* dispatch = std::get_if<action::Dispatch>(&todo)) {
@@ -213,7 +225,7 @@ void Machine::do_action(worker::Action& todo) {
 
 void Machine::next_task(worker::ExecutorId id) {
   const auto found = processes_.find(id);
-  if (found == processes_.end() || !found->second.alive) return;
+  if (found == processes_.end() || !found->second.alive || !found->second.started) return;
   Process& process = found->second;
   while (!process.queue.empty()) {
     const bool may = process.stack.empty() || (process.stack.back().waiting && process.queue.front().nested);
@@ -265,7 +277,7 @@ void Machine::advance(worker::ExecutorId id) {
         auto spec = std::make_shared<control::Spec>();
         spec->requirements = step.needs == control::Resources{} ? one_cpu() : step.needs;
         spec->name = spec->payload = step.script;
-        spec->program = "program-16-bytes";
+        spec->program = kProgram;
         spec->function_key = std::hash<std::string>{}(step.script);
         spec->session = session_;
         const FutureId child{task.dispatch.task.claim, task.children.size()};
@@ -346,12 +358,27 @@ void Machine::finish_task(worker::ExecutorId id, control::Outcome outcome) {
   });
 }
 
+void Machine::see_other(control::Resources total, const std::string& cannot_start) {
+  auto workers = control::workers(*store_);
+  control::WorkerSeen other;
+  other.info.incarnation = 9;
+  other.info.name = "two";
+  other.info.total = std::move(total);
+  if (!cannot_start.empty()) other.info.cannot_start.push_back({kProgram, cannot_start});
+  workers.push_back(std::move(other));
+  brain_->workers_seen(now_, workers);
+  settle();
+}
+
 bool Machine::crash(const std::string& name) {
   for (auto& [id, process] : processes_) {
     if (process.stack.empty() || process.stack.back().dispatch.task.spec->payload != name) continue;
     process.alive = false;
     at(now_, [this, id = id] {
       worker::Brain::Exit exit;
+      for (const auto& [slot, word] : processes_.at(id).words) {
+        if (word.second) exit.taken.push_back(slot);
+      }
       exit.crash.failure = control::FailureKind::kCrash;
       processes_.erase(id);
       brain_->executor_exited(now_, id, exit);

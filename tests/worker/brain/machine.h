@@ -67,7 +67,16 @@ class Machine {
   Time now() const { return now_; }
   worker::Brain& brain() { return *brain_; }
   control::ClusterCounts count();
+  store::Store& store() { return *store_; }
   static control::Resources one_cpu() { return {1000, 0, 0, {}}; }
+
+  /// While it returns true a start of the program fails, and all executors that have not started with it.
+  std::function<bool()> start_fails;
+  /// While it returns true a process that has started ends before it takes a task.
+  std::function<bool()> dies_at_once;
+  /// Another worker is seen in the cluster, with so much in all; a reason: it can't start the program of the tasks
+  /// here.
+  void see_other(control::Resources total, const std::string& cannot_start = {});
 
   /// Ends the executor that runs a task of this script now, as a crash.
   bool crash(const std::string& script);

@@ -221,7 +221,6 @@ class ForkServer {
     wire::Forked forked;
     forked.set_executor(message.executor());
     if (how_ == "dies at fork") _exit(9);
-    if (how_ == "killed at fork") raise(SIGKILL);
     if (how_ == "killed at first fork" && open(environment_of("MARKER").c_str(), O_CREAT | O_EXCL, 0600) >= 0)
       raise(SIGKILL);
     if (how_ == "deaf") return;
@@ -282,6 +281,20 @@ int main(int argc, char** argv) {
     for (int i = 1; i <= 9; ++i) std::printf("line %d\n", i);
     return 3;
   }
+  if (how == "return") return 0;
+  if (how == "loader") {
+    std::fprintf(stderr,
+                 "./train: error while loading shared libraries: libfoo.so.1: cannot open shared object file: "
+                 "No such file or directory\n");
+    return 127;
+  }
+  if (how == "old system") {
+    std::fprintf(stderr, "./train: /lib/libc.so.6: version `GLIBC_9.99' not found (required by ./train)\n");
+    return 1;
+  }
+  if (how == "stop") raise(SIGSTOP);
+  if (how == "killed at first start" && open(environment_of("MARKER").c_str(), O_CREAT | O_EXCL, 0600) >= 0)
+    raise(SIGKILL);
   if (how == "abort") std::abort();
   std::fflush(stdout);
   while (how == "hang") pause();

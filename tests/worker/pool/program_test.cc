@@ -24,13 +24,27 @@ class ProgramTest : public PoolTest {
   }
 };
 
-TEST_F(ProgramTest, ThatExitsBeforeItsSessionLineFailsWithItsStatusAndLastLines) {
+TEST_F(ProgramTest, ThatFailsBeforeItsSessionLineIsToldWithItsStatusAndLastLinesAndNoAdvice) {
   const std::string sentence = failure_of("exit");
   EXPECT_EQ(sentence,
-            "program pool_program exited with status 3 before it reached its morrow::Session line; make "
-            "`morrow::Session` the first line of "
-            "main. It printed last:\nline 5\nline 6\nline 7\nline 8\nline 9");
+            "program pool_program exited with status 3 before it reached its morrow::Session line. It printed last:\n"
+            "line 5\nline 6\nline 7\nline 8\nline 9");
   EXPECT_TRUE(contains(printed_, "line 1\n"));
+}
+
+TEST_F(ProgramTest, ThatRunsToItsEndWithoutASessionLineGetsTheAdviceToMakeItTheFirst) {
+  EXPECT_TRUE(contains(failure_of("return"),
+                       "exited with status 0 before it reached its morrow::Session line; make `morrow::Session` the "
+                       "first line of main"));
+}
+
+TEST_F(ProgramTest, ThatCannotBeLoadedFailsWithTheWordsOfTheLoaderFirst) {
+  EXPECT_EQ(failure_of("loader"),
+            "program pool_program can't be loaded on this machine: error while loading shared libraries: libfoo.so.1: "
+            "cannot open shared object file: No such file or directory");
+  EXPECT_EQ(failure_of("old system"),
+            "program pool_program can't be loaded on this machine: /lib/libc.so.6: version `GLIBC_9.99' not found "
+            "(required by ./train)");
 }
 
 TEST_F(ProgramTest, ThatIsKilledBeforeItsSessionLineFailsWithTheSignal) {
@@ -75,19 +89,27 @@ TEST_F(ProgramTest, ThatIsNotInTheStoreFailsWithTheReason) {
   EXPECT_TRUE(contains(failures_.back(), "it is not in the store"));
 }
 
-TEST_F(ProgramTest, ThatFailedIsNotStartedAgainAtOnceAndTellsTheSame) {
-  const std::string program = add_program(POOL_PROGRAM, "exit");
+TEST_F(ProgramTest, ThatFailedIsStartedAgainWhenItIsAskedForAgain) {
+  const auto marker = folder_ / "marker";
+  const std::string program = add_program(POOL_PROGRAM, "killed at first start", [&](wire::Program& change) {
+    change.add_environment("MARKER=" + marker.string());
+  });
+  pool_->start(program, {});
   pool_->start(program, {});
   ASSERT_TRUE(run_until_failed());
-  const std::string printed = printed_;
-  pool_->start(program, {});
-  ASSERT_TRUE(run_until_failed());
-  EXPECT_EQ(failures_[0], failures_[1]);
-  EXPECT_EQ(printed_, printed) << "it was started again at once";
-  ASSERT_TRUE(run_until([&] {
-    if (printed_ == printed && pool_->size() == 0) pool_->start(program, {});
-    return printed_ != printed;
-  })) << "it was never tried again";
+  EXPECT_EQ(failures_.size(), 1u) << "all that wait fail together";
+  EXPECT_TRUE(contains(failures_.back(), "was killed by signal 9 (Killed) before it reached its morrow::Session line"));
+  EXPECT_EQ(failures_.back().find("first line of main"), std::string::npos) << failures_.back();
+  EXPECT_EQ(pool_->size(), 0u);
+  failures_.clear();
+  const auto one = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  EXPECT_EQ(ask(one, "echo", "well"), "well");
+}
+
+TEST_F(ProgramTest, ThatIsStoppedBeforeItsSessionLineFailsBeforeTheLimitAndSaysSo) {
+  EXPECT_TRUE(contains(failure_of("stop"), "was stopped (SIGSTOP) before it reached its morrow::Session line"));
+  EXPECT_TRUE(run_until([] { return children().empty(); })) << "it was left alive";
 }
 
 TEST_F(ProgramTest, WithThreadsGetsAProcessForEachExecutor) {
@@ -137,27 +159,58 @@ TEST_F(ProgramTest, WhoseForkServerIsKilledTakesItsExecutorsWithItAndStartsAnew)
   EXPECT_TRUE(failures_.empty());
 }
 
-TEST_F(ProgramTest, WhoseForkServerDiesWhenAskedFailsInsteadOfTryingForEver) {
+TEST_F(ProgramTest, WhoseForkServerDiesWhenAskedFails) {
   EXPECT_TRUE(contains(failure_of("dies at fork"), "exited with status 9 when it was asked for an executor"));
 }
 
-TEST_F(ProgramTest, WhoseForkServerIsKilledWhenFirstAskedIsStartedOnceMore) {
+TEST_F(ProgramTest, WhoseForkServerIsKilledWhenFirstAskedFailsOnceAndStartsWhenAskedAgain) {
   const auto marker = folder_ / "marker";
   const std::string program = add_program(POOL_PROGRAM, "killed at first fork", [&](wire::Program& change) {
     change.add_environment("MARKER=" + marker.string());
   });
+  pool_->start(program, {});
+  pool_->start(program, {});
+  ASSERT_TRUE(run_until_failed());
+  EXPECT_TRUE(contains(failures_.back(), "was killed by signal 9 (Killed) when it was asked for an executor"));
+  EXPECT_EQ(pool_->size(), 0u);
+  failures_.clear();
   const auto one = pool_->start(program, {});
   const auto two = pool_->start(program, {});
   ASSERT_TRUE(run_until_ready(one));
   ASSERT_TRUE(run_until_ready(two));
-  EXPECT_TRUE(std::filesystem::exists(marker)) << "it was not killed";
   EXPECT_EQ(ask(one, "echo", "again"), "again");
-  EXPECT_TRUE(failures_.empty());
 }
 
-TEST_F(ProgramTest, WhoseForkServerIsKilledEachTimeItIsAskedFailsInsteadOfTryingForEver) {
-  EXPECT_TRUE(
-      contains(failure_of("killed at fork"), "was killed by signal 9 (Killed) when it was asked for an executor"));
+TEST_F(ProgramTest, WhoseForkServerIsStoppedIsNotWaitedForAndStartsAnew) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  const auto one = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  kill(std::stoi(ask(one, "parent")), SIGSTOP);
+  pool_->start(program, {});
+  ASSERT_TRUE(run_until_failed());
+  EXPECT_TRUE(contains(failures_.back(), "was stopped when it was asked for an executor"));
+  ASSERT_TRUE(run_until_exited(one));
+  failures_.clear();
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_EQ(ask(two, "echo", "again"), "again");
+}
+
+TEST_F(ProgramTest, AnExecutorThatDiesWhileItsForkServerIsStoppedIsHeardOf) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  const auto one = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(one));
+  const pid_t server = std::stoi(ask(one, "parent"));
+  kill(server, SIGSTOP);
+  kill(std::stoi(ask(one, "pid")), SIGKILL);
+  ASSERT_TRUE(run_until_exited(one));
+  EXPECT_FALSE(heard_[one].exit->known);
+  EXPECT_TRUE(contains(heard_[one].exit->reason, "does not say how"));
+  kill(server, SIGCONT);
+  const auto two = pool_->start(program, {});
+  ASSERT_TRUE(run_until_ready(two));
+  EXPECT_EQ(ask(two, "echo", "again"), "again");
+  EXPECT_EQ(heard_[one].after_exit, 0u) << "its end is told once, also when the fork server tells it later";
 }
 
 TEST_F(ProgramTest, WhoseForkServerDoesNotAnswerFailsAfterTheLimit) {

@@ -56,7 +56,7 @@ class ExecutorTableTest : public ::testing::Test {
               exit_ = exit;
             },
         .program_failed = [this](const std::string& program,
-                                 const control::Outcome&) { said_.push_back("failed " + program); },
+                                 const std::string&) { said_.push_back("failed " + program); },
         .task_done =
             [this](ExecutorId, Brain::Done done) {
               said_.push_back("done " + std::to_string(done.claim));

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "worker/brain/brain.h"
+#include "worker/brain/worker_failure.h"
+
+// What becomes of tasks whose program does not start here; program_starts.cc has when it is tried again.
+//
+// A failed start is nobody's attempt: its tasks go back to the backlog. From there, until the program runs:
+//
+// - where another worker has the resources and has not given the program up, they are left to that one: those that are
+//   here go to the index, and this worker takes none from there but one for each try;
+// - where none has, they wait here for the next try;
+// - and when this worker has given it up as well, they fail, with the reason of each worker that has the resources.
+//
+// So a task fails when all workers that could run it have failed to start its program, each over some seconds, and not
+// before; and the last one to give up takes what the others left in the index and fails it. What this worker knows of
+// others is up to a heartbeat old: two that give up at the same time may leave their tasks to each other, and take them
+// back when they see it.
+namespace morrow::worker {
+
+using Place = HeldTask::Place;
+
+void Brain::note_start_failure(const std::string& program, std::string reason) {
+  starts_.note_failure(now_, program, std::move(reason), random_);
+}
+
+bool Brain::left_to_others(const control::Spec& spec) const {
+  if (starts_.empty() || (starts_.may_start(spec.program) && !starts_.on_trial(spec.program))) return false;
+  return cluster_.another_may_start(spec.program, spec.requirements);
+}
+
+/// For a look into the index.
+std::vector<control::LeftToOthers> Brain::all_left_to_others() const {
+  std::vector<control::LeftToOthers> all;
+  for (const std::string& program : starts_.held_back()) {
+    auto others = cluster_.others_for(program);
+    if (!others.empty()) all.push_back({program, starts_.on_trial(program) ? 1U : 0U, std::move(others)});
+  }
+  return all;
+}
+
+void Brain::settle_unstartable() {
+  for (const std::string& program : starts_.held_back()) {
+    const std::string* reason = starts_.given_up(program);
+    for (Backlog::Lane* lane : backlog_.lanes_of(program)) {
+      const bool others = cluster_.another_may_start(program, lane->requirements);
+      if (!others && reason == nullptr) continue;
+      std::size_t kept = others && starts_.on_trial(program) ? 1 : 0;  // to try it with
+      for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) {
+        if (task->place() != Place::kBacklog) continue;  // it stood there twice
+        if (kept != 0) {
+          --kept;
+        } else if (!others) {
+          fail_unstartable(task, *reason);
+        } else if (task->committed) {
+          backlog_.leave(*task, Place::kEnded);
+          relinquish(task);
+        } else {
+          commit_queue_.make_due(task->submit);  // its submit puts it into the index
+        }
+      }
+    }
+  }
+}
+
+void Brain::fail_unstartable(const HeldTaskPtr& task, const std::string& reason) {
+  const control::Spec& spec = *task->run.spec;
+  std::string message = reason;
+  std::string worker = setup_.info.name;
+  const auto others = cluster_.reasons_against(spec.program, spec.requirements);
+  if (!others.empty()) {
+    message = "no worker that has what it needs can start its program\nworker " + worker + ": " + reason;
+    worker.clear();
+  }
+  for (const std::string& other : others) message += "\n" + other;
+  backlog_.leave(*task, Place::kHanded);
+  index_claims_.note_freed();  // it would have taken something: more may be taken from the index instead
+  finish(task, make_failure(control::FailureKind::kProgram, std::move(message), &spec, worker, 0), false);
+}
+
+}  // namespace morrow::worker
