@@ -81,6 +81,7 @@ void Link::write() {
     const ssize_t put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
       sent_ += static_cast<std::size_t>(put);
+      ++said_;
       continue;
     }
     if (errno == EINTR) continue;
@@ -159,11 +160,20 @@ void Link::follow(Waiter& me, const Deadline& deadline) {
   base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
 }
 
-void Link::read_in_background(Waiter& me) {
+void Link::read_in_background(Waiter& me, Clock::time_point until) {
   if (!may_read(me)) return;
   reader_ = &me;
-  pump(me, std::nullopt);
+  pump(me, until);
   leave(me);
+}
+
+void Link::read_now() {
+  if (connected() && reader_ == nullptr) read_once();
+}
+
+void Link::give_up() {
+  // Not closed: a thread may just poll it, and its number would be given to another file.
+  if (connected()) shutdown(socket_.get(), SHUT_RDWR);
 }
 
 void Link::interrupt_background() { raise_event(background_wake_); }
@@ -203,6 +213,7 @@ void Link::pump(Waiter& me, const Deadline& deadline) {
 void Link::read_once() {
   const ssize_t got = recv(socket_.get(), frames_.room(kReadBytes), kReadBytes, MSG_DONTWAIT);
   if (got > 0) {
+    ++heard_;
     frames_.filled(static_cast<std::size_t>(got));
     deliver();
   } else if (got == 0) {
@@ -226,6 +237,7 @@ void Link::deliver() {
 
 void Link::lose(const std::string& why) {
   socket_.reset();
+  lost_at_ = Clock::now();
   frames_ = wire::FrameReader();
   out_.clear();
   sent_ = 0;

@@ -67,6 +67,8 @@ class Link {
   /// The connection itself, for the last words of somebody else: none when not all is written.
   wire::Fd take_socket() REQUIRES(mutex_);
   bool connected() const REQUIRES(mutex_) { return static_cast<bool>(socket_); }
+  /// When the last connection broke.
+  Clock::time_point lost_at() const REQUIRES(mutex_) { return lost_at_; }
 
   /// Queues a frame; nothing when there is no connection.
   void send(wire::FrameType type, const google::protobuf::MessageLite& message) REQUIRES(mutex_);
@@ -80,11 +82,19 @@ class Link {
   /// Reads and waits until `done`, which is called with the mutex held; false when the deadline passed first. Unlocks
   /// meanwhile. \throws what Handler::check throws
   bool wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) REQUIRES(mutex_);
-  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`. Unlocks
-  /// meanwhile.
-  void read_in_background(Waiter& me) REQUIRES(mutex_);
+  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`, or the time
+  /// has passed. Unlocks meanwhile.
+  void read_in_background(Waiter& me, Clock::time_point until) REQUIRES(mutex_);
   void interrupt_background() REQUIRES(mutex_);
   bool has_foreground_reader() const REQUIRES(mutex_) { return reader_ != nullptr && !reader_->background; }
+
+  /// Takes in what has come, when nobody reads. Never waits.
+  void read_now() REQUIRES(mutex_);
+  /// Numbers that change with what the other side sends, and with what is sent to it.
+  std::uint64_t heard() const REQUIRES(mutex_) { return heard_; }
+  std::uint64_t said() const REQUIRES(mutex_) { return said_; }
+  /// Gives the connection up; whoever reads it finds its end, after the last frames that came.
+  void give_up() REQUIRES(mutex_);
 
   /// Has all waiting threads look again.
   void wake_all() REQUIRES(mutex_);
@@ -104,9 +114,12 @@ class Link {
   wire::FrameReader frames_ GUARDED_BY(mutex_);
   std::string out_ GUARDED_BY(mutex_);
   std::size_t sent_ GUARDED_BY(mutex_) = 0;
-  const wire::Fd wake_;             // makes the reader look at the queue for writing
-  const wire::Fd background_wake_;  // takes the background thread away from the socket
-  wire::Spin spin_;                 // of the thread that reads, which uses it unlocked
+  Clock::time_point lost_at_ GUARDED_BY(mutex_) = {};
+  std::uint64_t heard_ GUARDED_BY(mutex_) = 0;  // times that bytes came
+  std::uint64_t said_ GUARDED_BY(mutex_) = 0;   // times that bytes went
+  const wire::Fd wake_;                         // makes the reader look at the queue for writing
+  const wire::Fd background_wake_;              // takes the background thread away from the socket
+  wire::Spin spin_;                             // of the thread that reads, which uses it unlocked
   Waiter* reader_ GUARDED_BY(mutex_) = nullptr;
   bool polls_output_ GUARDED_BY(mutex_) = false;
   bool polling_ GUARDED_BY(mutex_) = false;

@@ -100,6 +100,8 @@ void Driver::welcome(Connection connection) {
   out += ask_again();
   uploads_.clear();
   ++upload_round_;
+  signs_ = wire::SignsOfLife(connection.welcome.lease_ms());
+  next_turn_ = Clock::now() + signs_.period();
   link_.attach(std::move(connection.socket), std::move(connection.frames), std::move(out));
 }
 
@@ -167,6 +169,14 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       if (need.program()) link_.send(wire::PROGRAM, dialer_->program());
       uploads_.insert(uploads_.end(), need.blobs().begin(), need.blobs().end());
       return stir();
+    }
+    case wire::BEAT:  // that it came is all that it says
+      return;
+    case wire::ADDRESSES: {
+      wire::Addresses others;
+      wire::parse(others, payload);
+      if (Remote* const remote = dialer_->remote()) remote->learn(others.addresses());
+      return;
     }
     case wire::LOG: {
       wire::Log log;

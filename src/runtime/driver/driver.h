@@ -13,6 +13,7 @@
 #include "runtime/client/client.h"
 #include "runtime/driver/dialer.h"
 #include "runtime/driver/unacknowledged_changes.h"
+#include "wire/signs_of_life.h"
 
 namespace morrow::runtime {
 
@@ -59,6 +60,9 @@ class Driver : public Client {
   static void tell_ending(const wire::SessionEnded& ended);
 
   void run_background() EXCLUDES(link_.mutex());
+  void prove_life() REQUIRES(link_.mutex());
+  void worker_is_silent() REQUIRES(link_.mutex());
+  void worker_is_back() REQUIRES(link_.mutex());
   void reconnect() REQUIRES(link_.mutex());
   std::optional<Connection> connect_unlocked() REQUIRES(link_.mutex());
   void upload() REQUIRES(link_.mutex());
@@ -79,6 +83,10 @@ class Driver : public Client {
   Waiter* waits_end_ GUARDED_BY(link_.mutex()) = nullptr;
   std::deque<std::string> uploads_ GUARDED_BY(link_.mutex());  // hashes
   std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers
+
+  wire::SignsOfLife signs_ GUARDED_BY(link_.mutex());  // of the worker
+  Clock::time_point next_turn_ GUARDED_BY(link_.mutex()) = {};
+  bool said_silent_ GUARDED_BY(link_.mutex()) = false;
 
   std::uint64_t activity_ GUARDED_BY(link_.mutex()) = 0;       // counts what the program asks for
   std::uint64_t seen_activity_ GUARDED_BY(link_.mutex()) = 0;  // by the background thread

@@ -11,6 +11,8 @@
 namespace morrow::test {
 namespace {
 
+constexpr std::uint64_t kShortLeaseMs = 900;
+
 template <class F>
 auto session_in_thread(F function) {
   return std::async(std::launch::async, std::move(function));
@@ -155,6 +157,97 @@ TEST(Reconnect, AStoreThatLostWhatItCommittedEndsTheSessionWithASentence) {
   second.welcome(0);
   EXPECT_THROW(driver.get(), SessionError);
   testing::internal::GetCapturedStderr();
+}
+
+TEST(Reconnect, AWorkerThatGivesNoSignOfLifeIsLeftForAnotherOne) {
+  const FakeCluster cluster;
+  FakeWorker first("one");
+  testing::internal::CaptureStderr();
+  auto driver = session_in_thread([] {
+    const Session session(kCluster);
+    return submit([](int n) { return n; }, 1).get();
+  });
+  first.accept();
+  first.welcome(0, kShortLeaseMs);
+  first.driver().read<wire::Submit>(wire::SUBMIT);
+  first.driver().read<wire::Await>(wire::AWAIT);
+  FakeWorker second("two");  // the first one takes connections still, and says nothing
+  second.accept();
+  second.welcome(0, kShortLeaseMs);
+  EXPECT_TRUE(second.driver().read<wire::Submit>(wire::SUBMIT).resent());
+  second.answer(second.driver().read<wire::Await>(wire::AWAIT), 0, encoded(4));
+  second.end();
+  EXPECT_EQ(driver.get(), 4);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("worker one of cluster fake gives no sign of life for "), std::string::npos) << said;
+  EXPECT_NE(said.find("the session goes on with worker two"), std::string::npos) << said;
+}
+
+TEST(Reconnect, ADriverBeatsWhileItWaitsAndWhileItComputes) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  std::promise<void> computed;
+  auto driver = session_in_thread([&] {
+    const Session session(kCluster);
+    computed.get_future().wait();  // asks for nothing
+    return submit([](int n) { return n; }, 1).get();
+  });
+  worker.accept();
+  worker.welcome(0, kShortLeaseMs);
+  const auto beats = [&worker] {
+    for (int i = 0; i < 20; ++i) {
+      worker.driver().read<wire::Beat>(wire::BEAT);
+      worker.driver().write(wire::BEAT, wire::Beat());
+    }
+  };
+  beats();
+  computed.set_value();
+  const auto next = [&worker] {  // that is no beat
+    for (;;) {
+      auto frame = worker.driver().next();
+      if (!frame || frame->type != wire::BEAT) return frame.value();
+    }
+  };
+  EXPECT_EQ(next().type, wire::SUBMIT);
+  const auto asked = next();
+  ASSERT_EQ(asked.type, wire::AWAIT);
+  wire::Await await;
+  wire::parse(await, asked.payload);
+  beats();
+  worker.answer(await, 0, encoded(3));
+  worker.end();
+  EXPECT_EQ(driver.get(), 3);
+}
+
+TEST(Reconnect, ReadyIsAnsweredWithoutAWorkerToo) {
+  const FakeCluster cluster;
+  auto worker = std::make_unique<FakeWorker>("one");
+  std::promise<void> gone;
+  std::promise<void> asked;
+  auto driver = session_in_thread([&] {
+    const Session session(kCluster);
+    auto future = submit([](int n) { return n; }, 1);
+    flush();
+    gone.get_future().wait();
+    EXPECT_FALSE(future.ready());
+    EXPECT_FALSE(future.get_for(std::chrono::seconds(0)));
+    const auto finished = wait(std::vector<Future<int>>{future}, 1, std::chrono::seconds(0));
+    EXPECT_TRUE(finished.ready.empty());
+    asked.set_value();
+  });
+  worker->accept();
+  worker->welcome();
+  worker->driver().read<wire::Submit>(wire::SUBMIT);
+  worker->driver().read<wire::Flush>(wire::FLUSH);
+  worker->ack(1);
+  worker.reset();
+  gone.set_value();
+  asked.get_future().wait();  // nobody takes the session meanwhile
+  FakeWorker again("one");
+  again.accept();
+  again.welcome(1);
+  again.end();
+  driver.get();
 }
 
 }  // namespace
