@@ -34,6 +34,9 @@ class SignsOfLife {
   /// A beat was sent; what is said is at `said` with it.
   void beat_sent(std::uint64_t said) { said_ = said; }
 
+  /// This end read nothing, so it can't have heard anything.
+  void did_not_listen() { quiet_turns_ = 0; }
+
   /// Nothing was heard for a third of the lease.
   bool is_silent() const { return most_quiet_turns_ > 0 && quiet_turns_ >= most_quiet_turns_; }
   /// How long nothing was heard.

@@ -107,7 +107,7 @@ void Link::write() {
 }
 
 bool Link::may_read(const Waiter& me) {
-  if (!connected()) return false;
+  if (!connected() || delivering_) return false;
   if (reader_ == nullptr || reader_ == &me) return true;
   if (!reader_->background || me.background) return false;
   interrupt_background();
@@ -160,15 +160,15 @@ void Link::follow(Waiter& me, const Deadline& deadline) {
   base::must_erase(followers_, &me, "a thread follows the reader until it leaves");
 }
 
-void Link::read_in_background(Waiter& me, Clock::time_point until) {
+void Link::read_in_background(Waiter& me) {
   if (!may_read(me)) return;
   reader_ = &me;
-  pump(me, until);
+  pump(me, std::nullopt);
   leave(me);
 }
 
 void Link::read_now() {
-  if (connected() && reader_ == nullptr) read_once();
+  if (connected() && reader_ == nullptr && !delivering_) read_once();
 }
 
 void Link::give_up() {
@@ -224,6 +224,11 @@ void Link::read_once() {
 }
 
 void Link::deliver() {
+  delivering_ = true;
+  const base::Defer delivered([this] {
+    mutex_.assert_held();
+    delivering_ = false;
+  });
   try {
     while (connected()) {
       const auto frame = frames_.next();

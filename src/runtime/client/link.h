@@ -36,7 +36,7 @@ class Link {
   class Handler {
    public:
     virtual ~Handler() = default;
-    /// The other side said this. \throws wire::ProtocolError when it can't be right: the connection is lost then
+    /// The other side said this. May let go the mutex meanwhile: nobody else reads until it returns. \throws wire::ProtocolError when it can't be right: the connection is lost then
     virtual void on_frame(wire::FrameType type, std::string_view payload) = 0;
     /// The connection broke; `why` is empty when the other side closed it.
     virtual void on_lost(const std::string& why) = 0;
@@ -82,9 +82,9 @@ class Link {
   /// Reads and waits until `done`, which is called with the mutex held; false when the deadline passed first. Unlocks
   /// meanwhile. \throws what Handler::check throws
   bool wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) REQUIRES(mutex_);
-  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`, or the time
-  /// has passed. Unlocks meanwhile.
-  void read_in_background(Waiter& me, Clock::time_point until) REQUIRES(mutex_);
+  /// The background thread's turn: reads until something came, or another thread wants to, or `interrupt`. Unlocks
+  /// meanwhile.
+  void read_in_background(Waiter& me) REQUIRES(mutex_);
   void interrupt_background() REQUIRES(mutex_);
   bool has_foreground_reader() const REQUIRES(mutex_) { return reader_ != nullptr && !reader_->background; }
 
@@ -93,6 +93,8 @@ class Link {
   /// Numbers that change with what the other side sends, and with what is sent to it.
   std::uint64_t heard() const REQUIRES(mutex_) { return heard_; }
   std::uint64_t said() const REQUIRES(mutex_) { return said_; }
+  /// A frame that came is being looked at, and nothing more is read until that is done.
+  bool is_delivering() const REQUIRES(mutex_) { return delivering_; }
   /// Gives the connection up; whoever reads it finds its end, after the last frames that came.
   void give_up() REQUIRES(mutex_);
 
@@ -123,6 +125,7 @@ class Link {
   Waiter* reader_ GUARDED_BY(mutex_) = nullptr;
   bool polls_output_ GUARDED_BY(mutex_) = false;
   bool polling_ GUARDED_BY(mutex_) = false;
+  bool delivering_ GUARDED_BY(mutex_) = false;
   std::deque<Waiter*> followers_ GUARDED_BY(mutex_);
 };
 

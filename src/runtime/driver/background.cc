@@ -33,59 +33,12 @@ void Driver::run_background() {
       background_.changed.wait(link_.mutex());
     } else if (!link_.connected()) {
       reconnect();
+    } else if (!uploads_.empty()) {
+      upload();
     } else {
-      prove_life();
-      if (uploads_.empty()) {
-        rest();
-      } else {
-        upload();
-      }
+      rest();
     }
   }
-}
-
-// ---- signs of life ----
-
-/// Once a turn: looks whether the worker lives, and shows it that we do.
-void Driver::prove_life() {
-  const auto now = Clock::now();
-  if (now < next_turn_) return;
-  next_turn_ = now + signs_.period();
-  link_.read_now();  // a program that submits all the time reads nothing
-  if (!link_.connected()) return;
-  if (signs_.turn(link_.heard(), link_.said()) && link_.unsent() == 0) {
-    link_.send(wire::BEAT, wire::Beat());
-    link_.write();
-    signs_.beat_sent(link_.said());
-  }
-  if (signs_.is_silent()) {
-    worker_is_silent();
-  } else if (said_silent_) {
-    worker_is_back();
-  }
-}
-
-/// Stopped, its host dead, or the network to it cut: all the same from here.
-void Driver::worker_is_silent() {
-  const auto tenths = std::chrono::duration_cast<std::chrono::milliseconds>(signs_.silence()).count() / 100;
-  const std::string silence =
-      " gives no sign of life for " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
-  if (const PrivateWorker* const worker = dialer_->private_worker()) {
-    if (!said_silent_)
-      say("the private worker (process " + std::to_string(worker->pid()) + ")" + silence + "; waiting for it");
-  } else {
-    if (!said_silent_)
-      say("worker " + worker_name_ + " of cluster " + dialer_->cluster() + silence + "; looking for another one");
-    link_.give_up();
-    link_.read_now();
-  }
-  said_silent_ = true;
-}
-
-void Driver::worker_is_back() {
-  said_silent_ = false;
-  say("the session goes on with worker " + worker_name_ +
-      (dialer_->private_worker() == nullptr ? " of cluster " + dialer_->cluster() : ""));
 }
 
 // Has the background thread look at once, when it does not by itself soon.
@@ -115,12 +68,12 @@ void Driver::rest() {
   if (release_spare() && send_unpinned()) link_.write();
   if (link_.has_foreground_reader()) {
     mode_ = Mode::kSleeps;
-    const bool stirred = background_.changed.wait_until(link_.mutex(), next_turn_);
+    background_.changed.wait(link_.mutex());
     mode_ = Mode::kAwake;
-    if (stirred) quiet_since_ = Clock::now();
+    quiet_since_ = Clock::now();
   } else {
     mode_ = Mode::kReads;
-    link_.read_in_background(background_, next_turn_);
+    link_.read_in_background(background_);
     mode_ = Mode::kAwake;
   }
 }
@@ -196,13 +149,11 @@ void Driver::upload() {
 
 /// Waits until not much is unsent. False: the worker does not want it any more.
 bool Driver::send_piece(const wire::BlobChunk& piece, std::uint64_t round) {
-  prove_life();
   while (!stop_ && round == upload_round_ && link_.unsent() > kUploadAheadBytes) {
-    prove_life();
     if (link_.has_foreground_reader()) {
       background_.changed.wait_for(link_.mutex(), kTick);
     } else {
-      link_.read_in_background(background_, next_turn_);
+      link_.read_in_background(background_);
     }
   }
   if (stop_ || round != upload_round_ || !link_.connected()) return false;

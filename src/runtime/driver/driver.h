@@ -20,7 +20,8 @@ namespace morrow::runtime {
 /// The driver's end of a session: keeps the changes that it asked for until they are committed, and carries them to
 /// another worker when its own is lost. Calling threads read and write the socket themselves (see Link); a background
 /// thread does the rest while the program computes: writes frames that nobody flushed, reads acknowledgements and logs,
-/// uploads files, reconnects. Thread-safe.
+/// uploads files, reconnects. Another one shows the worker that the driver lives, and finds a worker that does not.
+/// Thread-safe.
 class Driver : public Client {
  public:
   /// Connects. \throws SessionError
@@ -60,6 +61,7 @@ class Driver : public Client {
   static void tell_ending(const wire::SessionEnded& ended);
 
   void run_background() EXCLUDES(link_.mutex());
+  void run_life() EXCLUDES(link_.mutex());
   void prove_life() REQUIRES(link_.mutex());
   void worker_is_silent() REQUIRES(link_.mutex());
   void worker_is_back() REQUIRES(link_.mutex());
@@ -85,7 +87,7 @@ class Driver : public Client {
   std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers
 
   wire::SignsOfLife signs_ GUARDED_BY(link_.mutex());  // of the worker
-  Clock::time_point next_turn_ GUARDED_BY(link_.mutex()) = {};
+  base::CondVar life_changed_;
   bool said_silent_ GUARDED_BY(link_.mutex()) = false;
 
   std::uint64_t activity_ GUARDED_BY(link_.mutex()) = 0;       // counts what the program asks for
@@ -94,7 +96,8 @@ class Driver : public Client {
   Mode mode_ GUARDED_BY(link_.mutex()) = Mode::kAwake;
   bool stop_ GUARDED_BY(link_.mutex()) = false;
   Waiter background_ GUARDED_BY(link_.mutex());
-  std::thread thread_;  // of the one that opens and destroys the driver
+  std::thread thread_;       // of the one that opens and destroys the driver
+  std::thread life_thread_;  // of the same
 };
 
 }  // namespace morrow::runtime

@@ -54,7 +54,7 @@ bool DriverSigns::is_silent(ClientId client, Driver& driver) {
     const Clients::Traffic after = means_.traffic(client);
     driver.signs.beat_sent(after.taken + after.unsent);
   }
-  if (traffic.paused && !traffic.choked) driver.signs = wire::SignsOfLife(lease_ms_);  // it is we who do not listen
+  if (traffic.paused && !traffic.choked) driver.signs.did_not_listen();
   return driver.signs.is_silent() && !driver.on_this_machine && means_.is_open(client);
 }
 

@@ -2,9 +2,13 @@
 #include <gtest/gtest.h>
 #include <morrow/morrow.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <future>
+#include <stdexcept>
 
 #include "tests/runtime/client/fake_worker.h"
 
@@ -217,6 +221,62 @@ TEST(Reconnect, ADriverBeatsWhileItWaitsAndWhileItComputes) {
   worker.answer(await, 0, encoded(3));
   worker.end();
   EXPECT_EQ(driver.get(), 3);
+}
+
+/// Standard output as a pipe that takes nothing more.
+class FullOutput {
+ public:
+  FullOutput() : before_(dup(STDOUT_FILENO)) {
+    std::fflush(stdout);
+    if (pipe(pipe_.data()) != 0) throw std::runtime_error("no pipe");
+    fcntl(pipe_[1], F_SETFL, O_NONBLOCK);
+    const std::string line(1'000, '-');
+    while (write(pipe_[1], line.data(), line.size()) > 0) {
+    }
+    fcntl(pipe_[1], F_SETFL, 0);
+    dup2(pipe_[1], STDOUT_FILENO);
+  }
+  ~FullOutput() {
+    dup2(before_, STDOUT_FILENO);
+    for (const int end : {before_, pipe_[0], pipe_[1]}) close(end);
+  }
+  FullOutput(const FullOutput&) = delete;
+  FullOutput& operator=(const FullOutput&) = delete;
+  /// It takes more again.
+  void drain() const {
+    std::array<char, 1 << 16> room{};
+    fcntl(pipe_[0], F_SETFL, O_NONBLOCK);
+    while (read(pipe_[0], room.data(), room.size()) > 0) {
+    }
+  }
+
+ private:
+  int before_;
+  std::array<int, 2> pipe_{};
+};
+
+TEST(Reconnect, ADriverWhoseOutputIsHeldUpBeatsOnAndKeepsItsWorker) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  auto driver = session_in_thread([&] {
+    const Session session(kCluster);
+    return submit([](int n) { return n; }, 1).get();
+  });
+  worker.accept();
+  worker.welcome(0, kShortLeaseMs);
+  worker.driver().read<wire::Submit>(wire::SUBMIT);
+  const auto asked = worker.driver().read<wire::Await>(wire::AWAIT);
+  {
+    const FullOutput output;
+    wire::Log log;
+    log.add_lines(std::string(100'000, 'x'));
+    worker.driver().write(wire::LOG, log);
+    for (int i = 0; i < 20; ++i) worker.driver().read<wire::Beat>(wire::BEAT);
+    worker.answer(asked, 0, encoded(8));
+    auto ends = in_thread([&worker] { worker.end(); });
+    while (ends.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) output.drain();
+  }
+  EXPECT_EQ(driver.get(), 8);
 }
 
 TEST(Reconnect, ReadyIsAnsweredWithoutAWorkerToo) {
