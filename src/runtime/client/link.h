@@ -36,7 +36,8 @@ class Link {
   class Handler {
    public:
     virtual ~Handler() = default;
-    /// The other side said this. May let go the mutex meanwhile: nobody else reads until it returns. \throws wire::ProtocolError when it can't be right: the connection is lost then
+    /// The other side said this. May let go the mutex meanwhile: nobody else reads until it returns. \throws
+    /// wire::ProtocolError when it can't be right: the connection is lost then
     virtual void on_frame(wire::FrameType type, std::string_view payload) = 0;
     /// The connection broke; `why` is empty when the other side closed it.
     virtual void on_lost(const std::string& why) = 0;

@@ -104,8 +104,9 @@ Connection Dialer::connect_private(Clock::time_point deadline) {
 }
 
 void Dialer::give_up() const {
-  if (remote_) throw SessionError("the cluster " + cluster_ + " can't be reached: " +
-                       (why().empty() ? "it did not answer in time" : why()));
+  if (remote_)
+    throw SessionError("the cluster " + cluster_ +
+                       " can't be reached: " + (why().empty() ? "it did not answer in time" : why()));
   if (const std::string silent = why(); !silent.empty())
     throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent);
   throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +

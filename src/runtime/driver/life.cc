@@ -49,7 +49,8 @@ void Driver::worker_is_silent() {
     if (!said) say("the private worker (process " + std::to_string(worker->pid()) + ")" + silence + "; waiting for it");
     return;
   }
-  if (!said) say("worker " + worker_name_ + " of cluster " + dialer_->cluster() + silence + "; looking for another one");
+  if (!said)
+    say("worker " + worker_name_ + " of cluster " + dialer_->cluster() + silence + "; looking for another one");
   link_.give_up();
   link_.read_now();
 }
