@@ -88,6 +88,7 @@ void Knocks::knock(const std::string& path) {
 /// Until one has something to say.
 void Knocks::listen(Clock::time_point until) {
   std::vector<pollfd> polled;
+  polled.reserve(knocks_.size());
   for (const Knock& one : knocks_) polled.push_back({one.socket.get(), POLLIN, 0});
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   if (poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000))) <= 0) return;
