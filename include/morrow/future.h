@@ -77,7 +77,7 @@ class Future {
   }
 
   /// Whether the task is finished, with a value or a failure: get() would not wait for it. Asks the worker, without
-  /// waiting for the task.
+  /// waiting for the task; false when no worker answers within some seconds.
   bool ready() const { return detail::ready(checked_id()); }
 
   /// The bytes that the value takes as it is stored. Waits until it is there; throws what get() throws, but for

@@ -12,7 +12,9 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <utility>
 
+#include "wire/net_stream.h"
 #include "wire/socket.h"
 
 namespace morrow::wire {
@@ -84,6 +86,20 @@ bool is_loopback(const std::string& address) {
   if (address == "localhost") return true;
   if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+std::vector<std::string> addresses_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* first = nullptr;
+  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &first); error != 0)
+    throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> frees(first, freeaddrinfo);
+  std::vector<std::string> addresses;
+  for (const addrinfo* at = first; at != nullptr; at = at->ai_next) {
+    if (std::string text = text_of(at->ai_addr); !text.empty()) addresses.push_back(std::move(text));
+  }
+  return addresses;
 }
 
 std::string reachable_address(const std::string& address) {

@@ -41,6 +41,11 @@ HttpPool::InUse::~InUse() {
   base::must_erase(pool_.used_, socket_, "a connection in use is known");
 }
 
+void HttpPool::interrupt() {
+  const base::MutexLock lock(mutex_);
+  for (const int socket : used_) shutdown(socket, SHUT_RDWR);
+}
+
 void HttpPool::stop() {
   const base::MutexLock lock(mutex_);
   stop_ = true;

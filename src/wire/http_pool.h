@@ -41,6 +41,8 @@ class HttpPool {
     return answer;
   }
 
+  /// Ends all that is under way, by a NetworkError: who waits does not want it from there any more.
+  void interrupt() EXCLUDES(mutex_);
   /// Ends all that is under way and all that would begin, by a NetworkError.
   void stop() EXCLUDES(mutex_);
 

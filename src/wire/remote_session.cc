@@ -20,13 +20,22 @@ void expect_status(const HttpResponse& response, int status, const Endpoint& end
                      " answered with status " + std::to_string(response.status) + ": is it a worker of this release?");
 }
 
-Fd RemoteSession::connect(const Endpoint& endpoint, std::chrono::milliseconds patience) {
-  close();
+NetStream open_remote_session(const Endpoint& endpoint, std::chrono::milliseconds patience) {
   HttpConnection connection(endpoint, patience);
   expect_status(connection.get("/session", {{"connection", "Upgrade"}, {"upgrade", "morrow-session"}}), 101, endpoint);
+  return connection.take();
+}
+
+Fd RemoteSession::connect(const Endpoint& endpoint, std::chrono::milliseconds patience) {
+  close();
+  return carry(open_remote_session(endpoint, patience));
+}
+
+Fd RemoteSession::carry(NetStream opened) {
+  close();
   auto [here, there] = socket_pair(false);
   stop_ = false;
-  const auto stream = std::make_shared<NetStream>(connection.take());
+  const auto stream = std::make_shared<NetStream>(std::move(opened));
   thread_ = std::thread([this, stream, fd = there.release()] {
     try {
       pump(*stream, Fd(fd), stop_);

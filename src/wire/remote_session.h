@@ -28,12 +28,18 @@ class RemoteSession {
 
   /// Connects by an upgrade on the worker's port; ends the connection that was there. \throws NetworkError, WrongToken
   Fd connect(const Endpoint& endpoint, std::chrono::milliseconds patience);
+  /// Carries a session that was opened already; ends the connection that was there.
+  Fd carry(NetStream stream);
   void close();
 
  private:
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
+
+/// Connects by an upgrade on the worker's port: from here on the stream carries frames. \throws NetworkError,
+/// WrongToken
+NetStream open_remote_session(const Endpoint& endpoint, std::chrono::milliseconds patience);
 
 /// \throws WrongToken or NetworkError unless `response` has the status
 void expect_status(const HttpResponse& response, int status, const Endpoint& endpoint);

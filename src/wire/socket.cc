@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -97,16 +98,18 @@ Fd listen_unix(const std::string& path) {
   return fd;
 }
 
-Fd connect_unix(const std::string& path) {
+Fd connect_unix(const std::string& path, bool waits) {
   const sockaddr_un address = address_of(path);
-  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK), 0));
   if (!fd) fail(errno, "cannot make a socket");
   while (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     if (errno == EINTR) continue;
     if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR) return Fd();
+    if (errno == EAGAIN && !waits) return Fd();
     fail(errno, "cannot connect to " + path);
   }
   if (peer_of(fd.get()).uid != geteuid()) fail(EACCES, "another user listens on " + path);
+  if (!waits) fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   return fd;
 }
 

@@ -34,8 +34,9 @@ class Fd {
 /// std::runtime_error when somebody lives there
 Fd listen_unix(const std::string& path);
 
-/// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). \throws std::system_error
-Fd connect_unix(const std::string& path);
+/// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). A listener that takes
+/// nothing any more, since it is stopped, is waited for, or, without `waits`, is nobody. \throws std::system_error
+Fd connect_unix(const std::string& path, bool waits = true);
 
 /// A counter to wake a thread that polls it (eventfd), not blocking. \throws std::system_error
 Fd make_event();

@@ -160,6 +160,23 @@ TEST_F(TwoHosts, AHostThatVanishesIsNoticedAndTheSessionGoesOnWhenItIsBack) {
   two_->signal(SIGCONT);
 }
 
+TEST_F(TwoHosts, ADriverThatIsCutOffFromItsWorkerGoesOnWithTheOtherOneThatItWasToldOf) {
+  // The workers know of each other a moment after both have joined.
+  const auto shown = [this] { return driver({bin() + "/morrow", "objects"}, line_).out; };
+  ASSERT_TRUE(eventually([&] { return shown().find("of 120.0 MB in use") != std::string::npos; })) << shown();
+  Environment environment = cluster_.environment();
+  environment["MORROW_CLUSTER"] = line_;
+  environment["XDG_RUNTIME_DIR"] = cluster_.folder() + "/elsewhere";
+  shell("mkdir -p -m 700 " + cluster_.folder() + "/elsewhere");
+  Process driver(Hosts::on(Hosts::b(), {scenarios(), "squares", "40", "400"}), environment);
+  ASSERT_TRUE(driver.wait_for_text("submitted")) << driver.err();
+  Hosts::connect(false);
+  EXPECT_TRUE(driver.wait_for_text("worker one of cluster test gives no sign of life for ")) << driver.err();
+  EXPECT_TRUE(driver.wait_for_text("the session goes on with worker two of cluster test")) << driver.err();
+  EXPECT_EQ(driver.wait().out, "submitted\nsum 20540\n") << driver.err();
+  Hosts::connect(true);
+}
+
 TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {
   const std::string token = line_.substr(9, line_.find('@') - 9);
   cluster_.expect_crashes();  // of the task that writes into what it published

@@ -445,6 +445,8 @@ int main(int argc, char** argv) {
   morrow::SessionOptions options;
   if (std::getenv("TEST_NO_LOG") != nullptr) options.log_to_driver = false;
   if (std::getenv("TEST_NO_FORK") != nullptr) options.fork_server = false;
+  if (const char* const grace = std::getenv("TEST_GRACE_MS"))
+    options.grace = std::chrono::milliseconds(std::atoi(grace));
   morrow::Session session(options);
   const auto all = scenarios();
   const auto found = argc > 1 ? all.find(argv[1]) : all.end();

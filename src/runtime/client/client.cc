@@ -44,6 +44,11 @@ using detail::Value;
 
 namespace {
 
+// Of a question that is to be answered at once: by a worker that is slow, and by none, so that one more that takes over
+// the session in no time goes unnoticed.
+constexpr std::chrono::seconds kPollPatience{5};
+constexpr std::chrono::seconds kPollWithoutWorker{1};
+
 Deadline deadline_after(std::chrono::nanoseconds timeout) {
   const auto now = Clock::now();
   const auto longest = Clock::time_point::max() - now;
@@ -187,8 +192,21 @@ bool Client::ask_and_wait(PendingAwait& call, const Deadline& deadline) {
     link_.mutex().assert_held();
     after_wait();
   });
+  if (call.question().poll) return wait_for_poll(call);
   return link_.wait(
       call.waiter, [&call] { return call.done(); }, deadline);
+}
+
+/// Who asks whether something is there already does not wait for a worker that is gone: without an answer it is not
+/// known to be there.
+bool Client::wait_for_poll(PendingAwait& call) {
+  const auto latest = Clock::now() + kPollPatience;
+  const auto done_or_lost = [&]() REQUIRES(link_.mutex()) { return call.done() || !link_.connected(); };
+  const auto done_or_back = [&]() REQUIRES(link_.mutex()) { return call.done() || link_.connected(); };
+  while (link_.wait(call.waiter, done_or_lost, latest) && !call.done()) {
+    if (!link_.wait(call.waiter, done_or_back, std::min(latest, link_.lost_at() + kPollWithoutWorker))) break;
+  }
+  return call.done();
 }
 
 void Client::begin_await(PendingAwait& call) {
@@ -257,7 +275,8 @@ std::uint64_t Client::size_of(FutureId id) {
 bool Client::ready(FutureId id) {
   PendingAwait call({.ids = {&id, 1}, .poll = true, .need = 1});
   await(call, std::nullopt);
-  return !call.answers().front().pending;
+  const Answer& answer = call.answers().front();
+  return answer.here && !answer.pending;
 }
 
 std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,

@@ -98,6 +98,7 @@ class Client : protected Link::Handler {
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer) EXCLUDES(link_.mutex());
   bool await(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
   bool ask_and_wait(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
+  bool wait_for_poll(PendingAwait& call) REQUIRES(link_.mutex());
   void begin_await(PendingAwait& call) REQUIRES(link_.mutex());
   void end_await(PendingAwait& call) REQUIRES(link_.mutex());
 

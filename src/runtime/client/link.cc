@@ -81,6 +81,7 @@ void Link::write() {
     const ssize_t put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
       sent_ += static_cast<std::size_t>(put);
+      ++said_;
       continue;
     }
     if (errno == EINTR) continue;
@@ -106,7 +107,7 @@ void Link::write() {
 }
 
 bool Link::may_read(const Waiter& me) {
-  if (!connected()) return false;
+  if (!connected() || delivering_) return false;
   if (reader_ == nullptr || reader_ == &me) return true;
   if (!reader_->background || me.background) return false;
   interrupt_background();
@@ -166,6 +167,15 @@ void Link::read_in_background(Waiter& me) {
   leave(me);
 }
 
+void Link::read_now() {
+  if (connected() && reader_ == nullptr && !delivering_) read_once();
+}
+
+void Link::give_up() {
+  // Not closed: a thread may just poll it, and its number would be given to another file.
+  if (connected()) shutdown(socket_.get(), SHUT_RDWR);
+}
+
 void Link::interrupt_background() { raise_event(background_wake_); }
 
 void Link::wake_all() {
@@ -203,6 +213,7 @@ void Link::pump(Waiter& me, const Deadline& deadline) {
 void Link::read_once() {
   const ssize_t got = recv(socket_.get(), frames_.room(kReadBytes), kReadBytes, MSG_DONTWAIT);
   if (got > 0) {
+    ++heard_;
     frames_.filled(static_cast<std::size_t>(got));
     deliver();
   } else if (got == 0) {
@@ -213,6 +224,11 @@ void Link::read_once() {
 }
 
 void Link::deliver() {
+  delivering_ = true;
+  const base::Defer delivered([this] {
+    mutex_.assert_held();
+    delivering_ = false;
+  });
   try {
     while (connected()) {
       const auto frame = frames_.next();
@@ -226,6 +242,7 @@ void Link::deliver() {
 
 void Link::lose(const std::string& why) {
   socket_.reset();
+  lost_at_ = Clock::now();
   frames_ = wire::FrameReader();
   out_.clear();
   sent_ = 0;

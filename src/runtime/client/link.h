@@ -36,7 +36,8 @@ class Link {
   class Handler {
    public:
     virtual ~Handler() = default;
-    /// The other side said this. \throws wire::ProtocolError when it can't be right: the connection is lost then
+    /// The other side said this. May let go the mutex meanwhile: nobody else reads until it returns. \throws
+    /// wire::ProtocolError when it can't be right: the connection is lost then
     virtual void on_frame(wire::FrameType type, std::string_view payload) = 0;
     /// The connection broke; `why` is empty when the other side closed it.
     virtual void on_lost(const std::string& why) = 0;
@@ -67,6 +68,8 @@ class Link {
   /// The connection itself, for the last words of somebody else: none when not all is written.
   wire::Fd take_socket() REQUIRES(mutex_);
   bool connected() const REQUIRES(mutex_) { return static_cast<bool>(socket_); }
+  /// When the last connection broke.
+  Clock::time_point lost_at() const REQUIRES(mutex_) { return lost_at_; }
 
   /// Queues a frame; nothing when there is no connection.
   void send(wire::FrameType type, const google::protobuf::MessageLite& message) REQUIRES(mutex_);
@@ -86,6 +89,16 @@ class Link {
   void interrupt_background() REQUIRES(mutex_);
   bool has_foreground_reader() const REQUIRES(mutex_) { return reader_ != nullptr && !reader_->background; }
 
+  /// Takes in what has come, when nobody reads. Never waits.
+  void read_now() REQUIRES(mutex_);
+  /// Numbers that change with what the other side sends, and with what is sent to it.
+  std::uint64_t heard() const REQUIRES(mutex_) { return heard_; }
+  std::uint64_t said() const REQUIRES(mutex_) { return said_; }
+  /// A frame that came is being looked at, and nothing more is read until that is done.
+  bool is_delivering() const REQUIRES(mutex_) { return delivering_; }
+  /// Gives the connection up; whoever reads it finds its end, after the last frames that came.
+  void give_up() REQUIRES(mutex_);
+
   /// Has all waiting threads look again.
   void wake_all() REQUIRES(mutex_);
 
@@ -104,12 +117,16 @@ class Link {
   wire::FrameReader frames_ GUARDED_BY(mutex_);
   std::string out_ GUARDED_BY(mutex_);
   std::size_t sent_ GUARDED_BY(mutex_) = 0;
-  const wire::Fd wake_;             // makes the reader look at the queue for writing
-  const wire::Fd background_wake_;  // takes the background thread away from the socket
-  wire::Spin spin_;                 // of the thread that reads, which uses it unlocked
+  Clock::time_point lost_at_ GUARDED_BY(mutex_) = {};
+  std::uint64_t heard_ GUARDED_BY(mutex_) = 0;  // times that bytes came
+  std::uint64_t said_ GUARDED_BY(mutex_) = 0;   // times that bytes went
+  const wire::Fd wake_;                         // makes the reader look at the queue for writing
+  const wire::Fd background_wake_;              // takes the background thread away from the socket
+  wire::Spin spin_;                             // of the thread that reads, which uses it unlocked
   Waiter* reader_ GUARDED_BY(mutex_) = nullptr;
   bool polls_output_ GUARDED_BY(mutex_) = false;
   bool polling_ GUARDED_BY(mutex_) = false;
+  bool delivering_ GUARDED_BY(mutex_) = false;
   std::deque<Waiter*> followers_ GUARDED_BY(mutex_);
 };
 

@@ -19,6 +19,8 @@ constexpr std::chrono::microseconds kLongTick{1'000};
 constexpr std::chrono::milliseconds kQuietAfter{2};
 constexpr std::chrono::milliseconds kTryAgain{50};
 constexpr std::chrono::seconds kSayLostAfter{2};
+constexpr std::chrono::seconds kSayLostWithoutReasonAfter{3};  // an attempt that gets no answer has its reason then
+constexpr std::chrono::milliseconds kLookWhetherToStop{500};
 constexpr std::chrono::seconds kRefusedFor{5};
 constexpr std::size_t kUploadAheadBytes = 512 << 10;
 
@@ -78,7 +80,7 @@ void Driver::rest() {
 
 void Driver::reconnect() {
   const auto lost = Clock::now();
-  bool said = false;
+  bool said_lost = false;
   auto not_refused = lost;
   while (!stop_ && !link_.connected() && fatal_.empty()) {
     std::optional<Connection> connection = connect_unlocked();
@@ -86,8 +88,9 @@ void Driver::reconnect() {
     const auto now = Clock::now();
     const std::string& cluster = dialer_->cluster();
     if (connection && connection->welcome.error().empty()) {
-      if (said) say("the session goes on with worker " + connection->welcome.worker() + " of cluster " + cluster);
-      return welcome(std::move(*connection));
+      welcome(std::move(*connection));
+      if (fatal_.empty() && (said_lost || said_silent_)) worker_is_back();
+      return;
     }
     if (connection) {
       // One that is about to stop refuses too; another one may take us.
@@ -98,9 +101,9 @@ void Driver::reconnect() {
     } else {
       not_refused = now;
     }
-    if (!said && now - lost >= kSayLostAfter) {
-      said = true;
-      const std::string& why = dialer_->why();
+    const std::string why = dialer_->why();
+    if (!said_lost && now - lost >= (why.empty() ? kSayLostWithoutReasonAfter : kSayLostAfter)) {
+      said_lost = true;
       say("lost worker " + worker_name_ + " of cluster " + cluster + "; waiting for another one" +
           (why.empty() ? "" : ": " + why));
     }
@@ -112,7 +115,7 @@ void Driver::reconnect() {
 std::optional<Connection> Driver::connect_unlocked() {
   try {
     const base::MutexUnlock unlocked(link_.mutex());
-    return dialer_->connect(Clock::now() + kRefusedFor);
+    return dialer_->connect(Clock::now() + kLookWhetherToStop);
   } catch (const SessionError& error) {
     fatal_ = error.what();
     link_.wake_all();

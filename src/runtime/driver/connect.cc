@@ -6,20 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <random>
-#include <system_error>
 #include <utility>
-
-#include "base/random_id.h"
-#include "wire/paths.h"
 
 namespace morrow::runtime {
 
 namespace {
 
 constexpr std::size_t kGreetingBytes = 16 << 10;
-// A worker that is stopped accepts connections all the same, and says nothing: then the next one is asked.
-constexpr std::chrono::seconds kPatience{5};
 
 // False when the deadline passed.
 bool wait_for(int fd, short events, Clock::time_point deadline) {
@@ -73,31 +66,6 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
     if (gone) sent = out.size();
     if (!wait_for(fd, static_cast<short>(sent < out.size() ? POLLIN | POLLOUT : POLLIN), deadline)) return std::nullopt;
   }
-}
-
-std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline,
-                                        std::string& silent) {
-  silent.clear();
-  std::vector<std::string> sockets = wire::worker_sockets(hello.cluster());
-  std::shuffle(sockets.begin(), sockets.end(), std::minstd_rand(static_cast<unsigned>(base::random_id())));
-  std::optional<Connection> refused;
-  for (const std::string& path : sockets) {
-    try {
-      wire::Fd socket = wire::connect_unix(path);
-      if (!socket) continue;
-      const pid_t pid = wire::peer_of(socket.get()).pid;
-      const auto patience = std::min(deadline, Clock::now() + kPatience);
-      auto connection = greet(std::move(socket), hello, program, patience);
-      if (!connection && Clock::now() >= patience) silent = wire::silent_worker(path, pid);
-      if (connection && connection->welcome.error().empty()) return connection;
-      if (connection) refused = std::move(connection);
-    } catch (const wire::ProtocolError& error) {
-      refused.emplace();
-      refused->welcome.set_error(error.what());
-    } catch (const std::system_error&) {  // not one of ours: the next
-    }
-  }
-  return refused;
 }
 
 }  // namespace morrow::runtime

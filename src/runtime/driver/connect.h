@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
+#include <algorithm>
+#include <chrono>
+#include <optional>
 
 #include "runtime/client/link.h"
 #include "wire/messages.pb.h"
@@ -21,9 +23,18 @@ struct Connection {
 std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire::Program& program,
                                 Clock::time_point deadline);
 
-/// Tries the workers of the cluster on this machine once, in random order. `silent` gets a sentence about one that does
-/// not answer; it is empty when there is none.
-std::optional<Connection> connect_local(wire::Hello& hello, const wire::Program& program, Clock::time_point deadline,
-                                        std::string& silent);
+/// How long a worker has for its WELCOME, which waits for the store: each that let it pass gives the next one more.
+/// A value.
+class Patience {
+ public:
+  Clock::time_point deadline() const { return Clock::now() + patience_; }
+  void was_in_vain() { patience_ = std::min(2 * patience_, kLongest); }
+  void reset() { patience_ = kFirst; }
+
+ private:
+  static constexpr std::chrono::seconds kFirst{3};
+  static constexpr std::chrono::seconds kLongest{30};
+  std::chrono::seconds patience_ = kFirst;
+};
 
 }  // namespace morrow::runtime

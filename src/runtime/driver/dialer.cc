@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -21,13 +22,14 @@ namespace {
 
 constexpr std::chrono::seconds kSayWaitingAfter{1};
 constexpr std::chrono::milliseconds kLookAgain{50};
-constexpr std::chrono::seconds kGreetPatience{5};
+constexpr std::chrono::milliseconds kTryFor{500};  // at a time
 
 }  // namespace
 
 void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
 
-Dialer::Dialer(const std::string& where, const SessionOptions& options) : cluster_(where) {
+Dialer::Dialer(const std::string& where, const SessionOptions& options)
+    : cluster_(wire::is_join_url(where) ? "" : where), knocks_(cluster_) {
   if (where.empty()) {
     worker_ = std::make_unique<PrivateWorker>(options);
     return;
@@ -69,7 +71,7 @@ Connection Dialer::connect_first(const SessionOptions& options) {
   for (;;) {
     std::optional<Connection> connection;
     try {
-      connection = connect(std::max(deadline, Clock::now() + kLookAgain));
+      connection = connect(std::clamp(deadline, Clock::now() + kLookAgain, Clock::now() + kTryFor));
     } catch (const std::runtime_error& error) {
       throw SessionError(error.what());
     }
@@ -79,7 +81,7 @@ Connection Dialer::connect_first(const SessionOptions& options) {
     if (!said && !remote_ && now - start >= kSayWaitingAfter) {
       said = true;
       say("waiting for a worker of cluster " + cluster_ + " on this machine; " +
-          (silent_.empty() ? "start one with: morrow worker " + cluster_ : silent_));
+          (why().empty() ? "start one with: morrow worker " + cluster_ : why()));
     }
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookAgain, deadline - now));
   }
@@ -102,18 +104,64 @@ Connection Dialer::connect_private(Clock::time_point deadline) {
 }
 
 void Dialer::give_up() const {
-  if (remote_) throw SessionError("the cluster " + cluster_ + " can't be reached: " + remote_->why());
-  if (!silent_.empty()) throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent_);
+  if (remote_)
+    throw SessionError("the cluster " + cluster_ +
+                       " can't be reached: " + (why().empty() ? "it did not answer in time" : why()));
+  if (const std::string silent = why(); !silent.empty())
+    throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent);
   throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +
                      cluster_);
 }
 
 std::optional<Connection> Dialer::connect(Clock::time_point deadline) {
-  if (!remote_) return connect_local(hello_, program_, deadline, silent_);
-  auto socket = remote_->connect(deadline);
-  if (!socket) return std::nullopt;
-  auto connection = greet(std::move(*socket), hello_, program_, std::max(deadline, Clock::now() + kGreetPatience));
-  if (connection) remote_->learn(connection->welcome);
+  return remote_ ? connect_remote(deadline) : connect_local(deadline);
+}
+
+std::optional<Connection> Dialer::connect_local(Clock::time_point deadline) {
+  std::optional<Connection> refused;
+  std::set<std::string> asked;
+  while (auto answer = knocks_.first(asked, deadline)) {
+    asked.insert(answer->path);
+    std::optional<Connection> connection;
+    try {
+      if (!answer->error.empty()) throw wire::ProtocolError(answer->error);
+      connection = greet_patiently(std::move(answer->socket));
+    } catch (const wire::ProtocolError& error) {
+      connection.emplace();
+      connection->welcome.set_error(error.what());
+    }
+    if (connection && connection->welcome.error().empty()) {
+      knocks_.clear();
+      return connection;
+    }
+    if (connection) refused = std::move(connection);
+  }
+  return refused;
+}
+
+std::optional<Connection> Dialer::connect_remote(Clock::time_point deadline) {
+  std::optional<Connection> refused;
+  while (auto socket = remote_->connect(deadline)) {
+    auto connection = greet_patiently(std::move(*socket));
+    if (connection && connection->welcome.error().empty()) {
+      remote_->taken();
+      remote_->learn(connection->welcome.addresses());
+      return connection;
+    }
+    remote_->avoid_last();
+    if (connection) refused = std::move(connection);
+  }
+  return refused;
+}
+
+std::optional<Connection> Dialer::greet_patiently(wire::Fd socket) {
+  const auto deadline = patience_.deadline();
+  auto connection = greet(std::move(socket), hello_, program_, deadline);
+  if (connection) {
+    patience_.reset();
+  } else if (Clock::now() >= deadline) {
+    patience_.was_in_vain();
+  }
   return connection;
 }
 

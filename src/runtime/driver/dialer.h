@@ -9,6 +9,7 @@
 #include <morrow/session.h>
 
 #include "runtime/driver/connect.h"
+#include "runtime/driver/knocks.h"
 #include "runtime/driver/private_worker.h"
 #include "runtime/driver/remote.h"
 #include "wire/messages.pb.h"
@@ -35,7 +36,7 @@ class Dialer {
   /// From here on a worker is told that the session was open before.
   void set_resuming() { hello_.set_resume(true); }
   /// Why `connect` found none, where that is known.
-  const std::string& why() const { return remote_ ? remote_->why() : silent_; }
+  std::string why() const { return remote_ ? remote_->why() : knocks_.silent(); }
 
   const std::string& cluster() const { return cluster_; }
   const wire::Program& program() const { return program_; }
@@ -45,6 +46,9 @@ class Dialer {
 
  private:
   Connection connect_private(Clock::time_point deadline);
+  std::optional<Connection> connect_local(Clock::time_point deadline);
+  std::optional<Connection> connect_remote(Clock::time_point deadline);
+  std::optional<Connection> greet_patiently(wire::Fd socket);
   [[noreturn]] void give_up() const;
 
   std::string cluster_;
@@ -53,7 +57,8 @@ class Dialer {
   wire::Hello hello_;
   std::unique_ptr<PrivateWorker> worker_;
   std::unique_ptr<Remote> remote_;
-  std::string silent_;  ///< a sentence about a worker on this machine that does not answer, by the last try
+  Knocks knocks_;
+  Patience patience_;
 };
 
 /// A line of Morrow's on the program's standard error.

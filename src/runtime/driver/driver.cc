@@ -53,6 +53,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   }
   driver->dialer_->set_resuming();
   driver->thread_ = std::thread([raw = driver.get()] { raw->run_background(); });
+  driver->life_thread_ = std::thread([raw = driver.get()] { raw->run_life(); });
   return driver;
 }
 
@@ -66,9 +67,11 @@ Driver::~Driver() {
     const base::MutexLock lock(link_.mutex());
     stop_ = true;
     background_.changed.notify_all();
+    life_changed_.notify_all();
     link_.interrupt_background();
   }
   if (thread_.joinable()) thread_.join();
+  if (life_thread_.joinable()) life_thread_.join();
   const base::MutexLock lock(link_.mutex());
   if (memory_ && dialer_->private_worker() == nullptr) memory_->leave(link_.take_socket());
   if (memory_) memory_->disconnect();
@@ -100,6 +103,7 @@ void Driver::welcome(Connection connection) {
   out += ask_again();
   uploads_.clear();
   ++upload_round_;
+  signs_ = wire::SignsOfLife(connection.welcome.lease_ms());
   link_.attach(std::move(connection.socket), std::move(connection.frames), std::move(out));
 }
 
@@ -168,14 +172,25 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       uploads_.insert(uploads_.end(), need.blobs().begin(), need.blobs().end());
       return stir();
     }
+    case wire::BEAT:  // that it came is all that it says
+      return;
+    case wire::ADDRESSES: {
+      wire::Addresses others;
+      wire::parse(others, payload);
+      if (Remote* const remote = dialer_->remote()) remote->learn(others.addresses());
+      return;
+    }
     case wire::LOG: {
       wire::Log log;
       wire::parse(log, payload);
+      // A terminal or a pipe that takes no more holds up those that wait for values, and nobody else.
+      const base::MutexUnlock unlocked(link_.mutex());
       return print(log);
     }
     case wire::NOTICE: {
       wire::Notice notice;
       wire::parse(notice, payload);
+      const base::MutexUnlock unlocked(link_.mutex());
       return say(notice.text());
     }
     case wire::SESSION_ENDED: {

@@ -13,13 +13,15 @@
 #include "runtime/client/client.h"
 #include "runtime/driver/dialer.h"
 #include "runtime/driver/unacknowledged_changes.h"
+#include "wire/signs_of_life.h"
 
 namespace morrow::runtime {
 
 /// The driver's end of a session: keeps the changes that it asked for until they are committed, and carries them to
 /// another worker when its own is lost. Calling threads read and write the socket themselves (see Link); a background
 /// thread does the rest while the program computes: writes frames that nobody flushed, reads acknowledgements and logs,
-/// uploads files, reconnects. Thread-safe.
+/// uploads files, reconnects. Another one shows the worker that the driver lives, and finds a worker that does not.
+/// Thread-safe.
 class Driver : public Client {
  public:
   /// Connects. \throws SessionError
@@ -59,6 +61,10 @@ class Driver : public Client {
   static void tell_ending(const wire::SessionEnded& ended);
 
   void run_background() EXCLUDES(link_.mutex());
+  void run_life() EXCLUDES(link_.mutex());
+  void prove_life() REQUIRES(link_.mutex());
+  void worker_is_silent() REQUIRES(link_.mutex());
+  void worker_is_back() REQUIRES(link_.mutex());
   void reconnect() REQUIRES(link_.mutex());
   std::optional<Connection> connect_unlocked() REQUIRES(link_.mutex());
   void upload() REQUIRES(link_.mutex());
@@ -80,13 +86,18 @@ class Driver : public Client {
   std::deque<std::string> uploads_ GUARDED_BY(link_.mutex());  // hashes
   std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers
 
+  wire::SignsOfLife signs_ GUARDED_BY(link_.mutex());  // of the worker
+  base::CondVar life_changed_;
+  bool said_silent_ GUARDED_BY(link_.mutex()) = false;
+
   std::uint64_t activity_ GUARDED_BY(link_.mutex()) = 0;       // counts what the program asks for
   std::uint64_t seen_activity_ GUARDED_BY(link_.mutex()) = 0;  // by the background thread
   Clock::time_point quiet_since_ GUARDED_BY(link_.mutex()) = {};
   Mode mode_ GUARDED_BY(link_.mutex()) = Mode::kAwake;
   bool stop_ GUARDED_BY(link_.mutex()) = false;
   Waiter background_ GUARDED_BY(link_.mutex());
-  std::thread thread_;  // of the one that opens and destroys the driver
+  std::thread thread_;       // of the one that opens and destroys the driver
+  std::thread life_thread_;  // of the same
 };
 
 }  // namespace morrow::runtime

@@ -15,55 +15,106 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr std::chrono::seconds kConnectPatience{5};
+constexpr std::chrono::seconds kConnectPatience{3};
+constexpr std::chrono::milliseconds kNextAfter{250};  // the next attempt begins beside one that has no answer yet
+constexpr std::chrono::milliseconds kTryAgain{300};   // one that can't be reached
+constexpr std::chrono::milliseconds kAvoidedFor{1'000};
 constexpr std::chrono::seconds kTransferPatience{60};
 constexpr std::size_t kMaxSentence = 4096;
+constexpr std::size_t kMostPlaces = 64;  // of a cluster whose workers come and go; those told of last are kept
 
 }  // namespace
 
 Remote::Remote(const wire::JoinUrl& url)
-    : endpoints_{{url.host, url.port, url.token, url.ca_fingerprint}}, connections_(kTransferPatience) {}
+    : line_{url.host, url.port, url.token, url.ca_fingerprint},
+      race_(kConnectPatience),
+      connections_(kTransferPatience) {
+  const base::MutexLock lock(mutex_);
+  places_.emplace_back().endpoint = line_;
+}
+
+// ---- reaching one of them ----
 
 std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
-  std::vector<wire::Endpoint> endpoints;
-  {
-    const base::MutexLock lock(mutex_);
-    endpoints = endpoints_;
+  for (;;) {
+    if (const auto endpoint = next_to_try()) race_.start(*endpoint);
+    if (!race_.is_trying_any()) break;
+    auto outcome = race_.next(std::min(deadline, Clock::now() + kNextAfter));
+    if (outcome && outcome->stream) return won(*std::move(outcome));
+    if (outcome) failed(*outcome);
+    if (Clock::now() >= deadline) return std::nullopt;
   }
-  std::string refused;
-  bool left_to_try = false;
-  for (std::size_t i = 0; i < endpoints.size(); ++i) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    if (left.count() <= 0) {
-      left_to_try = true;
-      break;
-    }
-    try {
-      wire::Fd socket = session_.connect(endpoints[i], std::min<std::chrono::milliseconds>(left, kConnectPatience));
-      const base::MutexLock lock(mutex_);
-      std::rotate(endpoints_.begin(), endpoints_.begin() + static_cast<std::ptrdiff_t>(i), endpoints_.end());
-      met_ = true;
-      return socket;
-    } catch (const wire::WrongToken& error) {
-      refused = why_ = error.what();
-    } catch (const wire::NotTrusted& error) {
-      why_ = error.what();
-      if (!met_) refused = why_;
-      // Later: another program may have taken the port of a worker that died.
-      left_to_try |= met_;
-    } catch (const wire::NetworkError& error) {
-      why_ = error.what();
-      left_to_try = true;
-    }
-  }
-  if (!refused.empty() && !left_to_try) throw SessionError(refused);
+  throw_if_hopeless();
   return std::nullopt;
 }
 
-void Remote::learn(const wire::Welcome& welcome) {
+/// The last one that had the session comes first, then those told of last.
+std::optional<wire::Endpoint> Remote::next_to_try() {
   const base::MutexLock lock(mutex_);
-  for (const std::string& address : welcome.addresses()) {
-    wire::Endpoint endpoint = endpoints_.front();
+  const auto now = Clock::now();
+  const Place* best = nullptr;
+  for (const Place& place : places_) {
+    if (!place.refused.empty() || place.not_before > now || race_.is_trying(place.endpoint)) continue;
+    if (best == nullptr || (best != &places_.front() && place.heard > best->heard)) best = &place;
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->endpoint);
+}
+
+void Remote::failed(const Race::Outcome& outcome) {
+  const base::MutexLock lock(mutex_);
+  Place* const place = find(outcome.endpoint);
+  if (place != nullptr) place->not_before = Clock::now() + kTryAgain;
+  try {
+    std::rethrow_exception(outcome.error);
+  } catch (const wire::WrongToken& error) {
+    why_ = error.what();
+    if (place != nullptr) place->refused = why_;
+  } catch (const wire::NotTrusted& error) {
+    why_ = error.what();
+    // Later: another program may have taken the port of a worker that died.
+    if (place != nullptr && !met_) place->refused = why_;
+  } catch (const std::exception& error) {
+    why_ = error.what();
+  }
+}
+
+wire::Fd Remote::won(Race::Outcome outcome) {
+  {
+    const base::MutexLock lock(mutex_);
+    if (Place* const place = find(outcome.endpoint))
+      std::rotate(places_.begin(), places_.begin() + (place - places_.data()), places_.end());
+  }
+  met_ = true;
+  connections_.interrupt();  // what the worker before does not send may come from this one
+  return session_.carry(std::move(*outcome.stream));
+}
+
+void Remote::avoid_last() {
+  const base::MutexLock lock(mutex_);
+  places_.front().not_before = Clock::now() + kAvoidedFor;
+}
+
+void Remote::taken() { race_.clear(); }
+
+void Remote::throw_if_hopeless() {
+  const base::MutexLock lock(mutex_);
+  if (std::all_of(places_.begin(), places_.end(), [](const Place& place) { return !place.refused.empty(); }))
+    throw SessionError(places_.front().refused);
+}
+
+// ---- those that are known of ----
+
+Remote::Place* Remote::find(const wire::Endpoint& endpoint) {
+  const auto found = std::find_if(places_.begin(), places_.end(),
+                                  [&](const Place& place) { return same_place(place.endpoint, endpoint); });
+  return found == places_.end() ? nullptr : &*found;
+}
+
+void Remote::learn(const google::protobuf::RepeatedPtrField<std::string>& addresses) {
+  const base::MutexLock lock(mutex_);
+  ++heard_;
+  for (const std::string& address : addresses) {
+    wire::Endpoint endpoint = places_.front().endpoint;
     try {
       wire::parse_address(address, endpoint.host, endpoint.port);
     } catch (const std::invalid_argument&) {
@@ -71,19 +122,28 @@ void Remote::learn(const wire::Welcome& welcome) {
     }
     // The token goes openly to nobody on a network, nor to any listener on this machine where the worker is on its
     // own.
-    if (endpoint.ca_fingerprint.empty() &&
-        wire::is_loopback(endpoint.host) != wire::is_loopback(endpoints_.front().host))
-      continue;
-    const bool known = std::any_of(endpoints_.begin(), endpoints_.end(), [&](const wire::Endpoint& one) {
-      return one.host == endpoint.host && one.port == endpoint.port;
+    if (endpoint.ca_fingerprint.empty() && wire::is_loopback(endpoint.host) != wire::is_loopback(line_.host)) continue;
+    Place* place = find(endpoint);
+    if (place == nullptr) {
+      place = &places_.emplace_back();
+      place->endpoint = endpoint;
+    }
+    place->heard = heard_;
+    place->refused.clear();
+  }
+  while (places_.size() > kMostPlaces) {
+    // Neither the one of the session, nor the line.
+    const auto oldest = std::min_element(places_.begin() + 1, places_.end(), [this](const Place& a, const Place& b) {
+      const bool a_is_line = same_place(a.endpoint, line_);
+      return a_is_line == same_place(b.endpoint, line_) ? a.heard < b.heard : !a_is_line;
     });
-    if (!known) endpoints_.push_back(endpoint);
+    places_.erase(oldest);
   }
 }
 
 wire::Endpoint Remote::current() {
   const base::MutexLock lock(mutex_);
-  return endpoints_.front();
+  return places_.front().endpoint;
 }
 
 detail::Value Remote::fetch(std::uint64_t object, std::uint64_t size) {

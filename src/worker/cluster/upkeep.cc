@@ -225,8 +225,9 @@ void Upkeep::fan_out() {
       });
 }
 
+/// A driver may have knocked here in vain while this worker stood still, or its store did: that time is not its.
 void Upkeep::time_orphans(const std::vector<control::OrphanSession>& orphans) {
-  const std::uint64_t now = means_.clock_ns();
+  const std::uint64_t now = failure_detector_.time();
   std::unordered_map<control::SessionId, Orphan> still;
   for (const control::OrphanSession& session : orphans) {
     Orphan orphan{session.attachment, now, false};

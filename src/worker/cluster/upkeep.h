@@ -28,6 +28,8 @@ class FailureDetector {
   /// Takes in what the store says of all workers, at `now` (monotonic, nanoseconds); returns those that were silent for
   /// the lease.
   std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
+  /// What it measures silence with, in nanoseconds: it passes with own heartbeats.
+  std::uint64_t time() const { return time_; }
 
  private:
   /// The last heartbeat of a worker, and since when it is the last.
@@ -39,7 +41,7 @@ class FailureDetector {
   std::uint64_t lease_;
   std::uint64_t own_round_ = 0;
   std::uint64_t last_beat_ = 0;
-  std::uint64_t time_ = 0;  ///< that passed with own heartbeats, in nanoseconds
+  std::uint64_t time_ = 0;
   std::unordered_map<control::Incarnation, LastSign> seen_;
 };
 
@@ -108,7 +110,7 @@ class Upkeep {
   /// A session that no driver is attached to.
   struct Orphan {
     std::uint64_t attachment = 0;
-    std::uint64_t since = 0;
+    std::uint64_t since = 0;  ///< by the failure detector's time
     bool told = false;
   };
   std::unordered_map<control::SessionId, Orphan> orphans_;

@@ -34,7 +34,9 @@ struct Clients::Client {
   wire::FrameReader reader;
   std::string out;
   std::size_t written = 0;
-  int descriptor = -1;  ///< goes with the byte at `descriptor_at`
+  std::uint64_t came = 0;   ///< bytes, in all
+  std::uint64_t taken = 0;  ///< bytes, in all
+  int descriptor = -1;      ///< goes with the byte at `descriptor_at`
   std::size_t descriptor_at = 0;
   std::uint32_t pauses = 0;
   bool gone = false;
@@ -137,6 +139,7 @@ void Clients::readable(const ClientPtr& client) {
     return wait_readable(client);
   }
   read_this_turn_ += static_cast<std::size_t>(got);
+  client->came += static_cast<std::size_t>(got);
   client->reader.filled(static_cast<std::size_t>(got));
   deliver(client);
   if (!client->gone) wait_readable(client);
@@ -214,6 +217,7 @@ void Clients::write(const ClientPtr& client) {
     const ssize_t put = wire::send_some(client->socket.native_handle(), bytes, descriptor);
     if (put >= 0) {
       client->written += static_cast<std::size_t>(put);
+      client->taken += static_cast<std::size_t>(put);
       if (descriptor >= 0) client->descriptor = -1;
       continue;
     }
@@ -248,6 +252,16 @@ void Clients::write(const ClientPtr& client) {
 std::size_t Clients::unsent(ClientId id) const {
   const ClientPtr client = find(id);
   return client ? client->out.size() - client->written : 0;
+}
+
+Clients::Traffic Clients::traffic(ClientId id) const {
+  const ClientPtr client = find(id);
+  if (!client) return {};
+  return {client->came, client->taken, client->out.size() - client->written, client->pauses != 0, client->choked};
+}
+
+void Clients::cut(ClientId id) {
+  if (const ClientPtr client = find(id)) drop(client, "");
 }
 
 void Clients::close(ClientId id) {

@@ -51,10 +51,22 @@ class Clients {
   void flush();
   /// Bytes that the client did not take yet.
   std::size_t unsent(ClientId client) const;
+  /// What went over a connection so far, in bytes.
+  struct Traffic {
+    std::uint64_t came = 0;
+    std::uint64_t taken = 0;
+    std::uint64_t unsent = 0;
+    bool paused = false;  ///< nothing is read now
+    bool choked = false;  ///< since too much is unsent
+  };
+  Traffic traffic(ClientId client) const;
 
   /// Closes the connection when all that was sent is written (or the other side went away). Nothing more is read.
   /// `client_gone` follows.
   void close(ClientId client);
+
+  /// Ends the connection now, whatever is unsent. `client_gone` follows from inside.
+  void cut(ClientId client);
 
   /// Stops and starts reading from one client, for back-pressure. Pauses count: as many resumes must follow.
   void pause(ClientId client);

@@ -92,6 +92,7 @@ bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_vi
   if (driver.kind == Kind::kCommand) throw wire::ProtocolError("a command may only ask for what people want to see");
   // Also after the end of its session: values may outlive it.
   if (type == wire::UNPIN) return false;
+  if (type == wire::BEAT) return true;  // that it came is all that it says
   // After END_SESSION only its repetition makes sense, and that changes nothing.
   if (driver.end.number != 0) return true;
   switch (type) {
@@ -168,6 +169,12 @@ void DriverSessions::hello(ClientId client, Driver& driver, std::string_view pay
   }
   if (!options_.private_worker && hello.cluster() != options_.cluster)
     return refuse(client, "this worker belongs to cluster " + options_.cluster + ", not " + hello.cluster());
+  if (hello.kind() == wire::Hello::KNOCK) {
+    driver.greeted = false;  // the real one may follow
+    wire::Welcome here;
+    here.set_worker(options_.worker);
+    return means_.send(client, wire::WELCOME, here);
+  }
   if (hello.kind() == wire::Hello::WORKER) {
     driver.kind = Kind::kWorker;
     return;

@@ -17,8 +17,8 @@ const char* scheme_of(bool encrypt) { return encrypt ? "https://" : "http://"; }
 
 }  // namespace
 
-void PeerDirectory::workers_seen(const std::vector<control::WorkerSeen>& workers) {
-  addresses_.clear();
+bool PeerDirectory::workers_seen(const std::vector<control::WorkerSeen>& workers) {
+  const std::vector<std::string> before = std::exchange(addresses_, {});
   urls_.clear();
   const std::string scheme = scheme_of(options_.encrypt);
   for (const control::WorkerSeen& worker : workers) {
@@ -27,6 +27,7 @@ void PeerDirectory::workers_seen(const std::vector<control::WorkerSeen>& workers
     urls_.push_back(address);
     if (address.starts_with(scheme)) addresses_.push_back(address.substr(scheme.size()));
   }
+  return addresses_ != before;
 }
 
 std::vector<wire::Endpoint> PeerDirectory::endpoints() const {

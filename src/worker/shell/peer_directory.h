@@ -30,7 +30,8 @@ class PeerDirectory {
   /// Before anybody asks; may be on another thread, if that is over by then.
   void set_secrets(control::Secrets secrets) { secrets_ = std::move(secrets); }
 
-  void workers_seen(const std::vector<control::WorkerSeen>& workers);
+  /// True: the `addresses` are others than before.
+  bool workers_seen(const std::vector<control::WorkerSeen>& workers);
 
   /// HOST:PORT of other workers that encrypt as this one does, or do not as this one does not.
   const std::vector<std::string>& addresses() const { return addresses_; }

@@ -62,6 +62,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
       sessions_(session_means(),
                 {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
                 session_events()),
+      signs_(sign_means(), options_.lease_ms),
       starter_(starter_means(),
                {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
                starter_events()),
@@ -116,6 +117,7 @@ void Shell::watch_signal() {
 
 Shell::End Shell::run() {
   maintenance_.start();
+  signs_.start();
   while (!end_) turn();
   maintenance_.stop();
   port_.reset();
@@ -229,6 +231,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
 void Shell::client_gone(ClientId client, const std::string& why) {
   values_.driver_gone(client);
   output_.client_gone(client);
+  signs_.gone(client);
   sessions_.gone(client, why);
   if (options_.private_worker) finish(End::kPrivateEnded);
 }
@@ -243,6 +246,7 @@ void Shell::stop() {
   if (stopping()) return;
   stage_ = Stage::kStops;
   sessions_.stop();
+  signs_.stop();
   transfers_.stop();
   clients_.stop_listening();
   clients_.stop_reading();

@@ -28,6 +28,7 @@
 #include "worker/shell/change_requests.h"
 #include "worker/shell/clients.h"
 #include "worker/shell/driver_sessions.h"
+#include "worker/shell/driver_signs.h"
 #include "worker/shell/executor_table.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
@@ -126,6 +127,7 @@ class Shell final : public ClientEvents {
   StoreActions::Events store_events();
   DriverSessions::Means session_means();
   DriverSessions::Events session_events();
+  DriverSigns::Means sign_means();
   TaskStarter::Means starter_means();
   TaskStarter::Events starter_events();
   ValueAnswers::Means value_means();
@@ -162,6 +164,7 @@ class Shell final : public ClientEvents {
   StoreThread store_;
   Brain brain_;
   DriverSessions sessions_;
+  DriverSigns signs_;
   TaskStarter starter_;
   ValueAnswers values_;
   TaskOutput output_;

@@ -67,7 +67,7 @@ StoreActions::Events Shell::store_events() {
 Maintenance::Events Shell::upkeep_events() {
   return {
       [this](const std::vector<control::WorkerSeen>& workers) {
-        peers_.workers_seen(workers);
+        if (peers_.workers_seen(workers)) signs_.addresses_changed(peers_.addresses());
         brain_.workers_seen(now(), workers);
       },
       [this](const std::vector<control::FutureId>& checks) { brain_.checks_found(now(), checks); },
@@ -90,6 +90,8 @@ DriverSessions::Means Shell::session_means() {
       .send_welcome =
           [this](ClientId client, wire::Welcome& welcome, bool maps_objects) {
             welcome.set_with_memory(maps_objects);
+            welcome.set_lease_ms(options_.lease_ms);
+            signs_.welcome(client, maps_objects);
             if (maps_objects) {
               values_.driver_maps(client);
             } else {
@@ -118,6 +120,18 @@ DriverSessions::Events Shell::session_events() {
           },
       .end_session = [this](ClientId client, std::uint64_t number) { brain_.end_session(now(), client, number); },
       .program_named = [this](const std::string& program, std::int64_t pid) { pool_.program_hint(program, pid); },
+      .warn = warn(),
+  };
+}
+
+DriverSigns::Means Shell::sign_means() {
+  return {
+      .after = call_later(),
+      .send = [this](ClientId client, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
+      .traffic = [this](ClientId client) { return clients_.traffic(client); },
+      .is_open = [this](ClientId client) { return sessions_.takes_changes(client); },
+      .cut = [this](ClientId client) { clients_.cut(client); },
       .warn = warn(),
   };
 }

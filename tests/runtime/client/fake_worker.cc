@@ -32,14 +32,19 @@ void FakeWorker::accept() {
   await_readable(listener_.get(), "a connection");
   driver_ = Connection(wire::Fd(::accept(listener_.get(), nullptr, nullptr)));
   hello_ = driver_.read<wire::Hello>(wire::HELLO);
+  if (hello_.kind() == wire::Hello::KNOCK) {
+    welcome();
+    hello_ = driver_.read<wire::Hello>(wire::HELLO);
+  }
   program_ = driver_.read<wire::Program>(wire::PROGRAM);
 }
 
-void FakeWorker::welcome(std::uint64_t applied) {
+void FakeWorker::welcome(std::uint64_t applied, std::uint64_t lease_ms) {
   wire::Welcome message;
   message.set_worker(name_);
   message.set_attachment(1);
   message.set_applied(applied);
+  message.set_lease_ms(lease_ms);
   driver_.write(wire::WELCOME, message);
 }
 

@@ -36,7 +36,8 @@ class FakeWorker {
 
   /// Takes the next connection and reads what it says first.
   void accept();
-  void welcome(std::uint64_t applied = 0);
+  /// With a lease, the driver wants signs of life and gives them.
+  void welcome(std::uint64_t applied = 0, std::uint64_t lease_ms = 0);
   void refuse(const std::string& sentence);
   /// No connection is taken any more, and this one breaks.
   void stop();

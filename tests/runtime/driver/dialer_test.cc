@@ -324,6 +324,47 @@ TEST(Dialer, AnotherWorkerThatTheFirstOneNamedIsFoundAfterItsDeath) {
   second.stop();
 }
 
+TEST(Dialer, AWorkerAfarThatSaysNothingHoldsUpNoOther) {
+  FakePort silent;
+  FakePort other;
+  Dialer dialer = introduced(silent.line());
+  wire::Addresses others;
+  others.add_addresses(other.address());
+  dialer.remote()->learn(others.addresses());
+  auto connected = in_thread([&dialer] { return dialer.connect(Clock::now() + kLong); });
+  other.welcome();  // the first one takes the connection still, and leaves it there
+  EXPECT_TRUE(connected.get());
+  silent.stop();
+}
+
+TEST(Dialer, AWorkerAfarThatRefusesHoldsUpNoOther) {
+  FakePort unwilling;
+  FakePort willing;
+  Dialer dialer = introduced(unwilling.line());
+  wire::Addresses others;
+  others.add_addresses(willing.address());
+  dialer.remote()->learn(others.addresses());
+  auto connected = in_thread([&dialer] { return dialer.connect(Clock::now() + kLong); });
+  unwilling.accept("503 Service Unavailable");
+  willing.welcome();
+  const auto connection = connected.get();
+  ASSERT_TRUE(connection);
+  EXPECT_EQ(connection->welcome.error(), "");
+}
+
+TEST(Dialer, AWorkerThatStandsStillIsKnockedAtOnceAndFoundWhenItGoesOn) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  Dialer dialer = introduced(kCluster);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(dialer.connect(Clock::now() + std::chrono::milliseconds(20)));
+  EXPECT_NE(dialer.why().find("worker one does not answer"), std::string::npos) << dialer.why();
+  auto connected = in_thread([&dialer] { return dialer.connect(Clock::now() + kLong); });
+  worker.accept();
+  worker.welcome();
+  EXPECT_TRUE(connected.get()) << "the first connection was kept";
+  EXPECT_EQ(dialer.why(), "");
+}
+
 TEST(Dialer, ACommandThatIsNoProgramIsNamed) {
   const FakeCluster cluster;
   setenv("MORROW_COMMAND", "/nowhere/morrow", 1);

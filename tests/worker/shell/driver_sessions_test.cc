@@ -113,6 +113,33 @@ TEST_F(DriverSessionsTest, ADriverOfAnotherVersionOrClusterIsRefusedAndToldWhy) 
   EXPECT_TRUE(openings_.empty());
 }
 
+TEST_F(DriverSessionsTest, AKnockIsAnsweredAndWishesNothingUntilTheHelloFollows) {
+  wire::Hello knock = hello(0);
+  knock.set_kind(wire::Hello::KNOCK);
+  knock.clear_program();
+  come(1, knock);
+  ASSERT_EQ(sent_.size(), 1u);
+  EXPECT_EQ(sent_[0].as<wire::Welcome>().worker(), "w1");
+  EXPECT_TRUE(openings_.empty());
+  EXPECT_FALSE(sessions_.takes_changes(1));
+  EXPECT_THROW(say(1, wire::FLUSH, wire::Flush()), wire::ProtocolError);
+  say(1, wire::HELLO, hello(5));
+  EXPECT_EQ(openings_.size(), 1u);
+  EXPECT_TRUE(sessions_.takes_changes(1));
+}
+
+TEST_F(DriverSessionsTest, ABeatOfADriverChangesNothingEvenAfterItsSession) {
+  come(1, hello(5));
+  welcome(1);
+  const std::size_t before = sent_.size();
+  EXPECT_TRUE(say(1, wire::BEAT, wire::Beat()));
+  wire::EndSession end;
+  end.set_number(1);
+  say(1, wire::END_SESSION, end);
+  EXPECT_TRUE(say(1, wire::BEAT, wire::Beat()));
+  EXPECT_EQ(sent_.size(), before);
+}
+
 TEST_F(DriverSessionsTest, APrivateWorkerTakesADriverOfAnyCluster) {
   DriverSessions own(means(), {"c", "w1", 7, true}, events());
   own.came(1, 100);

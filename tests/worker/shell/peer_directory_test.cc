@@ -31,6 +31,14 @@ TEST(PeerDirectory, OthersThatLiveAndEncryptAsThisOneAreReached) {
   EXPECT_TRUE(peers.addresses().empty());
 }
 
+TEST(PeerDirectory, AChangeOfTheAddressesIsSeenAndNothingElseIsOne) {
+  PeerDirectory peers({"c", 7, "", false, false});
+  EXPECT_TRUE(peers.workers_seen({worker(8, "http://10.0.0.2:2")}));
+  EXPECT_FALSE(peers.workers_seen({worker(8, "http://10.0.0.2:2"), worker(9, "")}));
+  EXPECT_TRUE(peers.workers_seen({worker(8, "http://10.0.0.2:2"), worker(10, "http://10.0.0.4:4")}));
+  EXPECT_TRUE(peers.workers_seen({}));
+}
+
 TEST(PeerDirectory, AnAddressWithoutASchemeOrPortIsNone) {
   const PeerDirectory peers({"c", 7, "", false, false});
   EXPECT_FALSE(peers.endpoint_of("10.0.0.2:2"));

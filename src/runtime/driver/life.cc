@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A worker that stands still, a dead host and a cut wire look the same from a driver: nothing comes. The kernel tells
+// neither. So both sides say a word when they have nothing else to say (wire/signs_of_life.h), and a driver that hears
+// none goes to another worker, long before others take its worker for dead.
+//
+// A thread of its own does that, which waits for nothing but the time: whatever else the driver does may stand still
+// for a while, the program in its own code, the other threads before a terminal that takes no more lines, and none of
+// that is the driver's end.
+#include <string>
+#include <utility>
+
+#include "runtime/driver/driver.h"
+
+namespace morrow::runtime {
+
+void Driver::run_life() {
+  const base::MutexLock lock(link_.mutex());
+  while (!stop_) {
+    life_changed_.wait_for(link_.mutex(), signs_.period());
+    if (!stop_ && link_.connected()) prove_life();
+  }
+}
+
+/// Once a turn: looks whether the worker lives, and shows it that we do.
+void Driver::prove_life() {
+  link_.read_now();  // a program that submits all the time reads nothing
+  if (!link_.connected()) return;
+  if (signs_.turn(link_.heard(), link_.said()) && link_.unsent() == 0) {
+    link_.send(wire::BEAT, wire::Beat());
+    link_.write();
+    signs_.beat_sent(link_.said());
+  }
+  if (link_.is_delivering()) signs_.did_not_listen();
+  if (signs_.is_silent()) {
+    worker_is_silent();
+  } else if (said_silent_) {
+    worker_is_back();
+  }
+}
+
+/// Stopped, its host dead, or the network to it cut: all the same from here.
+void Driver::worker_is_silent() {
+  const auto tenths = signs_.silence().count() / 100;
+  const std::string silence =
+      " gives no sign of life for " + std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  const bool said = std::exchange(said_silent_, true);
+  if (const PrivateWorker* const worker = dialer_->private_worker()) {
+    if (!said) say("the private worker (process " + std::to_string(worker->pid()) + ")" + silence + "; waiting for it");
+    return;
+  }
+  if (!said)
+    say("worker " + worker_name_ + " of cluster " + dialer_->cluster() + silence + "; looking for another one");
+  link_.give_up();
+  link_.read_now();
+}
+
+void Driver::worker_is_back() {
+  said_silent_ = false;
+  if (dialer_->private_worker() != nullptr) return say("the private worker goes on");
+  say("the session goes on with worker " + worker_name_ + " of cluster " + dialer_->cluster());
+}
+
+}  // namespace morrow::runtime
