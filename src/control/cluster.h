@@ -74,6 +74,20 @@ Secrets cluster_secrets(store::Store& store, const Secrets& fresh);
 /// The living workers that hold the value of `id` that has this number.
 std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number);
 
+/// A large value, as a worker that holds it knows it.
+struct HeldValue {
+  FutureId future;
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;  ///< bytes
+};
+/// One that would be lost with the worker that holds it.
+struct SoleValue {
+  HeldValue value;
+  bool can_be_made_again = false;
+};
+/// Those of `held` that are needed still and that no living worker but `self` holds.
+std::vector<SoleValue> sole_values(store::Store& store, Incarnation self, const std::vector<HeldValue>& held);
+
 // ---- claims from the index: the contended lane ----
 
 /// What a worker wants of the index.

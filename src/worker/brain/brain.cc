@@ -13,7 +13,7 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr Time kSoonNs = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
+constexpr Time kSoonNs = 1'000'000;        // to look again at what could not be done yet: no sooner, or the loop spins
 constexpr std::uint32_t kWakeAtOnce = 16;  // idle workers that came into sight together; later ones look themselves
 
 }  // namespace

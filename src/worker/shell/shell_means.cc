@@ -355,6 +355,27 @@ ObjectTransfers::Means Shell::transfer_means() {
   };
 }
 
+HandOver::Means Shell::hand_over_means() {
+  return {
+      .post = post_to_store(),
+      .have_copied =
+          [this](const wire::Endpoint& worker, const control::HeldValue& value,
+                 std::function<void(Fetcher::Copied, std::string)> answered) {
+            fetcher_->have_copied(
+                worker, value, [this, answered = std::move(answered)](Fetcher::Copied copied, std::string sentence) {
+                  boost::asio::post(io_,
+                                    [answered, copied, sentence = std::move(sentence)] { answered(copied, sentence); });
+                });
+          },
+      .endpoint_of = [this](const std::string& address) { return peers_.endpoint_of(address); },
+      .after = call_later(),
+      .clock_ms = [] { return base::monotonic_ms(); },
+      .note = [this](const std::string& sentence) { logs_.note(sentence); },
+      .say = [this](const std::string& sentence) { logs_.say(sentence); },
+      .warn = warn(),
+  };
+}
+
 Objects::Events Shell::object_events() {
   return {
       [this](control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "control/types.h"
 #include "wire/messages.pb.h"
@@ -63,6 +65,10 @@ class ValueAnswers {
 
   /// A driver's connection; `pidfd` is of its process, or none.
   void driver_came(ClientId client, wire::Fd pidfd);
+  /// A process of a worker that was fenced, whose memory goes on here: it may look there until it is dead.
+  void watch(ProcessId process, wire::Fd pidfd);
+  /// All processes of drivers that may look at the memory, at the end of this worker.
+  std::vector<std::pair<ProcessId, wire::Fd>> take_readers();
   /// It is sent the object memory.
   void driver_maps(ClientId client);
   /// The connection has ended. Its pins stay as long as its process lives, since that may go on reading.
@@ -81,7 +87,8 @@ class ValueAnswers {
   const Options options_;
   Events events_;
   std::unordered_map<ClientId, DriverProcess> drivers_;
-  wire::Ready ready_;  ///< used again and again, so that its memory is
+  std::unordered_map<ProcessId, wire::Fd> watched_;  ///< drivers without a connection, that may look at the memory
+  wire::Ready ready_;                                ///< used again and again, so that its memory is
 };
 
 }  // namespace morrow::worker
