@@ -74,6 +74,10 @@ Secrets cluster_secrets(store::Store& store, const Secrets& fresh);
 /// The living workers that hold the value of `id` that has this number.
 std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number);
 
+/// `self` holds a copy of the value no longer, unless it is the last: true when another living worker that stays holds
+/// it too. Nothing happens to a copy that the store does not know yet.
+bool give_up_copy(store::Store& store, Incarnation self, FutureId id, std::uint64_t number);
+
 /// A large value, as a worker that holds it knows it.
 struct HeldValue {
   FutureId future;

@@ -107,6 +107,32 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
   return holders;
 }
 
+bool give_up_copy(store::Store& store, Incarnation self, FutureId id, std::uint64_t number) {
+  bool given_up = false;
+  store.transact([&](store::Transaction& transaction) {
+    given_up = false;
+    Transition t(transaction, self);
+    if (!t.alive(self)) return;
+    bool is_known = false;
+    bool stays_elsewhere = false;
+    // With conflicts, all of it: another holder may give up its own copy, leave or be evicted in this moment.
+    for (const auto& [key, object] : transaction.scan(keys::holders(id), store::Read::kConflict)) {
+      if (keys::read_u64(object, 0) != number) continue;
+      const Incarnation holder = keys::neighbour_worker(key);
+      if (holder == self) {
+        is_known = true;
+      } else if (t.alive(holder)) {
+        const auto info = transaction.get(keys::info(holder), store::Read::kConflict);
+        stays_elsewhere |= info && !decode_worker(holder, *info).draining;
+      }
+    }
+    if (!is_known || !stays_elsewhere) return;
+    transaction.clear(keys::holder(id, self));
+    given_up = true;
+  });
+  return given_up;
+}
+
 std::vector<SoleValue> sole_values(store::Store& store, Incarnation self, const std::vector<HeldValue>& held) {
   std::vector<SoleValue> sole;
   const auto view = store.begin_read();

@@ -457,7 +457,8 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     }
   };
 
-  // Puts so many values that do not compress, of so many bytes, and reads them all when it is told to.
+  // Puts so many values that do not compress, of so many bytes, and reads them all when it is told to. The last one:
+  // how many workers are to hold each.
   all["put_many"] = [](char** arguments) {
     const auto value = [size = std::stoul(arguments[1])](std::size_t seed) {
       std::mt19937_64 random(seed);
@@ -471,7 +472,7 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     std::map<std::size_t, Future<std::string>> puts;
     for (std::size_t i = 0; i < std::stoul(arguments[0]); ++i) {
       try {
-        puts.emplace(i, morrow::put(value(i)));
+        puts.emplace(i, morrow::put({.copies = std::stoul(arguments[3])}, value(i)));
       } catch (const morrow::ObjectMemoryError& error) {
         std::cout << "refused: " << error.what() << "\n";
       }

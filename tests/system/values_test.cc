@@ -25,9 +25,9 @@ class ValueJobs : public testing::Test {
     return cluster_.worker(options);
   }
   /// Puts so many values, and reads them when `read_now` says so.
-  std::unique_ptr<Process> put_many(int count, int bytes) {
+  std::unique_ptr<Process> put_many(int count, int bytes, int copies = 1) {
     auto driver = cluster_.start({bin() + "/../test-programs/object_scenarios", "put_many", std::to_string(count),
-                                  std::to_string(bytes), cluster_.folder() + "/go"});
+                                  std::to_string(bytes), cluster_.folder() + "/go", std::to_string(copies)});
     EXPECT_TRUE(driver->wait_for_text("put ")) << driver->out() << driver->err();
     return driver;
   }
@@ -105,6 +105,27 @@ TEST_F(ValueJobs, AWorkerThatWasEvictedAndComesBackStillHasItsValues) {
   one->signal(SIGCONT);
   ASSERT_TRUE(one->wait_for_text("it has 8 values still")) << one->err();
   EXPECT_TRUE(has(read_now(*driver).out, "right 8 of 8\n")) << driver->err();
+}
+
+TEST_F(ValueJobs, AfterAFlushAValueOfTwoCopiesSurvivesTheDeathOfAnyWorker) {
+  for (const bool first : {true, false}) {
+    fs::remove(cluster_.folder() + "/go");
+    const auto one = worker("one", {"--lease-ms", "1000"});
+    const auto two = worker("two", {"--lease-ms", "1000"});
+    const auto driver = put_many(4, 8'000'000, 2);
+    const auto& dies = first ? one : two;
+    dies->signal(SIGKILL);
+    dies->wait();
+    EXPECT_TRUE(has(read_now(*driver).out, "right 4 of 4\n")) << driver->err();
+  }
+}
+
+TEST_F(ValueJobs, FewerWorkersThanCopiesAreSaidAndThePutIsAcknowledgedAllTheSame) {
+  const auto one = worker("one");
+  const auto driver = put_many(3, 8'000'000, 2);
+  EXPECT_TRUE(driver->wait_for_text("a value that 2 workers were to hold")) << driver->err();
+  EXPECT_TRUE(driver->wait_for_text("is held by 1: the cluster has no more workers")) << driver->err();
+  EXPECT_TRUE(has(read_now(*driver).out, "right 3 of 3\n"));
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ std::optional<Object> kept(const Object& object, bool is_held) {
   copy.stored = object.stored;
   copy.stored_bytes = object.stored_bytes;
   copy.promised_bytes = object.promised_bytes;
+  copy.is_copy = object.is_copy;
   copy.freed = object.freed;
   copy.damaged = object.damaged;
   copy.made_ms = object.made_ms;

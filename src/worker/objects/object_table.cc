@@ -63,6 +63,7 @@ Object& ObjectTable::create_coming(std::uint64_t number, control::FutureId futur
                                    std::uint64_t now_ms) {
   Object& object = add(number, now_ms);
   object.state = State::kComing;
+  object.is_copy = true;
   object.future = future;
   object.size_bytes = size_bytes;
   return object;

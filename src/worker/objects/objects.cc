@@ -54,6 +54,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
                       if (object.freed && object.pins == 0) remove(object);
                       serve();
                     },
+                .give_up = [this](const Object& object) { give_up(object); },
                 .changed = [this](const Object& object) { way_back_.note(object); },
                 .log = events_.log},
                std::move(kept.folder)),
@@ -214,12 +215,8 @@ void Objects::fetch(Object& object, const control::ObjectRef& reference) {
                  Object& wanted = table_.get(reference.number, "an object that is to come is not erased");
                  if (!extent) return failed(wanted, problem);
                  wanted.extent = *extent;
-                 keep_way_back(wanted, false, [this, reference, extent, filled](const std::string& trouble) {
-                   Object& coming = table_.get(reference.number, "an object that is to come is not erased");
-                   if (trouble.empty()) return events_.fetch(coming.future, reference, view_.inside(*extent), filled);
-                   give_back(coming);
-                   failed(coming, no_room_for(reference.size, "; " + trouble));
-                 });
+                 way_back_.note(wanted);
+                 events_.fetch(wanted.future, reference, view_.inside(*extent), filled);
                });
 }
 
@@ -310,6 +307,24 @@ void Objects::give_back(Object& object) {
   if (object.extent.size == 0) return;
   extents_.free(std::exchange(object.extent, {}));
   way_back_.note(object);
+}
+
+void Objects::give_up(const Object& object) {
+  events_.give_up(object.future, object.number, [this, number = object.number](bool given) {
+    gave_up(table_.get(number, "a copy that is to be given up is not erased"), given);
+  });
+}
+
+void Objects::gave_up(Object& object, bool given) {
+  spiller_.gave_up(object);
+  if (given || object.freed) {
+    object.freed = true;  // whoever has begun to look at it meanwhile goes on
+    if (object.pins == 0) remove(object);
+  } else {
+    object.is_copy = false;  // it is the last there is: from here on as if it had been made here
+    keep_way_back(object, false, [](const std::string&) {});
+  }
+  serve();
 }
 
 void Objects::remove(Object& object) {

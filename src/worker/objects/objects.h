@@ -77,6 +77,9 @@ class Objects {
     std::function<void(control::FutureId, std::uint64_t object)> copied;  ///< a copy came here
     std::function<void(control::FutureId)> dropped;                       ///< the copy here was damaged
     std::function<void(const std::string&)> log;
+    /// There is no room for the copy here: `then(true)` when another worker has the value and the store knows of the
+    /// copy no more. Never from inside.
+    std::function<void(control::FutureId, std::uint64_t object, std::function<void(bool)> then)> give_up;
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -175,6 +178,8 @@ class Objects {
   void unpinned(Object& object);
   void remove(Object& object);
   void give_back(Object& object);
+  void give_up(const Object& object);
+  void gave_up(Object& object, bool given);
   void take_over(KeptObjects& all);
   void lend_pinned(std::uint64_t number, std::span<const std::byte> bytes, std::uint64_t checksum,
                    const std::function<void(std::optional<Lent>)>& then);

@@ -10,6 +10,8 @@
 //   once when it is idle again.
 // - One that is freed meanwhile stays until the thread that reads its memory is through.
 //
+// - When the disk takes nothing more, copies that other workers have too are given up instead.
+//
 // The memory is taken from idle objects only, so a pinned one never moves. data/spill.cc has the files.
 #include "worker/objects/spiller.h"
 
@@ -65,7 +67,10 @@ bool Spiller::make_room(std::uint64_t size_bytes) {
       events_.changed(object);
       return true;
     }
-    if (!problem_.empty() && object.promised_bytes == 0) continue;
+    if (!problem_.empty() && object.promised_bytes == 0) {
+      if (object.is_copy) give_up(object, size_bytes);
+      continue;
+    }
     if (has_enough_coming(size_bytes)) return false;
     write(object);
   }
@@ -77,6 +82,21 @@ bool Spiller::has_enough_coming(std::uint64_t size_bytes) const {
   const std::uint64_t enough_bytes =
       size_bytes + std::min({size_bytes, kSpillAheadBytes, extents_.capacity() / kSpillAheadPart});
   return writing_bytes_ != 0 && (free_bytes + writing_bytes_ >= enough_bytes || writing_bytes_ >= kSpillAheadBytes);
+}
+
+/// No more of them than the request for so many bytes needs.
+void Spiller::give_up(Object& object, std::uint64_t size_bytes) {
+  if (extents_.largest_free() + giving_up_bytes_ >= size_bytes && giving_up_bytes_ != 0) return;
+  object.spilling = true;
+  giving_up_bytes_ += object.size_bytes;
+  events_.give_up(object);
+}
+
+void Spiller::gave_up(Object& object) {
+  MORROW_INVARIANT(object.spilling && giving_up_bytes_ >= object.size_bytes, "a copy is given up once", object.number,
+                   giving_up_bytes_, object.size_bytes);
+  object.spilling = false;
+  giving_up_bytes_ -= object.size_bytes;
 }
 
 /// What is wrong with so many bytes more.

@@ -36,6 +36,9 @@ class Spiller {
   struct Events {
     /// The object is not being written any more: it has a file, or there is a problem.
     std::function<void(Object&)> written;
+    /// It is a copy, and the disk has no place for it: whether it is given up is told by `gave_up`, soon. Not from
+    /// inside.
+    std::function<void(const Object&)> give_up;
     /// It has memory, a file or a promise that it had not, or the other way round.
     std::function<void(const Object&)> changed;
     std::function<void(const std::string&)> log;
@@ -63,7 +66,9 @@ class Spiller {
   /// For the next one; nothing is written or read from here on.
   std::unique_ptr<data::SpillFolder> give_folder() { return std::move(folder_); }
 
-  bool is_writing() const { return writing_bytes_ != 0 || promising_bytes_ != 0; }
+  bool is_writing() const { return writing_bytes_ != 0 || promising_bytes_ != 0 || giving_up_bytes_ != 0; }
+  /// The answer to `give_up`; the object is not `spilling` any more.
+  void gave_up(Object& object);
   /// Of files, after compression.
   std::uint64_t stored_bytes() const { return stored_bytes_; }
   std::uint64_t promised_bytes() const { return promised_bytes_; }
@@ -81,6 +86,7 @@ class Spiller {
 
   bool has_enough_coming(std::uint64_t size_bytes) const;
   std::optional<base::Problem> over_limit(std::uint64_t size_bytes) const;
+  void give_up(Object& object, std::uint64_t size_bytes);
   void write(Object& object);
   void written(std::uint64_t number, const base::Result<Written>& result);
 
@@ -93,6 +99,7 @@ class Spiller {
   std::unique_ptr<data::SpillFolder> folder_;
   std::uint64_t writing_bytes_ = 0;
   std::uint64_t promising_bytes_ = 0;
+  std::uint64_t giving_up_bytes_ = 0;
   std::uint64_t promised_bytes_ = 0;
   std::uint64_t stored_bytes_ = 0;
   std::string problem_;

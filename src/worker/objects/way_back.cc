@@ -4,7 +4,8 @@
 // something new is accepted, not when it is needed:
 //
 // - A value in memory can *move* when it has a file already, or a promise: a file of its own whose blocks are allocated
-//   (SpillFolder::promise), so that writing it can't fail for want of space. Every other value *stays*.
+//   (SpillFolder::promise), so that writing it can't fail for want of space. So can a copy that other workers have too:
+//   it is given up. Every other value *stays*.
 // - The way back is open when the values that stay leave a gap as large as the largest value that is only on disk. What
 //   lies in that gap can always be moved out, one after another, and the value come in. It has a file then, so it can
 //   be moved out at once for the next one: one gap is enough for all of them.
@@ -37,7 +38,7 @@ WayBack::WayBack(std::uint64_t capacity_bytes) : capacity_bytes_(capacity_bytes)
 
 WayBack::Part WayBack::part_of(const Object& object) {
   Part part;
-  const bool can_move = object.stored || object.promised_bytes != 0;
+  const bool can_move = object.stored || object.promised_bytes != 0 || object.is_copy;
   if (object.extent.size == 0) {
     if (object.stored) part.out_bytes = in_whole_pages(object.size_bytes);
   } else if (!can_move) {

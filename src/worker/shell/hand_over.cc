@@ -9,6 +9,8 @@
 //   there, and a value that was freed meanwhile is needed no more. So an answer that got lost does no harm, and what
 //   readers fetch on their own at the same time counts too.
 // - The others get the copies as they get any value, from this worker's port, which is open until it leaves.
+// - A worker that is short of room gives up a copy while another one has the value (control::give_up_copy), but not one
+//   that leaves. So nothing counts before the store says that this one does.
 // - Values that were put go first: nothing can compute them again. Among those of a kind the small ones go first, so
 // that
 //   as many as can be are safe when time or room ends.
@@ -43,6 +45,7 @@ std::string amount(std::size_t count, std::uint64_t bytes) {
 
 /// What the store says.
 struct HandOver::Look {
+  bool leaves = false;  ///< others know that this worker does: from here on none of them gives up a copy for its sake
   std::vector<control::SoleValue> sole;
   std::vector<control::WorkerInfo> others;
 };
@@ -63,7 +66,9 @@ void HandOver::look() {
       [found, held, self = options_.incarnation](store::Store& store) {
         found->sole = control::sole_values(store, self, *held);
         found->others.clear();
+        found->leaves = false;
         for (control::WorkerSeen& worker : control::workers(store)) {
+          if (worker.info.incarnation == self) found->leaves = worker.info.draining;
           if (worker.info.incarnation != self && !worker.dying && !worker.info.draining && !worker.info.address.empty())
             found->others.push_back(std::move(worker.info));
         }
@@ -72,6 +77,7 @@ void HandOver::look() {
 }
 
 void HandOver::looked(const Look& found) {
+  if (!found.leaves && means_.clock_ms() < end_ms_) return look_again();
   std::map<std::uint64_t, Value> left;
   for (const control::SoleValue& sole : found.sole) {
     const auto known = values_.extract(sole.value.number);
@@ -107,6 +113,10 @@ void HandOver::looked(const Look& found) {
     if (asked_ < kAtOnce) ask(*value, found.others);
   }
   if (hopeless && asked_ == 0) return finish("no other worker takes them");
+  look_again();
+}
+
+void HandOver::look_again() {
   means_.after(kLookAgainMs, [this] { look(); });
 }
 

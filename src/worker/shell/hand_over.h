@@ -59,6 +59,7 @@ class HandOver {
   };
   struct Look;
   void look();
+  void look_again();
   void looked(const Look& found);
   void ask(Value& value, const std::vector<control::WorkerInfo>& others);
   void answered(std::uint64_t number, Fetcher::Copied copied, const std::string& sentence);

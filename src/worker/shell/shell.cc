@@ -73,6 +73,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
                  output_),
       changes_(change_means(), brain_, values_),
       transfers_(transfer_means(), {options_.info.incarnation, options_.lease_ms}),
+      copies_(copies_means()),
       hand_over_(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms}),
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
@@ -185,11 +186,14 @@ void Shell::carry_out(action::RetireProgram& retire) {
   output_.program_retired(retire.program);
 }
 
-void Shell::carry_out(action::Ack& ack) {
-  if (ack.to.client != 0) return sessions_.carry_out(ack);
+void Shell::carry_out(action::Ack& ack) { copies_.committed(ack.to, ack.number); }
+
+void Shell::acknowledge(const Waiter& who, std::uint64_t number) {
+  action::Ack ack{who, number};
+  if (who.client != 0) return sessions_.carry_out(ack);
   wire::Ack message;
-  message.set_number(ack.number);
-  executors_.send(ack.to.executor, wire::ACK, message);
+  message.set_number(number);
+  executors_.send(who.executor, wire::ACK, message);
 }
 
 void Shell::carry_out(action::FreeObjects& freed) {
@@ -232,6 +236,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
 
 void Shell::client_gone(ClientId client, const std::string& why) {
   values_.driver_gone(client);
+  copies_.gone(Waiter{client, 0});
   output_.client_gone(client);
   sessions_.gone(client, why);
   if (options_.private_worker) finish(End::kPrivateEnded);

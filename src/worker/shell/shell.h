@@ -28,6 +28,7 @@
 #include "worker/port/port.h"
 #include "worker/shell/change_requests.h"
 #include "worker/shell/clients.h"
+#include "worker/shell/copies.h"
 #include "worker/shell/driver_sessions.h"
 #include "worker/shell/executor_table.h"
 #include "worker/shell/hand_over.h"
@@ -154,6 +155,10 @@ class Shell final : public ClientEvents {
   ChangeRequests::Means change_means();
   ObjectTransfers::Means transfer_means();
   HandOver::Means hand_over_means();
+  Copies::Means copies_means();
+  void acknowledge(const Waiter& who, std::uint64_t number);
+  void have_copied(const wire::Endpoint& worker, const control::HeldValue& value,
+                   std::function<void(Fetcher::Copied, std::string sentence)> answered);
   Objects::Events object_events();
   Maintenance::Events upkeep_events();
   PoolOptions pool_options();
@@ -187,6 +192,7 @@ class Shell final : public ClientEvents {
   ExecutorTable executors_;
   ChangeRequests changes_;
   ObjectTransfers transfers_;
+  Copies copies_;
   HandOver hand_over_;
   Objects objects_;
   ExecutorPool pool_;

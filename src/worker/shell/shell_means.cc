@@ -231,7 +231,11 @@ ExecutorTable::Means Shell::executor_means() {
 ExecutorTable::Events Shell::executor_events() {
   return {
       .started = [this](ExecutorId executor) { brain_.executor_started(now(), executor); },
-      .exited = [this](ExecutorId executor, const Brain::Exit& exit) { brain_.executor_exited(now(), executor, exit); },
+      .exited =
+          [this](ExecutorId executor, const Brain::Exit& exit) {
+            copies_.gone(Waiter{0, executor});
+            brain_.executor_exited(now(), executor, exit);
+          },
       .program_failed = [this](const std::string& program,
                                const control::Outcome& failure) { brain_.program_failed(now(), program, failure); },
       .task_done = [this](ExecutorId executor,
@@ -333,6 +337,11 @@ ValueAnswers::Events Shell::value_events() {
       .put = [this](const Brain::Asker& asker, control::FutureId id, control::SpecPtr spec,
                     control::OutcomePtr outcome) { brain_.put(now(), asker, id, std::move(spec), std::move(outcome)); },
       .found_no_room = [this](ExecutorId executor) { executors_.found_no_room(executor); },
+      .copies =
+          [this](const Brain::Asker& asker, control::SessionId session, const control::HeldValue& value,
+                 std::uint32_t copies) {
+            copies_.want({asker.who, asker.number, session, value, copies});
+          },
   };
 }
 
@@ -355,17 +364,44 @@ ObjectTransfers::Means Shell::transfer_means() {
   };
 }
 
+void Shell::have_copied(const wire::Endpoint& worker, const control::HeldValue& value,
+                        std::function<void(Fetcher::Copied, std::string sentence)> answered) {
+  fetcher_->have_copied(worker, value,
+                        [this, answered = std::move(answered)](Fetcher::Copied copied, const std::string& sentence) {
+                          boost::asio::post(io_, [answered, copied, sentence] { answered(copied, sentence); });
+                        });
+}
+
+Copies::Means Shell::copies_means() {
+  Copies::Means means{
+      .post = post_to_store(),
+      .have_copied = nullptr,
+      .endpoint_of = [this](const std::string& address) { return peers_.endpoint_of(address); },
+      .after = call_later(),
+      .clock_ms = [] { return base::monotonic_ms(); },
+      .acknowledge = [this](const Waiter& who, std::uint64_t number) { acknowledge(who, number); },
+      .tell =
+          [this](control::SessionId session, const std::string& sentence) {
+            action::Notice notice{session, sentence};
+            sessions_.carry_out(notice);
+          },
+  };
+  if (options_.port) {
+    means.have_copied = [this](const wire::Endpoint& worker, const control::HeldValue& value,
+                               std::function<void(Fetcher::Copied, std::string)> answered) {
+      have_copied(worker, value, std::move(answered));
+    };
+  }
+  return means;
+}
+
 HandOver::Means Shell::hand_over_means() {
   return {
       .post = post_to_store(),
       .have_copied =
           [this](const wire::Endpoint& worker, const control::HeldValue& value,
                  std::function<void(Fetcher::Copied, std::string)> answered) {
-            fetcher_->have_copied(
-                worker, value, [this, answered = std::move(answered)](Fetcher::Copied copied, std::string sentence) {
-                  boost::asio::post(io_,
-                                    [answered, copied, sentence = std::move(sentence)] { answered(copied, sentence); });
-                });
+            have_copied(worker, value, std::move(answered));
           },
       .endpoint_of = [this](const std::string& address) { return peers_.endpoint_of(address); },
       .after = call_later(),
@@ -383,6 +419,15 @@ Objects::Events Shell::object_events() {
       [this](control::FutureId future, std::uint64_t object) { brain_.object_copied(now(), future, object); },
       [this](control::FutureId future) { brain_.object_dropped(now(), future); },
       warn(),
+      [this](control::FutureId future, std::uint64_t object, std::function<void(bool)> then) {
+        auto given_up = std::make_shared<bool>(false);
+        store_.post(
+            StoreLane::kUpkeep,
+            [given_up, future, object, self = options_.info.incarnation](store::Store& store) {
+              *given_up = control::give_up_copy(store, self, future, object);
+            },
+            [given_up, then = std::move(then)] { then(*given_up); });
+      },
   };
 }
 

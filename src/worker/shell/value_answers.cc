@@ -77,6 +77,8 @@ void ValueAnswers::put(const Brain::Asker& asker, wire::Put& put, const std::str
   } else {
     throw wire::ProtocolError("a client put an object that is not its own to write");
   }
+  if (put.copies() > 1 && put.object() != 0)
+    events_.copies(asker, session, {id_of(put.id()), put.object(), put.size()}, put.copies());
   auto spec = std::make_shared<control::Spec>();
   spec->name = std::move(*put.mutable_name());
   spec->program = program;

@@ -43,6 +43,9 @@ class ValueAnswers {
     std::function<void(const action::Ready&)> lost;
     std::function<void(const Brain::Asker&, control::FutureId, control::SpecPtr, control::OutcomePtr)> put;
     std::function<void(ExecutorId)> found_no_room;  ///< a task of it, since other tasks hold it
+    /// A value that is put is to be held by so many workers.
+    std::function<void(const Brain::Asker&, control::SessionId, const control::HeldValue&, std::uint32_t copies)>
+        copies;
   };
   /// What it is told of this worker once.
   struct Options {

@@ -146,6 +146,34 @@ TEST_F(ObjectsReadable, AllOfMemoryAndDiskButOneValueIsUsed) {
   ASSERT_NO_FATAL_FAILURE(expect_all_readable());
 }
 
+TEST_F(ObjectsReadable, CopiesThatOthersHaveTooMakeWayWhereTheDiskTakesNothing) {
+  open_with(4 * kMega, 1);
+  ASSERT_EQ(put(kMega), "");
+  for (std::uint64_t number = 1; number <= 20; ++number) {
+    const Answer got = wait(ask(2, number));
+    ASSERT_TRUE(got.ok()) << got.problem.sentence;
+    EXPECT_EQ(byte_of(got), static_cast<int>(number));
+    objects_->unpin(2, number);
+  }
+  ASSERT_NO_FATAL_FAILURE(expect_all_readable());
+}
+
+TEST_F(ObjectsReadable, ACopyThatIsTheLastIsNotGivenUp) {
+  options_.room_within_ms = 20;
+  open_with(4 * kMega, 1);
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    last_.insert(number);
+    EXPECT_TRUE(wait(ask(2, number)).ok());
+    objects_->unpin(2, number);
+  }
+  EXPECT_FALSE(wait(ask(2, 5)).ok());
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    EXPECT_TRUE(wait(ask(2, number)).ok());
+    objects_->unpin(2, number);
+  }
+  EXPECT_EQ(fetches_, 4);
+}
+
 TEST_F(ObjectsReadable, AValueAsLargeAsTheMemoryFindsItsWayBack) {
   constexpr std::uint64_t kMemory = 2 << 20;
   options_.room_within_ms = 20;
