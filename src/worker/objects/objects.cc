@@ -362,7 +362,8 @@ std::vector<ObjectSeen> Objects::list() const {
 }
 
 Objects::Usage Objects::usage() const {
-  return {extents_.capacity(), extents_.used(), spiller_.stored_bytes(), table_.all().size()};
+  return {extents_.capacity(), extents_.used(), spiller_.stored_bytes() + spiller_.promised_bytes(),
+          table_.all().size()};
 }
 
 }  // namespace morrow::worker

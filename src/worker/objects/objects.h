@@ -148,7 +148,7 @@ class Objects {
 
   /// How much is taken; bytes.
   struct Usage {
-    std::uint64_t memory = 0, used = 0, spilled = 0;
+    std::uint64_t memory = 0, used = 0, spilled = 0;  ///< spilled: what is promised too
     std::size_t objects = 0;
   };
   Usage usage() const;

@@ -109,6 +109,7 @@ class Shell final : public ClientEvents {
   void hand_over(bool drained);
   std::vector<control::HeldValue> held_values() const;
   void offer_kept();
+  void acknowledge(const Waiter& who, std::uint64_t number);
   void end_within(std::uint64_t milliseconds, std::function<void()> late);
   void watch_signal();
   bool stopping() const { return stage_ != Stage::kRuns; }
@@ -147,27 +148,28 @@ class Shell final : public ClientEvents {
   DriverSessions::Events session_events();
   TaskStarter::Means starter_means();
   TaskStarter::Events starter_events();
-  ValueAnswers::Means value_means();
-  ValueAnswers::Events value_events();
   TaskOutput::Means output_means();
   ExecutorTable::Means executor_means();
   ExecutorTable::Events executor_events();
   ChangeRequests::Means change_means();
-  ObjectTransfers::Means transfer_means();
-  HandOver::Means hand_over_means();
-  Copies::Means copies_means();
-  void acknowledge(const Waiter& who, std::uint64_t number);
-  void have_copied(const wire::Endpoint& worker, const control::HeldValue& value,
-                   std::function<void(Fetcher::Copied, std::string sentence)> answered);
-  Objects::Events object_events();
   Maintenance::Events upkeep_events();
   PoolOptions pool_options();
   PostToStore post_to_store();
   CallLater call_later();
   Say warn();
-  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
   void give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places);
   TaskOutput::Source source_of(ExecutorId executor) const;
+
+  // shell_values.cc: the same of those that have to do with large values
+  ValueAnswers::Means value_means();
+  ValueAnswers::Events value_events();
+  ObjectTransfers::Means transfer_means();
+  HandOver::Means hand_over_means();
+  Copies::Means copies_means();
+  Objects::Events object_events();
+  void have_copied(const wire::Endpoint& worker, const control::HeldValue& value,
+                   std::function<void(Fetcher::Copied, std::string sentence)> answered);
+  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
 
   // shell_port.cc: what other workers, other hosts and people ask
   void open_port();
