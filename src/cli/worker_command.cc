@@ -16,9 +16,10 @@ namespace {
 /// The options of `morrow worker`, as the command line has them.
 struct Arguments {
   worker::WorkerOptions options;
-  std::string cpus, memory, gpus, object_memory;
+  std::string cpus, memory, gpus, object_memory, spill_limit;
   std::vector<std::string> resources;
   int port = -1;
+  double hand_over_s = 30;
 };
 
 void check(Arguments& arguments) {
@@ -39,6 +40,8 @@ void check(Arguments& arguments) {
   if (options.total.gpu_milli % 1000 != 0)
     throw std::invalid_argument("--gpus must be a whole number: the GPUs this machine has");
   if (!arguments.object_memory.empty()) options.object_memory = parse_bytes(arguments.object_memory);
+  if (!arguments.spill_limit.empty()) options.spill_limit = parse_bytes(arguments.spill_limit);
+  options.hand_over_ms = static_cast<std::uint64_t>(arguments.hand_over_s * 1000);
   for (const std::string& text : arguments.resources) {
     const auto [name, amount] = parse_resource(text);
     if (!options.total.named_milli.emplace(name, amount).second)
@@ -63,6 +66,13 @@ void add_worker(CLI::App& app, int& exit_status) {
                       "Shared memory for large values, like 8GiB (default: 30 % of the machine's)");
   command->add_option("--spill-dir", options.spill_folder,
                       "Where large values go when that is full (default: in the state folder)");
+  command->add_option("--spill-limit", arguments->spill_limit,
+                      "The most that they may take there, like 100GB (default: what the disk has)");
+  command
+      ->add_option("--hand-over-s", arguments->hand_over_s,
+                   "The longest that the worker hands over values which only it has to other workers before it leaves, "
+                   "in seconds (default: 30)")
+      ->check(CLI::Range(0.0, 1e6));
   command->add_option("--gpus", arguments->gpus, "GPUs that tasks may use (default: 0)");
   command
       ->add_option("--resource", arguments->resources,

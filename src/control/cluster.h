@@ -77,6 +77,24 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
 void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uint64_t number,
                     const std::vector<Incarnation>& holders);
 
+/// `self` holds a copy of the value no longer, unless it is the last: true when another living worker that stays holds
+/// it too. Nothing happens to a copy that the store does not know yet.
+bool give_up_copy(store::Store& store, Incarnation self, FutureId id, std::uint64_t number);
+
+/// A large value, as a worker that holds it knows it.
+struct HeldValue {
+  FutureId future;
+  std::uint64_t number = 0;
+  std::uint64_t size = 0;  ///< bytes
+};
+/// One that would be lost with the worker that holds it.
+struct SoleValue {
+  HeldValue value;
+  bool can_be_made_again = false;
+};
+/// Those of `held` that are needed still and that no living worker but `self` holds.
+std::vector<SoleValue> sole_values(store::Store& store, Incarnation self, const std::vector<HeldValue>& held);
+
 // ---- claims from the index: the contended lane ----
 
 /// A program that the asking worker leaves to others for now, since it does not start there.

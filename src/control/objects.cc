@@ -97,18 +97,71 @@ void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uin
   });
 }
 
+namespace {
+
+/// The living workers that hold this object.
+std::vector<Incarnation> living_holders(store::Transaction& view, FutureId id, std::uint64_t number) {
+  std::vector<Incarnation> holders;
+  for (const auto& [key, object] : view.scan(keys::holders(id), store::Read::kSnapshot)) {
+    if (keys::read_u64(object, 0) != number) continue;
+    const Incarnation incarnation = keys::neighbour_worker(key);
+    const auto alive = view.get(keys::incarnation(incarnation), store::Read::kSnapshot);
+    if (alive && !parse_record<record::Incarnation>(*alive).dying()) holders.push_back(incarnation);
+  }
+  return holders;
+}
+
+}  // namespace
+
 std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number) {
   std::vector<WorkerInfo> holders;
   const auto view = store.begin_read();
-  for (const auto& [key, object] : view->scan(keys::holders(id), store::Read::kSnapshot)) {
-    if (keys::read_u64(object, 0) != number) continue;
-    const Incarnation incarnation = keys::neighbour_worker(key);
-    const auto alive = view->get(keys::incarnation(incarnation), store::Read::kSnapshot);
-    if (!alive || parse_record<record::Incarnation>(*alive).dying()) continue;
+  for (const Incarnation incarnation : living_holders(*view, id, number)) {
     if (const auto info = view->get(keys::info(incarnation), store::Read::kSnapshot))
       holders.push_back(decode_worker(incarnation, *info));
   }
   return holders;
+}
+
+bool give_up_copy(store::Store& store, Incarnation self, FutureId id, std::uint64_t number) {
+  bool given_up = false;
+  store.transact([&](store::Transaction& transaction) {
+    given_up = false;
+    Transition t(transaction, self);
+    if (!t.alive(self)) return;
+    bool is_known = false;
+    bool stays_elsewhere = false;
+    // With conflicts, all of it: another holder may give up its own copy, leave or be evicted in this moment.
+    for (const auto& [key, object] : transaction.scan(keys::holders(id), store::Read::kConflict)) {
+      if (keys::read_u64(object, 0) != number) continue;
+      const Incarnation holder = keys::neighbour_worker(key);
+      if (holder == self) {
+        is_known = true;
+      } else if (t.alive(holder)) {
+        const auto info = transaction.get(keys::info(holder), store::Read::kConflict);
+        stays_elsewhere |= info && !decode_worker(holder, *info).draining;
+      }
+    }
+    if (!is_known || !stays_elsewhere) return;
+    transaction.clear(keys::holder(id, self));
+    given_up = true;
+  });
+  return given_up;
+}
+
+std::vector<SoleValue> sole_values(store::Store& store, Incarnation self, const std::vector<HeldValue>& held) {
+  std::vector<SoleValue> sole;
+  const auto view = store.begin_read();
+  for (const HeldValue& value : held) {
+    const auto bytes = view->get(keys::state(value.future), store::Read::kSnapshot);
+    if (!bytes) continue;
+    const auto state = parse_record<record::State>(*bytes);
+    if (!is_final(state) || state.outcome().object().number() != value.number) continue;
+    const auto holders = living_holders(*view, value.future, value.number);
+    if (std::any_of(holders.begin(), holders.end(), [self](Incarnation holder) { return holder != self; })) continue;
+    sole.push_back({value, state.spec_parts() != 0});  // a future keeps its specification when it can run again
+  }
+  return sole;
 }
 
 }  // namespace morrow::control

@@ -43,16 +43,22 @@ std::optional<Extent> Extents::allocate(std::uint64_t size) {
   const auto [have, offset] = *best;
   remove_free(free_.find(offset));
   if (have > need) add_free(offset + need, have - need);
-  const auto [taken, is_new] = taken_.emplace(offset, need);
-  MORROW_INVARIANT(is_new, "a range is taken once", offset, need);
-  MORROW_INVARIANT(taken == taken_.begin() || std::prev(taken)->first + std::prev(taken)->second <= offset,
-                   "a range begins where the one before it has ended", std::prev(taken)->first,
-                   std::prev(taken)->second, offset);
-  MORROW_INVARIANT(std::next(taken) == taken_.end() || offset + need <= std::next(taken)->first,
-                   "a range ends before the next one begins", offset, need, std::next(taken)->first);
-  used_ += need;
-  check_sum();
+  note_taken(offset, need);
   return Extent{offset, size};
+}
+
+void Extents::take(Extent extent) {
+  const std::uint64_t need = in_whole_pages(extent.size);
+  auto range = free_.upper_bound(extent.offset);
+  MORROW_INVARIANT(range != free_.begin(), "a range that is taken was free", extent.offset, extent.size);
+  --range;
+  const auto [offset, size] = *range;
+  MORROW_INVARIANT(extent.offset % kPageBytes == 0 && extent.offset + need <= offset + size,
+                   "a range that is taken was free", extent.offset, extent.size, offset, size);
+  remove_free(range);
+  if (offset < extent.offset) add_free(offset, extent.offset - offset);
+  if (extent.offset + need < offset + size) add_free(extent.offset + need, offset + size - extent.offset - need);
+  note_taken(extent.offset, need);
 }
 
 void Extents::free(Extent extent) {
@@ -96,6 +102,18 @@ std::uint64_t Extents::largest_free() const {
 }
 
 void Extents::limit(std::uint64_t end) { limit_ = std::min(end / kPageBytes * kPageBytes, capacity_); }
+
+void Extents::note_taken(Offset offset, std::uint64_t need) {
+  const auto [taken, is_new] = taken_.emplace(offset, need);
+  MORROW_INVARIANT(is_new, "a range is taken once", offset, need);
+  MORROW_INVARIANT(taken == taken_.begin() || std::prev(taken)->first + std::prev(taken)->second <= offset,
+                   "a range begins where the one before it has ended", std::prev(taken)->first,
+                   std::prev(taken)->second, offset);
+  MORROW_INVARIANT(std::next(taken) == taken_.end() || offset + need <= std::next(taken)->first,
+                   "a range ends before the next one begins", offset, need, std::next(taken)->first);
+  used_ += need;
+  check_sum();
+}
 
 void Extents::add_free(Offset offset, std::uint64_t size) {
   MORROW_INVARIANT(size != 0 && offset % kPageBytes == 0 && size % kPageBytes == 0 && size <= capacity_ &&

@@ -28,6 +28,8 @@ class Extents {
   explicit Extents(std::uint64_t capacity);
   /// Nothing when no free range below the limit is large enough. At least a page, and an extent of the size asked for.
   std::optional<Extent> allocate(std::uint64_t size);
+  /// Takes this very range, which must be free.
+  void take(Extent extent);
   /// Needs an extent as it was allocated.
   void free(Extent extent);
   /// In bytes, whole pages; so are the next ones.
@@ -43,6 +45,7 @@ class Extents {
   using Offset = std::uint64_t;
   using Ranges = std::map<Offset, std::uint64_t>;  ///< and their sizes
 
+  void note_taken(Offset offset, std::uint64_t size);
   void add_free(Offset offset, std::uint64_t size);
   Ranges::iterator remove_free(Ranges::iterator range);
   void check_sum() const;

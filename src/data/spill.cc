@@ -11,6 +11,8 @@
 //   and a worker that starts removes the neighbours whose lock is free. It makes its own while it holds the lock of
 //   the folder above: else its neighbour could take the new one for one that was left.
 //
+// A file may be promised before it is written: its blocks are allocated (posix_fallocate), and nobody else gets them.
+//
 // Files are not synced: nobody reads them when the machine has been down.
 #include "data/spill.h"
 
@@ -111,6 +113,11 @@ int write_all(int fd, std::span<const std::byte> first, std::span<const std::byt
   return 0;
 }
 
+/// Of the file of an object: no block is stored larger than it is.
+std::uint64_t most_file_bytes(std::uint64_t size) {
+  return sizeof(FileHeader) + size + (size + kBlockBytes - 1) / kBlockBytes * kBlockHeaderBytes;
+}
+
 std::string megabytes(std::uint64_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
 
 }  // namespace
@@ -155,18 +162,41 @@ SpillFolder::~SpillFolder() {
 
 std::string SpillFolder::file(std::uint64_t number) const { return path_ + "/" + std::to_string(number) + ".object"; }
 
-std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte> bytes) {
+std::uint64_t SpillFolder::free_bytes() const {
+  struct statvfs disk {};
+  return statvfs(path_.c_str(), &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
+}
+
+DiskFull SpillFolder::full(std::uint64_t size) const {
+  return DiskFull("the disk is full: " + megabytes(size) + " were to be written to " + path_ + ", where " +
+                  megabytes(free_bytes()) + " are free" +
+                  (leaves_ == 0 ? "" : ", of which " + megabytes(leaves_) + " are left to the cluster's store") +
+                  "; make room there or give the worker another --spill-dir");
+}
+
+std::uint64_t SpillFolder::promise(std::uint64_t number, std::uint64_t size) {
   const std::string path = file(number);
-  const auto left = [&] {
-    struct statvfs disk {};
-    return statvfs(path_.c_str(), &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
-  };
-  const auto full = [&] {
+  const std::uint64_t most = most_file_bytes(size);
+  const std::uint64_t with_others = writing_ += most;
+  const base::Defer allocated([&] { writing_ -= most; });
+  if (leaves_ != 0 && free_bytes() < leaves_ + with_others) throw full(size);
+  const File out(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (out.get() < 0) {
+    if (is_full(errno)) throw full(size);
+    fail("can't write " + path);
+  }
+  const int error = posix_fallocate(out.get(), 0, static_cast<off_t>(most));
+  if (error == 0) return most;
+  unlink(path.c_str());
+  if (is_full(error)) throw full(size);
+  throw std::system_error(error, std::generic_category(), "can't write " + path);
+}
+
+std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte> bytes, bool promised) {
+  const std::string path = file(number);
+  const auto full_here = [&] {
     unlink(path.c_str());
-    return DiskFull("the disk is full: " + megabytes(bytes.size()) + " were to be written to " + path_ + ", where " +
-                    megabytes(left()) + " are free" +
-                    (leaves_ == 0 ? "" : ", of which " + megabytes(leaves_) + " are left to the cluster's store") +
-                    "; make room there or give the worker another --spill-dir");
+    return full(bytes.size());
   };
   // Others write at the same time, and what they wrote is counted twice: rather too early than too late.
   const std::uint64_t with_others = writing_ += bytes.size();
@@ -174,17 +204,17 @@ std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte
     const std::uint64_t before = writing_.fetch_sub(bytes.size());
     MORROW_INVARIANT(before >= bytes.size(), "what is being written counts", before, bytes.size());
   });
-  if (leaves_ != 0 && left() < leaves_ + with_others) throw full();
-  const File out(path, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!promised && leaves_ != 0 && free_bytes() < leaves_ + with_others) throw full_here();
+  const File out(path, promised ? O_WRONLY : O_WRONLY | O_CREAT | O_TRUNC);
   if (out.get() < 0) {
-    if (is_full(errno)) throw full();
+    if (is_full(errno)) throw full_here();
     fail("can't write " + path);
   }
   std::uint64_t total = 0;
   const auto put = [&](std::span<const std::byte> first, std::span<const std::byte> second) {
     total += first.size() + second.size();
     const int error = write_all(out.get(), first, second);
-    if (is_full(error)) throw full();
+    if (is_full(error)) throw full_here();
     if (error == 0) return;
     unlink(path.c_str());
     throw std::system_error(error, std::generic_category(), "can't write " + path);
@@ -197,6 +227,7 @@ std::uint64_t SpillFolder::write(std::uint64_t number, std::span<const std::byte
     const BlockWriter::Block block = blocks.encode(bytes.subspan(at, std::min(kBlockBytes, bytes.size() - at)));
     put(block.header, block.stored);
   }
+  if (promised && ftruncate(out.get(), static_cast<off_t>(total)) != 0) fail("can't write " + path);
   return total;
 }
 

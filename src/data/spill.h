@@ -36,8 +36,12 @@ class SpillFolder {
   SpillFolder(const SpillFolder&) = delete;
   SpillFolder& operator=(const SpillFolder&) = delete;
 
-  /// Returns how many bytes the file takes. \throws DiskFull, std::system_error; nothing is left then
-  std::uint64_t write(std::uint64_t number, std::span<const std::byte> bytes);
+  /// The disk's blocks for an object of so many bytes are taken from here on, so that `write` needs no others. Returns
+  /// how many bytes these are. \throws DiskFull, std::system_error; nothing is left then
+  std::uint64_t promise(std::uint64_t number, std::uint64_t size);
+  /// Returns how many bytes the file takes. With `promised` it has the blocks that were promised. \throws DiskFull,
+  /// std::system_error; nothing is left then
+  std::uint64_t write(std::uint64_t number, std::span<const std::byte> bytes, bool promised = false);
   /// \throws Damaged when it is not what was written, std::system_error
   void read(std::uint64_t number, std::span<std::byte> into) const;
   /// Nothing happens when there is none.
@@ -47,6 +51,8 @@ class SpillFolder {
 
  private:
   std::string file(std::uint64_t number) const;
+  std::uint64_t free_bytes() const;
+  DiskFull full(std::uint64_t size) const;
 
   std::string path_;
   const std::uint64_t leaves_;

@@ -23,7 +23,9 @@ void get_all(std::span<const FutureId> ids, const std::function<void(const Value
   runtime::client().get_all(ids, take);
 }
 
-FutureId put(Result&& result, const char* type_name) { return runtime::client().put(std::move(result), type_name); }
+FutureId put(Result&& result, const char* type_name, std::int64_t copies) {
+  return runtime::client().put(std::move(result), type_name, copies);
+}
 std::uint64_t size_of(FutureId id) { return runtime::client().size_of(id); }
 
 bool ready(FutureId id) { return runtime::client().ready(id); }

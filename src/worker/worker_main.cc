@@ -94,6 +94,7 @@ ShellOptions shell_options(const WorkerOptions& options) {
   ShellOptions shell;
   shell.cluster = options.cluster;
   shell.lease_ms = options.lease_ms;
+  shell.hand_over_ms = options.hand_over_ms;
   shell.inline_store = options.inline_store;
   shell.knobs.executor_cap = options.executor_cap;
   shell.knobs.heartbeat = std::min<Time>(shell.knobs.heartbeat, options.lease_ms * 1'000'000 / 10);
@@ -102,6 +103,7 @@ ShellOptions shell_options(const WorkerOptions& options) {
   shell.info.total = options.total;
   if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
   if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
+  shell.objects.disk_most = options.spill_limit;
   shell.objects.memory = options.object_memory != 0 ? options.object_memory : machine_object_bytes();
   return shell;
 }
@@ -175,7 +177,8 @@ int run_private(const WorkerOptions& options) {
   return exit_status(worker.run());
 }
 
-Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state) {
+/// `kept` is what the one before this has kept, and then what this one has.
+Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state, KeptValues& kept) {
   ShellOptions shell = shell_options(options);
   shell.store_url = options.store_url.empty() ? "lmdb:" + state + "/store" : options.store_url;
   shell.cache_folder = state + "/images";
@@ -184,6 +187,7 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   shell.objects.owner = door.name;
   shell.objects.spill_folder = options.spill_folder.empty() ? state + "/objects" : options.spill_folder;
   leave_disk_to_store(shell);
+  shell.kept = std::exchange(kept, {});
   shell.info.socket = door.path;
   boost::asio::io_context io(1);
   shell.port = wire::listen_tcp(options.address, options.port);
@@ -213,7 +217,9 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   worker.listen(std::move(listening));
   logs.say("worker " + door.name + " of cluster " + options.cluster + " is ready: " + total + "; socket " + door.path +
            reached);
-  return worker.run();
+  const Shell::End end = worker.run();
+  if (end == Shell::End::kFenced) kept = worker.keep();
+  return end;
 }
 
 }  // namespace
@@ -226,8 +232,9 @@ int run_worker(const WorkerOptions& options) {
   Door door(options);
   Logs logs({state + "/logs/" + door.name, options.quiet});
   const LastWords last_words(logs);
+  KeptValues kept;
   for (;;) {
-    const Shell::End end = run_once(options, logs, door, state);
+    const Shell::End end = run_once(options, logs, door, state, kept);
     if (end != Shell::End::kFenced) {
       logs.say("worker " + door.name + " has ended");
       return exit_status(end);

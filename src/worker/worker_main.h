@@ -22,11 +22,14 @@ struct WorkerOptions {
   std::string store_url;              ///< empty: LMDB in the cluster's state folder
   std::uint32_t executor_cap = 256;
   std::uint64_t lease_ms = 5'000;  ///< a worker that is silent for so long is evicted
-  bool quiet = false;              ///< only warnings go to standard error
-  bool inline_store = false;       ///< commits on the main thread, for measurements
-  std::string private_folder;  ///< not empty: a private worker, which keeps all in this folder and removes it at its
-                               ///< end; the folder for spilled objects too, when nothing else is in it
-  int private_fd = -1;         ///< the connection of a private worker's one driver
+  std::uint64_t hand_over_ms =
+      30'000;                     ///< the longest that a worker hands over values before it leaves; 0: it does not
+  std::uint64_t spill_limit = 0;  ///< bytes, the most that large values take on disk; 0: what the disk has
+  bool quiet = false;             ///< only warnings go to standard error
+  bool inline_store = false;      ///< commits on the main thread, for measurements
+  std::string private_folder;     ///< not empty: a private worker, which keeps all in this folder and removes it at its
+                                  ///< end; the folder for spilled objects too, when nothing else is in it
+  int private_fd = -1;            ///< the connection of a private worker's one driver
 };
 
 /// Runs a worker until a signal ends it (SIGINT, SIGTERM; a second one ends it at once), or, for a private one, its

@@ -74,6 +74,41 @@ TEST_F(ObjectsTest, AReleaseTellsAllThatHoldTheValue) {
   EXPECT_TRUE(holders(id).empty());
 }
 
+TEST_F(ObjectsTest, AValueIsASoleOneWhenItIsNeededAndNoOtherWorkerIsAliveThatHasIt) {
+  const FutureId id = made(1, 77, 1);
+  const auto soles = [&](std::uint64_t number) {
+    return sole_values(store, 1, {{id, number, 100}, {{9, 9}, 5, 100}}).size();
+  };
+  EXPECT_EQ(soles(77), 1U);
+  EXPECT_EQ(soles(78), 0U) << "the future has another value";
+  one(2, op::AddReplica{id, 77});
+  EXPECT_EQ(soles(77), 0U);
+  leave(store, 2);
+  EXPECT_EQ(soles(77), 1U);
+  release(id);
+  EXPECT_EQ(soles(77), 0U);
+}
+
+TEST_F(ObjectsTest, ACopyIsGivenUpOnlyWhileAnotherLivingWorkerThatStaysHasTheValue) {
+  const FutureId id = made(1, 77, 1);
+  EXPECT_FALSE(give_up_copy(store, 2, id, 77)) << "it is not known yet";
+  one(2, op::AddReplica{id, 77});
+  EXPECT_FALSE(give_up_copy(store, 2, id, 78)) << "it is another value";
+  EXPECT_TRUE(give_up_copy(store, 2, id, 77));
+  EXPECT_EQ(holders(id), Names{"w1"});
+  EXPECT_FALSE(give_up_copy(store, 1, id, 77)) << "it is the last";
+
+  one(2, op::AddReplica{id, 77});
+  WorkerInfo leaving;
+  leaving.incarnation = 1;
+  leaving.name = "w1";
+  leaving.draining = true;
+  one(1, op::Publish{std::make_shared<const WorkerInfo>(leaving)});
+  EXPECT_FALSE(give_up_copy(store, 2, id, 77)) << "it may have been handed over to this one";
+  leave(store, 1);
+  EXPECT_FALSE(give_up_copy(store, 2, id, 77));
+}
+
 TEST_F(ObjectsTest, ACopyOfWhatIsGoneIsRefused) {
   const FutureId id = made(1, 77, 1);
   EXPECT_EQ(one(2, op::AddReplica{id, 78}).verdict, Verdict::kAbsent);  // another object

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -85,6 +86,27 @@ TEST(ExtentsDeath, WhatIsNotTakenCanNotBeFreed) {
   EXPECT_DEATH(extents.free({kPage, 1}), "was taken");
   extents.free(*extent);
   EXPECT_DEATH(extents.free(*extent), "was taken");
+}
+
+TEST(Extents, WhatOthersHadIsTakenAtItsPlace) {
+  const bool holds = rc::check("what one had allocated another one takes, in any order", [] {
+    Extents before(kPage * 64);
+    std::vector<Extent> held;
+    for (int i = *rc::gen::inRange(1, 40); i > 0; --i) {
+      if (const auto extent = before.allocate(*rc::gen::inRange<std::uint64_t>(1, 4 * kPage))) held.push_back(*extent);
+      if (held.empty() || *rc::gen::inRange(0, 3) != 0) continue;
+      before.free(held.back());
+      held.pop_back();
+    }
+    Extents after(kPage * 64);
+    std::reverse(held.begin(), held.end());
+    for (const Extent& extent : held) after.take(extent);
+    RC_ASSERT(after.used() == before.used());
+    RC_ASSERT(after.largest_free() == before.largest_free());
+    for (const Extent& extent : held) after.free(extent);
+    RC_ASSERT(after.largest_free() == after.capacity());
+  });
+  EXPECT_TRUE(holds);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +125,29 @@ TEST_F(Spill, SomeOfTheDiskIsLeftToTheStoreThatIsOnIt) {
   }
   EXPECT_EQ(entries(spill.path()), 1U) << "its lock";
   SpillFolder(folder_, "w2", space.available / 2).write(1, random_bytes(1000));
+}
+
+TEST_F(Spill, APromisedFileTakesItsBlocksAtOnceAndThenWhatItNeeds) {
+  SpillFolder spill(folder_, "w1");
+  const auto blocks_of = [&] {
+    struct stat file {};
+    EXPECT_EQ(stat((spill.path() + "/1.object").c_str(), &file), 0);
+    return static_cast<std::uint64_t>(file.st_blocks) * 512;
+  };
+  const std::uint64_t promised = spill.promise(1, 3'000'000);
+  EXPECT_GE(promised, 3'000'000U);
+  EXPECT_GE(blocks_of(), promised);
+  const auto value = random_bytes(3'000'000);
+  EXPECT_LE(spill.write(1, value, true), promised);
+  std::vector<std::byte> back(value.size());
+  spill.read(1, back);
+  EXPECT_EQ(back, value);
+}
+
+TEST_F(Spill, NoPromiseIsMadeThatTheDiskCanNotKeep) {
+  SpillFolder spill(folder_, "w1", std::uint64_t{1} << 60);
+  EXPECT_THROW(spill.promise(1, 1000), DiskFull);
+  EXPECT_EQ(entries(spill.path()), 1U) << "its lock";
 }
 
 TEST_F(Spill, NothingStaysOfAWorkerThatEnds) {

@@ -144,7 +144,7 @@ void seal(const Room&) {}
 void store(const Packed& packed, Result& result) { result.bytes = flat(packed); }
 bool store(const Room&, Result&) { return false; }
 
-FutureId put(Result&& result, const char*) {
+FutureId put(Result&& result, const char*, std::int64_t) {
   const FutureId id{1, state.next_sequence++};
   state.entries[fake::key(id)] = {
       .finished = true, .bytes = std::make_shared<Bytes>(std::move(result.bytes)), .failure = {}};

@@ -457,6 +457,40 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
     }
   };
 
+  // Puts so many values that do not compress, of so many bytes, and reads them all when it is told to. The last one:
+  // how many workers are to hold each.
+  all["put_many"] = [](char** arguments) {
+    const auto value = [size = std::stoul(arguments[1])](std::size_t seed) {
+      std::mt19937_64 random(seed);
+      std::string bytes(size, 'x');
+      for (std::size_t at = 0; at + sizeof(std::uint64_t) <= size; at += sizeof(std::uint64_t)) {
+        const std::uint64_t word = random();
+        std::memcpy(bytes.data() + at, &word, sizeof word);
+      }
+      return bytes;
+    };
+    std::map<std::size_t, Future<std::string>> puts;
+    for (std::size_t i = 0; i < std::stoul(arguments[0]); ++i) {
+      try {
+        puts.emplace(i, morrow::put({.copies = std::stoul(arguments[3])}, value(i)));
+      } catch (const morrow::ObjectMemoryError& error) {
+        std::cout << "refused: " << error.what() << "\n";
+      }
+    }
+    morrow::flush();
+    std::cout << "put " << puts.size() << std::endl;
+    wait_for_file(arguments[2]);
+    std::size_t right = 0;
+    for (const auto& [seed, put] : puts) {
+      try {
+        if (put.get() == value(seed)) ++right;
+      } catch (const morrow::Error& error) {
+        std::cout << "unreadable: " << error.what() << "\n";
+      }
+    }
+    std::cout << "right " << right << " of " << puts.size() << "\n";
+  };
+
   all["chain_and_wait"] = [](char** arguments) {
     const auto first = morrow::submit(numbers, std::size_t{1'000'000});
     const auto twice = [](const Array<double>& a) {

@@ -114,7 +114,7 @@ void store(const Packed& packed, Result& result);
 bool store(const Room& room, Result& result);
 
 /// A future that has this value already.
-FutureId put(Result&& result, const char* type_name);
+FutureId put(Result&& result, const char* type_name, std::int64_t copies = 1);
 
 /// As memcpy, for pieces of any size and place: memcpy of much takes three times as long when the target lies a little
 /// behind the source within a page (its stores look like the loads that follow; measured at 256 MB with glibc 2.36).

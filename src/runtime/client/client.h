@@ -43,7 +43,8 @@ class Client : protected Link::Handler {
 
   /// Room in the object memory, see ObjectMemory::write; none when there is no such memory. \throws ObjectMemoryError
   std::optional<detail::Room> reserve(std::size_t size, bool in_place) EXCLUDES(link_.mutex());
-  detail::FutureId put(detail::Result&& result, const char* type_name) EXCLUDES(link_.mutex());
+  /// \throws std::invalid_argument when there can't be so many copies
+  detail::FutureId put(detail::Result&& result, const char* type_name, std::int64_t copies = 1) EXCLUDES(link_.mutex());
   std::uint64_t size_of(detail::FutureId id) EXCLUDES(link_.mutex());
 
  protected:

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -20,6 +22,7 @@ namespace {
 // Large values that get_all asks for at once: several threads that do so must not stand in each other's way.
 constexpr std::uint64_t kWindowOfMemory = 16;
 constexpr std::uint64_t kWindowBytes = 16 << 20;  // where there is no object memory
+constexpr std::int64_t kMostCopies = 100;         // nobody has more machines for one value
 constexpr int kFetchTries = 5;
 constexpr std::chrono::milliseconds kFetchAgain{25};
 
@@ -223,9 +226,13 @@ void Client::move_to_other_memory(detail::Result& result) {
   detail::store(*room, result);
 }
 
-FutureId Client::put(detail::Result&& result, const char* type_name) {
+FutureId Client::put(detail::Result&& result, const char* type_name, std::int64_t copies) {
+  if (copies < 1 || copies > kMostCopies)
+    throw std::invalid_argument("copies must be from 1 to " + std::to_string(kMostCopies) + ", not " +
+                                std::to_string(copies));
   wire::Put message = put_message(result);
   message.set_name(type_name);
+  message.set_copies(static_cast<std::uint32_t>(copies));
   base::MutexLock lock(link_.mutex());
   for (;;) {
     check();

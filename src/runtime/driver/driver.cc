@@ -92,7 +92,7 @@ void Driver::welcome(Connection connection) {
              " lost what it had committed for this session; run the program again";
     return link_.wake_all();
   }
-  acknowledged(applied);
+  acknowledged(unacknowledged_.through(applied));
   // Before the first frame that speaks of it is read.
   set_memory(std::move(connection.object_memory), [this] {
     if (!link_.mutex().try_lock()) return;  // the thread that holds the mutex tells the worker soon

@@ -20,7 +20,8 @@ std::string_view UnacknowledgedChanges::add(std::uint64_t number, wire::FrameTyp
   const std::size_t begin = frames_.size();
   wire::append_frame(frames_, type, message);
   const auto frame = std::string_view(frames_).substr(begin);
-  changes_.push_back({number, type, frame.size()});
+  const bool wants_copies = type == wire::PUT && static_cast<const wire::Put&>(message).copies() > 1;
+  changes_.push_back({number, type, frame.size(), wants_copies});
   return frame;
 }
 
@@ -35,6 +36,14 @@ void UnacknowledgedChanges::acknowledge(std::uint64_t number) {
     frames_.erase(0, begin_);
     begin_ = 0;
   }
+}
+
+std::uint64_t UnacknowledgedChanges::through(std::uint64_t applied) const {
+  for (const Change& change : changes_) {
+    if (change.number > applied) break;
+    if (change.wants_copies) return change.number - 1;
+  }
+  return applied;
 }
 
 std::string UnacknowledgedChanges::resend_frames() const {

@@ -20,6 +20,9 @@ class UnacknowledgedChanges {
   std::string_view add(std::uint64_t number, wire::FrameType type, const google::protobuf::MessageLite& message);
   /// Forgets all changes up to this number.
   void acknowledge(std::uint64_t number);
+  /// The highest number, at most `applied`, up to which it is enough that the store has the changes. A put that several
+  /// workers are to hold is through only when a worker says so.
+  std::uint64_t through(std::uint64_t applied) const;
   /// All that is left, as frames that are marked as sent before.
   std::string resend_frames() const;
 
@@ -35,6 +38,7 @@ class UnacknowledgedChanges {
     std::uint64_t number;
     wire::FrameType type;
     std::size_t bytes;
+    bool wants_copies;
   };
 
   bool fits(std::size_t quarters) const;

@@ -50,7 +50,7 @@ bool LineCutter::rest(std::string& line) {
 Logs::Logs(const Options& options) {
   auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   console->set_pattern("morrow: %v");
-  if (options.quiet) console->set_level(spdlog::level::warn);
+  console->set_level(options.quiet ? spdlog::level::warn : spdlog::level::info);
   std::vector<spdlog::sink_ptr> sinks{console};
   if (!options.folder.empty()) {
     try {
@@ -67,10 +67,13 @@ Logs::Logs(const Options& options) {
     }
   }
   worker_ = std::make_shared<spdlog::logger>("worker", sinks.begin(), sinks.end());
+  worker_->set_level(spdlog::level::debug);
   worker_->flush_on(spdlog::level::info);
 }
 
 Logs::~Logs() { flush(); }
+
+void Logs::note(const std::string& sentence) { worker_->debug("{}", sentence); }
 
 void Logs::say(const std::string& sentence) { worker_->info("{}", sentence); }
 

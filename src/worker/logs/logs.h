@@ -28,7 +28,8 @@ class LineCutter {
 };
 
 /// The files of a worker's log folder: `worker.log` (news of the worker, on standard error too) and `tasks.log`
-/// (the output of tasks). Both are rotated. `say` and `warn` may be called on any thread, all else on the main thread.
+/// (the output of tasks). Both are rotated. `say`, `note` and `warn` may be called on any thread, all else on the main
+/// thread.
 class Logs {
  public:
   /// Where the lines go.
@@ -41,6 +42,8 @@ class Logs {
   ~Logs();
 
   void say(const std::string& sentence);
+  /// In the file only.
+  void note(const std::string& sentence);
   void warn(const std::string& sentence);
   /// Lines of a task, one stream.
   void task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines);

@@ -58,9 +58,11 @@ struct Object {
   ProcessId writer = kNoProcess;
   bool stored = false;  ///< there is a file of it
   std::uint64_t stored_bytes = 0;
-  bool spilling = false;  ///< the file is being written
-  bool freed = false;     ///< gone as soon as no process reads it and no thread works on it
-  bool damaged = false;   ///< its bytes are not those that its checksum was made of: nobody gets it any more
+  std::uint64_t promised_bytes = 0;  ///< of the disk, that are its own until it has a file
+  bool spilling = false;             ///< a thread works on its file
+  bool is_copy = false;              ///< it came from another worker, and may be given up while that has it
+  bool freed = false;                ///< gone as soon as no process reads it and no thread works on it
+  bool damaged = false;              ///< its bytes are not those that its checksum was made of: nobody gets it any more
   std::uint32_t pins = 0;
   std::uint64_t made_ms = 0;  ///< of the monotonic clock
   std::optional<std::uint64_t> checksum;

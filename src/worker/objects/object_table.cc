@@ -63,15 +63,27 @@ Object& ObjectTable::create_coming(std::uint64_t number, control::FutureId futur
                                    std::uint64_t now_ms) {
   Object& object = add(number, now_ms);
   object.state = State::kComing;
+  object.is_copy = true;
   object.future = future;
   object.size_bytes = size_bytes;
   return object;
 }
 
+Object& ObjectTable::adopt(Object object) {
+  MORROW_INVARIANT(object.pins == 0 && object.askers.empty() && !object.spilling && !object.idle,
+                   "nobody uses or awaits an object that is adopted", object.number, object.pins);
+  MORROW_INVARIANT(object.state != State::kComing && (object.state == State::kOnDisk) == (object.extent.size == 0) &&
+                       (object.stored || object.state != State::kOnDisk),
+                   "an object that is adopted is somewhere", object.number, object.state, object.extent.size);
+  Object& added = add(object.number, object.made_ms);
+  added = std::move(object);
+  return added;
+}
+
 void ObjectTable::erase(Object& object) {
   MORROW_INVARIANT(object.pins == 0 && object.askers.empty(), "nobody uses or awaits an object that is erased",
                    object.number, object.pins, object.askers.size());
-  MORROW_INVARIANT(!object.spilling && object.extent.size == 0 && !object.stored,
+  MORROW_INVARIANT(!object.spilling && object.extent.size == 0 && !object.stored && object.promised_bytes == 0,
                    "an object that is erased has neither memory nor a file", object.number, object.spilling,
                    object.extent.size, object.stored);
   take_from_idle(object);

@@ -34,6 +34,8 @@ class ObjectTable {
   Object& create_to_write(ProcessId writer, data::Extent extent, std::uint64_t now_ms);
   /// A new one that is to come from another worker, where it has this number. Needs a number that is not here.
   Object& create_coming(std::uint64_t number, control::FutureId future, std::uint64_t size_bytes, std::uint64_t now_ms);
+  /// One of a table that was before this one, with no pins.
+  Object& adopt(Object object);
   /// Needs one that nothing holds any more (see above).
   void erase(Object& object);
 

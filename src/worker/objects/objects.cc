@@ -33,28 +33,34 @@ constexpr std::uint64_t kPrefetchPart = 8;  // of the memory is for what nobody 
 
 }  // namespace
 
-Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events events)
+Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events events, KeptObjects kept)
     : options_(std::move(options)),
       events_(std::move(events)),
-      arena_(options_.memory),
-      view_(arena_.fd()),
-      extents_(arena_.capacity()),
+      arena_(kept.arena ? std::move(kept.arena) : std::make_unique<data::Arena>(options_.memory)),
+      view_(arena_->fd()),
+      extents_(arena_->capacity()),
       queue_({.capacity_bytes = extents_.capacity(), .patience_ms = options_.room_within_ms}),
       background_(io),
-      growth_(arena_, extents_, background_, {options_.grow_again_ms, options_.before_growth},
+      growth_(*arena_, extents_, background_, {options_.grow_again_ms, options_.before_growth},
               {.exists = [this](data::Extent extent, Ticket ticket) { answer(ticket, extent, {}); },
                .failed = [this](Ticket ticket) { queue_.put_back(ticket); },
                .changed = [this] { serve(); },
                .log = events_.log}),
-      spiller_(table_, extents_, view_, background_, {options_.spill_folder, options_.owner, options_.disk_to_leave},
+      way_back_(extents_.capacity()),
+      spiller_(table_, extents_, view_, background_,
+               {options_.spill_folder, options_.owner, options_.disk_to_leave, options_.disk_most},
                {.written =
                     [this](Object& object) {
                       if (object.freed && object.pins == 0) remove(object);
                       serve();
                     },
-                .log = events_.log}),
+                .give_up = [this](const Object& object) { give_up(object); },
+                .changed = [this](const Object& object) { way_back_.note(object); },
+                .log = events_.log},
+               std::move(kept.folder)),
       timer_(io) {
   came(kThisWorker);
+  take_over(kept);
 }
 
 Objects::~Objects() { background_.stop(); }
@@ -67,18 +73,42 @@ void Objects::reserve(ProcessId who, std::uint64_t size, Then then, bool if_free
     const ObjectProblem none = no_room_for(size, "");
     return then(nullptr, &none);
   }
-  ask_room(size, {{.process = who}}, nullptr,
-           [this, who, then = std::move(then)](std::optional<data::Extent> extent, const ObjectProblem& problem) {
-             if (!holders_.knows(who)) {
-               if (extent) extents_.free(*extent);
-               return;
-             }
-             if (!extent) return then(nullptr, &problem);
-             const Object& object = table_.create_to_write(who, *extent, base::monotonic_ms());
-             holders_.begin_writing(who, object.number);
-             const ObjectPlace place{object.number, *extent};
-             then(&place, nullptr);
-           });
+  ask_room(
+      size, {{.process = who}}, nullptr,
+      [this, who, if_free, then = std::move(then)](std::optional<data::Extent> extent, const ObjectProblem& problem) {
+        if (!holders_.knows(who)) {
+          if (extent) extents_.free(*extent);
+          return;
+        }
+        if (!extent) return then(nullptr, &problem);
+        Object& object = table_.create_to_write(who, *extent, base::monotonic_ms());
+        holders_.begin_writing(who, object.number);
+        keep_way_back(object, if_free,
+                      [this, who, then, place = ObjectPlace{object.number, *extent}](const std::string& trouble) {
+                        if (trouble.empty()) return then(&place, nullptr);
+                        unpin(who, place.number);
+                        const ObjectProblem refused = no_room_for(place.extent.size, "; " + trouble);
+                        then(nullptr, &refused);
+                      });
+      });
+}
+
+/// A new value has its place: it may stay there as long as what is on disk finds another one. With `if_free` nothing is
+/// done for it.
+void Objects::keep_way_back(Object& object, bool if_free, std::function<void(const std::string& problem)> then) {
+  way_back_.note(object);
+  if (way_back_.is_open()) return then("");
+  constexpr const char* kWhy = "what is free is kept for values to come back from disk";
+  if (if_free) return then(kWhy);
+  spiller_.promise(object, [this, number = object.number, then = std::move(then)](const base::Result<void>& result) {
+    Object& kept = table_.get(number, "an object that a thread worked on is not erased");
+    if (kept.state == State::kWriting && kept.freed) {  // its writer is dead
+      remove(kept);
+    } else {
+      then(result.ok() ? "" : std::string(kWhy) + ", and " + result.problem());
+    }
+    serve();
+  });
 }
 
 bool Objects::seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps) {
@@ -152,6 +182,7 @@ void Objects::restore(Object& object) {
                    return failed(wanted, problem);
                  }
                  wanted.extent = *extent;
+                 way_back_.note(wanted);
                  read_from_disk(wanted);
                });
 }
@@ -184,6 +215,7 @@ void Objects::fetch(Object& object, const control::ObjectRef& reference) {
                  Object& wanted = table_.get(reference.number, "an object that is to come is not erased");
                  if (!extent) return failed(wanted, problem);
                  wanted.extent = *extent;
+                 way_back_.note(wanted);
                  events_.fetch(wanted.future, reference, view_.inside(*extent), filled);
                });
 }
@@ -272,7 +304,27 @@ void Objects::free(std::uint64_t number) {
 void Objects::give_back(Object& object) {
   MORROW_INVARIANT(object.pins == 0 && !object.spilling, "memory that is given back is not looked at", object.number,
                    object.pins, object.spilling);
-  if (object.extent.size != 0) extents_.free(std::exchange(object.extent, {}));
+  if (object.extent.size == 0) return;
+  extents_.free(std::exchange(object.extent, {}));
+  way_back_.note(object);
+}
+
+void Objects::give_up(const Object& object) {
+  events_.give_up(object.future, object.number, [this, number = object.number](bool given) {
+    gave_up(table_.get(number, "a copy that is to be given up is not erased"), given);
+  });
+}
+
+void Objects::gave_up(Object& object, bool given) {
+  spiller_.gave_up(object);
+  if (given || object.freed) {
+    object.freed = true;  // whoever has begun to look at it meanwhile goes on
+    if (object.pins == 0) remove(object);
+  } else {
+    object.is_copy = false;  // it is the last there is: from here on as if it had been made here
+    keep_way_back(object, false, [](const std::string&) {});
+  }
+  serve();
 }
 
 void Objects::remove(Object& object) {
@@ -280,6 +332,7 @@ void Objects::remove(Object& object) {
   if (object.spilling) return;  // the thread that writes it reads its memory
   give_back(object);
   spiller_.remove_file(object);
+  way_back_.forget(object.number);
   table_.erase(object);
 }
 
@@ -309,7 +362,8 @@ std::vector<ObjectSeen> Objects::list() const {
 }
 
 Objects::Usage Objects::usage() const {
-  return {extents_.capacity(), extents_.used(), spiller_.stored_bytes(), table_.all().size()};
+  return {extents_.capacity(), extents_.used(), spiller_.stored_bytes() + spiller_.promised_bytes(),
+          table_.all().size()};
 }
 
 }  // namespace morrow::worker

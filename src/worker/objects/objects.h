@@ -19,12 +19,14 @@
 #include "data/extents.h"
 #include "worker/objects/background.h"
 #include "worker/objects/holders.h"
+#include "worker/objects/kept_objects.h"
 #include "worker/objects/memory_growth.h"
 #include "worker/objects/object.h"
 #include "worker/objects/object_table.h"
 #include "worker/objects/process_id.h"
 #include "worker/objects/room_queue.h"
 #include "worker/objects/spiller.h"
+#include "worker/objects/way_back.h"
 
 namespace morrow::worker {
 
@@ -33,6 +35,7 @@ struct ObjectOptions {
   std::uint64_t memory = 0;               ///< bytes of shared memory
   std::string spill_folder;               ///< where objects go that find no room in memory
   std::uint64_t disk_to_leave = 0;        ///< bytes of that disk which stay free
+  std::uint64_t disk_most = 0;            ///< the most that they may take there; 0: what the disk has
   std::string owner;                      ///< the worker's name, for files
   std::uint64_t room_within_ms = 10'000;  ///< how long somebody waits for room that others hold
   std::uint64_t grow_again_ms = 5'000;    ///< after the machine had no memory
@@ -59,7 +62,8 @@ struct ObjectSeen {
 ///
 /// It brings its parts together, and each of them has one thing to know: ObjectTable the objects and their states,
 /// Holders the processes and what they hold, RoomQueue whose turn it is when there is no room, Spiller the way to disk
-/// and back, MemoryGrowth how much memory exists. objects.cc begins with the ways of an object through them.
+/// and back, WayBack whether what is on disk finds its way back, MemoryGrowth how much memory exists. objects.cc begins
+/// with the ways of an object through them.
 class Objects {
  public:
   /// Gets a copy of a value from another worker into `into`; `done` is called on the main thread. An empty sentence: it
@@ -73,13 +77,21 @@ class Objects {
     std::function<void(control::FutureId, std::uint64_t object)> copied;  ///< a copy came here
     std::function<void(control::FutureId)> dropped;                       ///< the copy here was damaged
     std::function<void(const std::string&)> log;
+    /// There is no room for the copy here: `then(true)` when another worker has the value and the store knows of the
+    /// copy no more. Never from inside.
+    std::function<void(control::FutureId, std::uint64_t object, std::function<void(bool)> then)> give_up;
   };
 
-  /// \throws std::runtime_error when there is no such memory or folder
-  Objects(boost::asio::io_context& io, ObjectOptions options, Events events);
+  /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
+  /// or folder
+  Objects(boost::asio::io_context& io, ObjectOptions options, Events events, KeptObjects kept = {});
   ~Objects();
 
-  int memory_fd() const { return arena_.fd(); }
+  /// All of it that can go on in other Objects of this process, to be called last. Of the processes only these may be
+  /// alive.
+  KeptObjects keep(const std::vector<ProcessId>& living);
+
+  int memory_fd() const { return arena_->fd(); }
 
   /// From here on `who` may ask, until it is `gone`. What an unknown process asks for is not answered: it is dead, and
   /// what was queued for it comes too late.
@@ -136,7 +148,7 @@ class Objects {
 
   /// How much is taken; bytes.
   struct Usage {
-    std::uint64_t memory = 0, used = 0, spilled = 0;
+    std::uint64_t memory = 0, used = 0, spilled = 0;  ///< spilled: what is promised too
     std::size_t objects = 0;
   };
   Usage usage() const;
@@ -160,10 +172,15 @@ class Objects {
   void fetch(Object& object, const control::ObjectRef& reference);
   void arrived(Object& object);
   void failed(Object& object, const ObjectProblem& problem);
+  /// `then` with what is wrong; empty: the value may be accepted.
+  void keep_way_back(Object& object, bool if_free, std::function<void(const std::string& problem)> then);
   void pin(ProcessId who, Object& object);
   void unpinned(Object& object);
   void remove(Object& object);
   void give_back(Object& object);
+  void give_up(const Object& object);
+  void gave_up(Object& object, bool given);
+  void take_over(KeptObjects& all);
   void lend_pinned(std::uint64_t number, std::span<const std::byte> bytes, std::uint64_t checksum,
                    const std::function<void(std::optional<Lent>)>& then);
 
@@ -180,7 +197,7 @@ class Objects {
 
   const ObjectOptions options_;
   const Events events_;
-  data::Arena arena_;
+  std::unique_ptr<data::Arena> arena_;
   data::ArenaView view_;
   data::Extents extents_;
   ObjectTable table_;
@@ -188,6 +205,7 @@ class Objects {
   RoomQueue queue_;
   Background background_;
   MemoryGrowth growth_;
+  WayBack way_back_;
   Spiller spiller_;
   std::unordered_map<Ticket, Awaited> awaited_;  ///< what waits in the queue, or has room that does not exist yet
   std::deque<AfterWaiting> after_waiting_;       ///< in the order of their tickets

@@ -10,12 +10,16 @@
 //   once when it is idle again.
 // - One that is freed meanwhile stays until the thread that reads its memory is through.
 //
+// - When the disk takes nothing more, copies that other workers have too are given up instead.
+//
 // The memory is taken from idle objects only, so a pinned one never moves. data/spill.cc has the files.
 #include "worker/objects/spiller.h"
 
 #include <algorithm>
 #include <exception>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/invariant.h"
 #include "base/monotonic_clock.h"
@@ -28,18 +32,27 @@ namespace {
 constexpr std::uint64_t kSpillAheadBytes = 256ULL
                                            << 20;  // on their way to disk at once: what it takes in about a second
 constexpr std::uint64_t kSpillAheadPart = 4;       // of all memory, where that is less
-constexpr std::uint64_t kLogAgainMs = 10'000;      // each task that needs room tries it again
+constexpr std::uint64_t kMegabyte = 1'000'000;
+constexpr std::uint64_t kLogAgainMs = 10'000;  // each task that needs room tries it again
 
 }  // namespace
 
 Spiller::Spiller(ObjectTable& table, data::Extents& extents, data::ArenaView& view, Background& background,
-                 const Options& options, Events events)
+                 const Options& options, Events events, std::unique_ptr<data::SpillFolder> folder)
     : table_(table),
       extents_(extents),
       view_(view),
       background_(background),
       events_(std::move(events)),
-      folder_(options.folder, options.owner, options.disk_bytes_left_free) {}
+      most_bytes_(options.most_bytes),
+      folder_(folder
+                  ? std::move(folder)
+                  : std::make_unique<data::SpillFolder>(options.folder, options.owner, options.disk_bytes_left_free)) {}
+
+void Spiller::adopt(const Object& object) {
+  stored_bytes_ += object.stored ? object.stored_bytes : 0;
+  promised_bytes_ += object.promised_bytes;
+}
 
 bool Spiller::make_room(std::uint64_t size_bytes) {
   for (auto next = table_.idle().begin(); next != table_.idle().end();) {
@@ -51,9 +64,13 @@ bool Spiller::make_room(std::uint64_t size_bytes) {
       table_.take_from_idle(object);
       extents_.free(std::exchange(object.extent, {}));
       ObjectTable::move_to(object, ObjectState::kOnDisk);
+      events_.changed(object);
       return true;
     }
-    if (!problem_.empty()) continue;
+    if (!problem_.empty() && object.promised_bytes == 0) {
+      if (object.is_copy) give_up(object, size_bytes);
+      continue;
+    }
     if (has_enough_coming(size_bytes)) return false;
     write(object);
   }
@@ -64,21 +81,76 @@ bool Spiller::has_enough_coming(std::uint64_t size_bytes) const {
   const std::uint64_t free_bytes = extents_.limit() - std::min(extents_.used(), extents_.limit());
   const std::uint64_t enough_bytes =
       size_bytes + std::min({size_bytes, kSpillAheadBytes, extents_.capacity() / kSpillAheadPart});
-  return is_writing() && (free_bytes + writing_bytes_ >= enough_bytes || writing_bytes_ >= kSpillAheadBytes);
+  return writing_bytes_ != 0 && (free_bytes + writing_bytes_ >= enough_bytes || writing_bytes_ >= kSpillAheadBytes);
+}
+
+/// No more of them than the request for so many bytes needs.
+void Spiller::give_up(Object& object, std::uint64_t size_bytes) {
+  if (extents_.largest_free() + giving_up_bytes_ >= size_bytes && giving_up_bytes_ != 0) return;
+  object.spilling = true;
+  giving_up_bytes_ += object.size_bytes;
+  events_.give_up(object);
+}
+
+void Spiller::gave_up(Object& object) {
+  MORROW_INVARIANT(object.spilling && giving_up_bytes_ >= object.size_bytes, "a copy is given up once", object.number,
+                   giving_up_bytes_, object.size_bytes);
+  object.spilling = false;
+  giving_up_bytes_ -= object.size_bytes;
+}
+
+/// What is wrong with so many bytes more.
+std::optional<base::Problem> Spiller::over_limit(std::uint64_t size_bytes) const {
+  const std::uint64_t taken_bytes = stored_bytes_ + promised_bytes_ + promising_bytes_ + writing_bytes_;
+  if (most_bytes_ == 0 || taken_bytes + size_bytes <= most_bytes_) return std::nullopt;
+  return base::Problem{
+      fmt::format("{} MB were to be written to disk, where {} MB are taken of the {} MB that --spill-limit allows",
+                  size_bytes / kMegabyte, taken_bytes / kMegabyte, most_bytes_ / kMegabyte)};
+}
+
+void Spiller::promise(Object& object, std::function<void(base::Result<void>)> done) {
+  MORROW_INVARIANT(!object.spilling && !object.stored && object.promised_bytes == 0 && object.extent.size != 0,
+                   "an object is promised a file once, and before it has one", object.number, object.stored,
+                   object.promised_bytes);
+  const std::uint64_t size_bytes = object.extent.size;
+  if (const auto over = over_limit(size_bytes)) return done(*over);
+  object.spilling = true;
+  promising_bytes_ += size_bytes;
+  background_.run(
+      [this, number = object.number, size_bytes]() -> base::Result<std::uint64_t> {
+        try {
+          return folder_->promise(number, size_bytes);
+        } catch (const std::exception& error) {
+          return base::Problem{error.what()};
+        }
+      },
+      [this, number = object.number, size_bytes, done = std::move(done)](const base::Result<std::uint64_t>& result) {
+        Object& promised = table_.get(number, "an object that a thread works on is not erased");
+        promised.spilling = false;
+        promising_bytes_ -= size_bytes;
+        if (!result.ok()) return done(base::Problem{result.problem()});
+        promised.promised_bytes = *result;
+        promised_bytes_ += *result;
+        events_.changed(promised);
+        done({});
+      });
 }
 
 void Spiller::write(Object& object) {
   MORROW_INVARIANT(!object.spilling && !object.stored && object.extent.size >= object.size_bytes,
                    "an object is written once, from its memory", object.number, object.extent.size, object.size_bytes);
+  const bool promised = object.promised_bytes != 0;
+  const auto over = promised ? std::nullopt : over_limit(object.size_bytes);
   object.spilling = true;
   writing_bytes_ += object.size_bytes;
   background_.run(
-      [this, number = object.number,
+      [this, promised, over, number = object.number,
        extent = data::Extent{object.extent.offset, object.size_bytes}]() -> base::Result<Written> {
+        if (over) return *over;
         try {
           const auto bytes = view_.bytes(extent);
           const std::uint64_t checksum = data::checksum(bytes);
-          return Written{checksum, folder_.write(number, bytes)};
+          return Written{checksum, folder_->write(number, bytes, promised)};
         } catch (const std::exception& error) {
           return base::Problem{error.what()};
         }
@@ -93,6 +165,7 @@ void Spiller::written(std::uint64_t number, const base::Result<Written>& result)
                    writing_bytes_, object.size_bytes);
   object.spilling = false;
   writing_bytes_ -= object.size_bytes;
+  promised_bytes_ -= std::exchange(object.promised_bytes, 0);  // it is a file now, or gone
   if (result.ok()) {
     object.stored = true;
     object.stored_bytes = result->file_bytes;
@@ -107,6 +180,7 @@ void Spiller::written(std::uint64_t number, const base::Result<Written>& result)
       events_.log("an object could not be written to disk: " + problem_);
     }
   }
+  events_.changed(object);
   events_.written(object);
 }
 
@@ -118,7 +192,7 @@ void Spiller::read(const Object& object, std::function<void(base::Result<void>)>
       [this, number = object.number,
        extent = data::Extent{object.extent.offset, object.size_bytes}]() -> base::Result<void> {
         try {
-          folder_.read(number, view_.inside(extent));
+          folder_->read(number, view_.inside(extent));
           return {};
         } catch (const std::exception& error) {
           return base::Problem{error.what()};
@@ -128,11 +202,14 @@ void Spiller::read(const Object& object, std::function<void(base::Result<void>)>
 }
 
 void Spiller::remove_file(Object& object) {
-  if (!std::exchange(object.stored, false)) return;
-  MORROW_INVARIANT(!object.spilling && stored_bytes_ >= object.stored_bytes, "a file that is removed counts",
-                   object.number, stored_bytes_, object.stored_bytes);
+  if (!object.stored && object.promised_bytes == 0) return;
+  MORROW_INVARIANT(!object.spilling && stored_bytes_ >= object.stored_bytes && promised_bytes_ >= object.promised_bytes,
+                   "a file that is removed counts", object.number, stored_bytes_, object.stored_bytes, promised_bytes_);
+  object.stored = false;
+  promised_bytes_ -= std::exchange(object.promised_bytes, 0);
   stored_bytes_ -= std::exchange(object.stored_bytes, 0);
-  folder_.remove(object.number);
+  folder_->remove(object.number);
+  events_.changed(object);
 }
 
 }  // namespace morrow::worker

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -19,7 +21,7 @@ namespace morrow::worker {
 /// thread only, the bytes are moved on the threads of `background`; table, extents and view must outlive its jobs.
 ///
 /// Invariants: an object that is being written keeps its memory; only idle ones lose theirs, so none that is pinned;
-/// the bytes on disk and on their way there are the sums of those of the objects.
+/// the bytes on disk, promised and on their way there are the sums of those of the objects.
 class Spiller {
  public:
   /// Where the files go.
@@ -27,18 +29,25 @@ class Spiller {
     std::string folder;                      ///< where the files go
     std::string owner;                       ///< the worker's name, for that of its folder
     std::uint64_t disk_bytes_left_free = 0;  ///< of the disk
+    std::uint64_t most_bytes = 0;            ///< the most that all files may take; 0: what the disk has
   };
 
   /// What it tells, on the main thread.
   struct Events {
     /// The object is not being written any more: it has a file, or there is a problem.
     std::function<void(Object&)> written;
+    /// It is a copy, and the disk has no place for it: whether it is given up is told by `gave_up`, soon. Not from
+    /// inside.
+    std::function<void(const Object&)> give_up;
+    /// It has memory, a file or a promise that it had not, or the other way round.
+    std::function<void(const Object&)> changed;
     std::function<void(const std::string&)> log;
   };
 
-  /// \throws std::runtime_error when there is no such folder
+  /// With the folder of one that was before this, unless that is null. \throws std::runtime_error when there is no such
+  /// folder
   Spiller(ObjectTable& table, data::Extents& extents, data::ArenaView& view, Background& background,
-          const Options& options, Events events);
+          const Options& options, Events events, std::unique_ptr<data::SpillFolder> folder = nullptr);
 
   /// Takes the memory of the least recently used idle object that has a file, or else begins to write some, until
   /// `size_bytes` are on their way, and as much again for the next request; not while there is a problem. True: memory
@@ -46,12 +55,23 @@ class Spiller {
   bool make_room(std::uint64_t size_bytes);
   /// Reads the object's file into its extent. It must have both, and keep both until `done`.
   void read(const Object& object, std::function<void(base::Result<void>)> done);
-  /// Removes the object's file, if it has one. Not while it is written or read.
+  /// Has the disk keep what the object's file may take, so that it can be written whatever else the disk is full of. It
+  /// must have memory and no file; it is `spilling` until `done`.
+  void promise(Object& object, std::function<void(base::Result<void>)> done);
+  /// Removes the object's file or promise, if it has one. Not while it is written or read.
   void remove_file(Object& object);
 
-  bool is_writing() const { return writing_bytes_ != 0; }
+  /// The object's file or promise is in the folder that was given.
+  void adopt(const Object& object);
+  /// For the next one; nothing is written or read from here on.
+  std::unique_ptr<data::SpillFolder> give_folder() { return std::move(folder_); }
+
+  bool is_writing() const { return writing_bytes_ != 0 || promising_bytes_ != 0 || giving_up_bytes_ != 0; }
+  /// The answer to `give_up`; the object is not `spilling` any more.
+  void gave_up(Object& object);
   /// Of files, after compression.
   std::uint64_t stored_bytes() const { return stored_bytes_; }
+  std::uint64_t promised_bytes() const { return promised_bytes_; }
   /// Why nothing could be written to disk when it was tried last; empty: it could.
   const std::string& problem() const { return problem_; }
   /// It is tried again.
@@ -65,6 +85,8 @@ class Spiller {
   };
 
   bool has_enough_coming(std::uint64_t size_bytes) const;
+  std::optional<base::Problem> over_limit(std::uint64_t size_bytes) const;
+  void give_up(Object& object, std::uint64_t size_bytes);
   void write(Object& object);
   void written(std::uint64_t number, const base::Result<Written>& result);
 
@@ -73,8 +95,12 @@ class Spiller {
   data::ArenaView& view_;
   Background& background_;
   const Events events_;
-  data::SpillFolder folder_;
+  const std::uint64_t most_bytes_;
+  std::unique_ptr<data::SpillFolder> folder_;
   std::uint64_t writing_bytes_ = 0;
+  std::uint64_t promising_bytes_ = 0;
+  std::uint64_t giving_up_bytes_ = 0;
+  std::uint64_t promised_bytes_ = 0;
   std::uint64_t stored_bytes_ = 0;
   std::string problem_;
   std::uint64_t problem_logged_ms_ = 0;  ///< 0: never

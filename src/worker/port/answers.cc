@@ -164,6 +164,8 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
     object(stream, request);
   } else if (request.method == "PUT" && request.target == "/object") {
     return receive(stream, request) && request.keep_alive;
+  } else if (request.method == "PUT" && request.target == "/copy") {
+    return copy(stream, request) && request.keep_alive;
   } else {
     say(stream, request, 404, "there is nothing here; see docs/protocol.md, The port\n", {{"connection", "close"}});
     return false;  // what it sent as a body would be taken for the next request
@@ -267,6 +269,31 @@ bool Port::receive(wire::NetStream& stream, const wire::HttpRequest& request) {
     say(stream, request, 201, std::to_string(number));
   } else {
     say(stream, request, 409, "that session is not open at this worker\n");
+  }
+  return true;
+}
+
+/// False: nothing more comes on this connection.
+bool Port::copy(wire::NetStream& stream, const wire::HttpRequest& request) {
+  const auto scope = base::number_of_hex(header(request, "morrow-scope"));
+  const auto sequence = base::number_of_hex(header(request, "morrow-sequence"));
+  const auto number = number_of(header(request, "morrow-object"));
+  const auto size = number_of(header(request, "morrow-size"));
+  if (!scope || !sequence || number.value_or(0) == 0 || size.value_or(0) == 0 ||
+      number_of(header(request, "content-length")) != 0) {
+    say(stream, request, 400,
+        "a copy needs morrow-scope, morrow-sequence, morrow-object and morrow-size, and no body\n",
+        {{"connection", "close"}});
+    return false;
+  }
+  const control::HeldValue value{{*scope, *sequence}, *number, *size};
+  const auto refusal = wait_for<std::string>([&](auto then) { handlers_.copy(value, then); });
+  if (!refusal) {
+    say(stream, request, 503, "the worker is busy\n", {{"retry-after", "1"}});
+  } else if (!refusal->empty()) {
+    say(stream, request, 507, *refusal);
+  } else {
+    say(stream, request, 201, "");
   }
   return true;
 }

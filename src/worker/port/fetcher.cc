@@ -141,6 +141,28 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
   });
 }
 
+void Fetcher::have_copied(wire::Endpoint worker, const control::HeldValue& value,
+                          std::function<void(Copied, std::string sentence)> done) {
+  boost::asio::post(threads_, [this, worker = std::move(worker), value, done = std::move(done)] {
+    std::string sentence;
+    try {
+      const int status = connections_.with(worker, [&](wire::HttpConnection& connection) {
+        const auto response = connection.put("/copy",
+                                             {{"morrow-scope", base::hex_of(value.future.scope)},
+                                              {"morrow-sequence", base::hex_of(value.future.sequence)},
+                                              {"morrow-object", std::to_string(value.number)},
+                                              {"morrow-size", std::to_string(value.size)}},
+                                             {});
+        sentence = connection.read_text(response, kMaxSentenceBytes);
+        return response.status;
+      });
+      done(status == 201 ? Copied::kHere : Copied::kRefused, sentence);
+    } catch (const std::exception& error) {
+      done(Copied::kUnknown, error.what());
+    }
+  });
+}
+
 void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                       std::function<void(std::vector<std::string>)> done) {
   struct Inquiry {

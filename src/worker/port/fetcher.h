@@ -10,6 +10,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include "control/cluster.h"
 #include "wire/http_pool.h"
 
 namespace morrow::worker {
@@ -37,6 +38,16 @@ class Fetcher {
   /// From one of these workers, in a random order; large ones in several ranges at once. `done` is called on a thread
   /// of this.
   void fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, std::span<std::byte> into, Done done);
+
+  /// What another worker says to the question whether it will hold a value too.
+  enum class Copied {
+    kHere,     ///< it has it
+    kRefused,  ///< it can't; the sentence says why
+    kUnknown,  ///< it did not answer: it may be about to have it
+  };
+  /// Has that worker get a copy of the value. `done` is called on a thread of this.
+  void have_copied(wire::Endpoint worker, const control::HeldValue& value,
+                   std::function<void(Copied, std::string sentence)> done);
 
   /// The answer of each of these workers (at least one) to a GET, if it does within a moment; all are asked at once.
   /// `done` is called on a thread of this.

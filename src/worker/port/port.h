@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "control/cluster.h"
 #include "wire/http.h"
 #include "wire/net_stream.h"
 #include "wire/socket.h"
@@ -30,6 +31,8 @@ struct PortHandlers {
   std::function<void(std::uint64_t size, Receive then)> receive;
   /// It is filled. False: the session is not open here.
   std::function<void(std::uint64_t number, std::uint64_t session, std::function<void(bool)> then)> received;
+  /// A worker that leaves asks this one to hold the value too. With a sentence: it can't.
+  std::function<void(const control::HeldValue&, std::function<void(std::string refusal)> then)> copy;
   /// A driver on another host: a stream that carries the session protocol.
   std::function<void(wire::Fd)> session;
   /// Text for Prometheus.
@@ -49,8 +52,8 @@ struct PortOptions {
 };
 
 /// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /object/NUMBER (GET, HEAD, ranges),
-/// /object (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread for each connection, so
-/// that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
+/// /object (PUT), /copy (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread for each
+/// connection, so that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
@@ -99,6 +102,7 @@ class Port {
   bool begin_serving(std::uint64_t number) EXCLUDES(mutex_);
   void end_serving(std::uint64_t number) EXCLUDES(mutex_);
   bool receive(wire::NetStream& stream, const wire::HttpRequest& request);
+  bool copy(wire::NetStream& stream, const wire::HttpRequest& request);
   void session(wire::NetStream& stream, const wire::HttpRequest& request);
   template <class T, class Ask>
   std::optional<T> wait_for(Ask ask);

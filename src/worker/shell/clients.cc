@@ -48,8 +48,9 @@ struct Clients::Client {
   bool choked = false;  ///< one of the pauses is for its unsent bytes
 };
 
-Clients::Clients(boost::asio::io_context& io, ClientEvents& events, std::function<void(const std::string&)> log)
-    : io_(io), events_(events), log_(std::move(log)), accept_again_(io) {}
+Clients::Clients(boost::asio::io_context& io, ClientEvents& events, std::function<void(const std::string&)> log,
+                 ClientId last)
+    : io_(io), events_(events), log_(std::move(log)), accept_again_(io), last_(last) {}
 
 Clients::~Clients() {
   for (auto& [id, client] : clients_) {
@@ -273,6 +274,13 @@ void Clients::close(ClientId id) {
     client->dirty = true;
     unflushed_.push_back(client);
   }
+}
+
+void Clients::close_all() {
+  std::vector<ClientId> all;
+  all.reserve(clients_.size());
+  for (const auto& [id, client] : clients_) all.push_back(id);
+  for (const ClientId id : all) close(id);
 }
 
 void Clients::drop(const ClientPtr& client, const std::string& why) {

@@ -36,7 +36,9 @@ class ClientEvents {
 /// mean. What is sent is written by `flush`, once for each connection. Main thread only.
 class Clients {
  public:
-  Clients(boost::asio::io_context& io, ClientEvents& events, std::function<void(const std::string&)> log);
+  /// No client gets a number up to `last`.
+  Clients(boost::asio::io_context& io, ClientEvents& events, std::function<void(const std::string&)> log,
+          ClientId last = 0);
   ~Clients();
 
   /// Accepts connections of this user on a listening socket.
@@ -64,6 +66,7 @@ class Clients {
   /// Closes the connection when all that was sent is written (or the other side went away). Nothing more is read.
   /// `client_gone` follows.
   void close(ClientId client);
+  void close_all();
 
   /// Ends the connection now, whatever is unsent. `client_gone` follows from inside.
   void cut(ClientId client);
@@ -79,6 +82,8 @@ class Clients {
   std::size_t read_this_turn() const { return read_this_turn_; }
 
   std::size_t size() const { return clients_.size(); }
+  /// The number of the last that came.
+  ClientId last() const { return last_; }
 
  private:
   struct Client;
@@ -100,7 +105,7 @@ class Clients {
   std::unordered_map<ClientId, ClientPtr> clients_;
   std::vector<ClientPtr> unflushed_;
   std::vector<ClientPtr> flushing_;
-  ClientId last_ = 0;
+  ClientId last_;
   std::size_t read_this_turn_ = 0;
   bool reading_ = true;
 };

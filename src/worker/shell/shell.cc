@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include <fmt/format.h>
+
 #include "base/monotonic_clock.h"
 #include "base/random_id.h"
 #include "control/cluster.h"
@@ -34,8 +36,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::milliseconds kStopWithin{5'000};
-constexpr std::chrono::milliseconds kPrivateStopWithin{100};
+constexpr std::uint64_t kStopWithinMs = 5'000;
+constexpr std::uint64_t kPrivateStopWithinMs = 100;
 /// A timer that fires sooner costs more than it gains.
 constexpr Time kFinestTimer = 500'000;
 constexpr int kPassesATurn = 4;
@@ -72,14 +74,16 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
                  output_),
       changes_(change_means(), brain_, values_),
       transfers_(transfer_means(), {options_.info.incarnation, options_.lease_ms}),
-      objects_(io, options_.objects, object_events()),
+      copies_(copies_means()),
+      hand_over_(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms}),
+      objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
           io,
           [this](std::function<void(store::Store&)> job, std::function<void()> done) {
             store_.post(StoreLane::kClaim, std::move(job), std::move(done));
           },
           executors_, pool_options()),
-      clients_(io, *this, warn()),
+      clients_(io, *this, warn(), options_.kept.last_client),
       relay_(io, store_, {options_.cluster, options_.info.name}),
       maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
       alarm_{boost::asio::steady_timer(io)},
@@ -118,6 +122,7 @@ void Shell::watch_signal() {
 Shell::End Shell::run() {
   maintenance_.start();
   signs_.start();
+  offer_kept();
   while (!end_) turn();
   maintenance_.stop();
   port_.reset();
@@ -160,7 +165,7 @@ void Shell::decide() {
   }
   pool_.flush();
   clients_.flush();
-  if (stage_ == Stage::kStops) drain_or_leave();
+  if (stage_ == Stage::kStops && brain_.drained()) hand_over(true);
   arm(now());
 }
 
@@ -183,11 +188,14 @@ void Shell::carry_out(action::RetireProgram& retire) {
   output_.program_retired(retire.program);
 }
 
-void Shell::carry_out(action::Ack& ack) {
-  if (ack.to.client != 0) return sessions_.carry_out(ack);
+void Shell::carry_out(action::Ack& ack) { copies_.committed(ack.to, ack.number); }
+
+void Shell::acknowledge(const Waiter& who, std::uint64_t number) {
+  action::Ack ack{who, number};
+  if (who.client != 0) return sessions_.carry_out(ack);
   wire::Ack message;
-  message.set_number(ack.number);
-  executors_.send(ack.to.executor, wire::ACK, message);
+  message.set_number(number);
+  executors_.send(who.executor, wire::ACK, message);
 }
 
 void Shell::carry_out(action::FreeObjects& freed) {
@@ -230,6 +238,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
 
 void Shell::client_gone(ClientId client, const std::string& why) {
   values_.driver_gone(client);
+  copies_.gone(Waiter{client, 0});
   output_.client_gone(client);
   signs_.gone(client);
   sessions_.gone(client, why);
@@ -251,19 +260,65 @@ void Shell::stop() {
   clients_.stop_listening();
   clients_.stop_reading();
   brain_.stop(now());
-  stop_timer_.expires_after(options_.private_worker ? kPrivateStopWithin : kStopWithin);
-  stop_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    if (!options_.private_worker)
-      logs_.warn("not all could be given back in time; other workers take it over after the lease");
-    finish(End::kStopped);
+  end_within(options_.private_worker ? kPrivateStopWithinMs : kStopWithinMs, [this] {
+    if (options_.private_worker) return finish(End::kStopped);
+    logs_.warn("not all could be given back in time; other workers take it over after the lease");
+    hand_over(false);
   });
 }
 
-void Shell::drain_or_leave() {
-  if (!brain_.drained()) return;
-  stage_ = Stage::kLeaves;
-  store_actions_.leave([this] { finish(End::kStopped); });
+/// `late` is called unless the worker comes further within that time.
+void Shell::end_within(std::uint64_t milliseconds, std::function<void()> late) {
+  stop_timer_.expires_after(std::chrono::milliseconds(milliseconds));
+  stop_timer_.async_wait([late = std::move(late)](const boost::system::error_code& error) {
+    if (!error) late();
+  });
+}
+
+/// What it could give to others now.
+std::vector<control::HeldValue> Shell::held_values() const {
+  std::vector<control::HeldValue> held;
+  for (const ObjectSeen& one : objects_.list()) {
+    const bool is_value = (one.in_memory || one.on_disk) && *one.state == '\0';
+    if (is_value) held.push_back({one.future, one.number, one.size});
+  }
+  return held;
+}
+
+KeptValues Shell::keep() {
+  KeptValues kept;
+  kept.readers = values_.take_readers();
+  std::vector<ProcessId> living;
+  for (const auto& [process, pidfd] : kept.readers) living.push_back(process);
+  kept.objects = objects_.keep(living);
+  kept.last_client = clients_.last();
+  return kept;
+}
+
+/// What the worker before this one held counts again, where nobody has replaced it; the rest is freed.
+void Shell::offer_kept() {
+  for (auto& [process, pidfd] : options_.kept.readers) values_.watch(process, std::move(pidfd));
+  const auto held = held_values();
+  for (const control::HeldValue& value : held) brain_.object_copied(now(), value.future, value.number);
+  if (!held.empty())
+    logs_.say(fmt::format("it has {} values still, which count again where nobody replaced them", held.size()));
+}
+
+/// What only this worker has goes to others before it leaves. Not `drained`: it ends without a farewell.
+void Shell::hand_over(bool drained) {
+  stage_ = Stage::kHandsOver;
+  clients_.close_all();  // drivers go on at another worker meanwhile
+  const auto then = [this, drained] {
+    if (stage_ != Stage::kHandsOver) return;
+    stage_ = Stage::kLeaves;
+    if (!drained) return finish(End::kStopped);
+    end_within(kStopWithinMs, [this] { finish(End::kStopped); });
+    store_actions_.leave([this] { finish(End::kStopped); });
+  };
+  const bool can = !options_.private_worker && fetcher_ != nullptr;
+  end_within((can ? options_.hand_over_ms : 0) + kStopWithinMs, then);
+  if (!can) return then();
+  hand_over_.start(held_values(), then);
 }
 
 }  // namespace morrow::worker

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -27,9 +28,11 @@
 #include "worker/port/port.h"
 #include "worker/shell/change_requests.h"
 #include "worker/shell/clients.h"
+#include "worker/shell/copies.h"
 #include "worker/shell/driver_sessions.h"
 #include "worker/shell/driver_signs.h"
 #include "worker/shell/executor_table.h"
+#include "worker/shell/hand_over.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
 #include "worker/shell/store_actions.h"
@@ -39,6 +42,13 @@
 
 namespace morrow::worker {
 
+/// What a worker that was fenced leaves to the next one of the same process.
+struct KeptValues {
+  KeptObjects objects;
+  std::vector<std::pair<ProcessId, wire::Fd>> readers;  ///< that may look at the memory; pidfds
+  ClientId last_client = 0;                             ///< what is called by a higher number came later
+};
+
 /// What a worker is started with.
 struct ShellOptions {
   std::string cluster;
@@ -47,7 +57,10 @@ struct ShellOptions {
   control::WorkerInfo info;  ///< the incarnation is drawn by the shell
   Knobs knobs;
   ObjectOptions objects;
+  KeptValues kept = {};  ///< of the one before this
   std::uint64_t lease_ms = 5'000;
+  std::uint64_t hand_over_ms =
+      30'000;                   ///< the longest that values are handed over for before it leaves; 0: they are not
   wire::Fd port;                ///< listens for the port; none: a private worker has none
   bool encrypt = false;         ///< what is said on the port
   bool private_worker = false;  ///< one client, no cluster: ends when it goes
@@ -73,12 +86,15 @@ class Shell final : public ClientEvents {
 
   /// Runs until the worker is to end; says why.
   End run();
-  /// Gives back all that runs and leaves the cluster; `run` returns when that is done, or after some seconds.
+  /// After a run that ended fenced: the values that it still has.
+  KeptValues keep();
+  /// Gives back all that runs, hands over what only this worker has, and leaves the cluster; `run` returns when that is
+  /// done, or some seconds after its time.
   void stop();
 
  private:
   /// How far the worker's end is.
-  enum class Stage : std::uint8_t { kRuns, kStops, kLeaves };
+  enum class Stage : std::uint8_t { kRuns, kStops, kHandsOver, kLeaves };
   /// Wakes the loop when the brain is to decide with no event.
   struct Alarm {
     boost::asio::steady_timer timer;
@@ -91,7 +107,11 @@ class Shell final : public ClientEvents {
   void decide();
   void arm(Time now);
   void finish(End end);
-  void drain_or_leave();
+  void hand_over(bool drained);
+  std::vector<control::HeldValue> held_values() const;
+  void offer_kept();
+  void acknowledge(const Waiter& who, std::uint64_t number);
+  void end_within(std::uint64_t milliseconds, std::function<void()> late);
   void watch_signal();
   bool stopping() const { return stage_ != Stage::kRuns; }
 
@@ -130,22 +150,28 @@ class Shell final : public ClientEvents {
   DriverSigns::Means sign_means();
   TaskStarter::Means starter_means();
   TaskStarter::Events starter_events();
-  ValueAnswers::Means value_means();
-  ValueAnswers::Events value_events();
   TaskOutput::Means output_means();
   ExecutorTable::Means executor_means();
   ExecutorTable::Events executor_events();
   ChangeRequests::Means change_means();
-  ObjectTransfers::Means transfer_means();
-  Objects::Events object_events();
   Maintenance::Events upkeep_events();
   PoolOptions pool_options();
   PostToStore post_to_store();
   CallLater call_later();
   Say warn();
-  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
   void give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places);
   TaskOutput::Source source_of(ExecutorId executor) const;
+
+  // shell_values.cc: the same of those that have to do with large values
+  ValueAnswers::Means value_means();
+  ValueAnswers::Events value_events();
+  ObjectTransfers::Means transfer_means();
+  HandOver::Means hand_over_means();
+  Copies::Means copies_means();
+  Objects::Events object_events();
+  void have_copied(const wire::Endpoint& worker, const control::HeldValue& value,
+                   std::function<void(Fetcher::Copied, std::string sentence)> answered);
+  void send(const Waiter& to, wire::FrameType type, const google::protobuf::MessageLite& message);
 
   // shell_port.cc: what other workers, other hosts and people ask
   void open_port();
@@ -171,6 +197,8 @@ class Shell final : public ClientEvents {
   ExecutorTable executors_;
   ChangeRequests changes_;
   ObjectTransfers transfers_;
+  Copies copies_;
+  HandOver hand_over_;
   Objects objects_;
   ExecutorPool pool_;
   Clients clients_;

@@ -27,6 +27,16 @@ PortHandlers Shell::port_handlers() {
       then(objects_.hand_over(number, client == 0 ? 0 : process_of({client, 0})));
     });
   };
+  handlers.copy = [this](const control::HeldValue& value, std::function<void(std::string)> then) {
+    boost::asio::post(io_, [this, value, then] {
+      if (stopping()) return then("this worker stops too");
+      const auto got = [this, then](const ObjectPlace* place, const ObjectProblem* problem) {
+        if (place != nullptr) objects_.unpin(kThisWorker, place->number);
+        then(problem == nullptr ? "" : problem->sentence);
+      };
+      objects_.want(kThisWorker, value.future, {value.number, value.size, 0}, got, true);
+    });
+  };
   handlers.session = [this](wire::Fd socket) {
     const auto shared = std::make_shared<wire::Fd>(std::move(socket));
     boost::asio::post(io_, [this, shared] {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/value_answers.h"
 
+#include <fcntl.h>
+
 #include <memory>
 #include <utility>
 
@@ -75,6 +77,8 @@ void ValueAnswers::put(const Brain::Asker& asker, wire::Put& put, const std::str
   } else {
     throw wire::ProtocolError("a client put an object that is not its own to write");
   }
+  if (put.copies() > 1 && put.object() != 0)
+    events_.copies(asker, session, {id_of(put.id()), put.object(), put.size()}, put.copies());
   auto spec = std::make_shared<control::Spec>();
   spec->name = std::move(*put.mutable_name());
   spec->program = program;
@@ -101,7 +105,26 @@ void ValueAnswers::driver_gone(ClientId client) {
   drivers_.erase(found);
   const ProcessId process = process_of({client, 0});
   if (!driver.maps_objects || !driver.pidfd) return means_.reads_no_more(process);
-  means_.watch_death(std::move(driver.pidfd), [this, process] { means_.reads_no_more(process); });
+  watch(process, std::move(driver.pidfd));
+}
+
+void ValueAnswers::watch(ProcessId process, wire::Fd pidfd) {
+  wire::Fd watched(fcntl(pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!watched) return;  // out of descriptors: rather than other values under its eyes, what it looks at stays
+  watched_.insert_or_assign(process, std::move(pidfd));
+  means_.watch_death(std::move(watched), [this, process] {
+    watched_.erase(process);
+    means_.reads_no_more(process);
+  });
+}
+
+std::vector<std::pair<ProcessId, wire::Fd>> ValueAnswers::take_readers() {
+  std::vector<std::pair<ProcessId, wire::Fd>> readers;
+  for (auto& [client, driver] : drivers_) {
+    if (driver.maps_objects && driver.pidfd) readers.emplace_back(process_of({client, 0}), std::move(driver.pidfd));
+  }
+  for (auto& [process, pidfd] : watched_) readers.emplace_back(process, std::move(pidfd));
+  return readers;
 }
 
 // ---- answers to awaits ----

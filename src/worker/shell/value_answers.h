@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "control/types.h"
 #include "wire/messages.pb.h"
@@ -41,6 +43,9 @@ class ValueAnswers {
     std::function<void(const action::Ready&)> lost;
     std::function<void(const Brain::Asker&, control::FutureId, control::SpecPtr, control::OutcomePtr)> put;
     std::function<void(ExecutorId)> found_no_room;  ///< a task of it, since other tasks hold it
+    /// A value that is put is to be held by so many workers.
+    std::function<void(const Brain::Asker&, control::SessionId, const control::HeldValue&, std::uint32_t copies)>
+        copies;
   };
   /// What it is told of this worker once.
   struct Options {
@@ -63,6 +68,10 @@ class ValueAnswers {
 
   /// A driver's connection; `pidfd` is of its process, or none.
   void driver_came(ClientId client, wire::Fd pidfd);
+  /// A process of a worker that was fenced, whose memory goes on here: it may look there until it is dead.
+  void watch(ProcessId process, wire::Fd pidfd);
+  /// All processes of drivers that may look at the memory, at the end of this worker.
+  std::vector<std::pair<ProcessId, wire::Fd>> take_readers();
   /// It is sent the object memory.
   void driver_maps(ClientId client);
   /// The connection has ended. Its pins stay as long as its process lives, since that may go on reading.
@@ -81,7 +90,8 @@ class ValueAnswers {
   const Options options_;
   Events events_;
   std::unordered_map<ClientId, DriverProcess> drivers_;
-  wire::Ready ready_;  ///< used again and again, so that its memory is
+  std::unordered_map<ProcessId, wire::Fd> watched_;  ///< drivers without a connection, that may look at the memory
+  wire::Ready ready_;                                ///< used again and again, so that its memory is
 };
 
 }  // namespace morrow::worker

@@ -78,5 +78,20 @@ TEST(UnacknowledgedChangesDeathTest, AreKeptInTheOrderOfTheirNumbers) {
   EXPECT_ABORT(changes.add(2, wire::RELEASE, release(2)), "changes are kept in the order of their numbers");
 }
 
+TEST(UnacknowledgedChanges, APutOfSeveralCopiesIsThroughOnlyWhenAWorkerSaysSo) {
+  UnacknowledgedChanges changes;
+  wire::Put put;
+  changes.add(1, wire::PUT, put);
+  changes.add(2, wire::RELEASE, release(2));
+  EXPECT_EQ(changes.through(2), 2U);
+  put.set_copies(2);
+  changes.add(3, wire::PUT, put);
+  changes.add(4, wire::RELEASE, release(4));
+  EXPECT_EQ(changes.through(2), 2U);
+  EXPECT_EQ(changes.through(4), 2U);
+  changes.acknowledge(3);
+  EXPECT_EQ(changes.through(4), 4U);
+}
+
 }  // namespace
 }  // namespace morrow::runtime

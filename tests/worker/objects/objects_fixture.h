@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ class ObjectsTest : public ::testing::Test {
     events.copied = [this](control::FutureId, std::uint64_t object) { copied_.push_back(object); };
     events.dropped = [this](control::FutureId) { ++dropped_; };
     events.log = [this](const std::string& line) { log_ += line + "\n"; };
+    events.give_up = [this](control::FutureId, std::uint64_t object, auto then) {
+      const bool given = !last_.contains(object);
+      boost::asio::post(io_, [then, given] { then(given); });
+    };
     objects_ = std::make_unique<Objects>(io_, options_, std::move(events));
     view_ = std::make_unique<data::ArenaView>(objects_->memory_fd());
     for (const ProcessId who : {1, 2, 3}) objects_->came(who);
@@ -123,6 +128,7 @@ class ObjectsTest : public ::testing::Test {
   std::unique_ptr<data::ArenaView> view_;
   int fetches_ = 0;
   int dropped_ = 0;
+  std::set<std::uint64_t> last_;  ///< copies that no other worker has
   std::vector<std::uint64_t> copied_;
   std::string log_;
 };

@@ -43,10 +43,14 @@ class RandomUse {
     events.copied = [](control::FutureId, std::uint64_t) {};
     events.dropped = [this](control::FutureId) { wrong_ = "a copy was damaged"; };
     events.log = [](const std::string&) {};
+    events.give_up = [this](control::FutureId, std::uint64_t, auto then) {
+      boost::asio::post(io_, [this, then] { then(any(0, 1) == 0); });
+    };
     ObjectOptions options;
     options.memory = 16 * kPieceBytes;
     options.spill_folder = directory_.path();
     options.owner = "one";
+    options.disk_most = any(0, 1) * 20 * kPieceBytes;
     options.room_within_ms = 10;
     options.grow_again_ms = 5;
     options.before_growth = [this](std::uint64_t) {

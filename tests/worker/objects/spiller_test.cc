@@ -35,6 +35,8 @@ class SpillerTest : public ::testing::Test {
         table_, extents_, view_, background_,
         Spiller::Options{.folder = directory_.path(), .owner = "one", .disk_bytes_left_free = left_free},
         Spiller::Events{.written = [this](Object& object) { written_.push_back(object.number); },
+                        .give_up = [](const Object&) {},
+                        .changed = [](const Object&) {},
                         .log = [this](const std::string& line) { log_.push_back(line); }});
   }
 

@@ -58,6 +58,10 @@ class PortTest : public ::testing::Test {
     handlers.metrics = [](std::function<void(std::string)> then) { then("morrow_objects 2\n"); };
     handlers.objects = [](std::function<void(std::string)> then) { then("list"); };
     handlers.session = [](wire::Fd) {};
+    handlers.copy = [this](const control::HeldValue& value, std::function<void(std::string)> then) {
+      copied_ = value;
+      then(value.size > 10'000 ? "no room for that" : "");
+    };
     open({"right", nullptr});
   }
 
@@ -115,6 +119,7 @@ class PortTest : public ::testing::Test {
   std::vector<std::byte> received_;
   std::atomic<bool> kept_ = false;
   std::atomic<int> rooms_ = 0;
+  control::HeldValue copied_;
   PortHandlers handlers_;
   wire::Endpoint endpoint_;
   std::unique_ptr<Port> port_;

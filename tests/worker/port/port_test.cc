@@ -50,6 +50,24 @@ TEST_F(PortTest, AFetchBringsEveryByteWhateverTheSize) {
   EXPECT_EQ(fetch(7, into), Fetcher::End::kFailed);  // another size than it has
 }
 
+TEST_F(PortTest, AWorkerThatIsAskedToHoldAValueTooSaysWhetherItDoes) {
+  Fetcher fetcher;
+  const auto ask = [&](std::uint64_t size) {
+    std::promise<std::pair<Fetcher::Copied, std::string>> answer;
+    fetcher.have_copied(endpoint_, {{5, 6}, 7, size}, [&](Fetcher::Copied copied, std::string sentence) {
+      answer.set_value({copied, std::move(sentence)});
+    });
+    return answer.get_future().get();
+  };
+  EXPECT_EQ(ask(1000).first, Fetcher::Copied::kHere);
+  EXPECT_EQ(copied_.future, (control::FutureId{5, 6}));
+  EXPECT_EQ(copied_.number, 7U);
+  EXPECT_EQ(copied_.size, 1000U);
+  EXPECT_EQ(ask(1'000'000), std::pair(Fetcher::Copied::kRefused, std::string("no room for that")));
+  port_.reset();
+  EXPECT_EQ(ask(1000).first, Fetcher::Copied::kUnknown);
+}
+
 TEST_F(PortTest, AFlippedBitOnTheWayIsFound) {
   wrong_checksum_ = true;
   std::vector<std::byte> into(objects_[7].size());

@@ -63,6 +63,7 @@ class ChangeRequestsTest : public ::testing::Test {
                    const Brain::Asker& asker, control::FutureId id, control::SpecPtr spec,
                    control::OutcomePtr outcome) { brain_.put(now_, asker, id, std::move(spec), std::move(outcome)); },
         .found_no_room = [](ExecutorId) {},
+        .copies = [](const Brain::Asker&, control::SessionId, const control::HeldValue&, std::uint32_t) {},
     };
   }
   ChangeRequests::Means means() {

@@ -34,6 +34,7 @@ class ValueAnswersTest : public ::testing::Test {
         .put = [this](const Brain::Asker&, control::FutureId, control::SpecPtr,
                       control::OutcomePtr outcome) { put_ = std::move(outcome); },
         .found_no_room = [this](ExecutorId executor) { no_room_.push_back(executor); },
+        .copies = [](const Brain::Asker&, control::SessionId, const control::HeldValue&, std::uint32_t) {},
     };
   }
   void answer(const control::Outcome& outcome, Waiter to = {1, 0}) {
