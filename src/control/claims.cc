@@ -179,7 +179,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
   // another.
   const std::uint64_t number = base::mix_bits(request.claims.front()) ^ request.random;
   std::size_t committed = 0;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, request.incarnation);
     ClaimResult result;
     if (!t.alive(request.incarnation)) {
@@ -192,7 +192,8 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
     const std::string lane = keys::claim_round(request.incarnation);
     if (const auto last = transaction.get(lane, store::Read::kConflict)) {
       const auto seen = parse_record<record::Round>(*last);
-      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 && seen.attempt() <= tries.size()) {
+      if (!planted(Fault::kForgottenClaim) && seen.number() == number && seen.attempt() != 0 &&
+          seen.attempt() <= tries.size()) {
         coverage_mark<"a claim from the index found that it had committed">();
         committed = seen.attempt();
         return;
@@ -236,7 +237,7 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
 }
 
 bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, incarnation);
     if (!t.alive(incarnation)) return;
     if (idle) {
@@ -258,7 +259,7 @@ bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Res
 }
 
 void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, self);
     auto idle = transaction.scan(keys::idles(), store::Read::kSnapshot, 1000);
     if (idle.empty()) return;

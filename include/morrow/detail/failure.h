@@ -25,6 +25,7 @@ enum class FailureKind : std::uint8_t {
   kStackOverflow = 10,
   kNoRoom = 11,
   kLost = 12,
+  kStoreFull = 13,
 };
 
 /// All that is known of a failure.

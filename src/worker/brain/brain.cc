@@ -13,7 +13,7 @@ using Place = HeldTask::Place;
 
 namespace {
 
-constexpr Time kSoonNs = 1'000'000;  // to look again at what could not be done yet: no sooner, or the loop spins
+constexpr Time kSoonNs = 1'000'000;        // to look again at what could not be done yet: no sooner, or the loop spins
 constexpr std::uint32_t kWakeAtOnce = 16;  // idle workers that came into sight together; later ones look themselves
 
 }  // namespace
@@ -63,7 +63,12 @@ void Brain::look_at_queues() {
 }
 
 void Brain::publish_heartbeat() {
-  if (now_ - round_.last_start() < setup_.knobs.heartbeat || round_.under_way() || commit_queue_.has_due()) return;
+  const bool other = commit_queue_.has_due() && !shortage_.on();
+  if (now_ - round_.last_start() < setup_.knobs.heartbeat || round_.under_way() || other) return;
+  push_heartbeat();
+}
+
+void Brain::push_heartbeat() {
   control::WorkerInfo info = setup_.info;
   info.used = ledger_.used();
   info.executors = static_cast<std::uint32_t>(executors_.size());
@@ -110,8 +115,12 @@ Time Brain::next_deadline() const {
   Time next = round_.last_start() + knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
   if (!round_.under_way()) {
-    if (const auto oldest = commit_queue_.oldest()) sooner(*oldest + knobs.linger);
-    if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
+    if (shortage_.on()) {
+      sooner(shortage_.next_look());
+    } else {
+      if (const auto oldest = commit_queue_.oldest()) sooner(*oldest + knobs.linger);
+      if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
+    }
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
   if (const auto since = first_resumable()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));

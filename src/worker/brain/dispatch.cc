@@ -102,7 +102,8 @@ bool Brain::try_start(const HeldTaskPtr& task) {
 /// Whether a task of this kind may run on top of its stack.
 bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) const {
   return !executor.killed && executor.program == spec.program && !executor.stack.empty() &&
-         executor.stack.back().blocked && executor.stack.back().hosts && !awaits_.resumes(executor.id, executor.stack.back().task->run.claim);
+         executor.stack.back().blocked && executor.stack.back().hosts &&
+         !awaits_.resumes(executor.id, executor.stack.back().task->run.claim);
 }
 
 /// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.
