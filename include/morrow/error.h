@@ -61,6 +61,14 @@ class ObjectLostError : public Error {
   using Error::Error;
 };
 
+/// The store of the cluster stayed full for longer than SessionOptions::store_patience, so that what was submitted or
+/// put, or the value of a task, found no place. The sentence names the store, how much of it is in use, and what to do.
+/// It is thrown by submit() and put() when the store is known to be full, and else by `get`.
+class StoreFullError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The program could not be started on a worker, ended there before its Session line, or differs from the one that
 /// submitted the task.
 class ProgramError : public Error {

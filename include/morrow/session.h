@@ -29,6 +29,8 @@ struct SessionOptions {
   /// How long the cluster keeps tasks and values of a driver that has vanished; a day at the most. Then they are
   /// cancelled and freed.
   Duration grace = std::chrono::seconds(10);
+  /// How long what is submitted or put waits while the store of the cluster is full. Then it fails with StoreFullError.
+  Duration store_patience = std::chrono::seconds(60);
   /// Whether executors are forked from one process of the program. Turn it off when code before the Session line does
   /// not survive a fork; each executor then starts from the beginning of main, which takes longer.
   bool fork_server = true;

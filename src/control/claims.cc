@@ -245,7 +245,7 @@ ClaimResult claim(store::Store& store, const ClaimRequest& request, const Resour
   // another.
   const std::uint64_t number = base::mix_bits(request.claims.front()) ^ request.random;
   std::size_t committed = 0;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, request.incarnation);
     ClaimResult result;
     if (!t.alive(request.incarnation)) {
@@ -304,7 +304,7 @@ std::vector<FutureId> ready_dependencies(store::Store& store, FutureId id, std::
 
 bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Resources& free,
               const std::vector<LeftToOthers>& left) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, incarnation);
     if (!t.alive(incarnation)) return;
     if (idle) {
@@ -327,7 +327,7 @@ bool set_idle(store::Store& store, Incarnation incarnation, bool idle, const Res
 }
 
 void wake_idle(store::Store& store, Incarnation self, std::size_t limit) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, self);
     auto idle = transaction.scan(keys::idles(), store::Read::kSnapshot, 1000);
     if (idle.empty()) return;

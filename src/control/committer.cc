@@ -90,9 +90,14 @@ RoundResult Committer::run(const Round& round) {
   } catch (const store::TooLarge&) {
     round_ = nullptr;  // no repetition helps
     throw;
+  } catch (const store::StoreFull& error) {
+    // What may take the last page waits here, like for a store that is away; and an answer that was lost comes first.
+    if (round.room == store::Room::kFree || unknown_) throw;
+    coverage_mark<"the store had no room for a round">();
+    total_.full = error.what();
   }
-  MORROW_INVARIANT(total_.fenced || total_.results.size() == round.ops.size(), "each operation has a result",
-                   total_.results.size(), round.ops.size());
+  MORROW_INVARIANT(total_.fenced || !total_.full.empty() || total_.results.size() == round.ops.size(),
+                   "each operation has a result", total_.results.size(), round.ops.size());
   round_ = nullptr;
   return std::exchange(total_, {});
 }
@@ -124,7 +129,7 @@ void Committer::begin(const Round& round) {
 
 void Committer::run_part(std::span<const Op> ops) {
   if (!std::exchange(numbered_, true)) ++*number_;
-  const auto transaction = store_.begin();
+  const auto transaction = store_.begin(round_->room);
   RoundResult result;
   store::CommitResult commit = store::CommitResult::kConflict;
   try {
@@ -140,6 +145,8 @@ void Committer::run_part(std::span<const Op> ops) {
     commit = transaction->commit();
   } catch (const store::TooLarge&) {
     if (unknown_ || ops.size() < 2) throw;
+  } catch (const store::StoreFull&) {
+    throw;  // nothing of it was written
   } catch (const store::StoreError&) {
     if (result.results.size() == ops.size()) {
       // It may have landed all the same.
@@ -187,7 +194,7 @@ void Committer::run_ahead(const op::Submit& submit) {
   MORROW_INVARIANT(tries_.empty() && !numbered_, "a part is written ahead before it is tried", tries_.size(), step_);
   bool more = false;
   RoundResult result;
-  store_.transact([&](store::Transaction& transaction) {
+  store_.transact(round_->room, [&](store::Transaction& transaction) {
     Transition t(transaction, incarnation_);
     result = RoundResult();
     result.fenced = !t.alive(incarnation_);

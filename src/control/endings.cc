@@ -160,7 +160,7 @@ std::vector<ScopeId> endings(store::Store& store) {
 
 bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
   bool more = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     more = false;
     Transition t(transaction, self);
     const ScopeEntry& entry = t.scope(scope);
@@ -178,7 +178,7 @@ bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
 
 bool fanout_step(store::Store& store, Incarnation incarnation) {
   bool more = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     more = false;
     Transition t(transaction, incarnation);
     if (!t.alive(incarnation)) return;
@@ -209,7 +209,7 @@ std::vector<FutureId> pending_checks(store::Store& store, Incarnation incarnatio
 
 bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcome& outcome) {
   bool failed = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     failed = false;
     Transition t(transaction, self);
     const Neighbours neighbours = t.neighbours(id);

@@ -131,7 +131,7 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
 
 bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved) {
   bool more = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     more = false;
     moved = false;
     Transition t(transaction, self);
@@ -157,13 +157,13 @@ bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, 
 
 void leave(store::Store& store, Incarnation incarnation) {
   bool more = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, incarnation);
     more = t.alive(incarnation);
     if (more) end_incarnation(t, incarnation);
   });
   while (more) {
-    store.transact([&](store::Transaction& transaction) {
+    store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
       Transition t(transaction, incarnation);
       more = transaction.get(keys::tombstone(incarnation), store::Read::kConflict).has_value() &&
              evict_chunk(t, incarnation, false);

@@ -47,7 +47,7 @@ void rescue(store::Transaction& transaction, char family, std::string_view hash)
 template <typename MayGo>
 bool clear_parts(store::Store& store, char family, const std::string& hash, const MayGo& may_go) {
   bool more = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     more = false;
     if (!may_go(transaction)) return;
     const auto parts = transaction.scan(keys::content_parts(family, hash), store::Read::kSnapshot, 16);
@@ -63,7 +63,7 @@ bool clear_parts(store::Store& store, char family, const std::string& hash, cons
 /// Removes content without users. False when there are some.
 bool remove_unused(store::Store& store, char family, const std::string& hash) {
   bool removing = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     auto blob = header(transaction, family, hash);
     removing = blob && transaction.scan(keys::content_users(family, hash), store::Read::kConflict, 1).empty();
     if (!removing) return;
@@ -82,7 +82,7 @@ bool remove_unused(store::Store& store, char family, const std::string& hash) {
 
 /// Users whose session is gone, or never came, go at the second call that finds them so.
 void drop_stale_users(store::Store& store, char family, const std::string& hash) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     for (const auto& [key, value] :
          transaction.scan(keys::content_users(family, hash), store::Read::kConflict, kPartsAtOnce)) {
       const SessionId user = keys::user_of(key);
@@ -100,7 +100,7 @@ void drop_stale_users(store::Store& store, char family, const std::string& hash)
 /// Parts without a header are an upload under way or one that broke off: it goes when no part came between two calls.
 void drop_headless(store::Store& store, char family, const std::string& hash) {
   bool old = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     old = false;
     if (header(transaction, family, hash)) return;
     old = transaction.get(keys::content_mark(family, hash), store::Read::kConflict).has_value();
@@ -132,7 +132,7 @@ std::set<std::string> all_hashes(store::Store& store, char family) {
 }  // namespace
 
 void put_program(store::Store& store, std::string_view program, std::string_view bytes, SessionId user) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     const auto there = header(transaction, kProgram, program);
     if (!there || there->removing()) {
       record::Blob blob;
@@ -160,14 +160,14 @@ std::optional<std::string> get_program(store::Store& store, std::string_view pro
 }
 
 void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t index, std::string_view bytes) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kNew, [&](store::Transaction& transaction) {
     rescue(transaction, kBlob, hash);
     transaction.set(keys::content_part(kBlob, hash, index), bytes);
   });
 }
 
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     rescue(transaction, kBlob, hash);
     record::Blob blob;
     blob.set_parts(chunks);
@@ -178,7 +178,7 @@ void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t c
 
 bool use_blob(store::Store& store, std::string_view hash, SessionId user) {
   bool there = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     const auto blob = header(transaction, kBlob, hash);
     there = blob && !blob->removing();
     if (there) add_user(transaction, kBlob, hash, user);

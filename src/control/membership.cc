@@ -8,7 +8,7 @@
 namespace morrow::control {
 
 void join(store::Store& store, const WorkerInfo& info) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     const auto schema = transaction.get(keys::schema(), store::Read::kConflict);
     if (!schema) {
       transaction.set(keys::schema(), keys::u64(kSchemaVersion));
@@ -26,7 +26,7 @@ void join(store::Store& store, const WorkerInfo& info) {
 
 Secrets cluster_secrets(store::Store& store, const Secrets& fresh) {
   Secrets secrets;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     if (const auto value = transaction.get(keys::secrets(), store::Read::kConflict)) {
       const auto record = parse_record<record::Secrets>(*value);
       secrets = {record.token(), record.authority_key(), record.authority_certificate()};
@@ -88,7 +88,7 @@ std::vector<OrphanSession> orphan_sessions(store::Store& store) {
 }
 
 void orphan_session(store::Store& store, Incarnation incarnation, SessionId session, std::uint64_t attachment) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, incarnation);
     SessionEntry& entry = t.session(session);
     if (!entry.exists || entry.session.ending() || entry.session.incarnation() != incarnation ||

@@ -31,6 +31,9 @@ struct Origin {
   std::uint64_t number = 0;
   FutureId future;
   Claim claim = 0;
+  /// Of a session: it passes changes that wait for room, and comes once more in its turn. So its number is neither
+  /// looked at nor used up.
+  bool early = false;
 };
 
 namespace op {
@@ -220,13 +223,15 @@ struct OpResult {
 struct Round {
   Incarnation incarnation = 0;
   std::vector<Op> ops;
+  store::Room room = store::Room::kNew;  ///< what the most demanding of them may take
 };
 
 /// What became of a round.
 struct RoundResult {
   bool fenced = false;  ///< this worker's incarnation has ended: nothing more was committed, and nothing ever will be;
                         ///< no result counts
-  std::vector<OpResult> results;     ///< one for each operation
+  std::vector<OpResult> results;     ///< one for each operation; when the store is full, for those that were committed
+  std::string full;                  ///< not empty: the store has no room for the rest; the sentence says why
   std::vector<FutureId> checks;      ///< futures whose dependency ended in this round: Check them in a later one
   std::vector<std::uint64_t> freed;  ///< objects of this worker that nobody needs any more
   std::vector<ScopeId> endings;      ///< scopes that began to close: EndingStep works them off
@@ -244,8 +249,9 @@ class Committer {
   Committer(store::Store& store, Incarnation incarnation) : store_(store), incarnation_(incarnation) {}
 
   /// Applies `round` in one transaction. After a conflict in halves, then singly; an unknown commit is settled by the
-  /// round's number. After a StoreError, call it again with the same round: it goes on where it stopped, so that
-  /// nothing is applied twice. \throws store::StoreError
+  /// round's number. When the store has no room for it (Room), it stops and says how far it came. After another
+  /// StoreError, call it again with the same round: it goes on where it stopped, so that nothing is applied twice.
+  /// \throws store::StoreError
   RoundResult run(const Round& round);
 
  private:

@@ -43,6 +43,7 @@ Verdict Transition::accept(const Origin& origin, bool apply) {
     coverage_mark<"a session's message came from an old attachment">();
     return Verdict::kStale;
   }
+  if (origin.early) return Verdict::kDone;
   if (origin.number <= entry.session.applied()) {
     coverage_mark<"a session's message came again">();
     return Verdict::kAgain;

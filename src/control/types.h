@@ -83,11 +83,12 @@ enum class FailureKind : std::uint8_t {
   kProgram,        ///< the program could not be started as an executor, or is not the one that submitted
   kTooLarge,       ///< the value is larger than a record may be
   kStackOverflow,
-  kNoRoom,    ///< the value found no room in the worker's object memory
-  kLost,      ///< no worker that is alive has the value any more
-  kPoisoned,  ///< it ended its process at each of several attempts
+  kNoRoom,     ///< the value found no room in the worker's object memory
+  kLost,       ///< no worker that is alive has the value any more
+  kPoisoned,   ///< it ended its process at each of several attempts
+  kStoreFull,  ///< the store had no room for the future, or for its value
 };
-inline constexpr FailureKind kLastFailureKind = FailureKind::kPoisoned;
+inline constexpr FailureKind kLastFailureKind = FailureKind::kStoreFull;
 
 /// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
 struct ObjectRef {

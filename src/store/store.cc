@@ -19,9 +19,9 @@ Range Range::with_prefix(std::string_view prefix) {
   return {std::string(prefix), std::move(end)};
 }
 
-void Store::transact(const std::function<void(Transaction&)>& body) {
+void Store::transact(Room room, const std::function<void(Transaction&)>& body) {
   for (int attempt = 1;; ++attempt) {
-    const std::unique_ptr<Transaction> transaction = begin();
+    const std::unique_ptr<Transaction> transaction = begin(room);
     body(*transaction);
     if (transaction->commit() == CommitResult::kCommitted) return;
     pause_before_retry(attempt);

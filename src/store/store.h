@@ -46,6 +46,14 @@ enum class CommitResult {
   kUnknown,    ///< the answer was lost; it may be committed, now or a little later
 };
 
+/// What a transaction is for, when room runs short: each kind leaves some of it to those that follow, so that a store
+/// that is full can always be emptied.
+enum class Room {
+  kNew,   ///< brings something new: refused from the high-water mark on
+  kEnd,   ///< brings to its end what is there: refused when half of the reserve is gone
+  kFree,  ///< frees room, or keeps the cluster alive: takes the last page
+};
+
 inline constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 inline constexpr std::size_t kMaxKeyBytes = 10'000;
 inline constexpr std::size_t kMaxValueBytes = 100'000;
@@ -57,8 +65,15 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// No room for the write: the disk or the map is full. Nothing of the transaction was written.
+/// No room for the write: the disk or the map is full, or what is left is kept for others (see Room). Nothing of the
+/// transaction was written.
 class StoreFull : public StoreError {
+ public:
+  using StoreError::StoreError;
+};
+
+/// The store's files were removed or replaced while this process had them open: what it writes is for nobody any more.
+class StoreGone : public StoreError {
  public:
   using StoreError::StoreError;
 };
@@ -111,10 +126,11 @@ class Store {
   /// A transaction; it begins with its first operation. In `lmdb:` that takes the one write lock, so that a process can
   /// have one of them open at a time and a second throws StoreError at its first operation; in `sim:` any number may be
   /// open.
-  virtual std::unique_ptr<Transaction> begin() = 0;
+  virtual std::unique_ptr<Transaction> begin(Room room) = 0;
+  std::unique_ptr<Transaction> begin() { return begin(Room::kNew); }
 
   /// Like `begin`, for a transaction that only reads; it never waits for a writer, and any number may be open.
-  virtual std::unique_ptr<Transaction> begin_read() { return begin(); }
+  virtual std::unique_ptr<Transaction> begin_read() { return begin(Room::kFree); }
 
   /// Calls `on_change` once, soon after a commit by any process changes `key` from what it is now; it may also be
   /// called for nothing. It runs on another thread (in `sim`: inside the commit) and must only signal.
@@ -123,7 +139,8 @@ class Store {
   /// Runs `body` in a transaction and commits it, again after a conflict or an unknown result, with growing pauses. So
   /// `body` may run several times, and may have committed before it runs again: it must be idempotent. \throws what
   /// `body` and `commit` throw.
-  void transact(const std::function<void(Transaction&)>& body);
+  void transact(Room room, const std::function<void(Transaction&)>& body);
+  void transact(const std::function<void(Transaction&)>& body) { transact(Room::kNew, body); }
 
  protected:
   /// Waits before try number `attempt` (1 is the first repetition); `sim` does not wait.

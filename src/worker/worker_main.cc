@@ -5,12 +5,15 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -24,6 +27,7 @@
 #include "wire/join_url.h"
 #include "wire/paths.h"
 #include "wire/socket.h"
+#include "worker/door.h"
 #include "worker/last_words.h"
 #include "worker/logs/logs.h"
 #include "worker/machine.h"
@@ -35,7 +39,6 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr int kMaxNameTries = 100;
 constexpr std::chrono::hours kKeepPrograms{30 * 24};
 constexpr int kSecondSignal = 130;
 
@@ -45,6 +48,7 @@ void hold_signals(bool hold) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, nullptr);
 }
 
@@ -56,39 +60,6 @@ void set_up_process() {
   prctl(PR_SET_DUMPABLE, 0);
 #endif
 }
-
-/// The socket that drivers connect to; the file goes when this goes.
-class Door {
- public:
-  explicit Door(const WorkerOptions& options) {
-    wire::run_folder(options.cluster, true);
-    const std::string wanted = options.name.empty() ? machine_name() : options.name;
-    for (int number = 1;; ++number) {
-      name = number == 1 ? wanted : wanted + "-" + std::to_string(number);
-      path = wire::worker_socket(options.cluster, name);
-      try {
-        socket = wire::listen_unix(path);
-        return;
-      } catch (const std::system_error&) {
-        throw;
-      } catch (const std::runtime_error&) {
-        if (!options.name.empty()) {
-          throw std::runtime_error("a worker named " + name + " of cluster " + options.cluster +
-                                   " runs already; choose another --name");
-        }
-        if (number == kMaxNameTries)
-          throw std::runtime_error("too many workers of cluster " + options.cluster + " run here; choose a --name");
-      }
-    }
-  }
-  ~Door() { unlink(path.c_str()); }
-  Door(const Door&) = delete;
-  Door& operator=(const Door&) = delete;
-
-  std::string name;
-  std::string path;
-  wire::Fd socket;
-};
 
 ShellOptions shell_options(const WorkerOptions& options) {
   ShellOptions shell;
@@ -116,11 +87,61 @@ void leave_disk_to_store(ShellOptions& shell) {
   shell.objects.disk_to_leave = data::disk_to_leave(shell.objects.spill_folder, folder);
 }
 
-/// Calls `stop` at the first signal; the second ends the process at once (its executors go with it).
+/// The worker was started by nohup, or so: it is to outlive its terminal.
+bool ignores_hang_up() {
+  struct sigaction action {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/// Ends the process when it is told to stop while it starts, and the start takes too long: the store may be away.
+/// Nothing was taken in by then.
+class SignalsWhileStarting {
+ public:
+  SignalsWhileStarting(Logs& logs, std::string socket_path) : logs_(logs), socket_path_(std::move(socket_path)) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~SignalsWhileStarting() {
+    started_ = true;
+    thread_.join();
+  }
+  SignalsWhileStarting(const SignalsWhileStarting&) = delete;
+  SignalsWhileStarting& operator=(const SignalsWhileStarting&) = delete;
+
+ private:
+  static constexpr std::chrono::milliseconds kTick{20};
+  static constexpr std::chrono::seconds kPatience{3};
+
+  void run() {
+    std::chrono::milliseconds pending{0};
+    while (!started_) {
+      std::this_thread::sleep_for(kTick);
+      sigset_t signals;
+      sigemptyset(&signals);
+      sigpending(&signals);
+      const bool told = sigismember(&signals, SIGINT) == 1 || sigismember(&signals, SIGTERM) == 1 ||
+                        (sigismember(&signals, SIGHUP) == 1 && !ignores_hang_up());
+      if (told) pending += kTick;
+      if (pending < kPatience) continue;
+      logs_.warn("told to stop while it waited for the store: it ends");
+      logs_.flush();
+      if (!socket_path_.empty()) unlink(socket_path_.c_str());
+      _exit(0);
+    }
+  }
+
+  Logs& logs_;
+  std::string socket_path_;
+  std::atomic<bool> started_ = false;
+  std::thread thread_;
+};
+
+/// Calls `stop` at the first signal; the second ends the process at once (its executors go with it). A hang-up is never
+/// the second: who closes a session sends several.
 class Signals {
  public:
   Signals(boost::asio::io_context& io, Shell& shell, std::string socket_path)
       : signals_(io, SIGINT, SIGTERM), shell_(shell), socket_path_(std::move(socket_path)) {
+    if (!ignores_hang_up()) signals_.add(SIGHUP);
     wait();
     hold_signals(false);
   }
@@ -130,9 +151,9 @@ class Signals {
 
  private:
   void wait() {
-    signals_.async_wait([this](const boost::system::error_code& error, int) {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
-      if (std::exchange(stopping_, true)) {
+      if (signal != SIGHUP && std::exchange(stopping_, true)) {
         if (!socket_path_.empty()) unlink(socket_path_.c_str());
         _exit(kSecondSignal);
       }
@@ -180,15 +201,16 @@ int run_private(const WorkerOptions& options) {
 /// `kept` is what the one before this has kept, and then what this one has.
 Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state, KeptValues& kept) {
   ShellOptions shell = shell_options(options);
-  shell.store_url = options.store_url.empty() ? "lmdb:" + state + "/store" : options.store_url;
+  shell.store_url = store_of(options, state);
+  shell.look_at_door = [&door, &logs] { return door.look(logs); };
   shell.cache_folder = state + "/images";
   forget_old_programs(shell.cache_folder, kKeepPrograms);
-  shell.info.name = door.name;
-  shell.objects.owner = door.name;
+  shell.info.name = door.name();
+  shell.objects.owner = door.name();
   shell.objects.spill_folder = options.spill_folder.empty() ? state + "/objects" : options.spill_folder;
   leave_disk_to_store(shell);
   shell.kept = std::exchange(kept, {});
-  shell.info.socket = door.path;
+  shell.info.socket = door.path();
   boost::asio::io_context io(1);
   shell.port = wire::listen_tcp(options.address, options.port);
   // What it listens on, not what was written: there are many ways to write "all addresses".
@@ -209,14 +231,13 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const 
   }
   const std::string total = shell.info.total.text();
   const std::string reached = "; " + shell.info.address;
+  std::optional<SignalsWhileStarting> starting(std::in_place, logs, door.path());
   Shell worker(io, std::move(shell), logs);
-  const Signals signals(io, worker, door.path);
-  // A copy, so that the door stays open when this worker was fenced and joins again.
-  wire::Fd listening(fcntl(door.socket.get(), F_DUPFD_CLOEXEC, 0));
-  if (!listening) throw std::system_error(errno, std::generic_category(), "can't listen");
-  worker.listen(std::move(listening));
-  logs.say("worker " + door.name + " of cluster " + options.cluster + " is ready: " + total + "; socket " + door.path +
-           reached);
+  starting.reset();
+  const Signals signals(io, worker, door.path());
+  worker.listen(door.copy());  // a copy: the door stays open when this worker was fenced and joins again
+  logs.say("worker " + door.name() + " of cluster " + options.cluster + " is ready: " + total + "; socket " +
+           door.path() + reached);
   const Shell::End end = worker.run();
   if (end == Shell::End::kFenced) kept = worker.keep();
   return end;
@@ -229,14 +250,14 @@ int run_worker(const WorkerOptions& options) {
   if (!options.private_folder.empty()) return run_private(options);
   wire::check_name("cluster", options.cluster);
   const std::string state = wire::state_folder(options.cluster, true);
-  Door door(options);
-  Logs logs({state + "/logs/" + door.name, options.quiet});
+  Door door(options, identity_of(store_of(options, state)));
+  Logs logs({state + "/logs/" + door.name(), options.quiet});
   const LastWords last_words(logs);
   KeptValues kept;
   for (;;) {
     const Shell::End end = run_once(options, logs, door, state, kept);
     if (end != Shell::End::kFenced) {
-      logs.say("worker " + door.name + " has ended");
+      logs.say("worker " + door.name() + " has ended");
       return exit_status(end);
     }
     logs.say("it joins the cluster again");

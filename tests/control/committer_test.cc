@@ -133,5 +133,37 @@ TEST_F(CommitterTest, ANewCommitterOfTheSameIncarnationGoesOnCounting) {
   EXPECT_EQ(run(1, {submit(driver(10), {10, 1}, 100)}).results.at(0).verdict, Verdict::kClaimed);
 }
 
+TEST_F(CommitterTest, ARoundThatFindsNoRoomSaysHowFarItCameAndLeavesNothingOfTheRest) {
+  Committer committer(store, 1);
+  std::vector<Op> ops;
+  for (std::uint64_t i = 1; i <= 1'500; ++i) ops.emplace_back(submit(driver(10), {10, i}, 100 + i));
+  int asked = 0;
+  database->hooks.full = [&](store::Room room) { return room == store::Room::kNew && ++asked == 2; };
+  RoundResult result = committer.run(Round{1, ops});
+  EXPECT_FALSE(result.full.empty());
+  const std::size_t committed = result.results.size();
+  EXPECT_GT(committed, 0U);
+  EXPECT_LT(committed, ops.size());
+  // What is left, as another round.
+  ops.erase(ops.begin(), ops.begin() + static_cast<std::ptrdiff_t>(committed));
+  result = committer.run(Round{1, ops});
+  EXPECT_TRUE(result.full.empty());
+  ASSERT_EQ(result.results.size(), ops.size());
+  for (const OpResult& one : result.results) EXPECT_EQ(one.verdict, Verdict::kClaimed);
+}
+
+TEST_F(CommitterTest, AnEarlyReleaseUsesUpNoNumber) {
+  op::Submit first = submit(driver(10), {10, 1}, 100);
+  one(1, first);
+  one(1, end({10, 1}, 100, value("v")));
+  op::Release early;
+  early.origin = driver(10);
+  early.origin.early = true;
+  early.id = {10, 1};
+  EXPECT_EQ(one(1, early).verdict, Verdict::kDone);
+  early.origin.early = false;
+  EXPECT_EQ(one(1, early).verdict, Verdict::kAbsent) << "its turn comes, and nothing is left to do";
+}
+
 }  // namespace
 }  // namespace morrow::control

@@ -111,23 +111,22 @@ VirtualWorker* Cluster::find(control::Incarnation incarnation) const {
 // ---- workers ----
 
 void Cluster::add_worker() {
-  VirtualWorker::World world{timeline_,
-                             random_,
-                             config_,
-                             weather_,
-                             plans_,
-                             database_,
-                             [this] { return fresh(); },
-                             [this](const std::string& sentence) { wrong(sentence); },
-                             [this](const std::string& sentence) {
-                               say("odd: " + sentence);
-                               odd_.push_back(sentence);
-                             },
-                             [this](VirtualWorker& worker) { worker_ended(worker); },
-                             [this](const Plan& plan) { worker_killed(plan); },
-                             [this](control::Incarnation holder, std::uint64_t object) {
-                               return ask_holder(holder, object);
-                             }};
+  VirtualWorker::World world{
+      timeline_,
+      random_,
+      config_,
+      weather_,
+      plans_,
+      database_,
+      [this] { return fresh(); },
+      [this](const std::string& sentence) { wrong(sentence); },
+      [this](const std::string& sentence) {
+        say("odd: " + sentence);
+        odd_.push_back(sentence);
+      },
+      [this](VirtualWorker& worker) { worker_ended(worker); },
+      [this](const Plan& plan) { worker_killed(plan); },
+      [this](control::Incarnation holder, std::uint64_t object) { return ask_holder(holder, object); }};
   const bool only = std::none_of(workers_.begin(), workers_.end(),
                                  [](const auto& worker) { return worker->open() && worker->licensed(); });
   workers_.push_back(std::make_unique<VirtualWorker>(

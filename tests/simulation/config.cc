@@ -81,8 +81,9 @@ std::string Config::text() const {
          one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
          one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
          one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
-         one("leaves", leaves) + one("deaths", deaths) +
-         one("lost_machines", lost_machines) + one("killers", sizes.killers) + one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) + one("losses%", loss_percent) +
+         one("leaves", leaves) + one("deaths", deaths) + one("lost_machines", lost_machines) +
+         one("killers", sizes.killers) + one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) +
+         one("vanishes", vanishes) + one("losses%", loss_percent) +
          (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 

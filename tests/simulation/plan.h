@@ -89,7 +89,7 @@ struct PlanSizes {
   Time longest_idle = 2 * kSecond;  ///< of a driver between its calls
   bool wide = false;                ///< a future with very many dependents, and one with very many dependencies
   bool failures = true;
-  bool deaths = true;  ///< plans that kill their process
+  bool deaths = true;    ///< plans that kill their process
   bool killers = false;  ///< … and plans that kill their worker
 };
 

@@ -92,8 +92,7 @@ INSTANTIATE_TEST_SUITE_P(Each, FaultTest,
                                            Planted{Fault::kLeftFanout, 1500, 500}, Planted{Fault::kLeftSessions, 50},
                                            Planted{Fault::kHalfEvicted, 1500, 800}, Planted{Fault::kHalfEnded, 500},
                                            Planted{Fault::kUnpinned, 50}, Planted{Fault::kUnlistedScope, 100},
-                                           Planted{Fault::kEarlyAck, 50},
-                                           Planted{Fault::kSilenceByClock, 1000}),
+                                           Planted{Fault::kEarlyAck, 50}, Planted{Fault::kSilenceByClock, 1000}),
                          [](const auto& given) {
                            for (const auto& [fault, name] : fault_names()) {
                              if (fault == given.param.fault) return std::string(name);

@@ -33,8 +33,8 @@ class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_
     up([this] { worker_.client_gone(client_); });
   }
   void up(std::function<void()> event) {
-    last_up_ = std::max(
-        {last_up_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.hears_again()});
+    last_up_ =
+        std::max({last_up_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.hears_again()});
     world_.timeline.at(last_up_, [self = shared_from_this(), event = std::move(event)] { event(); });
   }
   void request(std::function<void(Brain&, Time)> request) {
@@ -65,8 +65,8 @@ class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_
 
  private:
   void down(std::function<void(VirtualDriver&)> event) {
-    last_down_ = std::max(
-        {last_down_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.speaks_again()});
+    last_down_ =
+        std::max({last_down_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.speaks_again()});
     world_.timeline.at(last_down_, [self = shared_from_this(), event = std::move(event)] {
       if (self->driver_ != nullptr) event(*self->driver_);
     });

@@ -128,10 +128,7 @@ worker::DriverSessions::Events VirtualWorker::session_events() {
                                     opening.grace_ms, opening.number);
           },
       .gone = [this](ClientId client) { brain_->client_gone(now(), client); },
-      .flush =
-          [this](ClientId client) {
-            brain_->flush(now(), Waiter{client, 0});
-          },
+      .ending = [this](ClientId client) { brain_->session_ending(now(), client); },
       .end_session = [this](ClientId client, std::uint64_t number) { brain_->end_session(now(), client, number); },
       .program_named = [](const std::string&, std::int64_t) {},
       .warn = [this](const std::string& sentence) { world_.wrong("A worker warns: " + sentence); },

@@ -41,8 +41,8 @@ class WorkerVoice {
 };
 
 /// A worker in virtual time: the real brain, committer and upkeep, and of the shell the real sessions of drivers,
-/// starts of tasks, transfers of values and actions on the store. Virtual are its connections, its store's thread, its executors' processes
-/// and the bytes of large values.
+/// starts of tasks, transfers of values and actions on the store. Virtual are its connections, its store's thread, its
+/// executors' processes and the bytes of large values.
 class VirtualWorker {
  public:
   struct World {
@@ -161,6 +161,7 @@ class VirtualWorker {
   void carry_out(worker::action::Refuse& refuse) { sessions_->carry_out(refuse); }
   void carry_out(worker::action::SessionEnded& ended) { sessions_->carry_out(ended); }
   void carry_out(worker::action::Notice&) {}
+  void carry_out(worker::action::StoreRoom&) {}
   void carry_out(worker::action::CommitRound& commit) { store_actions_->carry_out(commit); }
   void carry_out(worker::action::ClaimWork& claim) { store_actions_->carry_out(claim); }
   void carry_out(worker::action::FindReadyDependencies& find) { store_actions_->carry_out(find); }

@@ -119,6 +119,67 @@ TEST_F(LmdbFiles, AFullStoreSaysSoAndTakesDeletionsAndThenWrites) {
   EXPECT_EQ(get(store, "again/99"), std::string(20'000, 'y'));
 }
 
+TEST_F(LmdbFiles, WhatEndsAndWhatFreesHasRoomWhereWhatIsNewHasNone) {
+  options.max_bytes = 4'000'000;
+  LmdbStore store(options);
+  const auto fill = [&](Room room, std::string_view prefix) {
+    int written = 0;
+    try {
+      for (;; ++written) {
+        store.transact(room, [&](Transaction& transaction) {
+          transaction.set(std::string(prefix) + std::to_string(written), std::string(20'000, 'x'));
+        });
+      }
+    } catch (const StoreFull&) {
+    }
+    return written;
+  };
+  EXPECT_GT(fill(Room::kNew, "new/"), 100);
+  EXPECT_GT(fill(Room::kEnd, "end/"), 100);
+  EXPECT_EQ(fill(Room::kNew, "more/"), 0);
+  // A deletion writes too: the heartbeat of its worker, say.
+  for (int i = 0; i < 100; ++i) {
+    store.transact(Room::kFree, [&](Transaction& transaction) {
+      transaction.set("heartbeat", std::to_string(i));
+      transaction.clear("new/" + std::to_string(i));
+    });
+  }
+  store.transact(Room::kFree, [](Transaction& transaction) { transaction.clear_range({"end/", "end0"}); });
+  EXPECT_GT(fill(Room::kNew, "again/"), 50);
+}
+
+TEST_F(LmdbFiles, AStoreThatWasFilledToItsEndIsEmptiedAfterItIsOpenedAgain) {
+  options.max_bytes = 4'000'000;
+  {
+    LmdbStore store(options);
+    EXPECT_THROW(
+        for (int i = 0;; ++i) store.transact(
+            Room::kFree,
+            [&](Transaction& transaction) { transaction.set("row/" + std::to_string(i), std::string(20'000, 'x')); }),
+        StoreFull);
+  }
+  LmdbStore store(options);
+  store.transact(Room::kFree, [](Transaction& transaction) {
+    transaction.set("joined", "1");
+    transaction.clear_range({"row/", "row0"});
+  });
+  set(store, "small", "1");
+  EXPECT_EQ(get(store, "small"), "1");
+}
+
+TEST_F(LmdbFiles, ACommitIntoFilesThatWereRemovedIsAnErrorAndTheirPlaceIsLeftAlone) {
+  const std::string moved = options.directory + "-moved";
+  {
+    LmdbStore store(options);
+    set(store, "a", "1");
+    fs::rename(options.directory, moved);
+    EXPECT_THROW(set(store, "a", "2"), StoreGone);
+    EXPECT_FALSE(fs::exists(options.directory));
+  }
+  EXPECT_FALSE(fs::exists(options.directory));
+  fs::remove_all(moved);
+}
+
 TEST_F(LmdbFiles, ATransactionThatOverrunsTheMapLeavesNothingOfItself) {
   options.max_bytes = 1'000'000;
   LmdbStore store(options);

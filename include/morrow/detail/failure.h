@@ -26,6 +26,7 @@ enum class FailureKind : std::uint8_t {
   kNoRoom = 11,
   kLost = 12,
   kPoisoned = 13,
+  kStoreFull = 14,
 };
 
 /// All that is known of a failure.

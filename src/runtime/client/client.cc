@@ -71,7 +71,8 @@ void Client::change(wire::FrameType type, Message& message, bool soon) {
   const base::MutexLock lock(link_.mutex());
   check();
   const std::uint64_t claim = asker().claim;
-  throttle();
+  // What frees something is not held up: it may be what all others wait for.
+  if (type == wire::OPEN_SCOPE) throttle();
   message.set_claim(claim);
   message.set_number(changes_.next());
   post(type, message, soon);

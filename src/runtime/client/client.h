@@ -62,8 +62,9 @@ class Client : protected Link::Handler {
   /// Sends a change: `message` carries number `changes_.last()`. `soon`: somebody may be waiting for it.
   virtual void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon)
       REQUIRES(link_.mutex()) = 0;
-  /// Waits while too much is not acknowledged.
+  /// Waits while too much is not acknowledged, or the store is full. \throws StoreFullError when it stays full
   virtual void throttle() REQUIRES(link_.mutex()) {}
+
   /// A failure of this future was told to the program.
   virtual void failure_seen(detail::FutureId) REQUIRES(link_.mutex()) {}
   /// Around each wait of a thread.

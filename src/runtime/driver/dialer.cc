@@ -58,6 +58,8 @@ void Dialer::introduce(std::uint64_t session, const SessionOptions& options) {
   hello_.set_pid(getpid());
   hello_.set_maps_objects(remote_ == nullptr);
   const auto grace = std::chrono::duration_cast<std::chrono::milliseconds>(options.grace.value());
+  const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(options.store_patience.value());
+  hello_.set_store_patience_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(patience.count(), 1)));
   hello_.set_grace_ms(static_cast<std::uint64_t>(std::max<std::int64_t>(grace.count(), 0)));
 }
 

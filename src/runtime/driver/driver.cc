@@ -37,6 +37,12 @@ namespace {
 constexpr std::size_t kWriteBytes = 32 << 10;  // the thread that submits writes more than that itself
 constexpr std::size_t kMaxObserved = 1'000;
 constexpr std::chrono::seconds kEndPatience{10};
+constexpr std::chrono::hours kLongestPatience{24 * 365};
+
+std::chrono::milliseconds store_patience(const SessionOptions& options) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::clamp<std::chrono::nanoseconds>(
+      options.store_patience.value(), std::chrono::nanoseconds(0), kLongestPatience));
+}
 
 }  // namespace
 
@@ -44,7 +50,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   auto dialer = std::make_unique<Dialer>(where, options);  // a private worker starts while our files are hashed
   const std::uint64_t session = base::random_id();
   dialer->introduce(session, options);
-  std::unique_ptr<Driver> driver(new Driver(std::move(dialer), session));
+  std::unique_ptr<Driver> driver(new Driver(std::move(dialer), session, store_patience(options)));
   Connection connection = driver->dialer_->connect_first(options);
   if (!connection.welcome.error().empty()) throw SessionError(connection.welcome.error());
   {
@@ -57,8 +63,8 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   return driver;
 }
 
-Driver::Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session)
-    : Client(dialer->program().key()), dialer_(std::move(dialer)), session_(session) {
+Driver::Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, std::chrono::milliseconds store_patience)
+    : Client(dialer->program().key()), dialer_(std::move(dialer)), session_(session), store_patience_(store_patience) {
   background_.background = true;
 }
 
@@ -87,6 +93,7 @@ std::uint64_t Driver::put_object(detail::ByteView bytes) { return dialer_->remot
 void Driver::welcome(Connection connection) {
   const std::uint64_t applied = connection.welcome.applied();
   worker_name_ = connection.welcome.worker();
+  store_full_.clear();  // this worker says so itself
   if (applied < changes_.acknowledged()) {
     fatal_ = "the store of cluster " + dialer_->cluster() +
              " lost what it had committed for this session; run the program again";
@@ -122,7 +129,7 @@ void Driver::post(wire::FrameType type, const google::protobuf::MessageLite& mes
 }
 
 void Driver::throttle() {
-  if (!unacknowledged_.is_full()) return;
+  if (!unacknowledged_.is_full() && store_full_.empty()) return;
   link_.write();
   Waiter waiter;
   throttled_.push_back(&waiter);
@@ -131,7 +138,26 @@ void Driver::throttle() {
     base::must_erase(throttled_, &waiter, "a thread is throttled until it leaves");
   });
   const auto has_space = [this]() REQUIRES(link_.mutex()) { return unacknowledged_.has_space(); };
-  link_.wait(waiter, has_space, std::nullopt);
+  if (unacknowledged_.is_full()) link_.wait(waiter, has_space, std::nullopt);
+  if (store_full_.empty()) return;
+  std::string sentence = store_full_;
+  const auto has_room = [this]() REQUIRES(link_.mutex()) { return store_full_.empty(); };
+  if (link_.wait(waiter, has_room, Clock::now() + store_patience_)) return;
+  throw StoreFullError(sentence);
+}
+
+void Driver::store_room(const wire::StoreRoom& room) {
+  const bool was_full = !store_full_.empty();
+  store_full_ = room.full() ? room.sentence() : std::string();
+  if (room.full() && !was_full) {
+    const auto seconds = std::chrono::duration<double>(store_patience_).count();
+    char waits[64];
+    std::snprintf(waits, sizeof waits, "%.3g s", seconds);
+    say(store_full_ + " What this program submits waits for room, " + waits + " at the most.");
+  } else if (!room.full() && was_full) {
+    say("the store has room again");
+  }
+  for (Waiter* waiter : throttled_) waiter->changed.notify_one();
 }
 
 void Driver::acknowledged(std::uint64_t number) {
@@ -192,6 +218,11 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       wire::parse(notice, payload);
       const base::MutexUnlock unlocked(link_.mutex());
       return say(notice.text());
+    }
+    case wire::STORE_ROOM: {
+      wire::StoreRoom room;
+      wire::parse(room, payload);
+      return store_room(room);
     }
     case wire::SESSION_ENDED: {
       wire::parse(ending_.emplace(), payload);

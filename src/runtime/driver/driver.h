@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -36,7 +37,7 @@ class Driver : public Client {
   /// What the background thread does now.
   enum class Mode { kAwake, kSleeps, kReads };
 
-  Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session);
+  Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, std::chrono::milliseconds store_patience);
 
   Asker asker() override REQUIRES(link_.mutex());
   void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
@@ -56,6 +57,7 @@ class Driver : public Client {
   std::uint64_t put_object(detail::ByteView bytes) override;
 
   void welcome(Connection connection) REQUIRES(link_.mutex());
+  void store_room(const wire::StoreRoom& room) REQUIRES(link_.mutex());
   void acknowledged(std::uint64_t number) REQUIRES(link_.mutex());
   static void print(const wire::Log& log);
   static void tell_ending(const wire::SessionEnded& ended);
@@ -74,11 +76,13 @@ class Driver : public Client {
 
   const std::unique_ptr<Dialer> dialer_;
   const std::uint64_t session_;
+  const std::chrono::milliseconds store_patience_;
   std::string worker_name_ GUARDED_BY(link_.mutex());
 
   std::uint64_t sequence_ GUARDED_BY(link_.mutex()) = 0;  // of futures that belong to the session itself
   UnacknowledgedChanges unacknowledged_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
+  std::string store_full_ GUARDED_BY(link_.mutex());  // the sentence of the store; empty: it has room
   std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
   std::string fatal_ GUARDED_BY(link_.mutex());                         // why the session can't go on; empty: it can
   std::optional<wire::SessionEnded> ending_ GUARDED_BY(link_.mutex());  // as the worker told its end

@@ -76,6 +76,11 @@ std::string happening(const Failure& failure, FailureKind kind) {
       return failure.message.empty() ? "the value found no room in the worker's object memory" : failure.message;
     case FailureKind::kLost:
       return failure.message.empty() ? "no worker that is alive has the value any more" : failure.message;
+    case FailureKind::kStoreFull:
+      return failure.message.empty()
+                 ? "the store of the cluster was full for longer than the session's store_patience, so that this "
+                   "future, or its value, found no room: release futures, or end sessions that hold some"
+                 : failure.message;
     case FailureKind::kNone:
     case FailureKind::kException:
     case FailureKind::kDependency:
@@ -220,6 +225,8 @@ void detail::throw_failure(const Failure& failure) {
       throw ObjectMemoryError(sentence(failure));
     case FailureKind::kLost:
       throw ObjectLostError(sentence(failure));
+    case FailureKind::kStoreFull:
+      throw StoreFullError(sentence(failure));
     case FailureKind::kCrash:
       throw_remote<TaskCrashed>(failure);
     case FailureKind::kPoisoned:

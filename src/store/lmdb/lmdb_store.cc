@@ -83,17 +83,18 @@ LmdbStore::LmdbStore(LmdbOptions options)
 }
 
 LmdbStore::~LmdbStore() {
-  if (!presence_.leave()) return;
+  // What stands at its place by now belongs to others.
+  if (!environment_.is_in_place() || !presence_.leave()) return;
   environment_.sync();
   presence_.mark_clean();
 }
 
-std::unique_ptr<Transaction> LmdbStore::begin() {
-  return std::make_unique<LmdbTransaction>(*this, LmdbTransaction::Mode::kWrite);
+std::unique_ptr<Transaction> LmdbStore::begin(Room room) {
+  return std::make_unique<LmdbTransaction>(*this, LmdbTransaction::Mode::kWrite, room);
 }
 
 std::unique_ptr<Transaction> LmdbStore::begin_read() {
-  return std::make_unique<LmdbTransaction>(*this, LmdbTransaction::Mode::kReadOnly);
+  return std::make_unique<LmdbTransaction>(*this, LmdbTransaction::Mode::kReadOnly, Room::kFree);
 }
 
 std::unique_ptr<Watch> LmdbStore::watch(std::string_view key, std::function<void()> on_change) {
@@ -131,6 +132,13 @@ void LmdbStore::commit_write(MDB_txn* transaction) {
   if (result == 0) wakeups_.announce(changed_);
   wakeups_.end_announcement();
   if (result != 0) throw_lmdb_error(result, "committing", options_.directory);
+  // Nobody may hear of a commit that others will never see.
+  if (!environment_.is_in_place()) {
+    throw StoreGone(fmt::format(
+        "The store in {} was removed or replaced while it was in use, so that what is written there is lost: "
+        "put its files back, or start the cluster anew.",
+        options_.directory));
+  }
   if (guard_.take_reader_check_due()) check_readers();
 }
 

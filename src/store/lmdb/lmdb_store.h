@@ -43,7 +43,8 @@ class LmdbStore : public Store {
   explicit LmdbStore(LmdbOptions options);
   ~LmdbStore() override;
 
-  std::unique_ptr<Transaction> begin() override;
+  using Store::begin;
+  std::unique_ptr<Transaction> begin(Room room) override;
   std::unique_ptr<Transaction> begin_read() override;
   std::unique_ptr<Watch> watch(std::string_view key, std::function<void()> on_change) override;
 

@@ -50,7 +50,7 @@ void LmdbTransaction::set(std::string_view key, std::string_view value) {
     check_value(key, value);
     open_for_write();
     if (!room_checked_) {
-      store_.environment_.check_room();
+      store_.environment_.check_room(room_);
       room_checked_ = true;
     }
     wrote(key, key.size() + value.size());

@@ -16,7 +16,7 @@ class LmdbTransaction : public Transaction {
   /// Whether it may write: then it holds the write lock of the file.
   enum class Mode { kReadOnly, kWrite };
 
-  LmdbTransaction(LmdbStore& store, Mode mode) : store_(store), mode_(mode) {}
+  LmdbTransaction(LmdbStore& store, Mode mode, Room room) : store_(store), mode_(mode), room_(room) {}
   ~LmdbTransaction() override { end(); }
   LmdbTransaction(const LmdbTransaction&) = delete;
   LmdbTransaction& operator=(const LmdbTransaction&) = delete;
@@ -41,6 +41,7 @@ class LmdbTransaction : public Transaction {
 
   LmdbStore& store_;
   const Mode mode_;
+  const Room room_;
   MDB_txn* transaction_ = nullptr;
   MDB_cursor* cursor_ = nullptr;  // one for all: keys that follow each other mostly lie on the page where it stands
   std::size_t bytes_ = 0;

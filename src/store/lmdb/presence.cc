@@ -49,6 +49,16 @@ void make_directory(const std::string& directory) {
   }
 }
 
+/// For a full disk: the file that is there has its block already, and a few bytes are written whole.
+bool overwrite(const std::string& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool done = ::pwrite(file, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
+                    ::ftruncate(file, static_cast<off_t>(text.size())) == 0 && ::fsync(file) == 0;
+  ::close(file);
+  return done;
+}
+
 }  // namespace
 
 Presence::Presence(Options options) : options_(std::move(options)), note_(options_.directory + "/boot") {
@@ -145,6 +155,10 @@ void Presence::write_note(std::string_view state) {
       file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
   int error = errno;
   if (file >= 0) ::close(file);
+  if (!done && (error == ENOSPC || error == EDQUOT) && overwrite(note_, text)) {
+    ::unlink(fresh.c_str());
+    return;
+  }
   if (done && ::rename(fresh.c_str(), note_.c_str()) != 0) {
     done = false;
     error = errno;

@@ -60,6 +60,8 @@ class SimDatabase {
   struct Hooks {
     /// Decides the fate of a commit that writes something.
     std::function<Fate(const Commit&)> fate;
+    /// Whether there is no room for a commit of this kind: then it throws StoreFull.
+    std::function<bool(Room)> full;
     /// Called after each commit, before its watches.
     std::function<void(const Commit&)> committed;
     /// Called before each read and each commit; it may run other transactions, so that they land in between.

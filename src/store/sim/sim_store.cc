@@ -5,12 +5,12 @@
 
 namespace morrow::store {
 
-std::unique_ptr<Transaction> SimStore::begin() {
-  return std::make_unique<SimTransaction>(*database_, SimTransaction::Mode::kWrite);
+std::unique_ptr<Transaction> SimStore::begin(Room room) {
+  return std::make_unique<SimTransaction>(*database_, SimTransaction::Mode::kWrite, room);
 }
 
 std::unique_ptr<Transaction> SimStore::begin_read() {
-  return std::make_unique<SimTransaction>(*database_, SimTransaction::Mode::kReadOnly);
+  return std::make_unique<SimTransaction>(*database_, SimTransaction::Mode::kReadOnly, Room::kFree);
 }
 
 std::unique_ptr<Watch> SimStore::watch(std::string_view key, std::function<void()> on_change) {

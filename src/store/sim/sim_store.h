@@ -18,7 +18,8 @@ class SimStore : public Store {
 
   SimDatabase& database() { return *database_; }
 
-  std::unique_ptr<Transaction> begin() override;
+  using Store::begin;
+  std::unique_ptr<Transaction> begin(Room room) override;
   std::unique_ptr<Transaction> begin_read() override;
   std::unique_ptr<Watch> watch(std::string_view key, std::function<void()> on_change) override;
 

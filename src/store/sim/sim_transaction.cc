@@ -108,6 +108,10 @@ CommitResult SimTransaction::commit() {
     end();
     return CommitResult::kCommitted;
   }
+  if (database_.hooks.full && database_.hooks.full(room_)) {
+    end();
+    throw StoreFull("The simulated store is full.");
+  }
   if (bytes_ > database_.options_.max_transaction_bytes) end();
   check_transaction(bytes_, database_.options_.max_transaction_bytes);
 

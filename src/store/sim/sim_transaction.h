@@ -18,7 +18,7 @@ class SimTransaction : public Transaction {
   /// Whether it may write.
   enum class Mode { kReadOnly, kWrite };
 
-  SimTransaction(SimDatabase& database, Mode mode) : database_(database), mode_(mode) {}
+  SimTransaction(SimDatabase& database, Mode mode, Room room) : database_(database), mode_(mode), room_(room) {}
   ~SimTransaction() override { end(); }
   SimTransaction(const SimTransaction&) = delete;
   SimTransaction& operator=(const SimTransaction&) = delete;
@@ -44,6 +44,7 @@ class SimTransaction : public Transaction {
 
   SimDatabase& database_;
   const Mode mode_;
+  const Room room_;
   std::optional<SimDatabase::OpenVersions::iterator> open_;
   std::vector<Range> reads_;
   Writes writes_;

@@ -101,6 +101,13 @@ struct Notice {
   std::string text;
 };
 
+/// The store is full, so that what a driver submits waits; or has room again.
+struct StoreRoom {
+  ClientId client = 0;
+  bool full = false;
+  std::string sentence;  ///< of the store, when it is full
+};
+
 /// Commit; answer by `Brain::round_done`. One at a time.
 struct CommitRound {
   std::shared_ptr<const control::Round> round;
@@ -150,8 +157,8 @@ struct Fenced {};
 
 using Action = std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke,
                             action::KillExecutor, action::RetireProgram, action::Ready, action::Ack, action::Welcome,
-                            action::Refuse, action::SessionEnded, action::Notice, action::CommitRound,
-                            action::ClaimWork, action::FindReadyDependencies, action::SetIdle, action::WakeIdle,
-                            action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
+                            action::Refuse, action::SessionEnded, action::Notice, action::StoreRoom,
+                            action::CommitRound, action::ClaimWork, action::FindReadyDependencies, action::SetIdle,
+                            action::WakeIdle, action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
 
 }  // namespace morrow::worker

@@ -59,9 +59,9 @@ struct AwaitSlot {
 /// A future that somebody here waits for.
 struct AwaitedFuture {
   boost::container::small_vector<AwaitSlot, 1> waiters;
-  bool asked = false;       ///< an op::Await is on the way
+  bool asked = false;        ///< an op::Await is on the way
   bool asked_since = false;  ///< … and somebody has asked since: the answer may be older than what that one knows of
-  bool registered = false;  ///< the store knows that this worker waits
+  bool registered = false;   ///< the store knows that this worker waits
 };
 
 /// All that somebody here waits for: by question, and by future. awaits.cc opens with the whole story.

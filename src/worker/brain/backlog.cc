@@ -112,4 +112,12 @@ std::vector<HeldTaskPtr> Backlog::take_unwanted(Place next) {
   return taken;
 }
 
+void Backlog::remove_uncommitted(Place next) {
+  for (auto& [key, lane] : lanes_) {
+    for (const HeldTaskPtr& task : lane.waiting) {
+      if (task->place() == Place::kBacklog && !task->committed) leave(*task, next);
+    }
+  }
+}
+
 }  // namespace morrow::worker

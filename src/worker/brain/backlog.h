@@ -82,6 +82,8 @@ class Backlog {
   static std::vector<HeldTaskPtr> tasks_of(const Lane& lane);
   /// Those that are committed and not wanted leave it for `next`, in the order of their lanes.
   std::vector<HeldTaskPtr> take_unwanted(HeldTask::Place next);
+  /// Those that are not committed leave it for `next`.
+  void remove_uncommitted(HeldTask::Place next);
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }

@@ -63,16 +63,17 @@ void Brain::look_at_queues() {
 }
 
 void Brain::publish_heartbeat() {
-  auto cannot_start = starts_.all_given_up();
-  const bool due =
-      now_ - round_.last_start() >= setup_.knobs.heartbeat && !round_.under_way() && !commit_queue_.has_due();
-  if (!due && cannot_start == told_cannot_start_) return;
-  told_cannot_start_ = cannot_start;
+  const bool other = round_.under_way() || (commit_queue_.has_due() && !shortage_.on());
+  const bool due = now_ - round_.last_start() >= setup_.knobs.heartbeat && !other;
+  if (due || starts_.all_given_up() != told_cannot_start_) push_heartbeat();
+}
+
+void Brain::push_heartbeat() {
   control::WorkerInfo info = setup_.info;
   info.used = ledger_.used();
   info.executors = static_cast<std::uint32_t>(executors_.size());
   info.draining = stopping_;
-  info.cannot_start = std::move(cannot_start);
+  info.cannot_start = told_cannot_start_ = starts_.all_given_up();
   push(control::op::Publish{std::make_shared<const control::WorkerInfo>(std::move(info))}, nullptr, true);
 }
 
@@ -119,8 +120,12 @@ Time Brain::next_deadline() const {
   Time next = round_.last_start() + knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
   if (!round_.under_way()) {
-    if (const auto oldest = commit_queue_.oldest()) sooner(*oldest + knobs.linger);
-    if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
+    if (shortage_.on()) {
+      sooner(shortage_.next_look());
+    } else {
+      if (const auto oldest = commit_queue_.oldest()) sooner(*oldest + knobs.linger);
+      if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
+    }
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
   if (const auto trial = starts_.next_trial()) sooner(*trial);

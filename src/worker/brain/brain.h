@@ -28,12 +28,16 @@
 #include "worker/brain/round_in_flight.h"
 #include "worker/brain/run_times.h"
 #include "worker/brain/sessions.h"
+#include "worker/brain/shortage.h"
 #include "worker/brain/store_looks.h"
 #include "worker/brain/task_table.h"
 #include "worker/brain/timeouts.h"
 #include "worker/ids/ids.h"
 
 namespace morrow::worker {
+
+/// How much room in the store a change needs.
+store::Room room_of(const control::Op& change);
 
 /// The worker's decisions: a deterministic state machine with no I/O, clock or thread. The shell calls an event for all
 /// that happened, then `step`, and carries out the actions in their order. Events come with the time it is, which never
@@ -59,9 +63,11 @@ class Brain {
 
   // ---- a driver's events ----
   void session_opening(Time now, ClientId client, control::SessionId session, const std::string& program, bool resume,
-                       std::uint64_t grace_ms, std::uint64_t opening = 0);
+                       std::uint64_t grace_ms, std::uint64_t opening = 0, Time store_patience = kStorePatience);
   /// The connection ended. What the session asked before is carried on.
   void client_gone(Time now, ClientId client);
+  /// It is about to ask for the end of its session: all that it asked before is to be committed, or given up.
+  void session_ending(Time now, ClientId client);
   void end_session(Time now, ClientId client, std::uint64_t number);
 
   // ---- changes, asked by a driver (claim 0) or a task; `number` counts them for each client ----
@@ -159,6 +165,10 @@ class Brain {
     std::uint64_t tasks = 0;    ///< given to executors
   };
   const Counters& counters() const { return counters_; }
+  /// That the store is full.
+  const Shortage& shortage() const { return shortage_; }
+  /// Changes that wait to be committed.
+  std::size_t waiting_changes() const { return commit_queue_.size(); }
 
  private:
   using StackPosition = ExecutorStates::StackPosition;
@@ -181,6 +191,7 @@ class Brain {
   void end_overdue();
   void look_at_queues();
   void publish_heartbeat();
+  void push_heartbeat();
   void poll();
   void register_idle();
   void drain_inbox();
@@ -200,9 +211,22 @@ class Brain {
   void finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
   void wait_for_earlier();
   void build_round();
+  void start_round(std::vector<Item> items, store::Room room);
   void prepare(Item& item, RoundLoad& load);
   void prepare_submit(control::op::Submit& submit, HeldTask& task, RoundLoad& load);
   bool is_brief(const control::Spec& spec) const;
+
+  // full_store.cc
+  struct LeftBehind;
+  store::Room room_of(const Item& item);
+  std::vector<Item> take_passing(store::Room room);
+  void build_round_while_full();
+  void refused_by_store(std::vector<Item> items, store::Room room, std::string sentence);
+  void store_has_room();
+  void tell_shortage(const SessionState& session);
+  bool is_overdue(const Item& item);
+  void give_up_overdue();
+  void give_up(Item& item);
 
   // results.cc
   void op_done(const Item& item, const control::Op& change, const control::OpResult& result);
@@ -312,6 +336,7 @@ class Brain {
   RecentOutcomes recent_outcomes_;
   CommitQueue commit_queue_;
   RoundInFlight round_;
+  Shortage shortage_;
   StoreLooks looks_;
   IndexClaims index_claims_;
   IdleRegistration idle_registration_;

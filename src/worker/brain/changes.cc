@@ -13,10 +13,12 @@ namespace op = control::op;
 using Place = HeldTask::Place;
 
 void Brain::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
-                            bool resume, std::uint64_t grace_ms, std::uint64_t opening) {
+                            bool resume, std::uint64_t grace_ms, std::uint64_t opening, Time store_patience) {
   advance(now);
   if (!resume) starts_.forget(program);  // what was missing may be there by now
-  const SessionState& state = sessions_.open(session, client, random_.draw(), program);
+  SessionState& state = sessions_.open(session, client, random_.draw(), program);
+  state.store_patience = store_patience;
+  state.ending = false;
   op::OpenSession open{session, state.attachment, program, grace_ms, resume, opening};
   push(std::move(open), nullptr, true, Waiter{client, 0});
 }
@@ -95,7 +97,7 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
   const bool once = spec.max_retries == 0 && asker.claim == 0;
   const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead = !resent && !once && task->place() != Place::kEnded && spec.dependencies.empty() && !stopping_ &&
-                     could_fit && !left_to_others(spec);
+                     !shortage_.on() && could_fit && !left_to_others(spec);
   if (resent && !once) submit.tries = task->run.tries = 1;
   tasks_.add(task);
   task->submit = push(std::move(submit), task, !ahead, asker.who, asker.number);

@@ -21,11 +21,15 @@
 // blocker; whoever drives the queue looks at it, and gives up by `unblock` when that takes too long. `ended_` knows
 // when those ended that wait, so that each blocker is given its time from the end that it holds up.
 //
+// While the store is full, items are taken out of their turn (full_store.cc). Each leaves a hole, so that positions
+// stay what they are; what the store did not take after all goes back into its hole.
+//
 // rounds.cc drives it. All operations here are O(1) for each item that they pass.
 namespace morrow::worker {
 
 CommitQueue::Position CommitQueue::push(Item item, bool due) {
   const Position position = first_ + items_.size();
+  item.position = position;
   items_.push_back(std::move(item));
   if (due) due_end_ = position + 1;
   advance();
@@ -33,8 +37,13 @@ CommitQueue::Position CommitQueue::push(Item item, bool due) {
 }
 
 void CommitQueue::advance() {
+  while (!items_.empty() && items_.front().hole) {
+    items_.pop_front();
+    ++first_;
+  }
+  due_end_ = std::max(due_end_, first_);
   settled_end_ = std::max(settled_end_, std::max(first_, due_end_));
-  while (holds(settled_end_) && at(settled_end_).settled) ++settled_end_;
+  while (has_place(settled_end_) && items_[settled_end_ - first_].settled) ++settled_end_;
   due_end_ = std::max(due_end_, std::min(wanted_end_, settled_end_));
   while (!ended_.empty() && ended_.front().first < due_end_) ended_.pop_front();
   MORROW_INVARIANT(first_ <= due_end_ && due_end_ <= settled_end_ && settled_end_ <= first_ + items_.size(),
@@ -71,8 +80,8 @@ void CommitQueue::make_all_due() {
 
 void CommitQueue::make_due_before(Time time) {
   Position position = std::max(first_, due_end_);
-  if (!holds(position) || at(position).arrived > time) return;
-  while (holds(position) && at(position).arrived <= time) due_end_ = ++position;
+  if (!has_place(position) || items_[position - first_].arrived > time) return;
+  while (has_place(position) && items_[position - first_].arrived <= time) due_end_ = ++position;
   advance();
 }
 
@@ -88,11 +97,53 @@ std::vector<Item> CommitQueue::take(std::size_t max_items, std::size_t max_bytes
     bytes += items_.front().bytes;
     if (!taken.empty() && bytes > max_bytes) break;
     taken.push_back(std::move(items_.front()));
-    items_.pop_front();
-    ++first_;
+    do {
+      items_.pop_front();
+      ++first_;
+    } while (!items_.empty() && items_.front().hole);
   }
   advance();
   return taken;
+}
+
+std::vector<Item> CommitQueue::take_if(std::size_t max_items, std::size_t max_bytes,
+                                       const std::function<bool(Item&)>& may_go) {
+  std::vector<Item> taken;
+  std::size_t bytes = 0;
+  for (Item& item : items_) {
+    if (taken.size() == max_items || bytes > max_bytes) break;
+    if (item.hole || !may_go(item)) continue;
+    bytes += item.bytes;
+    const Time arrived = item.arrived;
+    taken.push_back(std::move(item));
+    item = Item();
+    item.arrived = arrived;
+    item.hole = true;
+  }
+  advance();
+  return taken;
+}
+
+void CommitQueue::give_back(std::vector<Item> items) {
+  for (auto item = items.rbegin(); item != items.rend(); ++item) {
+    const Position position = item->position;
+    MORROW_INVARIANT(!holds(position) && position < first_ + items_.size(), "what is given back was taken", position,
+                     first_, items_.size());
+    for (; first_ > position; --first_) {
+      items_.emplace_front();
+      items_.front().hole = true;
+    }
+    due_end_ = std::max(due_end_, position + 1);
+    settled_end_ = std::max(settled_end_, due_end_);
+    items_[position - first_] = std::move(*item);
+  }
+  advance();
+}
+
+void CommitQueue::for_each(const std::function<void(Item&)>& visit) {
+  for (Item& item : items_) {
+    if (!item.hole) visit(item);
+  }
 }
 
 }  // namespace morrow::worker

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -26,8 +27,11 @@ struct Item {
   Waiter who;                ///< gets the acknowledgement
   std::uint64_t number = 0;  ///< 0: nobody counts it
   Time arrived = 0;
-  std::size_t bytes = 0;  ///< what it adds to a transaction, about
-  bool settled = true;    ///< nothing more is to come for it: false for a submit whose end may still join it
+  std::size_t bytes = 0;       ///< what it adds to a transaction, about
+  std::uint64_t position = 0;  ///< in the queue, which sets it
+  bool settled = true;         ///< nothing more is to come for it: false for a submit whose end may still join it
+  bool passed = false;         ///< a copy of it was applied early, while the store was full (full_store.cc)
+  bool hole = false;           ///< it was taken out of its turn, and its place is empty
 };
 
 /// The changes of all clients in the order they came, which is the order they are committed in. An item that is *due*
@@ -65,7 +69,7 @@ class CommitQueue {
   bool empty() const { return items_.empty(); }
   std::size_t size() const { return items_.size(); }
   /// Whether the item still waits here.
-  bool holds(Position position) const { return position >= first_ && position < first_ + items_.size(); }
+  bool holds(Position position) const { return has_place(position) && !items_[position - first_].hole; }
   /// It is held.
   Item& at(Position position) {
     MORROW_INVARIANT(holds(position), "an item is looked at while it waits here", position, first_, items_.size());
@@ -76,8 +80,16 @@ class CommitQueue {
 
   /// Takes what is due, up to the limits; at least one item.
   std::vector<Item> take(std::size_t max_items, std::size_t max_bytes);
+  /// Takes those that `may_go`, due or not, out of their turn; it is asked in the order of the queue, and may change
+  /// what it is asked about.
+  std::vector<Item> take_if(std::size_t max_items, std::size_t max_bytes, const std::function<bool(Item&)>& may_go);
+  /// Puts back what was taken and not committed, each to where it stood. They are due.
+  void give_back(std::vector<Item> items);
+  /// All that wait here, in their order.
+  void for_each(const std::function<void(Item&)>& visit);
 
  private:
+  bool has_place(Position position) const { return position >= first_ && position < first_ + items_.size(); }
   /// In large blocks: an item has half the size of those that std::deque takes.
   boost::container::deque<Item, void, boost::container::deque_options<boost::container::block_size<128>>::type> items_;
   Position first_ = 0;                           ///< position of items_.front()

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <variant>
@@ -20,10 +22,19 @@ using Place = HeldTask::Place;
 
 void Brain::round_done(Time now, control::RoundResult result) {
   advance(now);
-  const auto [items, round] = round_.finish();
+  auto [items, round] = round_.finish();
   if (result.fenced) return fence();
-  MORROW_INVARIANT(result.results.size() == items.size(), "each operation of a round is answered",
-                   result.results.size(), items.size());
+  MORROW_INVARIANT(result.results.size() == items.size() || !result.full.empty(),
+                   "each operation of a round is answered", result.results.size(), items.size());
+  if (!result.full.empty()) {
+    std::vector<Item> rest(std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(result.results.size())),
+                           std::make_move_iterator(items.end()));
+    for (std::size_t i = 0; i < rest.size(); ++i) rest[i].op = round->ops[result.results.size() + i];
+    items.resize(result.results.size());
+    refused_by_store(std::move(rest), round->room, std::move(result.full));
+  } else if (shortage_.on() && round->room == store::Room::kNew) {
+    store_has_room();
+  }
   counters_.commits += result.commits;
   std::map<Waiter, std::uint64_t> acks;
   std::uint64_t* ack = nullptr;  // of the client whose item was the last: they come in runs
@@ -80,6 +91,7 @@ void Brain::session_opened(const op::OpenSession& change, const control::OpResul
   if (session == nullptr || session->client == 0) return;
   if (result.verdict == Verdict::kDone || result.verdict == Verdict::kAgain) {
     act(action::Welcome{session->client, change.attachment, result.applied});
+    if (shortage_.on()) tell_shortage(*session);
   } else {
     act(action::Refuse{session->client, result.verdict == Verdict::kStale
                                             ? "the session goes on by a later connection"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -139,7 +140,8 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
     case Place::kStored:
     case Place::kDropped: {
       // What was sent again may kill its worker: any one may take it from the index.
-      const bool here = submit.tries == 0 && !stopping_ && !left_to_others(spec) &&
+      // One that was written for the index once, and found no room in the store, goes there again: its claim is gone.
+      const bool here = submit.tries == 0 && submit.claim != 0 && !stopping_ && !left_to_others(spec) &&
                         ledger_.could_fit(spec.requirements) && room_for(spec, load);
       submit.how = here ? How::kClaim : How::kIndex;
       if (here) {
@@ -161,15 +163,23 @@ void Brain::prepare(Item& item, RoundLoad& load) {
 }
 
 void Brain::build_round() {
-  if (round_.under_way() || fenced_ || !commit_queue_.has_due()) return;
-  std::vector<Item> items = commit_queue_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes);
+  if (round_.under_way() || fenced_) return;
+  if (shortage_.on()) return build_round_while_full();
+  if (!commit_queue_.has_due()) return;
+  start_round(commit_queue_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), store::Room::kFree);
+}
+
+/// \p room: what it may take at least; more when an operation needs more.
+void Brain::start_round(std::vector<Item> items, store::Room room) {
   const auto round = std::make_shared<control::Round>();
   round->incarnation = setup_.incarnation;
+  round->room = room;
   round->ops.reserve(items.size());
   RoundLoad load;
   for (Item& item : items) {
     prepare(item, load);
     if (control::planted(control::Fault::kEarlyAck) && item.number != 0) act(action::Ack{item.who, item.number});
+    if (!shortage_.on()) round->room = std::min(round->room, worker::room_of(item.op));
     round->ops.push_back(std::move(item.op));
   }
   round_.start(now_, std::move(items), round);

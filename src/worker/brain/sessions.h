@@ -11,12 +11,17 @@
 
 namespace morrow::worker {
 
+/// For how long a session's submits wait for room in the store, unless its driver says otherwise.
+inline constexpr Time kStorePatience = 60'000'000'000;
+
 /// A session whose driver came to this worker last, as far as is known here.
 struct SessionState {
   control::SessionId id = 0;
   std::uint64_t attachment = 0;
   ClientId client = 0;  ///< 0: the connection has ended
   std::string program;
+  Time store_patience = kStorePatience;
+  bool ending = false;                       ///< its driver is about to ask for its end
   std::set<std::string> told_unschedulable;  ///< requirements of which the driver was told that nobody has so much
 };
 

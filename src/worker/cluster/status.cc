@@ -38,7 +38,26 @@ std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
   return largest == workers.end() ? "" : "the largest, " + largest->info.name + ", has " + largest->info.total.text();
 }
 
+void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerStatus& shown) {
+  shown.set_name(info.name);
+  shown.set_host(info.host);
+  shown.set_pid(info.pid);
+  shown.set_address(info.address);
+  shown.set_total(info.total.text());
+  shown.set_used(info.used.text());
+  shown.set_executors(info.executors);
+  shown.set_this_one(self);
+  shown.set_dying(dying);
+}
+
 }  // namespace
+
+wire::StatusReply make_status(const StatusFacts& facts) {
+  wire::StatusReply reply;
+  reply.set_store(facts.store_url);
+  show(facts.self, true, false, *reply.add_workers());
+  return reply;
+}
 
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   wire::StatusReply reply;
@@ -48,21 +67,11 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
             [](const auto& one, const auto& other) { return one.info.name < other.info.name; });
   for (const control::WorkerSeen& worker : workers) {
     const bool self = worker.info.incarnation == facts.self.incarnation;
-    const control::WorkerInfo& info = self ? facts.self : worker.info;
-    wire::WorkerStatus* shown = reply.add_workers();
-    shown->set_name(info.name);
-    shown->set_host(info.host);
-    shown->set_pid(info.pid);
-    shown->set_address(info.address);
-    shown->set_total(info.total.text());
-    shown->set_used(info.used.text());
-    shown->set_executors(info.executors);
-    shown->set_this_one(self);
-    shown->set_dying(worker.dying);
+    show(self ? facts.self : worker.info, self, worker.dying, *reply.add_workers());
     for (const control::CannotStart& one : worker.info.cannot_start) {
       if (worker.dying) continue;
       reply.add_warnings(
-          "worker " + info.name +
+          "worker " + worker.info.name +
           " can't start a program; it leaves the tasks to others and tries it now and then: " + one.reason);
     }
   }

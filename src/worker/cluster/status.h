@@ -18,5 +18,7 @@ struct StatusFacts {
 /// For `morrow status`: all workers, how many futures are in each state, and shapes that no worker has the resources
 /// for. Reads the store on its thread.
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts);
+/// What this worker knows with no store.
+wire::StatusReply make_status(const StatusFacts& facts);
 
 }  // namespace morrow::worker

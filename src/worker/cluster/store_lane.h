@@ -10,6 +10,7 @@ enum class StoreLane : std::uint8_t {
   kRound,   ///< the worker's own rounds, and what must stand before them
   kClaim,   ///< where others compete, and what a start of a program waits for
   kUpkeep,  ///< what may wait
+  kUpload,  ///< what is large and new: while the store is full it waits, and the others go on
 };
 
 }  // namespace morrow::worker

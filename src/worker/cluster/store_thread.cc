@@ -5,7 +5,8 @@
 //
 // Order. A worker's rounds must be committed in the order in which the brain built them, and nothing that may wait may
 // hold them up. Each kind of job has a queue of its own; before each job the thread looks at the queues from the most
-// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most.
+// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most. Uploads
+// of programs are the last: while the store is full they alone wait for room.
 //
 // Wake-ups. To wake a sleeping thread costs more than a small commit. The poster wakes the thread only when it sleeps
 // (sleeping_ changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells of
@@ -96,7 +97,7 @@ void StoreThread::stop() {
 void StoreThread::post(Lane lane, Job job, Done done) {
   if (done) ++owed_;
   if (options_.inline_mode) {
-    if (run_job(job)) finished(std::move(done));
+    if (run_job(job, Lane::kRound) == Ran::kWell) finished(std::move(done));
     return;
   }
   bool wake = false;
@@ -104,7 +105,7 @@ void StoreThread::post(Lane lane, Job job, Done done) {
     const base::MutexLock lock(mutex_);
     if (stopping_) return;
     Queue& queue = lanes_.at(static_cast<std::size_t>(lane));
-    queue.tasks.push_back(Task{std::move(job), std::move(done), ++queue.posted});
+    queue.tasks.push_back(Task{std::move(job), std::move(done), ++queue.posted, lane});
     wake = std::exchange(sleeping_, false);
   }
   if (wake) work_.notify_one();
@@ -129,7 +130,16 @@ bool StoreThread::open_store(const Open& open) {
 void StoreThread::run_thread(const Open& open) {
   if (!open_store(open)) return;
   while (std::optional<Task> task = next_task()) {
-    if (run_job(task->job)) finished(std::move(task->done));
+    switch (run_job(task->job, task->lane)) {
+      case Ran::kWell:
+        finished(std::move(task->done));
+        break;
+      case Ran::kNoRoom:
+        put_back(*std::move(task));
+        break;
+      case Ran::kNever:
+        break;
+    }
   }
   // A store belongs to the thread that opened it, to its end.
   watch_.reset();
@@ -138,13 +148,21 @@ void StoreThread::run_thread(const Open& open) {
 
 std::optional<StoreThread::Task> StoreThread::next_task() {
   const base::MutexLock lock(mutex_);
-  const auto next = [this]() REQUIRES(mutex_) {
-    return std::find_if(lanes_.begin(), lanes_.end(), [](const Queue& lane) { return !lane.tasks.empty(); });
+  using Clock = std::chrono::steady_clock;
+  Queue& uploads = lanes_.at(static_cast<std::size_t>(Lane::kUpload));
+  const auto next = [&]() REQUIRES(mutex_) {
+    return std::find_if(lanes_.begin(), lanes_.end(), [&uploads](const Queue& lane) {
+      return !lane.tasks.empty() && (&lane != &uploads || lane.not_before <= Clock::now());
+    });
   };
   auto lane = next();
   while (lane == lanes_.end() && !stopping_) {
     sleeping_ = true;
-    work_.wait(mutex_);
+    if (uploads.tasks.empty()) {
+      work_.wait(mutex_);
+    } else {
+      work_.wait_until(mutex_, uploads.not_before);
+    }
     lane = next();
   }
   sleeping_ = false;
@@ -157,30 +175,57 @@ std::optional<StoreThread::Task> StoreThread::next_task() {
   return task;
 }
 
-bool StoreThread::run_job(const Job& job) {
+/// It is the first of its lane again.
+void StoreThread::put_back(Task task) {
+  const base::MutexLock lock(mutex_);
+  Queue& queue = lanes_.at(static_cast<std::size_t>(task.lane));
+  queue.tasks.push_front(std::move(task));
+  --queue.taken;
+  queue.not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.longest_pause_ms);
+}
+
+std::string StoreThread::trouble() const {
+  const base::MutexLock lock(finished_mutex_);
+  return trouble_;
+}
+
+void StoreThread::set_trouble(std::string sentence) {
+  const base::MutexLock lock(finished_mutex_);
+  trouble_ = std::move(sentence);
+}
+
+StoreThread::Ran StoreThread::run_job(const Job& job, Lane lane) {
   using Clock = std::chrono::steady_clock;
   std::uint64_t pause_ms = options_.first_pause_ms;
   std::optional<Clock::time_point> told;
   for (;;) {
     try {
       job(base::not_null(store_, "jobs run while the store is open"));
-      if (told && options_.log) options_.log("the store takes writes again");
-      return true;
+      if (told) {
+        set_trouble("");
+        if (options_.log) options_.log("the store takes writes again");
+      }
+      return Ran::kWell;
     } catch (const store::TooLarge& error) {
       broke(std::string("a change is larger than the store takes: ") + error.what());
-      return false;
+      return Ran::kNever;
+    } catch (const store::StoreGone& error) {
+      broke(error.what());
+      return Ran::kNever;
     } catch (const store::StoreError& error) {
+      if (lane == Lane::kUpload && dynamic_cast<const store::StoreFull*>(&error) != nullptr) return Ran::kNoRoom;
       if (!told || Clock::now() - *told > std::chrono::seconds(10)) {
         told = Clock::now();
+        set_trouble(error.what());
         if (options_.log)
           options_.log(std::string(error.what()) + "; what waits to be written is kept and tried again");
       }
-      if (!pause(pause_ms)) return false;
+      if (!pause(pause_ms)) return Ran::kNever;
       pause_ms = std::min(pause_ms * 2, options_.longest_pause_ms);
       continue;
     } catch (const std::exception& error) {
       broke(std::string("the store holds what this version can't read: ") + error.what());
-      return false;
+      return Ran::kNever;
     }
   }
 }

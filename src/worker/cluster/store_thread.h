@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -22,7 +23,7 @@
 
 namespace morrow::worker {
 
-/// The one thread that owns the store. It runs jobs in three lanes, the lower lane first, each lane in order; the
+/// The one thread that owns the store. It runs jobs in lanes, the lower lane first, each lane in order; the
 /// findings of a job are told on the main thread, with one wake-up for all that finished meanwhile. While the store is
 /// full or away a job is tried again, with pauses, until it goes: no request is ever dropped, except by `stop`. All
 /// public functions are for the main thread.
@@ -67,18 +68,30 @@ class StoreThread {
   /// Ends the thread after the job it is at; gives up retries. Jobs that wait are dropped.
   void stop() EXCLUDES(mutex_, finished_mutex_);
 
+  /// Why jobs wait, in one sentence: the store is away, or full to the last page. Empty: they don't.
+  std::string trouble() const EXCLUDES(finished_mutex_);
+
  private:
-  static constexpr std::size_t kLanes = 3;
+  static constexpr std::size_t kLanes = 4;
   /// A job that waits for the thread, and what is called on the loop when it is done.
   struct Task {
     Job job;
     Done done;
     std::uint64_t number = 0;  ///< in its lane, from 1
+    Lane lane = Lane::kRound;
+  };
+  /// How a job went.
+  enum class Ran : std::uint8_t {
+    kWell,
+    kNoRoom,  ///< of the uploads only: it is to be run again, later
+    kNever,   ///< nothing more runs
   };
   void run_thread(const Open& open) EXCLUDES(mutex_);
   bool open_store(const Open& open) EXCLUDES(mutex_);
   std::optional<Task> next_task() EXCLUDES(mutex_);
-  bool run_job(const Job& job) EXCLUDES(mutex_, finished_mutex_);
+  Ran run_job(const Job& job, Lane lane) EXCLUDES(mutex_, finished_mutex_);
+  void put_back(Task task) EXCLUDES(mutex_);
+  void set_trouble(std::string sentence) EXCLUDES(finished_mutex_);
   bool pause(std::uint64_t milliseconds) EXCLUDES(mutex_);
   void finished(Done done) EXCLUDES(finished_mutex_);
   void broke(std::string sentence) EXCLUDES(finished_mutex_);
@@ -98,6 +111,7 @@ class StoreThread {
     std::deque<Task> tasks;
     std::uint64_t posted = 0;
     std::uint64_t taken = 0;
+    std::chrono::steady_clock::time_point not_before = {};  ///< it waits for room until then
   };
   std::array<Queue, kLanes> lanes_ GUARDED_BY(mutex_);
   bool sleeping_ GUARDED_BY(mutex_) = false;
@@ -105,7 +119,8 @@ class StoreThread {
   bool opened_ GUARDED_BY(mutex_) = false;
   std::exception_ptr open_error_ GUARDED_BY(mutex_);
 
-  base::Mutex finished_mutex_;
+  mutable base::Mutex finished_mutex_;
+  std::string trouble_ GUARDED_BY(finished_mutex_);
   std::vector<Done> finished_ GUARDED_BY(finished_mutex_);
   std::string broken_sentence_ GUARDED_BY(finished_mutex_);
   std::vector<Done> telling_;  ///< reused by tell_finished; main thread only

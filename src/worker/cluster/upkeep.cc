@@ -117,7 +117,8 @@ void Upkeep::look() {
         found->tombstones = control::tombstones(store);
         found->orphans = control::orphan_sessions(store);
         if (found->polls) found->checks = control::pending_checks(store, incarnation, kChecks);
-        if (found->for_endings && !control::planted(control::Fault::kHalfEnded)) found->endings = control::endings(store);
+        if (found->for_endings && !control::planted(control::Fault::kHalfEnded))
+          found->endings = control::endings(store);
         if (found->very_rare) control::collect_images(store, kKeepImageBytes);
       },
       [this, found] { looked(*found); });

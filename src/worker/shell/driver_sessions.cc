@@ -200,7 +200,7 @@ void DriverSessions::hello(ClientId client, Driver& driver, std::string_view pay
     means_.close(std::exchange(attached->second, client));  // it came back before its old connection was seen to end
   }
   events_.opening({client, driver.session, driver.program, hello.resume(),
-                   std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs), hello.opening()});
+                   std::min<std::uint64_t>(hello.grace_ms(), kMaxGraceMs), hello.opening(), hello.store_patience_ms()});
 }
 
 void DriverSessions::carry_out(action::Welcome& welcome) {
@@ -226,6 +226,13 @@ void DriverSessions::carry_out(action::Notice& notice) {
   wire::Notice message;
   message.set_text(notice.text);
   means_.send(client, wire::NOTICE, message);
+}
+
+void DriverSessions::carry_out(action::StoreRoom& room) {
+  wire::StoreRoom message;
+  message.set_full(room.full);
+  message.set_sentence(room.sentence);
+  means_.send(room.client, wire::STORE_ROOM, message);
 }
 
 void DriverSessions::carry_out(action::Ack& ack) {
@@ -290,7 +297,7 @@ void DriverSessions::blob_chunk(ClientId client, Driver& driver, std::string_vie
     means_.pause(client);
   }
   means_.post(
-      StoreLane::kUpkeep,
+      StoreLane::kUpload,
       [chunk, session = driver.session](store::Store& store) {
         control::put_blob_chunk(store, chunk->hash(), chunk->index(), chunk->data());
         if (!chunk->last()) return;
@@ -321,7 +328,7 @@ void DriverSessions::end_session(ClientId client, Driver& driver, std::string_vi
   driver.end.round = means_.rounds().begun;
   ++ending_;
   MORROW_INVARIANT(ending_ <= drivers_.size(), "no more sessions end than there are drivers", ending_, drivers_.size());
-  events_.flush(client);
+  events_.ending(client);
 }
 
 void DriverSessions::end_sessions() {

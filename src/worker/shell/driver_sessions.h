@@ -40,13 +40,14 @@ class DriverSessions {
     std::string program;
     bool resume = false;
     std::uint64_t grace_ms = 0;
-    std::uint64_t number = 0;  ///< counts the connections of this session
+    std::uint64_t number = 0;             ///< counts the connections of this session
+    std::uint64_t store_patience_ms = 0;  ///< 0: the usual one
   };
   /// For the brain, and for the pool.
   struct Events {
     std::function<void(const Opening&)> opening;
     std::function<void(ClientId)> gone;
-    std::function<void(ClientId)> flush;
+    std::function<void(ClientId)> ending;  ///< it asked for the end of its session, which comes after all it asked
     std::function<void(ClientId, std::uint64_t number)> end_session;
     std::function<void(const std::string& program, std::int64_t pid)> program_named;  ///< its driver runs it here
     Say warn;
@@ -76,6 +77,7 @@ class DriverSessions {
   void carry_out(action::Refuse& refuse);
   void carry_out(action::SessionEnded& ended);
   void carry_out(action::Notice& notice);
+  void carry_out(action::StoreRoom& room);
   void carry_out(action::Ack& ack);  ///< of a client
   /// The store has the session open. Its driver may be gone already.
   void opened(control::SessionId session, std::uint64_t attachment);

@@ -117,6 +117,11 @@ void Shell::watch_signal() {
   });
 }
 
+void Shell::look_at_door() {
+  if (stopping() || !options_.look_at_door) return;
+  if (wire::Fd socket = options_.look_at_door()) clients_.listen(std::move(socket));
+}
+
 // ---- the loop ----
 
 Shell::End Shell::run() {
@@ -198,6 +203,8 @@ void Shell::acknowledge(const Waiter& who, std::uint64_t number) {
   executors_.send(who.executor, wire::ACK, message);
 }
 
+void Shell::carry_out(action::StoreRoom& room) { sessions_.carry_out(room); }
+
 void Shell::carry_out(action::FreeObjects& freed) {
   for (const std::uint64_t object : freed.objects) objects_.free(object);
 }
@@ -208,7 +215,8 @@ void Shell::carry_out(action::Prefetch& prefetch) {
 
 void Shell::carry_out(action::Fenced&) {
   logs_.warn("this worker gave no sign of life for longer than the lease, so that others took over its work");
-  finish(End::kFenced);
+  // One that was told to stop does not join again.
+  finish(stopping() ? End::kStopped : End::kFenced);
 }
 
 // ---- clients ----

@@ -15,6 +15,7 @@
 
 #include "control/cluster.h"
 #include "wire/messages.pb.h"
+#include "wire/socket.h"
 #include "wire/spin.h"
 #include "worker/brain/actions.h"
 #include "worker/brain/brain.h"
@@ -65,6 +66,9 @@ struct ShellOptions {
   bool encrypt = false;         ///< what is said on the port
   bool private_worker = false;  ///< one client, no cluster: ends when it goes
   bool inline_store = false;    ///< commits on the main thread, for measurements
+  /// Looks whether drivers still find the socket that this worker listens on; else makes another one. None: all is
+  /// well, or it could not. May be empty.
+  std::function<wire::Fd()> look_at_door;
 };
 
 /// The worker's main thread: its loop, its timers, and the parts that carry out what the brain decides. Each turn of
@@ -113,6 +117,7 @@ class Shell final : public ClientEvents {
   void acknowledge(const Waiter& who, std::uint64_t number);
   void end_within(std::uint64_t milliseconds, std::function<void()> late);
   void watch_signal();
+  void look_at_door();
   bool stopping() const { return stage_ != Stage::kRuns; }
 
   void carry_out(action::StartExecutor& start) { executors_.carry_out(start); }
@@ -127,6 +132,7 @@ class Shell final : public ClientEvents {
   void carry_out(action::Refuse& refuse) { sessions_.carry_out(refuse); }
   void carry_out(action::SessionEnded& ended) { sessions_.carry_out(ended); }
   void carry_out(action::Notice& notice) { sessions_.carry_out(notice); }
+  void carry_out(action::StoreRoom& room);
   void carry_out(action::CommitRound& commit) { store_actions_.carry_out(commit); }
   void carry_out(action::ClaimWork& claim) { store_actions_.carry_out(claim); }
   void carry_out(action::FindReadyDependencies& find) { store_actions_.carry_out(find); }

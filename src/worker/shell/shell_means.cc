@@ -48,7 +48,14 @@ std::unique_ptr<store::Store> Shell::open_store() {
 
 StoreActions::Events Shell::store_events() {
   return {
-      .round_done = [this](control::RoundResult result) { brain_.round_done(now(), std::move(result)); },
+      .round_done =
+          [this](control::RoundResult result) {
+            const bool was_full = brain_.shortage().on();
+            brain_.round_done(now(), std::move(result));
+            if (brain_.shortage().on() == was_full) return;
+            if (was_full) return logs_.say("the store has room again");
+            logs_.warn(brain_.shortage().sentence() + " What is submitted waits until there is room.");
+          },
       .claim_done = [this](control::ClaimResult result) { brain_.claim_done(now(), std::move(result)); },
       .ready_dependencies_done =
           [this](control::FutureId id, const std::vector<control::FutureId>& ready) {
@@ -72,7 +79,10 @@ Maintenance::Events Shell::upkeep_events() {
         brain_.session_abandoned(now(), session, attachment);
       },
       [this](const std::string& sentence) { logs_.say(sentence); },
-      [this] { logs_.flush(); },
+      [this] {
+        logs_.flush();
+        look_at_door();
+      },
       [this] { brain_.signalled(now()); },
   };
 }
@@ -107,14 +117,13 @@ DriverSessions::Events Shell::session_events() {
   return {
       .opening =
           [this](const DriverSessions::Opening& opening) {
-            brain_.session_opening(now(), opening.client, opening.session, opening.program, opening.resume,
-                                   opening.grace_ms, opening.number);
+            brain_.session_opening(
+                now(), opening.client, opening.session, opening.program, opening.resume, opening.grace_ms,
+                opening.number,
+                opening.store_patience_ms == 0 ? kStorePatience : opening.store_patience_ms * 1'000'000);
           },
       .gone = [this](ClientId client) { brain_.client_gone(now(), client); },
-      .flush =
-          [this](ClientId client) {
-            brain_.flush(now(), Waiter{client, 0});
-          },
+      .ending = [this](ClientId client) { brain_.session_ending(now(), client); },
       .end_session = [this](ClientId client, std::uint64_t number) { brain_.end_session(now(), client, number); },
       .program_named = [this](const std::string& program, std::int64_t pid) { pool_.program_hint(program, pid); },
       .warn = warn(),

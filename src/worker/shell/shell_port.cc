@@ -13,6 +13,13 @@
 // What other workers, other hosts and people ask of the main thread. The port's own threads hand it over.
 namespace morrow::worker {
 
+namespace {
+
+/// People wait for a status.
+constexpr std::uint64_t kStorePatienceMs = 3'000;
+
+}  // namespace
+
 PortHandlers Shell::port_handlers() {
   PortHandlers handlers;
   handlers.object = [this](std::uint64_t number, bool verify, PortHandlers::Lend then) {
@@ -99,9 +106,27 @@ void Shell::show_status(ClientId client) {
   StatusFacts facts{options_.info, options_.store_url};
   facts.self.used = brain_.used();
   facts.self.executors = static_cast<std::uint32_t>(brain_.executors());
+  const auto answered = std::make_shared<bool>(false);
+  const auto answer = [this, answered, client](wire::StatusReply& status) {
+    if (std::exchange(*answered, true)) return;
+    if (brain_.shortage().on()) {
+      status.add_warnings(brain_.shortage().sentence() + " " + std::to_string(brain_.waiting_changes()) +
+                          " changes of drivers of this worker wait for room.");
+    }
+    clients_.send(client, wire::STATUS_REPLY, status);
+  };
   store_.post(
       StoreLane::kUpkeep, [reply, facts](store::Store& store) { *reply = make_status(store, facts); },
-      [this, reply, client] { clients_.send(client, wire::STATUS_REPLY, *reply); });
+      [answer, reply] { answer(*reply); });
+  call_later()(kStorePatienceMs, [this, answer, facts] {
+    wire::StatusReply status = make_status(facts);
+    const std::string trouble = store_.trouble();
+    status.add_warnings(trouble.empty()
+                            ? "The store is busy: it has not answered for " + std::to_string(kStorePatienceMs / 1000) +
+                                  " s, so this is what one worker knows."
+                            : trouble + " This is what one worker knows.");
+    answer(status);
+  });
 }
 
 void Shell::show_token(ClientId client, std::string_view payload) {

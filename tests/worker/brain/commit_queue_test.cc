@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "tests/base/expect_abort.h"
@@ -162,6 +165,52 @@ TEST(CommitQueueDeathTest, AnItemThatWasTakenIsNotLookedAt) {
   const auto position = queue.push(Item{}, true);
   queue.take(1, 1'000);
   EXPECT_ABORT(queue.at(position), "an item is looked at while it waits here");
+}
+
+TEST(CommitQueue, WhatIsTakenOutOfItsTurnAndGivenBackStandsWhereItStood) {
+  EXPECT_TRUE(rc::check([] {
+    CommitQueue queue;
+    std::vector<CommitQueue::Position> waiting;  // the model: what waits, in order
+    std::vector<Item> taken;
+    const auto remove = [&](const std::vector<Item>& items) {
+      for (const Item& item : items) RC_ASSERT(std::erase(waiting, item.position) == 1u);
+    };
+    const int steps = *rc::gen::inRange(1, 60);
+    for (int step = 0; step < steps; ++step) {
+      switch (*rc::gen::inRange(0, 5)) {
+        case 0:
+        case 1: {
+          const bool due = *rc::gen::arbitrary<bool>();
+          waiting.push_back(queue.push(*rc::gen::arbitrary<bool>() ? running() : Item(), due));
+          break;
+        }
+        case 2: {
+          if (!taken.empty()) break;
+          if (*rc::gen::arbitrary<bool>()) queue.make_all_due();
+          taken = queue.take(static_cast<std::size_t>(*rc::gen::inRange(1, 5)), 10'000);
+          remove(taken);
+          break;
+        }
+        case 3: {
+          if (!taken.empty()) break;
+          taken = queue.take_if(3, 10'000, [](Item&) { return *rc::gen::arbitrary<bool>(); });
+          remove(taken);
+          break;
+        }
+        default: {
+          const auto committed = static_cast<std::ptrdiff_t>(*rc::gen::inRange<std::size_t>(0, taken.size() + 1));
+          taken.erase(taken.begin(), taken.begin() + committed);
+          for (const Item& item : taken) waiting.push_back(item.position);
+          std::sort(waiting.begin(), waiting.end());
+          queue.give_back(std::exchange(taken, {}));
+        }
+      }
+      std::vector<CommitQueue::Position> found;
+      queue.for_each([&](Item& item) { found.push_back(item.position); });
+      RC_ASSERT(found == waiting);
+      for (const CommitQueue::Position position : waiting) RC_ASSERT(queue.holds(position));
+    }
+  }));
 }
 
 }  // namespace

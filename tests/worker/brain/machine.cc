@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/worker/brain/machine.h"
-#include "store/open/open_store.h"
+#include "store/sim/sim_store.h"
 
 #include <algorithm>
 #include <deque>
@@ -42,7 +42,7 @@ struct Machine::Process {
 };
 
 Machine::Machine(Setup setup) : setup_(std::move(setup)) {
-  store_ = store::open_store("sim:");
+  store_ = std::make_unique<store::SimStore>(database);
   worker::Brain::Setup brain;
   brain.incarnation = kIncarnation;
   brain.info.incarnation = kIncarnation;

@@ -12,6 +12,7 @@
 
 #include "control/cluster.h"
 #include "control/round.h"
+#include "store/sim/sim_database.h"
 #include "store/store.h"
 #include "worker/brain/brain.h"
 
@@ -94,6 +95,9 @@ class Machine {
   std::size_t running_now = 0;  ///< tasks that compute (not waiting)
   std::size_t most_running = 0;
   std::vector<Time> large_came;  ///< when large values came to tasks
+
+  /// Behind its store.
+  const std::shared_ptr<store::SimDatabase> database = std::make_shared<store::SimDatabase>();
 
  private:
   struct Running;

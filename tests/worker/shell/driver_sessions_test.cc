@@ -34,7 +34,7 @@ class DriverSessionsTest : public ::testing::Test {
     return {
         .opening = [this](const DriverSessions::Opening& opening) { openings_.push_back(opening); },
         .gone = [this](ClientId client) { gone_.push_back(client); },
-        .flush = [this](ClientId client) { flushed_.push_back(client); },
+        .ending = [this](ClientId client) { flushed_.push_back(client); },
         .end_session = [this](ClientId, std::uint64_t number) { ended_.push_back(number); },
         .program_named = [this](const std::string& program, std::int64_t) { named_.push_back(program); },
         .warn = [this](const std::string& sentence) { warnings_.push_back(sentence); },

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/worker/brain/machine.h"
+
+namespace morrow::test {
+namespace {
+
+using control::FailureKind;
+using control::Status;
+using store::Room;
+
+constexpr Time kSecond = 1'000'000'000;
+
+class FullStoreTest : public testing::Test {
+ protected:
+  FullStoreTest() : machine_({.total = {4000, 0, 0, {}}, .knobs = {}}) {
+    done_ = machine_.submit("done");
+    machine_.await(done_);
+    EXPECT_TRUE(machine_.run_until(done_));
+    machine_.run(kSecond);
+  }
+
+  /// From now on there is room for what needs this and more only.
+  void only(Room room) {
+    machine_.database->hooks.full = [room](Room asked) { return asked < room; };
+  }
+  void make_room() { machine_.database->hooks.full = nullptr; }
+  std::size_t futures(Status status) { return machine_.count().futures[status]; }
+
+  Machine machine_;
+  FutureId done_;  ///< realized and committed
+};
+
+TEST_F(FullStoreTest, WhatFreesPassesWhatWaitsForRoom) {
+  only(Room::kEnd);
+  const FutureId waits = machine_.submit("waits");
+  machine_.await(waits);
+  machine_.run(kSecond);
+  machine_.release(done_);
+  machine_.run(kSecond);
+  EXPECT_EQ(futures(Status::kRealized), 0u);
+  EXPECT_EQ(machine_.outcome(waits), nullptr);
+  make_room();
+  ASSERT_TRUE(machine_.run_until(waits, 10 * kSecond));
+  EXPECT_TRUE(machine_.outcome(waits)->ok());
+}
+
+TEST_F(FullStoreTest, AReleaseDoesNotPassASubmitThatNeedsTheFuture) {
+  only(Room::kEnd);
+  const FutureId needs =
+      machine_.submit("needs", Machine::one_cpu(), [this](control::Spec& spec) { spec.dependencies.push_back(done_); });
+  machine_.await(needs);
+  machine_.release(done_);
+  machine_.run(kSecond);
+  EXPECT_EQ(futures(Status::kRealized), 1u);
+  make_room();
+  ASSERT_TRUE(machine_.run_until(needs, 10 * kSecond));
+  EXPECT_TRUE(machine_.outcome(needs)->ok());
+}
+
+TEST_F(FullStoreTest, WhatWaitedForLongerThanItsDriversPatienceFails) {
+  only(Room::kEnd);
+  const FutureId waits = machine_.submit("waits");
+  machine_.await(waits);
+  machine_.run(worker::kStorePatience / 2);
+  EXPECT_EQ(machine_.outcome(waits), nullptr);
+  ASSERT_TRUE(machine_.run_until(waits, worker::kStorePatience));
+  EXPECT_EQ(machine_.outcome(waits)->failure, FailureKind::kStoreFull);
+}
+
+TEST_F(FullStoreTest, NothingRunsAheadOfItsCommit) {
+  only(Room::kEnd);
+  machine_.submit("first");
+  machine_.run(kSecond);
+  EXPECT_TRUE(machine_.brain().shortage().on());
+  machine_.submit("second");
+  machine_.run(kSecond);
+  EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "second"), 0);
+  make_room();
+  machine_.run(10 * kSecond);
+  EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "second"), 1);
+  EXPECT_FALSE(machine_.brain().shortage().on());
+}
+
+TEST_F(FullStoreTest, TheHeartbeatGoesOnWhenOnlyDeletionsHaveRoom) {
+  only(Room::kFree);
+  machine_.submit("waits");
+  machine_.run(kSecond);
+  const std::uint64_t before = machine_.database->version();
+  machine_.run(10 * kSecond);
+  EXPECT_GT(machine_.database->version(), before + 5);
+}
+
+}  // namespace
+}  // namespace morrow::test
