@@ -73,7 +73,8 @@ Secrets cluster_secrets(store::Store& store, const Secrets& fresh);
 
 /// The living workers that hold the value of `id` that has this number.
 std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::uint64_t number);
-/// These workers said for long that they don't have it: they are not among its holders any more, and free it if they do.
+/// These workers said for long that they don't have it: they are not among its holders any more, and free it if they
+/// do.
 void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uint64_t number,
                     const std::vector<Incarnation>& holders);
 

@@ -150,6 +150,7 @@ void Peer::hello(const std::string& cluster, std::uint64_t session, std::uint64_
   hello.set_pid(getpid());
   hello.set_grace_ms(grace_ms);
   hello.set_resume(resume);
+  hello.set_maps_objects(true);  // as a driver on the worker's machine, which need not show that it lives
   send(wire::HELLO, hello);
 }
 

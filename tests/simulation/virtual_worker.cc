@@ -242,7 +242,8 @@ void VirtualWorker::bring(FutureId id, const control::ObjectRef& object, std::fu
     brain_->object_dropped(now(), id);
     decide_again_ = true;
   }
-  const auto copied = [this, id, number, size = object.size, then = std::move(then)](bool lost, const std::string& problem) {
+  const auto copied = [this, id, number, size = object.size, then = std::move(then)](bool lost,
+                                                                                     const std::string& problem) {
     decide_again_ = true;
     if (objects_.contains(number)) return then(true);  // by another transfer
     if (!lost && !problem.empty()) world_.odd("a value could not be fetched: " + problem);

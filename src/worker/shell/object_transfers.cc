@@ -13,7 +13,8 @@
 // after
 //   its lease; so it is asked again for a few leases, ever more slowly, before the reader gets a failure. A value
 //   whose holders are all evicted is lost, and is computed again.
-// - A holder that says that it has it not may only be behind: what it dropped is still to be committed. When all of them
+// - A holder that says that it has it not may only be behind: what it dropped is still to be committed. When all of
+// them
 //   say so for a whole lease, the store is wrong about them, and is mended: then the value is lost as well.
 // - Pauses differ from value to value, so that workers that were sent away together do not come back together.
 namespace morrow::worker {
