@@ -95,9 +95,9 @@ std::string listen_trouble(int error) {
 }
 
 /// The findings of getaddrinfo; freed at the end.
-struct Addresses {
+struct FoundAddresses {
   addrinfo* first = nullptr;
-  ~Addresses() {
+  ~FoundAddresses() {
     if (first != nullptr) freeaddrinfo(first);
   }
 };
@@ -144,7 +144,7 @@ NetStream NetStream::connect(const std::string& host, std::uint16_t port, const 
   const auto deadline = Clock::now() + patience;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  Addresses found;
+  FoundAddresses found;
   if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
     throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
   int left = 0;
@@ -341,7 +341,7 @@ Fd listen_tcp(const std::string& address, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  Addresses found;
+  FoundAddresses found;
   if (const int error = getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
     throw std::runtime_error("can't listen on " + where + ": " + gai_strerror(error));
   Fd socket(::socket(found.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -28,7 +28,7 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr std::chrono::milliseconds kNextAfter{100};  // one that lives answers sooner
+constexpr std::chrono::milliseconds kNextKnockAfter{100};  // one that lives answers sooner
 constexpr std::size_t kReadBytes = 4 << 10;
 
 }  // namespace
@@ -43,7 +43,7 @@ std::optional<Knocks::Answer> Knocks::first(const std::set<std::string>& except,
     const bool may_answer =
         std::any_of(knocks_.begin(), knocks_.end(), [&](const Knock& one) { return !except.contains(one.path); });
     if (!may_answer && left.empty()) return std::nullopt;
-    if (may_answer) listen(left.empty() ? deadline : std::min(deadline, Clock::now() + kNextAfter));
+    if (may_answer) listen(left.empty() ? deadline : std::min(deadline, Clock::now() + kNextKnockAfter));
     std::erase_if(knocks_, [](const Knock& one) { return one.gone; });
     const auto answered = std::find_if(knocks_.begin(), knocks_.end(), [](const Knock& one) { return one.answered; });
     if (answered != knocks_.end()) {

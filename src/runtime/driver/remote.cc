@@ -16,8 +16,8 @@ namespace morrow::runtime {
 namespace {
 
 constexpr std::chrono::seconds kConnectPatience{3};
-constexpr std::chrono::milliseconds kNextAfter{250};  // the next attempt begins beside one that has no answer yet
-constexpr std::chrono::milliseconds kTryAgain{300};   // one that can't be reached
+constexpr std::chrono::milliseconds kNextDialAfter{250};   // the next attempt begins beside one that has no answer yet
+constexpr std::chrono::milliseconds kDialAgainAfter{300};  // one that can't be reached
 constexpr std::chrono::milliseconds kAvoidedFor{1'000};
 constexpr std::chrono::seconds kTransferPatience{60};
 constexpr std::size_t kMaxSentence = 4096;
@@ -39,7 +39,7 @@ std::optional<wire::Fd> Remote::connect(Clock::time_point deadline) {
   for (;;) {
     if (const auto endpoint = next_to_try()) race_.start(*endpoint);
     if (!race_.is_trying_any()) break;
-    auto outcome = race_.next(std::min(deadline, Clock::now() + kNextAfter));
+    auto outcome = race_.next(std::min(deadline, Clock::now() + kNextDialAfter));
     if (outcome && outcome->stream) return won(*std::move(outcome));
     if (outcome) failed(*outcome);
     if (Clock::now() >= deadline) return std::nullopt;
@@ -63,7 +63,7 @@ std::optional<wire::Endpoint> Remote::next_to_try() {
 void Remote::failed(const Race::Outcome& outcome) {
   const base::MutexLock lock(mutex_);
   Place* const place = find(outcome.endpoint);
-  if (place != nullptr) place->not_before = Clock::now() + kTryAgain;
+  if (place != nullptr) place->not_before = Clock::now() + kDialAgainAfter;
   try {
     std::rethrow_exception(outcome.error);
   } catch (const wire::WrongToken& error) {

@@ -23,12 +23,12 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint64_t kLookAgainMs = 20;
-constexpr std::uint64_t kAskAgainMs = 500;         // after a refusal
-constexpr std::uint64_t kCountedWithinMs = 3'000;  // from the copy to its record in the store
-constexpr std::uint64_t kPatienceMs = 30'000;      // then it is acknowledged as it is
-constexpr std::size_t kMostTold = 1'000;           // then they may be told again
-constexpr std::uint32_t kRounds = 3;               // that all others are asked
+constexpr std::uint64_t kCopiesLookAgainMs = 20;
+constexpr std::uint64_t kCopiesAskAgainMs = 500;         // after a refusal
+constexpr std::uint64_t kCopiesCountedWithinMs = 3'000;  // from the copy to its record in the store
+constexpr std::uint64_t kPatienceMs = 30'000;            // then it is acknowledged as it is
+constexpr std::size_t kMostTold = 1'000;                 // then they may be told again
+constexpr std::uint32_t kCopiesRounds = 3;               // that all others are asked
 
 }  // namespace
 
@@ -99,7 +99,7 @@ void Copies::looked(const Look& found) {
         why = "it was freed, or lost with the worker that had it";
       } else if (others == 0 || !means_.have_copied) {
         why = "the cluster has no more workers";
-      } else if (copying.refusals >= kRounds * others) {
+      } else if (copying.refusals >= kCopiesRounds * others) {
         why = copying.refusal;
       } else if (means_.clock_ms() >= copying.end_ms) {
         why = "the others took too long";
@@ -119,7 +119,7 @@ void Copies::looked(const Look& found) {
   looking_ = false;
   if (!copying_.empty()) {
     looking_ = true;
-    means_.after(kLookAgainMs, [this] { look(); });
+    means_.after(kCopiesLookAgainMs, [this] { look(); });
   }
 }
 
@@ -149,7 +149,8 @@ void Copies::answered(std::uint64_t object, Fetcher::Copied copied, const std::s
   Copying& copying = found->second;
   copying.asked = false;
   // A copy is counted in a moment; until then the next worker is asked only when one more is wanted.
-  copying.not_before_ms = means_.clock_ms() + (copied == Fetcher::Copied::kRefused ? kAskAgainMs : kCountedWithinMs);
+  copying.not_before_ms =
+      means_.clock_ms() + (copied == Fetcher::Copied::kRefused ? kCopiesAskAgainMs : kCopiesCountedWithinMs);
   if (copied == Fetcher::Copied::kHere) return;
   ++copying.refusals;
   copying.refusal = "worker " + sentence;

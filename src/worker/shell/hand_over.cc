@@ -28,11 +28,11 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 4;                 // a few fill a network
-constexpr std::uint64_t kLookAgainMs = 50;         // between two looks at the store
-constexpr std::uint64_t kAskAgainMs = 500;         // after a refusal
-constexpr std::uint64_t kCountedWithinMs = 3'000;  // from the copy to its record in the store
-constexpr std::uint32_t kRounds = 3;               // that all others are asked
+constexpr std::size_t kAtOnce = 4;                         // a few fill a network
+constexpr std::uint64_t kHandOverLookAgainMs = 50;         // between two looks at the store
+constexpr std::uint64_t kHandOverAskAgainMs = 500;         // after a refusal
+constexpr std::uint64_t kHandOverCountedWithinMs = 3'000;  // from the copy to its record in the store
+constexpr std::uint32_t kHandOverRounds = 3;               // that all others are asked
 constexpr std::uint64_t kMegabyte = 1'000'000;
 
 std::string name_of(const control::FutureId& id) { return fmt::format("{:016x}/{}", id.scope, id.sequence); }
@@ -109,7 +109,7 @@ void HandOver::looked(const Look& found) {
   });
   bool hopeless = true;
   for (Value* value : order) {
-    if (value->refusals < kRounds * found.others.size()) hopeless = false;
+    if (value->refusals < kHandOverRounds * found.others.size()) hopeless = false;
     if (asked_ < kAtOnce) ask(*value, found.others);
   }
   if (hopeless && asked_ == 0) return finish("no other worker takes them");
@@ -117,11 +117,12 @@ void HandOver::looked(const Look& found) {
 }
 
 void HandOver::look_again() {
-  means_.after(kLookAgainMs, [this] { look(); });
+  means_.after(kHandOverLookAgainMs, [this] { look(); });
 }
 
 void HandOver::ask(Value& value, const std::vector<control::WorkerInfo>& others) {
-  if (value.asked || value.refusals >= kRounds * others.size() || means_.clock_ms() < value.not_before_ms) return;
+  if (value.asked || value.refusals >= kHandOverRounds * others.size() || means_.clock_ms() < value.not_before_ms)
+    return;
   const control::WorkerInfo& other = others[next_++ % others.size()];
   const auto endpoint = means_.endpoint_of(other.address);
   if (!endpoint) {
@@ -144,7 +145,7 @@ void HandOver::answered(std::uint64_t number, Fetcher::Copied copied, const std:
   value.asked = false;
   --asked_;
   value.taken = copied != Fetcher::Copied::kRefused;
-  value.not_before_ms = means_.clock_ms() + (value.taken ? kCountedWithinMs : kAskAgainMs);
+  value.not_before_ms = means_.clock_ms() + (value.taken ? kHandOverCountedWithinMs : kHandOverAskAgainMs);
   if (copied == Fetcher::Copied::kHere) return;
   ++value.refusals;
   value.refusal = sentence;

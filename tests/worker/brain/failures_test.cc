@@ -16,18 +16,18 @@ using control::Resources;
 using control::Status;
 using Kind = Step::Kind;
 
-constexpr Time kMs = 1'000'000;
-constexpr Time kSecond = 1'000 * kMs;
+constexpr Time kMillisecond = 1'000'000;
+constexpr Time kSecond = 1'000 * kMillisecond;
 
-Machine::Setup slots(unsigned cpus) {
+Machine::Setup machine_of(unsigned cpus) {
   Machine::Setup setup;
   setup.total = Resources{cpus * 1000u, 1u << 30, 0, {}};
   return setup;
 }
 
-Step work(Time time) { return {Kind::kWork, time, {}, {}, {}, {}}; }
-Step gives(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
-Step crashes() { return {Kind::kCrash, 0, {}, {}, {}, {}}; }
+Step works_for(Time time) { return {Kind::kWork, time, {}, {}, {}, {}}; }
+Step ends_with(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
+Step dies() { return {Kind::kCrash, 0, {}, {}, {}, {}}; }
 void once(control::Spec& spec) { spec.max_retries = 0; }
 
 wire::Failure failure_of(const Machine& machine, FutureId id) {
@@ -39,7 +39,7 @@ wire::Failure failure_of(const Machine& machine, FutureId id) {
 // ---- programs that do not start ----
 
 TEST(Starts, OneThatFailsOnceFailsNoFutureEvenWithoutRetries) {
-  Machine machine(slots(4));
+  Machine machine(machine_of(4));
   int failures = 0;
   machine.start_fails = [&failures] { return failures++ == 0; };
   std::vector<FutureId> ids;
@@ -51,7 +51,7 @@ TEST(Starts, OneThatFailsOnceFailsNoFutureEvenWithoutRetries) {
 }
 
 TEST(Starts, AProgramThatNeverStartsIsTriedSomeTimesAndFailsAllThatWaitWithItsReason) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
   std::vector<FutureId> ids;
   for (int i = 0; i < 1'000; ++i) ids.push_back(machine.submit("task"));
@@ -65,7 +65,7 @@ TEST(Starts, AProgramThatNeverStartsIsTriedSomeTimesAndFailsAllThatWaitWithItsRe
 }
 
 TEST(Starts, AProgramThatIsMendedRunsAtTheNextTry) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   bool broken = true;
   machine.start_fails = [&broken] { return broken; };
   const FutureId first = machine.submit("task");
@@ -80,7 +80,7 @@ TEST(Starts, AProgramThatIsMendedRunsAtTheNextTry) {
 }
 
 TEST(Starts, AProgramThatCannotStartHereIsPublishedAndItsFuturesAreLeftToOthers) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
   machine.see_other(Resources{2'000, 1u << 30, 0, {}});
   for (int i = 0; i < 50; ++i) machine.submit("task");
@@ -93,7 +93,7 @@ TEST(Starts, AProgramThatCannotStartHereIsPublishedAndItsFuturesAreLeftToOthers)
 }
 
 TEST(Starts, FuturesFailWhenAllWorkersThatFitHaveGivenUpWithTheReasonOfEach) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
   machine.see_other(Resources{2'000, 1u << 30, 0, {}});
   std::vector<FutureId> ids;
@@ -110,7 +110,7 @@ TEST(Starts, FuturesFailWhenAllWorkersThatFitHaveGivenUpWithTheReasonOfEach) {
 }
 
 TEST(Starts, AWorkerThatIsTooSmallIsNotWaitedFor) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
   machine.see_other(Resources{1'000, 1u << 30, 0, {}});
   const FutureId large = machine.submit("task", Resources{2'000, 0, 0, {}});
@@ -125,7 +125,7 @@ TEST(Starts, OfSeveralFailuresThatComeTogetherOneCounts) {
   EXPECT_EQ(starts.given_up("p"), nullptr);
   EXPECT_FALSE(starts.may_start("p"));
   ASSERT_TRUE(starts.next_trial().has_value());
-  EXPECT_LE(*starts.next_trial(), kSecond + 125 * kMs);
+  EXPECT_LE(*starts.next_trial(), kSecond + 125 * kMillisecond);
   EXPECT_TRUE(starts.begin_trials(*starts.next_trial()));
   EXPECT_TRUE(starts.may_start("p"));
   starts.note_start("p");
@@ -147,7 +147,7 @@ TEST(Starts, FailuresThatLieFarApartAreNotOneThatLasts) {
 // ---- attempts ----
 
 TEST(Attempts, AProcessThatEndsBeforeItTakesItsTaskCostsNoAttempt) {
-  Machine machine(slots(4));
+  Machine machine(machine_of(4));
   int deaths = 4;
   machine.dies_at_once = [&deaths] { return deaths-- > 0; };
   std::vector<FutureId> ids;
@@ -159,7 +159,7 @@ TEST(Attempts, AProcessThatEndsBeforeItTakesItsTaskCostsNoAttempt) {
 }
 
 TEST(Attempts, AProgramWhoseProcessesAllEndBeforeTheirTaskFailsInTheEnd) {
-  Machine machine(slots(2));
+  Machine machine(machine_of(2));
   machine.dies_at_once = [] { return true; };
   const FutureId id = machine.submit("task");
   ASSERT_TRUE(machine.run_until(id, 60 * kSecond));
@@ -168,8 +168,8 @@ TEST(Attempts, AProgramWhoseProcessesAllEndBeforeTheirTaskFailsInTheEnd) {
 }
 
 TEST(Attempts, AFutureThatCrashesIsRunExactlyOnceMoreThanItsRetries) {
-  Machine machine(slots(1));
-  machine.script("crashes", {work(kMs), crashes()});
+  Machine machine(machine_of(1));
+  machine.script("crashes", {works_for(kMillisecond), dies()});
   for (const std::uint32_t retries : {0u, 1u, 4u}) {
     machine.started.clear();
     const FutureId id =
@@ -182,24 +182,24 @@ TEST(Attempts, AFutureThatCrashesIsRunExactlyOnceMoreThanItsRetries) {
 }
 
 TEST(Attempts, ACrashLoopWaitsLongerAndLongerAndHoldsNoCpuMeanwhile) {
-  Machine machine(slots(1));
-  machine.script("crashes", {work(kMs), crashes()});
-  machine.script("good", {work(kMs), gives("g")});
+  Machine machine(machine_of(1));
+  machine.script("crashes", {works_for(kMillisecond), dies()});
+  machine.script("good", {works_for(kMillisecond), ends_with("g")});
   const Time before = machine.now();
   const FutureId bad = machine.submit("crashes", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 6; });
-  machine.run(500 * kMs);
+  machine.run(500 * kMillisecond);
   const FutureId good = machine.submit("good");
-  ASSERT_TRUE(machine.run_until(good, 100 * kMs)) << "the one cpu is free while the other one waits";
+  ASSERT_TRUE(machine.run_until(good, 100 * kMillisecond)) << "the one cpu is free while the other one waits";
   ASSERT_TRUE(machine.run_until(bad, 60 * kSecond));
   EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "crashes"), 7);
   EXPECT_GE(machine.now() - before, 4 * kSecond) << "0.1 + 0.2 + 0.4 + 0.8 + 1.6 + 3.2 s, less a quarter";
 }
 
 TEST(Attempts, AFutureThatIsCancelledWhileItWaitsForItsRetryIsNotRunAgain) {
-  Machine machine(slots(1));
-  machine.script("crashes", {work(kMs), crashes()});
+  Machine machine(machine_of(1));
+  machine.script("crashes", {works_for(kMillisecond), dies()});
   const FutureId id = machine.submit("crashes");
-  machine.run(60 * kMs);
+  machine.run(60 * kMillisecond);
   ASSERT_EQ(machine.started.size(), 1u);
   machine.cancel(id);
   ASSERT_TRUE(machine.run_until(id, kSecond));
@@ -209,10 +209,10 @@ TEST(Attempts, AFutureThatIsCancelledWhileItWaitsForItsRetryIsNotRunAgain) {
 }
 
 TEST(Attempts, AWorkerThatStopsGivesBackWhatWaitsForItsRetry) {
-  Machine machine(slots(1));
-  machine.script("crashes", {work(kMs), crashes()});
+  Machine machine(machine_of(1));
+  machine.script("crashes", {works_for(kMillisecond), dies()});
   machine.submit("crashes");
-  machine.run(60 * kMs);
+  machine.run(60 * kMillisecond);
   machine.brain().stop(machine.now());
   machine.run(kSecond);
   EXPECT_TRUE(machine.brain().drained());
@@ -220,22 +220,22 @@ TEST(Attempts, AWorkerThatStopsGivesBackWhatWaitsForItsRetry) {
 }
 
 TEST(Attempts, TheStartOfTheProgramIsNotTheTasksTime) {
-  Machine machine(slots(1));
+  Machine machine(machine_of(1));
   int failures = 0;
   machine.start_fails = [&failures] { return failures++ < 3; };
   const FutureId id =
-      machine.submit("task", Machine::one_cpu(), [](control::Spec& spec) { spec.timeout_ns = kMs / 10; });
+      machine.submit("task", Machine::one_cpu(), [](control::Spec& spec) { spec.timeout_ns = kMillisecond / 10; });
   ASSERT_TRUE(machine.run_until(id, 10 * kSecond));
   EXPECT_TRUE(machine.outcome(id)->ok());
 }
 
 TEST(Attempts, TimeoutsAreRetriedOnlyWhenAsked) {
-  Machine machine(slots(1));
-  machine.script("slow", {work(10 * kSecond), gives("s")});
+  Machine machine(machine_of(1));
+  machine.script("slow", {works_for(10 * kSecond), ends_with("s")});
   for (const bool retried : {false, true}) {
     machine.started.clear();
     const FutureId id = machine.submit("slow", Machine::one_cpu(), [&](control::Spec& spec) {
-      spec.timeout_ns = 100 * kMs;
+      spec.timeout_ns = 100 * kMillisecond;
       spec.max_retries = 2;
       spec.retry_timeouts = retried;
     });

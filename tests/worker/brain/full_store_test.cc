@@ -12,7 +12,7 @@ using control::FailureKind;
 using control::Status;
 using store::Room;
 
-constexpr Time kSecond = 1'000'000'000;
+constexpr Time kOneSecond = 1'000'000'000;
 
 class FullStoreTest : public testing::Test {
  protected:
@@ -20,7 +20,7 @@ class FullStoreTest : public testing::Test {
     done_ = machine_.submit("done");
     machine_.await(done_);
     EXPECT_TRUE(machine_.run_until(done_));
-    machine_.run(kSecond);
+    machine_.run(kOneSecond);
   }
 
   /// From now on there is room for what needs this and more only.
@@ -38,13 +38,13 @@ TEST_F(FullStoreTest, WhatFreesPassesWhatWaitsForRoom) {
   only(Room::kEnd);
   const FutureId waits = machine_.submit("waits");
   machine_.await(waits);
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   machine_.release(done_);
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   EXPECT_EQ(futures(Status::kRealized), 0u);
   EXPECT_EQ(machine_.outcome(waits), nullptr);
   make_room();
-  ASSERT_TRUE(machine_.run_until(waits, 10 * kSecond));
+  ASSERT_TRUE(machine_.run_until(waits, 10 * kOneSecond));
   EXPECT_TRUE(machine_.outcome(waits)->ok());
 }
 
@@ -54,10 +54,10 @@ TEST_F(FullStoreTest, AReleaseDoesNotPassASubmitThatNeedsTheFuture) {
       machine_.submit("needs", Machine::one_cpu(), [this](control::Spec& spec) { spec.dependencies.push_back(done_); });
   machine_.await(needs);
   machine_.release(done_);
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   EXPECT_EQ(futures(Status::kRealized), 1u);
   make_room();
-  ASSERT_TRUE(machine_.run_until(needs, 10 * kSecond));
+  ASSERT_TRUE(machine_.run_until(needs, 10 * kOneSecond));
   EXPECT_TRUE(machine_.outcome(needs)->ok());
 }
 
@@ -74,13 +74,13 @@ TEST_F(FullStoreTest, WhatWaitedForLongerThanItsDriversPatienceFails) {
 TEST_F(FullStoreTest, NothingRunsAheadOfItsCommit) {
   only(Room::kEnd);
   machine_.submit("first");
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   EXPECT_TRUE(machine_.brain().shortage().on());
   machine_.submit("second");
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "second"), 0);
   make_room();
-  machine_.run(10 * kSecond);
+  machine_.run(10 * kOneSecond);
   EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "second"), 1);
   EXPECT_FALSE(machine_.brain().shortage().on());
 }
@@ -88,9 +88,9 @@ TEST_F(FullStoreTest, NothingRunsAheadOfItsCommit) {
 TEST_F(FullStoreTest, TheHeartbeatGoesOnWhenOnlyDeletionsHaveRoom) {
   only(Room::kFree);
   machine_.submit("waits");
-  machine_.run(kSecond);
+  machine_.run(kOneSecond);
   const std::uint64_t before = machine_.database->version();
-  machine_.run(10 * kSecond);
+  machine_.run(10 * kOneSecond);
   EXPECT_GT(machine_.database->version(), before + 5);
 }
 

@@ -16,8 +16,8 @@
 namespace morrow::worker {
 namespace {
 
-constexpr std::uint64_t kRuns = 15;
-constexpr int kSteps = 120;
+constexpr std::uint64_t kReadableRuns = 15;
+constexpr int kReadableSteps = 120;
 constexpr std::uint64_t kKibi = 1 << 10;
 
 class ObjectsReadable : public ObjectsTest {
@@ -112,11 +112,11 @@ class ObjectsReadable : public ObjectsTest {
 
 TEST_F(ObjectsReadable, WhateverWasAcceptedCanBeReadAtAnyTime) {
   options_.room_within_ms = 20;
-  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kReadableRuns; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     random_.seed(seed);
     open_with(any(1, 3) * 400 * kKibi, any(0, 5) * 300 * kKibi + 1);
-    for (int i = 0; i < kSteps; ++i) {
+    for (int i = 0; i < kReadableSteps; ++i) {
       step();
       if (any(0, 20) != 0) continue;
       ASSERT_NO_FATAL_FAILURE(expect_all_readable());

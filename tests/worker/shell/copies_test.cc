@@ -8,7 +8,7 @@
 namespace morrow::worker {
 namespace {
 
-constexpr Waiter kDriver{3, 0};
+constexpr Waiter kPutter{3, 0};
 constexpr Waiter kOther{4, 0};
 
 class CopiesTest : public OthersTest {
@@ -24,7 +24,7 @@ class CopiesTest : public OthersTest {
 
   control::HeldValue put(std::uint64_t number, std::uint32_t workers) {
     const control::HeldValue value = made(number);
-    copies_.want({kDriver, number, kSession, value, workers});
+    copies_.want({kPutter, number, kSession, value, workers});
     return value;
   }
 
@@ -37,33 +37,33 @@ TEST_F(CopiesTest, APutIsAcknowledgedWhenSoManyWorkersHoldItAndNothingBehindItBe
   join(8);
   join(9);
   const auto value = put(3, 3);
-  copies_.committed(kDriver, 5);
-  EXPECT_EQ(acked_[kDriver], 2U);
+  copies_.committed(kPutter, 5);
+  EXPECT_EQ(acked_[kPutter], 2U);
   copies_.committed(kOther, 7);
   EXPECT_EQ(acked_[kOther], 7U) << "others wait for nothing";
   run();
-  EXPECT_EQ(acked_[kDriver], 5U);
+  EXPECT_EQ(acked_[kPutter], 5U);
   EXPECT_EQ(control::object_holders(store_.store, value.future, value.number).size(), 3U);
   EXPECT_TRUE(told_.empty());
-  copies_.committed(kDriver, 6);
-  EXPECT_EQ(acked_[kDriver], 6U);
+  copies_.committed(kPutter, 6);
+  EXPECT_EQ(acked_[kPutter], 6U);
 }
 
 TEST_F(CopiesTest, NothingIsCopiedBeforeItIsCommitted) {
   join(8);
   put(3, 2);
   put(4, 2);
-  copies_.committed(kDriver, 3);
+  copies_.committed(kPutter, 3);
   run();
-  EXPECT_EQ(acked_[kDriver], 3U);
+  EXPECT_EQ(acked_[kPutter], 3U);
   EXPECT_EQ(asked_, std::vector<std::uint64_t>{3});
 }
 
 TEST_F(CopiesTest, FewerWorkersThanCopiesAreToldOnceAndHoldNothingUp) {
   for (std::uint64_t number = 1; number <= 5; ++number) put(number, 2);
-  copies_.committed(kDriver, 5);
+  copies_.committed(kPutter, 5);
   run();
-  EXPECT_EQ(acked_[kDriver], 5U);
+  EXPECT_EQ(acked_[kPutter], 5U);
   ASSERT_EQ(told_.size(), 1U);
   EXPECT_NE(told_[0].find("is held by 1: the cluster has no more workers"), std::string::npos) << told_[0];
 }
@@ -72,9 +72,9 @@ TEST_F(CopiesTest, WorkersWithoutRoomAreToldAndHoldNothingUpForEver) {
   join(8);
   full_ = {8};
   put(1, 2);
-  copies_.committed(kDriver, 1);
+  copies_.committed(kPutter, 1);
   run();
-  EXPECT_EQ(acked_[kDriver], 1U);
+  EXPECT_EQ(acked_[kPutter], 1U);
   ASSERT_EQ(told_.size(), 1U);
   EXPECT_NE(told_[0].find("worker w8: no room"), std::string::npos) << told_[0];
 }
@@ -84,9 +84,9 @@ TEST_F(CopiesTest, AValueThatDiedBeforeItsCopyWasMadeIsTold) {
   join(9);
   put(1, 2);
   control::leave(store_.store, 7);  // the driver has sent the put again, to this worker here
-  copies_.committed(kDriver, 1);
+  copies_.committed(kPutter, 1);
   run();
-  EXPECT_EQ(acked_[kDriver], 1U);
+  EXPECT_EQ(acked_[kPutter], 1U);
   ASSERT_EQ(told_.size(), 1U);
   EXPECT_NE(told_[0].find("lost with the worker that had it"), std::string::npos) << told_[0];
 }
@@ -94,11 +94,11 @@ TEST_F(CopiesTest, AValueThatDiedBeforeItsCopyWasMadeIsTold) {
 TEST_F(CopiesTest, TheCopiesAreMadeAlsoWhenTheClientHasGone) {
   join(8);
   const auto value = put(1, 2);
-  copies_.committed(kDriver, 1);
-  copies_.gone(kDriver);
+  copies_.committed(kPutter, 1);
+  copies_.gone(kPutter);
   run();
   EXPECT_EQ(control::object_holders(store_.store, value.future, value.number).size(), 2U);
-  EXPECT_EQ(acked_[kDriver], 0U);
+  EXPECT_EQ(acked_[kPutter], 0U);
 }
 
 }  // namespace
