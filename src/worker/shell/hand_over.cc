@@ -102,6 +102,7 @@ void HandOver::looked(const Look& found) {
   if (found.others.empty()) return finish("no other worker is there to take them");
   if (means_.clock_ms() >= end_ms_) return finish("the time for it (--hand-over-s) is over");
   std::vector<Value*> order;
+  order.reserve(values_.size());
   for (auto& [number, value] : values_) order.push_back(&value);
   std::sort(order.begin(), order.end(), [](const Value* a, const Value* b) {
     return std::tuple(a->sole.can_be_made_again, a->sole.value.size) <

@@ -297,6 +297,7 @@ KeptValues Shell::keep() {
   KeptValues kept;
   kept.readers = values_.take_readers();
   std::vector<ProcessId> living;
+  living.reserve(kept.readers.size());
   for (const auto& [process, pidfd] : kept.readers) living.push_back(process);
   kept.objects = objects_.keep(living);
   kept.last_client = clients_.last();
