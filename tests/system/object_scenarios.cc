@@ -526,8 +526,8 @@ std::map<std::string, std::function<void(char**)>> scenarios() {
 
   all["damage"] = [](char** arguments) {
     const auto first = morrow::submit(numbers, std::size_t{1'000'000});
-    first.ready();
-    // Everything goes to disk, for what comes after it.
+    morrow::wait(std::vector<Future<Array<double>>>{first}, 1);
+    // It goes to disk first, for what comes after it.
     std::vector<Future<Array<double>>> more;
     for (int i = 0; i < 20; ++i) more.push_back(morrow::submit(numbers, std::size_t{1'000'000}));
     morrow::wait(more, more.size());
