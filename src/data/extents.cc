@@ -22,14 +22,6 @@
 
 namespace morrow::data {
 
-namespace {
-
-std::uint64_t in_whole_pages(std::uint64_t size) {
-  return (std::max<std::uint64_t>(size, 1) + kPageBytes - 1) / kPageBytes * kPageBytes;
-}
-
-}  // namespace
-
 Extents::Extents(std::uint64_t capacity) : capacity_(capacity / kPageBytes * kPageBytes), limit_(capacity_) {
   if (capacity_ != 0) add_free(0, capacity_);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,6 +12,11 @@ namespace morrow::data {
 
 /// The page of the machines that Morrow runs on; extents are whole pages.
 inline constexpr std::uint64_t kPageBytes = 4096;
+
+/// What an extent of so many bytes takes, one page at the least.
+constexpr std::uint64_t in_whole_pages(std::uint64_t size) {
+  return (std::max<std::uint64_t>(size, 1) + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
 
 /// A range of an arena, in bytes.
 struct Extent {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "wire/find_addresses.h"
 #include "wire/net_stream.h"
 #include "wire/socket.h"
 
@@ -88,15 +89,19 @@ bool is_loopback(const std::string& address) {
   return inet_pton(AF_INET6, address.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-std::vector<std::string> addresses_of(const std::string& host) {
+FoundAddresses find_addresses(const std::string& host, const char* port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* first = nullptr;
-  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &first); error != 0)
+  if (const int error = getaddrinfo(host.c_str(), port, &hints, &first); error != 0)
     throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
-  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> frees(first, freeaddrinfo);
+  return FoundAddresses(first);
+}
+
+std::vector<std::string> addresses_of(const std::string& host) {
+  const FoundAddresses found = find_addresses(host, nullptr);
   std::vector<std::string> addresses;
-  for (const addrinfo* at = first; at != nullptr; at = at->ai_next) {
+  for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
     if (std::string text = text_of(at->ai_addr); !text.empty()) addresses.push_back(std::move(text));
   }
   return addresses;

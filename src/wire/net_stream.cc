@@ -38,6 +38,8 @@
 #include <system_error>
 #include <utility>
 
+#include "wire/find_addresses.h"
+
 namespace morrow::wire {
 
 namespace {
@@ -94,14 +96,6 @@ std::string listen_trouble(int error) {
   }
 }
 
-/// The findings of getaddrinfo; freed at the end.
-struct FoundAddresses {
-  addrinfo* first = nullptr;
-  ~FoundAddresses() {
-    if (first != nullptr) freeaddrinfo(first);
-  }
-};
-
 }  // namespace
 
 /// The socket, its encryption, and the bytes that were read ahead.
@@ -142,17 +136,13 @@ NetStream NetStream::connect(const std::string& host, std::uint16_t port, const 
                              std::chrono::milliseconds patience) {
   const std::string where = host + ":" + std::to_string(port);
   const auto deadline = Clock::now() + patience;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  FoundAddresses found;
-  if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
-    throw NetworkError("the host " + host + " is not known: " + gai_strerror(error));
+  const FoundAddresses found = find_addresses(host, std::to_string(port).c_str());
   int left = 0;
-  for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) ++left;
+  for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) ++left;
   std::exception_ptr trouble =
       std::make_exception_ptr(NetworkError("can't connect to " + where + ": it has no address"));
   bool distrust = false;
-  for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) {
+  for (const addrinfo* at = found.get(); at != nullptr; at = at->ai_next) {
     // One that does not answer leaves the others as much time.
     const auto share = std::chrono::ceil<std::chrono::milliseconds>((deadline - Clock::now()) / left--);
     if (share.count() <= 0) break;
@@ -341,14 +331,14 @@ Fd listen_tcp(const std::string& address, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  FoundAddresses found;
-  if (const int error = getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found.first); error != 0)
+  addrinfo* first = nullptr;
+  if (const int error = getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &first); error != 0)
     throw std::runtime_error("can't listen on " + where + ": " + gai_strerror(error));
-  Fd socket(::socket(found.first->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const FoundAddresses found(first);
+  Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!socket || bind(socket.get(), found.first->ai_addr, found.first->ai_addrlen) != 0 ||
-      listen(socket.get(), kListenQueue) != 0)
+  if (!socket || bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(socket.get(), kListenQueue) != 0)
     throw std::runtime_error("can't listen on " + where + ": " + listen_trouble(errno));
   return socket;
 }

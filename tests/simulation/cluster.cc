@@ -171,20 +171,24 @@ void Cluster::sometime(std::uint64_t times, std::function<void()> event) {
   }
 }
 
-void Cluster::stop_worker(bool beyond_lease) {
-  VirtualWorker* const worker = pick_worker();
-  if (worker == nullptr) return;
+void Cluster::sometime_to_a_worker(std::uint64_t times, std::function<void(VirtualWorker&)> event) {
+  sometime(times, [this, event = std::move(event)] {
+    if (VirtualWorker* const worker = pick_worker()) event(*worker);
+  });
+}
+
+void Cluster::stop_worker(VirtualWorker& worker, bool beyond_lease) {
   const Time lease = config_.lease_ms * kMillisecond;
   const Time takes = beyond_lease ? random_.between(lease, 4 * lease) : random_.delay(lease / 3);
-  say("worker " + std::to_string(worker->incarnation()) + " stands still");
-  worker->process().stop_until(timeline_.now() + takes);
+  say("worker " + std::to_string(worker.incarnation()) + " stands still");
+  worker.process().stop_until(timeline_.now() + takes);
   if (random_.chance(60)) scatter_drivers(worker, std::min(takes, kPatience));
 }
 
 /// Its drivers lose patience, and leave what they sent in its buffers.
-void Cluster::scatter_drivers(const VirtualWorker* worker, Time within) {
+void Cluster::scatter_drivers(const VirtualWorker& worker, Time within) {
   for (const auto& driver : drivers_) {
-    if (driver->worker() == worker) timeline_.after(random_.delay(within), [raw = driver.get()] { raw->move(); });
+    if (driver->worker() == &worker) timeline_.after(random_.delay(within), [raw = driver.get()] { raw->move(); });
   }
 }
 
@@ -193,31 +197,25 @@ Time Cluster::downtime() {
   return random_.chance(60) ? random_.delay(lease / 4) : random_.between(lease, 3 * lease);
 }
 
-void Cluster::lose_machine() {
-  VirtualWorker* const worker = pick_worker();
-  if (worker == nullptr) return;
-  say("the machine of worker " + std::to_string(worker->incarnation()) + " is lost");
+void Cluster::lose_machine(VirtualWorker& worker) {
+  say("the machine of worker " + std::to_string(worker.incarnation()) + " is lost");
   for (const auto& driver : drivers_) {
-    if (driver->worker() == worker && !driver->done()) driver->vanish();
+    if (driver->worker() == &worker && !driver->done()) driver->vanish();
   }
-  worker->die();
+  worker.die();
 }
 
-void Cluster::cut_off() {
-  VirtualWorker* const worker = pick_worker();
-  if (worker == nullptr) return;
-  say("worker " + std::to_string(worker->incarnation()) + " is cut off from the store");
-  worker->cut_off_until(timeline_.now() + downtime());
+void Cluster::cut_off(VirtualWorker& worker) {
+  say("worker " + std::to_string(worker.incarnation()) + " is cut off from the store");
+  worker.cut_off_until(timeline_.now() + downtime());
 }
 
-void Cluster::silence() {
-  VirtualWorker* const worker = pick_worker();
-  if (worker == nullptr) return;
+void Cluster::silence(VirtualWorker& worker) {
   const Time takes = downtime();
   const std::uint64_t which = random_.between(1, 3);
-  say("worker " + std::to_string(worker->incarnation()) + " and its drivers are cut off from each other");
-  if ((which & 1) != 0) worker->deaf_until(timeline_.now() + takes);
-  if ((which & 2) != 0) worker->mute_until(timeline_.now() + takes);
+  say("worker " + std::to_string(worker.incarnation()) + " and its drivers are cut off from each other");
+  if ((which & 1) != 0) worker.deaf_until(timeline_.now() + takes);
+  if ((which & 2) != 0) worker.mute_until(timeline_.now() + takes);
   if (random_.chance(70)) scatter_drivers(worker, std::min(takes, kPatience));
 }
 
@@ -237,33 +235,27 @@ void Cluster::outage() {
 }
 
 void Cluster::plan_adversaries() {
-  sometime(config_.short_pauses, [this] { stop_worker(false); });
-  sometime(config_.long_pauses, [this] { stop_worker(true); });
+  using Worker = VirtualWorker;
+  sometime_to_a_worker(config_.short_pauses, [this](Worker& worker) { stop_worker(worker, false); });
+  sometime_to_a_worker(config_.long_pauses, [this](Worker& worker) { stop_worker(worker, true); });
   sometime(config_.outages, [this] { outage(); });
   sometime(config_.moves, [this] { drivers_[random_.below(drivers_.size())]->move(); });
-  sometime(config_.crashes, [this] {
-    VirtualWorker* const worker = pick_worker();
-    if (worker != nullptr && worker->executors() != nullptr) worker->executors()->crash_one();
+  sometime_to_a_worker(config_.crashes, [](Worker& worker) {
+    if (worker.executors() != nullptr) worker.executors()->crash_one();
   });
-  sometime(config_.leaves, [this] {
-    if (VirtualWorker* const worker = pick_worker()) worker->stop();
-  });
+  sometime_to_a_worker(config_.leaves, [](Worker& worker) { worker.stop(); });
   sometime(config_.vanishes, [this] {
     VirtualDriver& driver = *drivers_[random_.below(drivers_.size())];
     if (!driver.done()) driver.vanish();
   });
-  sometime(config_.deaths, [this] {
-    VirtualWorker* const worker = pick_worker();
-    if (worker == nullptr) return;
-    say("worker " + std::to_string(worker->incarnation()) + " dies");
-    worker->die();
+  sometime_to_a_worker(config_.deaths, [this](Worker& worker) {
+    say("worker " + std::to_string(worker.incarnation()) + " dies");
+    worker.die();
   });
-  sometime(config_.lies, [this] {
-    if (VirtualWorker* const worker = pick_worker()) worker->forget_one();
-  });
-  sometime(config_.lost_machines, [this] { lose_machine(); });
-  sometime(config_.cut_offs, [this] { cut_off(); });
-  sometime(config_.silences, [this] { silence(); });
+  sometime_to_a_worker(config_.lies, [](Worker& worker) { worker.forget_one(); });
+  sometime_to_a_worker(config_.lost_machines, [this](Worker& worker) { lose_machine(worker); });
+  sometime_to_a_worker(config_.cut_offs, [this](Worker& worker) { cut_off(worker); });
+  sometime_to_a_worker(config_.silences, [this](Worker& worker) { silence(worker); });
 }
 
 void Cluster::calm() {

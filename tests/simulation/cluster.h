@@ -50,16 +50,17 @@ class Cluster {
   VirtualWorker* pick_worker();
   void plan_adversaries();
   void sometime(std::uint64_t times, std::function<void()> event);
-  void stop_worker(bool beyond_lease);
+  void sometime_to_a_worker(std::uint64_t times, std::function<void(VirtualWorker&)> event);
+  void stop_worker(VirtualWorker& worker, bool beyond_lease);
   void outage();
-  void lose_machine();
-  void cut_off();
-  void silence();
+  void lose_machine(VirtualWorker& worker);
+  void cut_off(VirtualWorker& worker);
+  void silence(VirtualWorker& worker);
   /// For how long something is down: mostly for less than a lease.
   Time downtime();
   worker::Fetcher::End ask_holder(control::Incarnation holder, std::uint64_t object);
   VirtualWorker* find(control::Incarnation incarnation) const;
-  void scatter_drivers(const VirtualWorker* worker, Time within);
+  void scatter_drivers(const VirtualWorker& worker, Time within);
   void calm();
   bool drivers_done() const;
   bool workers_gone() const;

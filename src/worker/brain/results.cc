@@ -124,12 +124,7 @@ void Brain::forget(const HeldTaskPtr& task) {
 /// The task is not ours any more, so that only the store knows when the future ends.
 void Brain::resolve_again(control::FutureId id) {
   AwaitedFuture* awaited = awaits_.find(id);
-  if (awaited == nullptr) return;
-  if (awaited->asked) {
-    awaited->asked_since = true;
-  } else {
-    ask_store(id, *awaited);
-  }
+  if (awaited != nullptr) ask_store(id, *awaited);
 }
 
 void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const control::OpResult& result) {

@@ -42,11 +42,7 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
       continue;
     }
     awaited.waiters.push_back({await, index});
-    if (awaited.asked) {
-      awaited.asked_since = true;
-    } else if (!here && !awaited.registered) {
-      ask_store(id, awaited);
-    }
+    if (awaited.asked || (!here && !awaited.registered)) ask_store(id, awaited);
   }
   if (await->missing == 0) return;  // answered from memory: nothing is released
   if (!await->blocks) return;
@@ -55,8 +51,12 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
   if (!position.task->blocked) release_while_blocked(position, asked.hosts);
 }
 
+/// Registers with the store. When that is under way, an answer that nobody has the future may be too old.
 void Brain::ask_store(control::FutureId id, AwaitedFuture& awaited) {
-  awaited.asked = true;
+  if (std::exchange(awaited.asked, true)) {
+    awaited.asked_since = true;
+    return;
+  }
   awaited.asked_since = false;
   push(op::Await{id}, nullptr, true);
 }

@@ -20,6 +20,7 @@
 
 #include "base/invariant.h"
 #include "base/monotonic_clock.h"
+#include "control/coverage_mark.h"
 #include "worker/objects/no_room.h"
 
 namespace morrow::worker {
@@ -52,6 +53,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
                {.written =
                     [this](Object& object) {
                       if (object.freed && object.pins == 0) remove(object);
+                      for (const auto& then : std::exchange(after_writes_, {})) then();
                       serve();
                     },
                 .give_up = [this](const Object& object) { give_up(object); },
@@ -104,10 +106,25 @@ void Objects::keep_way_back(Object& object, bool if_free, std::function<void(con
     Object& kept = table_.get(number, "an object that a thread worked on is not erased");
     if (kept.state == State::kWriting && kept.freed) {  // its writer is dead
       remove(kept);
+    } else if (result.ok() || way_back_.is_open()) {
+      then("");
+    } else if (spiller_.is_writing_ahead()) {
+      look_again_for_way_back(number, then);
     } else {
-      then(result.ok() ? "" : std::string(kWhy) + ", and " + result.problem());
+      then(std::string(kWhy) + ", and " + result.problem());
     }
     serve();
+  });
+}
+
+/// What is being written takes the disk, and its memory will come free for it: only then it is known what is left.
+void Objects::look_again_for_way_back(std::uint64_t number, std::function<void(const std::string& problem)> then) {
+  control::coverage_mark<"a way back waits for what is being written">();
+  after_writes_.push_back([this, number, then = std::move(then)] {
+    Object* const kept = table_.find(number);
+    if (kept == nullptr) return;  // so is who waited
+    if (kept->spilling || kept->stored || kept->promised_bytes != 0) return then("");
+    keep_way_back(*kept, false, then);
   });
 }
 

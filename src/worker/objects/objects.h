@@ -174,6 +174,7 @@ class Objects {
   void failed(Object& object, const ObjectProblem& problem);
   /// `then` with what is wrong; empty: the value may be accepted.
   void keep_way_back(Object& object, bool if_free, std::function<void(const std::string& problem)> then);
+  void look_again_for_way_back(std::uint64_t number, std::function<void(const std::string& problem)> then);
   void pin(ProcessId who, Object& object);
   void unpinned(Object& object);
   void remove(Object& object);
@@ -207,9 +208,10 @@ class Objects {
   MemoryGrowth growth_;
   WayBack way_back_;
   Spiller spiller_;
-  std::unordered_map<Ticket, Awaited> awaited_;  ///< what waits in the queue, or has room that does not exist yet
-  std::deque<AfterWaiting> after_waiting_;       ///< in the order of their tickets
-  std::uint64_t prefetching_bytes_ = 0;          ///< on their way here for nobody in particular
+  std::unordered_map<Ticket, Awaited> awaited_;      ///< what waits in the queue, or has room that does not exist yet
+  std::vector<std::function<void()>> after_writes_;  ///< called when the next object is on disk, or is not
+  std::deque<AfterWaiting> after_waiting_;           ///< in the order of their tickets
+  std::uint64_t prefetching_bytes_ = 0;              ///< on their way here for nobody in particular
   bool serves_soon_ = false;
   bool looks_again_ = false;
   boost::asio::steady_timer timer_;

@@ -101,7 +101,7 @@ void Spiller::gave_up(Object& object) {
 
 /// What is wrong with so many bytes more.
 std::optional<base::Problem> Spiller::over_limit(std::uint64_t size_bytes) const {
-  const std::uint64_t taken_bytes = stored_bytes_ + promised_bytes_ + promising_bytes_ + writing_bytes_;
+  const std::uint64_t taken_bytes = stored_bytes_ + promised_bytes_ + promising_bytes_ + writing_unpromised_bytes_;
   if (most_bytes_ == 0 || taken_bytes + size_bytes <= most_bytes_) return std::nullopt;
   return base::Problem{
       fmt::format("{} MB were to be written to disk, where {} MB are taken of the {} MB that --spill-limit allows",
@@ -143,6 +143,7 @@ void Spiller::write(Object& object) {
   const auto over = promised ? std::nullopt : over_limit(object.size_bytes);
   object.spilling = true;
   writing_bytes_ += object.size_bytes;
+  if (!promised) writing_unpromised_bytes_ += object.size_bytes;
   background_.run(
       [this, promised, over, number = object.number,
        extent = data::Extent{object.extent.offset, object.size_bytes}]() -> base::Result<Written> {
@@ -165,6 +166,7 @@ void Spiller::written(std::uint64_t number, const base::Result<Written>& result)
                    writing_bytes_, object.size_bytes);
   object.spilling = false;
   writing_bytes_ -= object.size_bytes;
+  if (object.promised_bytes == 0) writing_unpromised_bytes_ -= object.size_bytes;
   promised_bytes_ -= std::exchange(object.promised_bytes, 0);  // it is a file now, or gone
   if (result.ok()) {
     object.stored = true;

@@ -58,6 +58,8 @@ class Spiller {
   /// Has the disk keep what the object's file may take, so that it can be written whatever else the disk is full of. It
   /// must have memory and no file; it is `spilling` until `done`.
   void promise(Object& object, std::function<void(base::Result<void>)> done);
+  /// Objects that had no promise are on their way to disk.
+  bool is_writing_ahead() const { return writing_unpromised_bytes_ != 0; }
   /// Removes the object's file or promise, if it has one. Not while it is written or read.
   void remove_file(Object& object);
 
@@ -98,6 +100,7 @@ class Spiller {
   const std::uint64_t most_bytes_;
   std::unique_ptr<data::SpillFolder> folder_;
   std::uint64_t writing_bytes_ = 0;
+  std::uint64_t writing_unpromised_bytes_ = 0;  ///< of these, what no promise counts already
   std::uint64_t promising_bytes_ = 0;
   std::uint64_t giving_up_bytes_ = 0;
   std::uint64_t promised_bytes_ = 0;

@@ -24,14 +24,6 @@
 
 namespace morrow::worker {
 
-namespace {
-
-std::uint64_t in_whole_pages(std::uint64_t bytes) {
-  return (bytes + data::kPageBytes - 1) / data::kPageBytes * data::kPageBytes;
-}
-
-}  // namespace
-
 WayBack::WayBack(std::uint64_t capacity_bytes) : capacity_bytes_(capacity_bytes) {
   if (capacity_bytes != 0) gaps_.insert(capacity_bytes);
 }
@@ -40,10 +32,10 @@ WayBack::Part WayBack::part_of(const Object& object) {
   Part part;
   const bool can_move = object.stored || object.promised_bytes != 0 || object.is_copy;
   if (object.extent.size == 0) {
-    if (object.stored) part.out_bytes = in_whole_pages(object.size_bytes);
+    if (object.stored) part.out_bytes = data::in_whole_pages(object.size_bytes);
   } else if (!can_move) {
     part.begin = object.extent.offset;
-    part.end = object.extent.offset + in_whole_pages(object.extent.size);
+    part.end = object.extent.offset + data::in_whole_pages(object.extent.size);
   }
   return part;
 }

@@ -24,11 +24,8 @@ namespace morrow::worker {
 namespace {
 
 constexpr std::uint64_t kCopiesLookAgainMs = 20;
-constexpr std::uint64_t kCopiesAskAgainMs = 500;         // after a refusal
-constexpr std::uint64_t kCopiesCountedWithinMs = 3'000;  // from the copy to its record in the store
-constexpr std::uint64_t kPatienceMs = 30'000;            // then it is acknowledged as it is
-constexpr std::size_t kMostTold = 1'000;                 // then they may be told again
-constexpr std::uint32_t kCopiesRounds = 3;               // that all others are asked
+constexpr std::uint64_t kPatienceMs = 30'000;  // then it is acknowledged as it is
+constexpr std::size_t kMostTold = 1'000;       // then they may be told again
 
 }  // namespace
 
@@ -99,8 +96,8 @@ void Copies::looked(const Look& found) {
         why = "it was freed, or lost with the worker that had it";
       } else if (others == 0 || !means_.have_copied) {
         why = "the cluster has no more workers";
-      } else if (copying.refusals >= kCopiesRounds * others) {
-        why = copying.refusal;
+      } else if (copying.request.is_hopeless(others)) {
+        why = copying.request.refusal();
       } else if (means_.clock_ms() >= copying.end_ms) {
         why = "the others took too long";
       } else {
@@ -125,35 +122,25 @@ void Copies::looked(const Look& found) {
 
 void Copies::ask(Copying& copying, const std::vector<control::Incarnation>& holders,
                  const std::vector<control::WorkerInfo>& workers) {
-  if (copying.asked || means_.clock_ms() < copying.not_before_ms) return;
+  if (!copying.request.is_due(means_.clock_ms())) return;
   for (std::size_t i = 0; i < workers.size(); ++i) {
     const control::WorkerInfo& worker = workers[next_++ % workers.size()];
     if (std::ranges::find(holders, worker.incarnation) != holders.end()) continue;
     const auto endpoint = means_.endpoint_of(worker.address);
     if (!endpoint) {
-      ++copying.refusals;
-      copying.refusal = "worker " + worker.name + " can't be reached";
+      copying.request.refused("worker " + worker.name + " can't be reached");
       continue;
     }
-    copying.asked = true;
-    return means_.have_copied(
-        *endpoint, copying.wanted.value,
-        [this, object = copying.wanted.value.number, name = worker.name](
-            Fetcher::Copied copied, const std::string& sentence) { answered(object, copied, name + ": " + sentence); });
+    copying.request.ask();
+    return means_.have_copied(*endpoint, copying.wanted.value,
+                              [this, object = copying.wanted.value.number, name = worker.name](
+                                  Fetcher::Copied copied, const std::string& sentence) {
+                                const auto found = copying_.find(object);
+                                if (found == copying_.end()) return;
+                                found->second.request.answered(means_.clock_ms(), copied,
+                                                               "worker " + name + ": " + sentence);
+                              });
   }
-}
-
-void Copies::answered(std::uint64_t object, Fetcher::Copied copied, const std::string& sentence) {
-  const auto found = copying_.find(object);
-  if (found == copying_.end()) return;
-  Copying& copying = found->second;
-  copying.asked = false;
-  // A copy is counted in a moment; until then the next worker is asked only when one more is wanted.
-  copying.not_before_ms =
-      means_.clock_ms() + (copied == Fetcher::Copied::kRefused ? kCopiesAskAgainMs : kCopiesCountedWithinMs);
-  if (copied == Fetcher::Copied::kHere) return;
-  ++copying.refusals;
-  copying.refusal = "worker " + sentence;
 }
 
 /// Nothing more is waited for: it may be acknowledged, and what was held back behind it.

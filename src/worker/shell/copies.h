@@ -17,6 +17,7 @@
 #include "wire/http.h"
 #include "worker/ids/ids.h"
 #include "worker/port/fetcher.h"
+#include "worker/shell/copy_request.h"
 #include "worker/shell/means.h"
 
 namespace morrow::worker {
@@ -29,11 +30,7 @@ class Copies {
   /// What it acts with.
   struct Means {
     PostToStore post;
-    /// Has another worker get a copy; `answered` is called on the main thread, never from inside. Empty: this worker
-    /// reaches no others.
-    std::function<void(const wire::Endpoint&, const control::HeldValue&,
-                       std::function<void(Fetcher::Copied, std::string sentence)> answered)>
-        have_copied;
+    HaveCopied have_copied;  ///< empty: this worker reaches no others
     /// Of an address as workers write it into the store; nothing: it is none.
     std::function<std::optional<wire::Endpoint>(const std::string& address)> endpoint_of;
     CallLater after;
@@ -68,11 +65,8 @@ class Copies {
   /// A value that too few workers hold.
   struct Copying {
     Wanted wanted;
-    bool asked = false;
-    std::uint32_t refusals = 0;
-    std::uint64_t not_before_ms = 0;
+    CopyRequest request;
     std::uint64_t end_ms = 0;
-    std::string refusal;  ///< the last one
   };
   struct Look;
   static std::uint64_t key_of(const Waiter& who);
@@ -80,7 +74,6 @@ class Copies {
   void looked(const Look& found);
   void ask(Copying& copying, const std::vector<control::Incarnation>& holders,
            const std::vector<control::WorkerInfo>& workers);
-  void answered(std::uint64_t object, Fetcher::Copied copied, const std::string& sentence);
   void settle(const Wanted& wanted);
 
   Means means_;

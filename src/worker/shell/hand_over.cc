@@ -28,11 +28,8 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 4;                         // a few fill a network
-constexpr std::uint64_t kHandOverLookAgainMs = 50;         // between two looks at the store
-constexpr std::uint64_t kHandOverAskAgainMs = 500;         // after a refusal
-constexpr std::uint64_t kHandOverCountedWithinMs = 3'000;  // from the copy to its record in the store
-constexpr std::uint32_t kHandOverRounds = 3;               // that all others are asked
+constexpr std::size_t kAtOnce = 4;                  // a few fill a network
+constexpr std::uint64_t kHandOverLookAgainMs = 50;  // between two looks at the store
 constexpr std::uint64_t kMegabyte = 1'000'000;
 
 std::string name_of(const control::FutureId& id) { return fmt::format("{:016x}/{}", id.scope, id.sequence); }
@@ -85,8 +82,8 @@ void HandOver::looked(const Look& found) {
     value.sole = sole;
   }
   for (const auto& [number, value] : values_) {  // these are safe, or needed no more
-    if (value.asked) --asked_;
-    if (!value.taken && !value.asked) continue;
+    if (value.request.is_asked()) --asked_;
+    if (!value.request.is_taken() && !value.request.is_asked()) continue;
     ++handed_;
     handed_bytes_ += value.sole.value.size;
     means_.note("the value of future " + name_of(value.sole.value.future) + " was handed over");
@@ -110,7 +107,7 @@ void HandOver::looked(const Look& found) {
   });
   bool hopeless = true;
   for (Value* value : order) {
-    if (value->refusals < kHandOverRounds * found.others.size()) hopeless = false;
+    if (!value->request.is_hopeless(found.others.size())) hopeless = false;
     if (asked_ < kAtOnce) ask(*value, found.others);
   }
   if (hopeless && asked_ == 0) return finish("no other worker takes them");
@@ -122,15 +119,13 @@ void HandOver::look_again() {
 }
 
 void HandOver::ask(Value& value, const std::vector<control::WorkerInfo>& others) {
-  if (value.asked || value.refusals >= kHandOverRounds * others.size() || means_.clock_ms() < value.not_before_ms)
-    return;
+  if (value.request.is_hopeless(others.size()) || !value.request.is_due(means_.clock_ms())) return;
   const control::WorkerInfo& other = others[next_++ % others.size()];
   const auto endpoint = means_.endpoint_of(other.address);
   if (!endpoint) {
-    ++value.refusals;
-    return;
+    return value.request.count_refusal();
   }
-  value.asked = true;
+  value.request.ask();
   ++asked_;
   means_.have_copied(
       *endpoint, value.sole.value,
@@ -141,15 +136,9 @@ void HandOver::ask(Value& value, const std::vector<control::WorkerInfo>& others)
 
 void HandOver::answered(std::uint64_t number, Fetcher::Copied copied, const std::string& sentence) {
   const auto found = values_.find(number);
-  if (found == values_.end() || !found->second.asked) return;  // it is through already
-  Value& value = found->second;
-  value.asked = false;
+  if (found == values_.end() || !found->second.request.is_asked()) return;  // it is through already
   --asked_;
-  value.taken = copied != Fetcher::Copied::kRefused;
-  value.not_before_ms = means_.clock_ms() + (value.taken ? kHandOverCountedWithinMs : kHandOverAskAgainMs);
-  if (copied == Fetcher::Copied::kHere) return;
-  ++value.refusals;
-  value.refusal = sentence;
+  found->second.request.answered(means_.clock_ms(), copied, sentence);
 }
 
 void HandOver::finish(const std::string& why) {
@@ -161,7 +150,7 @@ void HandOver::finish(const std::string& why) {
     bytes += value.sole.value.size;
     if (value.sole.can_be_made_again) ++again;
     means_.note("the value of future " + name_of(value.sole.value.future) +
-                " was not handed over: " + (value.refusal.empty() ? why : value.refusal));
+                " was not handed over: " + (value.request.refusal().empty() ? why : value.request.refusal()));
   }
   if (handed_ != 0) means_.say(amount(handed_, handed_bytes_) + " handed over to other workers");
   if (lost != 0) {

@@ -13,6 +13,7 @@
 #include "control/types.h"
 #include "wire/http.h"
 #include "worker/port/fetcher.h"
+#include "worker/shell/copy_request.h"
 #include "worker/shell/means.h"
 
 namespace morrow::worker {
@@ -25,10 +26,7 @@ class HandOver {
   /// What it acts with.
   struct Means {
     PostToStore post;
-    /// Has another worker get a copy; `answered` is called on the main thread, never from inside.
-    std::function<void(const wire::Endpoint&, const control::HeldValue&,
-                       std::function<void(Fetcher::Copied, std::string sentence)> answered)>
-        have_copied;
+    HaveCopied have_copied;
     /// Of an address as workers write it into the store; nothing: it is none.
     std::function<std::optional<wire::Endpoint>(const std::string& address)> endpoint_of;
     CallLater after;
@@ -51,11 +49,7 @@ class HandOver {
   /// A value that is to be handed over.
   struct Value {
     control::SoleValue sole;
-    bool taken = false;  ///< somebody has it, or is about to
-    std::uint32_t refusals = 0;
-    bool asked = false;               ///< its answer is to come
-    std::uint64_t not_before_ms = 0;  ///< it is asked for again
-    std::string refusal;              ///< the last one
+    CopyRequest request;
   };
   struct Look;
   void look();

@@ -29,11 +29,12 @@ class SpillerTest : public ::testing::Test {
     open(0);
   }
   ~SpillerTest() override { background_.stop(); }
-  /// On a disk of which so much is to stay free.
-  void open(std::uint64_t left_free) {
+  /// On a disk of which so much is to stay free, and of which files take no more than `most` (0: what there is).
+  void open(std::uint64_t left_free, std::uint64_t most = 0) {
     spiller_ = std::make_unique<Spiller>(
         table_, extents_, view_, background_,
-        Spiller::Options{.folder = directory_.path(), .owner = "one", .disk_bytes_left_free = left_free},
+        Spiller::Options{
+            .folder = directory_.path(), .owner = "one", .disk_bytes_left_free = left_free, .most_bytes = most},
         Spiller::Events{.written = [this](Object& object) { written_.push_back(object.number); },
                         .give_up = [](const Object&) {},
                         .changed = [](const Object&) {},
@@ -152,6 +153,33 @@ TEST_F(SpillerTest, AFileThatIsNotWhatWasWrittenIsAProblemOfThatObject) {
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.problem().find("cut short"), std::string::npos) << result.problem();
   EXPECT_EQ(spiller_->problem(), "") << "the disk is not full";
+}
+
+TEST_F(SpillerTest, APromisedFileCountsOnceWhileItIsWritten) {
+  constexpr std::uint64_t kFile = kMebibyte + kMebibyte / 16;
+  open(0, 2 * kFile);
+  Object& first = make(1);
+  Object& second = make(2);
+  const auto promise = [this](Object& object) {
+    std::optional<base::Result<void>> promised;
+    spiller_->promise(object, [&](base::Result<void> result) { promised = std::move(result); });
+    while (!promised) {
+      io_.restart();
+      io_.run_one_for(std::chrono::seconds(30));
+    }
+    return promised->ok() ? "" : promised->problem();
+  };
+  ASSERT_EQ(promise(first), "");
+  table_.take_from_idle(second);
+  spiller_->make_room(kMebibyte);  // the first is on its way
+  ASSERT_TRUE(first.spilling);
+  EXPECT_FALSE(spiller_->is_writing_ahead());
+  std::optional<base::Result<void>> promised;
+  spiller_->promise(second, [&](base::Result<void> result) { promised = std::move(result); });
+  EXPECT_FALSE(promised.has_value()) << promised->problem();
+  until_written();
+  ASSERT_TRUE(promised.has_value());
+  EXPECT_TRUE(promised->ok());
 }
 
 TEST_F(SpillerTest, ARemovedFileCountsNoMore) {
