@@ -29,11 +29,11 @@ constexpr std::size_t kUploadAheadBytes = 512 << 10;
 void Driver::run_background() {
   const base::MutexLock lock(link_.mutex());
   while (!stop_) {
-    if (!fatal_.empty()) {
+    if (!end_.fatal.empty()) {
       background_.changed.wait(link_.mutex());
     } else if (!link_.connected()) {
       reconnect();
-    } else if (!uploads_.empty()) {
+    } else if (!uploads_.hashes.empty()) {
       upload();
     } else {
       rest();
@@ -43,13 +43,13 @@ void Driver::run_background() {
 
 // Has the background thread look at once, when it does not by itself soon.
 void Driver::stir() {
-  if (mode_ == Mode::kSleeps) background_.changed.notify_one();
-  if (mode_ == Mode::kReads) link_.interrupt_background();
-  mode_ = Mode::kAwake;
+  if (rest_.mode == Mode::kSleeps) background_.changed.notify_one();
+  if (rest_.mode == Mode::kReads) link_.interrupt_background();
+  rest_.mode = Mode::kAwake;
 }
 
 void Driver::on_reader_left() {
-  if (mode_ == Mode::kSleeps) stir();
+  if (rest_.mode == Mode::kSleeps) stir();
 }
 
 void Driver::on_stuck() { stir(); }
@@ -57,24 +57,24 @@ void Driver::on_stuck() { stir(); }
 void Driver::rest() {
   if (send_unpinned()) link_.write();
   const auto now = Clock::now();
-  if (activity_ != seen_activity_) {
-    seen_activity_ = activity_;
-    quiet_since_ = now;
+  if (rest_.activity != rest_.seen_activity) {
+    rest_.seen_activity = rest_.activity;
+    rest_.quiet_since = now;
   }
-  if (now - quiet_since_ < kQuietAfter) {
+  if (now - rest_.quiet_since < kQuietAfter) {
     background_.changed.wait_for(link_.mutex(), link_.unsent() != 0 ? kTick : kLongTick);
     return link_.write();
   }
   if (release_spare() && send_unpinned()) link_.write();
   if (link_.has_foreground_reader()) {
-    mode_ = Mode::kSleeps;
+    rest_.mode = Mode::kSleeps;
     background_.changed.wait(link_.mutex());
-    mode_ = Mode::kAwake;
-    quiet_since_ = Clock::now();
+    rest_.mode = Mode::kAwake;
+    rest_.quiet_since = Clock::now();
   } else {
-    mode_ = Mode::kReads;
+    rest_.mode = Mode::kReads;
     link_.read_in_background(background_);
-    mode_ = Mode::kAwake;
+    rest_.mode = Mode::kAwake;
   }
 }
 
@@ -82,20 +82,20 @@ void Driver::reconnect() {
   const auto lost = Clock::now();
   bool said_lost = false;
   auto not_refused = lost;
-  while (!stop_ && !link_.connected() && fatal_.empty()) {
+  while (!stop_ && !link_.connected() && end_.fatal.empty()) {
     std::optional<Connection> connection = connect_unlocked();
-    if (!fatal_.empty()) return;
+    if (!end_.fatal.empty()) return;
     const auto now = Clock::now();
     const std::string& cluster = dialer_->cluster();
     if (connection && connection->welcome.error().empty()) {
       welcome(std::move(*connection));
-      if (fatal_.empty() && (said_lost || said_silent_)) worker_is_back();
+      if (end_.fatal.empty() && (said_lost || said_silent_)) worker_is_back();
       return;
     }
     if (connection) {
       // One that is about to stop refuses too; another one may take us.
       if (now - not_refused >= kRefusedFor) {
-        fatal_ = connection->welcome.error();
+        end_.fatal = connection->welcome.error();
         return link_.wake_all();
       }
     } else {
@@ -111,13 +111,13 @@ void Driver::reconnect() {
   }
 }
 
-/// Nothing too when there is no hope: then `fatal_` says why.
+/// Nothing too when there is no hope: then `end_.fatal` says why.
 std::optional<Connection> Driver::connect_unlocked() {
   try {
     const base::MutexUnlock unlocked(link_.mutex());
     return dialer_->connect(Clock::now() + kLookWhetherToStop);
   } catch (const SessionError& error) {
-    fatal_ = error.what();
+    end_.fatal = error.what();
     link_.wake_all();
   } catch (const std::exception&) {  // the folder of the sockets is gone, say: it may come back
   }
@@ -125,9 +125,9 @@ std::optional<Connection> Driver::connect_unlocked() {
 }
 
 void Driver::upload() {
-  const std::uint64_t round = upload_round_;
-  const std::string hash = uploads_.front();
-  uploads_.pop_front();
+  const std::uint64_t round = uploads_.round;
+  const std::string hash = uploads_.hashes.front();
+  uploads_.hashes.pop_front();
   const auto& modules = dialer_->program().modules();
   const auto found =
       std::find_if(modules.begin(), modules.end(), [&](const wire::Module& module) { return module.sha256() == hash; });
@@ -149,14 +149,14 @@ void Driver::upload() {
 
 /// Waits until not much is unsent. False: the worker does not want it any more.
 bool Driver::send_piece(const wire::BlobChunk& piece, std::uint64_t round) {
-  while (!stop_ && round == upload_round_ && link_.unsent() > kUploadAheadBytes) {
+  while (!stop_ && round == uploads_.round && link_.unsent() > kUploadAheadBytes) {
     if (link_.has_foreground_reader()) {
       background_.changed.wait_for(link_.mutex(), kTick);
     } else {
       link_.read_in_background(background_);
     }
   }
-  if (stop_ || round != upload_round_ || !link_.connected()) return false;
+  if (stop_ || round != uploads_.round || !link_.connected()) return false;
   link_.send(wire::BLOB_CHUNK, piece);
   link_.write();
   return true;

@@ -20,8 +20,8 @@
 // Every change is kept until its acknowledgement (UnacknowledgedChanges). The background thread finds another worker
 // (Dialer), whose WELCOME says up to which number the store has applied this session's changes; the rest is sent again,
 // marked so, and then all open questions are asked again (Client::ask_again). Both go out before anything new. A store
-// that has applied less than was acknowledged has lost data: the session ends with a sentence (`fatal_`), as it does
-// when a private worker dies, whose store dies with it.
+// that has applied less than was acknowledged has lost data: the session ends with a sentence (`end_.fatal`), as it
+// does when a private worker dies, whose store dies with it.
 //
 // What is kept is bounded: a thread that would exceed it waits for acknowledgements (throttle).
 //
@@ -95,8 +95,8 @@ void Driver::welcome(Connection connection) {
   worker_name_ = connection.welcome.worker();
   store_full_.clear();  // this worker says so itself
   if (applied < changes_.acknowledged()) {
-    fatal_ = "the store of cluster " + dialer_->cluster() +
-             " lost what it had committed for this session; run the program again";
+    end_.fatal = "the store of cluster " + dialer_->cluster() +
+                 " lost what it had committed for this session; run the program again";
     return link_.wake_all();
   }
   acknowledged(unacknowledged_.through(applied));
@@ -108,8 +108,8 @@ void Driver::welcome(Connection connection) {
   });
   std::string out = unacknowledged_.resend_frames();
   out += ask_again();
-  uploads_.clear();
-  ++upload_round_;
+  uploads_.hashes.clear();
+  ++uploads_.round;
   signs_ = wire::SignsOfLife(connection.welcome.lease_ms());
   link_.attach(std::move(connection.socket), std::move(connection.frames), std::move(out));
 }
@@ -123,7 +123,7 @@ Client::Asker Driver::asker() {
 
 void Driver::post(wire::FrameType type, const google::protobuf::MessageLite& message, bool) {
   link_.send(unacknowledged_.add(changes_.last(), type, message));
-  ++activity_;
+  ++rest_.activity;
   if (link_.unsent() >= kWriteBytes) link_.write();
   stir();
 }
@@ -175,7 +175,7 @@ void Driver::failure_seen(detail::FutureId id) {
 // ---- frames of the worker ----
 
 void Driver::check() const {
-  if (!fatal_.empty()) throw SessionError(fatal_);
+  if (!end_.fatal.empty()) throw SessionError(end_.fatal);
 }
 
 void Driver::on_frame(wire::FrameType type, std::string_view payload) {
@@ -188,14 +188,14 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
     case wire::WELCOME: {
       wire::Welcome welcome;
       wire::parse(welcome, payload);
-      if (!welcome.error().empty()) fatal_ = welcome.error();
+      if (!welcome.error().empty()) end_.fatal = welcome.error();
       return link_.wake_all();
     }
     case wire::NEED: {
       wire::Need need;
       wire::parse(need, payload);
       if (need.program()) link_.send(wire::PROGRAM, dialer_->program());
-      uploads_.insert(uploads_.end(), need.blobs().begin(), need.blobs().end());
+      uploads_.hashes.insert(uploads_.hashes.end(), need.blobs().begin(), need.blobs().end());
       return stir();
     }
     case wire::BEAT:  // that it came is all that it says
@@ -225,8 +225,8 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       return store_room(room);
     }
     case wire::SESSION_ENDED: {
-      wire::parse(ending_.emplace(), payload);
-      if (waits_end_ != nullptr) waits_end_->changed.notify_one();
+      wire::parse(end_.told.emplace(), payload);
+      if (end_.waiter != nullptr) end_.waiter->changed.notify_one();
       return;
     }
     default:
@@ -245,10 +245,10 @@ void Driver::print(const wire::Log& log) {
 }
 
 void Driver::on_lost(const std::string& why) {
-  if (ending_) return;
+  if (end_.told) return;
   if (const PrivateWorker* const worker = dialer_->private_worker()) {
-    fatal_ = "the private worker " + worker->command() + " (process " + std::to_string(worker->pid()) +
-             ") is gone, and its store with it; run the program again";
+    end_.fatal = "the private worker " + worker->command() + " (process " + std::to_string(worker->pid()) +
+                 ") is gone, and its store with it; run the program again";
   } else if (!why.empty()) {
     say("the connection to worker " + worker_name_ + " of cluster " + dialer_->cluster() + " broke: " + why);
   }
@@ -262,10 +262,10 @@ void Driver::end() {
   Waiter waiter;
   const base::Defer leaves([this] {
     link_.mutex().assert_held();
-    waits_end_ = nullptr;
+    end_.waiter = nullptr;
   });
   try {
-    if (!fatal_.empty()) return;
+    if (!end_.fatal.empty()) return;
     wire::EndSession message;
     for (const detail::FutureId id : observed_) write_id(*message.add_observed(), id);
     release_spare();
@@ -273,9 +273,9 @@ void Driver::end() {
     message.set_number(changes_.next());
     post(wire::END_SESSION, message, true);
     link_.write();
-    waits_end_ = &waiter;
-    const auto ended = [this]() REQUIRES(link_.mutex()) { return ending_.has_value(); };
-    if (link_.wait(waiter, ended, Clock::now() + kEndPatience)) return tell_ending(*ending_);
+    end_.waiter = &waiter;
+    const auto ended = [this]() REQUIRES(link_.mutex()) { return end_.told.has_value(); };
+    if (link_.wait(waiter, ended, Clock::now() + kEndPatience)) return tell_ending(*end_.told);
     say("the end of the session was not confirmed in time; what it still holds is freed after its grace period");
   } catch (const std::exception& error) {
     say(std::string("the session did not end well: ") + error.what());

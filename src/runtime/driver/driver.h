@@ -36,6 +36,24 @@ class Driver : public Client {
  private:
   /// What the background thread does now.
   enum class Mode { kAwake, kSleeps, kReads };
+  /// When it rests.
+  struct Rest {
+    std::uint64_t activity = 0;       ///< counts what the program asks for
+    std::uint64_t seen_activity = 0;  ///< by the background thread
+    Clock::time_point quiet_since = {};
+    Mode mode = Mode::kAwake;
+  };
+  /// How the session ended.
+  struct End {
+    std::string fatal;                       ///< why it can't go on; empty: it can
+    std::optional<wire::SessionEnded> told;  ///< by the worker
+    Waiter* waiter = nullptr;                ///< waits for that
+  };
+  /// Files that the worker asked for.
+  struct Uploads {
+    std::deque<std::string> hashes;
+    std::uint64_t round = 0;  ///< counts the workers
+  };
 
   Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, std::chrono::milliseconds store_patience);
 
@@ -44,7 +62,7 @@ class Driver : public Client {
       REQUIRES(link_.mutex());
   void throttle() override REQUIRES(link_.mutex());
   void failure_seen(detail::FutureId id) override REQUIRES(link_.mutex());
-  void before_wait() override REQUIRES(link_.mutex()) { ++activity_; }
+  void before_wait() override REQUIRES(link_.mutex()) { ++rest_.activity; }
   void check() const override REQUIRES(link_.mutex());
   void on_frame(wire::FrameType type, std::string_view payload) override REQUIRES(link_.mutex());
   void on_lost(const std::string& why) override REQUIRES(link_.mutex());
@@ -84,20 +102,14 @@ class Driver : public Client {
   std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
   std::string store_full_ GUARDED_BY(link_.mutex());  // the sentence of the store; empty: it has room
   std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
-  std::string fatal_ GUARDED_BY(link_.mutex());                         // why the session can't go on; empty: it can
-  std::optional<wire::SessionEnded> ending_ GUARDED_BY(link_.mutex());  // as the worker told its end
-  Waiter* waits_end_ GUARDED_BY(link_.mutex()) = nullptr;
-  std::deque<std::string> uploads_ GUARDED_BY(link_.mutex());  // hashes
-  std::uint64_t upload_round_ GUARDED_BY(link_.mutex()) = 0;   // counts the workers
+  End end_ GUARDED_BY(link_.mutex());
+  Uploads uploads_ GUARDED_BY(link_.mutex());
 
   wire::SignsOfLife signs_ GUARDED_BY(link_.mutex());  // of the worker
   base::CondVar life_changed_;
   bool said_silent_ GUARDED_BY(link_.mutex()) = false;
 
-  std::uint64_t activity_ GUARDED_BY(link_.mutex()) = 0;       // counts what the program asks for
-  std::uint64_t seen_activity_ GUARDED_BY(link_.mutex()) = 0;  // by the background thread
-  Clock::time_point quiet_since_ GUARDED_BY(link_.mutex()) = {};
-  Mode mode_ GUARDED_BY(link_.mutex()) = Mode::kAwake;
+  Rest rest_ GUARDED_BY(link_.mutex());
   bool stop_ GUARDED_BY(link_.mutex()) = false;
   Waiter background_ GUARDED_BY(link_.mutex());
   std::thread thread_;       // of the one that opens and destroys the driver

@@ -23,10 +23,11 @@ Brain::Brain(Setup setup)
       random_(setup_.seed),
       ledger_(setup_.info.total),
       devices_(static_cast<unsigned>(setup_.info.total.gpu_milli / 1000)),
-      cluster_(setup_.incarnation),
-      recent_outcomes_(setup_.knobs.recent_bytes),
-      index_claims_(setup_.incarnation, setup_.knobs),
-      idle_registration_(setup_.knobs.idle_after) {}
+      waiting_{.awaits = {}, .cap_relief = {}, .recent_outcomes = RecentOutcomes(setup_.knobs.recent_bytes)},
+      others_{.view = ClusterView(setup_.incarnation),
+              .looks = {},
+              .index_claims = IndexClaims(setup_.incarnation, setup_.knobs),
+              .idle = IdleRegistration(setup_.knobs.idle_after)} {}
 
 /// Ends what runs longer than its timeout.
 void Brain::end_overdue() {
@@ -63,9 +64,9 @@ void Brain::look_at_queues() {
 }
 
 void Brain::publish_heartbeat() {
-  const bool other = round_.under_way() || (commit_queue_.has_due() && !shortage_.on());
-  const bool due = now_ - round_.last_start() >= setup_.knobs.heartbeat && !other;
-  if (due || starts_.all_given_up() != told_cannot_start_) push_heartbeat();
+  const bool other = commits_.round.under_way() || (commits_.queue.has_due() && !commits_.shortage.on());
+  const bool due = now_ - commits_.round.last_start() >= setup_.knobs.heartbeat && !other;
+  if (due || starting_.programs.all_given_up() != starting_.told) push_heartbeat();
 }
 
 void Brain::push_heartbeat() {
@@ -73,25 +74,25 @@ void Brain::push_heartbeat() {
   info.used = ledger_.used();
   info.executors = static_cast<std::uint32_t>(executors_.size());
   info.draining = stopping_;
-  info.cannot_start = told_cannot_start_ = starts_.all_given_up();
+  info.cannot_start = starting_.told = starting_.programs.all_given_up();
   push(control::op::Publish{std::make_shared<const control::WorkerInfo>(std::move(info))}, nullptr, true);
 }
 
 void Brain::poll() {
-  if (setup_.knobs.poll == 0 || now_ < looks_.next_poll()) return;
-  const bool first = looks_.next_poll() == 0;
-  looks_.set_next_poll(now_ + setup_.knobs.poll + random_.up_to(setup_.knobs.poll / 2));
-  index_claims_.note_work();
+  if (setup_.knobs.poll == 0 || now_ < others_.looks.next_poll()) return;
+  const bool first = others_.looks.next_poll() == 0;
+  others_.looks.set_next_poll(now_ + setup_.knobs.poll + random_.up_to(setup_.knobs.poll / 2));
+  others_.index_claims.note_work();
   if (!first) drain_inbox();
 }
 
 void Brain::drain_inbox() {
-  if (looks_.queue_drain()) push(control::op::Drain{}, nullptr, true);
+  if (others_.looks.queue_drain()) push(control::op::Drain{}, nullptr, true);
 }
 
 void Brain::register_idle() {
-  const bool idle = !stopping_ && backlog_.empty() && !index_claims_.may_hold_work() && ledger_.has_free_cpu();
-  if (auto change = idle_registration_.update(now_, idle, !backlog_.empty(), ledger_, cluster_.has_others())) {
+  const bool idle = !stopping_ && backlog_.empty() && !others_.index_claims.may_hold_work() && ledger_.has_free_cpu();
+  if (auto change = others_.idle.update(now_, idle, !backlog_.empty(), ledger_, others_.view.has_others())) {
     change->left = all_left_to_others();
     act(std::move(*change));
   }
@@ -100,16 +101,16 @@ void Brain::register_idle() {
 void Brain::step(Time now) {
   advance(now);
   if (fenced_) return;
-  commit_queue_.make_due_before(now_ >= setup_.knobs.linger ? now_ - setup_.knobs.linger : 0);
+  commits_.queue.make_due_before(now_ >= setup_.knobs.linger ? now_ - setup_.knobs.linger : 0);
   end_overdue();
   look_at_queues();
-  if (starts_.begin_trials(now_)) index_claims_.note_work();
-  while (const HeldTaskPtr task = paused_.take_due(now_)) enter_backlog(task, false);
+  if (starting_.programs.begin_trials(now_)) others_.index_claims.note_work();
+  while (const HeldTaskPtr task = starting_.paused.take_due(now_)) enter_backlog(task, false);
   publish_heartbeat();
   poll();
   reap_idle();
   schedule();
-  if (cluster_.others_idle() && !backlog_.empty() && !commit_queue_.empty()) commit_queue_.make_all_due();
+  if (others_.view.others_idle() && !backlog_.empty() && !commits_.queue.empty()) commits_.queue.make_all_due();
   wait_for_earlier();
   build_round();
   register_idle();
@@ -117,19 +118,19 @@ void Brain::step(Time now) {
 
 Time Brain::next_deadline() const {
   const Knobs& knobs = setup_.knobs;
-  Time next = round_.last_start() + knobs.heartbeat;
+  Time next = commits_.round.last_start() + knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
-  if (!round_.under_way()) {
-    if (shortage_.on()) {
-      sooner(shortage_.next_look());
+  if (!commits_.round.under_way()) {
+    if (commits_.shortage.on()) {
+      sooner(commits_.shortage.next_look());
     } else {
-      if (const auto oldest = commit_queue_.oldest()) sooner(*oldest + knobs.linger);
-      if (commit_queue_.blocker() != nullptr) sooner(commit_queue_.blocked_since() + knobs.wait_for_brief);
+      if (const auto oldest = commits_.queue.oldest()) sooner(*oldest + knobs.linger);
+      if (commits_.queue.blocker() != nullptr) sooner(commits_.queue.blocked_since() + knobs.wait_for_brief);
     }
   }
   if (const auto timeout = timeouts_.next()) sooner(*timeout);
-  if (const auto trial = starts_.next_trial()) sooner(*trial);
-  if (const auto retry = paused_.next()) sooner(*retry);
+  if (const auto trial = starting_.programs.next_trial()) sooner(*trial);
+  if (const auto retry = starting_.paused.next()) sooner(*retry);
   if (const auto since = first_resumable()) sooner(std::max(*since + knobs.resume_after, now_ + kSoonNs));
   for (const ExecutorId id : executors_.with_queued()) {
     const ExecutorState& executor = executors_.at(id);
@@ -138,15 +139,16 @@ Time Brain::next_deadline() const {
     const Time after = collected ? knobs.hand_ahead : knobs.collect_after;
     sooner(std::max(running.running_since + after, now_ + (collected ? kSoonNs : 0)));
   }
-  if (looks_.next_poll() != 0) sooner(looks_.next_poll());
-  if (const auto since = awaits_.first_ended()) sooner(std::max(*since + knobs.keep_for_resuming, now_ + kSoonNs));
-  if (const auto idle = idle_registration_.deadline(cluster_.has_others())) sooner(*idle);
-  if (at_cap()) sooner(std::max(cap_relief_.next_look(), now_ + kSoonNs));
+  if (others_.looks.next_poll() != 0) sooner(others_.looks.next_poll());
+  if (const auto since = waiting_.awaits.first_ended())
+    sooner(std::max(*since + knobs.keep_for_resuming, now_ + kSoonNs));
+  if (const auto idle = others_.idle.deadline(others_.view.has_others())) sooner(*idle);
+  if (at_cap()) sooner(std::max(waiting_.cap_relief.next_look(), now_ + kSoonNs));
   return next;
 }
 
 bool Brain::expects_soon() const {
-  if (round_.under_way()) return true;
+  if (commits_.round.under_way()) return true;
   return std::any_of(executors_.begin(), executors_.end(), [this](const auto& entry) {
     const std::vector<StackedTask>& stack = entry.second.stack;
     return stack.size() == 1 && !stack.front().blocked && is_brief(*stack.front().task->run.spec) &&
@@ -157,7 +159,7 @@ bool Brain::expects_soon() const {
 void Brain::stop(Time now) {
   advance(now);
   stopping_ = true;
-  commit_queue_.make_all_due();
+  commits_.queue.make_all_due();
   // All that was not committed goes to the index when its submit is written; all that was goes back to it.
   for (const auto& [id, task] : tasks_) {
     if (task->place() == Place::kBacklog && task->committed) {
@@ -176,7 +178,8 @@ void Brain::stop(Time now) {
 }
 
 bool Brain::drained() const {
-  return stopping_ && !round_.under_way() && !index_claims_.under_way() && commit_queue_.empty() && tasks_.empty();
+  return stopping_ && !commits_.round.under_way() && !others_.index_claims.under_way() && commits_.queue.empty() &&
+         tasks_.empty();
 }
 
 /// Another worker evicted this one: nothing that it decides counts any more.
@@ -189,7 +192,7 @@ void Brain::tell_unschedulable(const control::Spec& spec) {
   SessionState* session = sessions_.find(spec.session);
   if (session == nullptr || !session->told_unschedulable.insert(spec.requirements.encode()).second) return;
   act(action::Notice{spec.session, "task " + spec.name + " needs " + spec.requirements.text() +
-                                       ", and no worker of the cluster has that much" + cluster_.largest_worker() +
+                                       ", and no worker of the cluster has that much" + others_.view.largest_worker() +
                                        "; it waits until one that has joins"});
 }
 
@@ -197,14 +200,16 @@ std::vector<Action> Brain::take_actions() { return std::exchange(actions_, {}); 
 
 void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& workers) {
   advance(now);
-  if (cluster_.update(workers) && !control::planted(control::Fault::kWokenInSight)) act(action::WakeIdle{kWakeAtOnce});
-  if (!starts_.empty()) index_claims_.note_work();  // what was left to others may have to be taken now
+  if (others_.view.update(workers) && !control::planted(control::Fault::kWokenInSight))
+    act(action::WakeIdle{kWakeAtOnce});
+  if (!starting_.programs.empty())
+    others_.index_claims.note_work();  // what was left to others may have to be taken now
 }
 
 void Brain::signalled(Time now) {
   advance(now);
-  index_claims_.note_work();
-  idle_registration_.note_woken();
+  others_.index_claims.note_work();
+  others_.idle.note_woken();
   drain_inbox();
 }
 
@@ -218,11 +223,11 @@ void Brain::session_abandoned(Time now, control::SessionId session, std::uint64_
 
 void Brain::ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready) {
   advance(now);
-  const CapRelief::Needer* known = cap_relief_.needer_of(id);
+  const CapRelief::Needer* known = waiting_.cap_relief.needer_of(id);
   const CapRelief::Needer needer = known != nullptr ? *known : CapRelief::Needer{};
   for (const control::FutureId dependency : ready) {
-    index_claims_.want(dependency);
-    if (known != nullptr) cap_relief_.note_need(dependency, needer);
+    others_.index_claims.want(dependency);
+    if (known != nullptr) waiting_.cap_relief.note_need(dependency, needer);
   }
 }
 

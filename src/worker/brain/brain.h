@@ -166,11 +166,37 @@ class Brain {
   };
   const Counters& counters() const { return counters_; }
   /// That the store is full.
-  const Shortage& shortage() const { return shortage_; }
+  const Shortage& shortage() const { return commits_.shortage; }
   /// Changes that wait to be committed.
-  std::size_t waiting_changes() const { return commit_queue_.size(); }
+  std::size_t waiting_changes() const { return commits_.queue.size(); }
 
  private:
+  /// What is to be committed, and how that goes.
+  struct Commits {
+    CommitQueue queue;
+    RoundInFlight round;
+    Shortage shortage;
+  };
+  /// Who waits for what.
+  struct Waiting {
+    Awaits awaits;
+    CapRelief cap_relief;
+    RecentOutcomes recent_outcomes;
+  };
+  /// Tasks that are to start later, and programs that can't.
+  struct Starting {
+    PausedTasks paused;
+    ProgramStarts programs;
+    std::vector<control::CannotStart> told;  ///< as this worker published it last
+  };
+  /// The cluster's other workers, and the work that comes from them and goes to them.
+  struct Others {
+    ClusterView view;
+    StoreLooks looks;
+    IndexClaims index_claims;
+    IdleRegistration idle;
+  };
+
   using StackPosition = ExecutorStates::StackPosition;
 
   /// What a round will give to this worker, if its futures can run at once.
@@ -320,26 +346,17 @@ class Brain {
   Counters counters_;
   Ledger ledger_;
   Devices devices_;
-  ClusterView cluster_;
   Sessions sessions_;
   TaskTable tasks_;
   RunTimes run_times_;
   Backlog backlog_;
   ExecutorStates executors_;
   Timeouts timeouts_;
-  PausedTasks paused_;
-  ProgramStarts starts_;
-  std::vector<control::CannotStart> told_cannot_start_;  ///< as this worker published it last
+  Starting starting_;
   Time next_reap_ = 0;
-  Awaits awaits_;
-  CapRelief cap_relief_;
-  RecentOutcomes recent_outcomes_;
-  CommitQueue commit_queue_;
-  RoundInFlight round_;
-  Shortage shortage_;
-  StoreLooks looks_;
-  IndexClaims index_claims_;
-  IdleRegistration idle_registration_;
+  Waiting waiting_;
+  Commits commits_;
+  Others others_;
   bool stopping_ = false;
   bool fenced_ = false;
 };

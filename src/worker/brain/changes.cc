@@ -15,7 +15,7 @@ using Place = HeldTask::Place;
 void Brain::session_opening(Time now, ClientId client, control::SessionId session, const std::string& program,
                             bool resume, std::uint64_t grace_ms, std::uint64_t opening, Time store_patience) {
   advance(now);
-  if (!resume) starts_.forget(program);  // what was missing may be there by now
+  if (!resume) starting_.programs.forget(program);  // what was missing may be there by now
   SessionState& state = sessions_.open(session, client, random_.draw(), program);
   state.store_patience = store_patience;
   state.ending = false;
@@ -80,13 +80,13 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
   const HeldTaskPtr task = new_task(id, std::move(spec_ptr));
   const control::Spec& spec = *task->run.spec;
   const bool could_fit = ledger_.could_fit(spec.requirements);
-  if (!could_fit && !cluster_.someone_could_run(spec.requirements)) {
+  if (!could_fit && !others_.view.someone_could_run(spec.requirements)) {
     if (spec.fail_if_unschedulable) {
       task->move_to(Place::kEnded);
       task->outcome =
           make_failure(control::FailureKind::kUnschedulable,
                        "it needs " + spec.requirements.text() + ", and no worker of the cluster has that much" +
-                           cluster_.largest_worker() + "; ask for less, or start a larger worker",
+                           others_.view.largest_worker() + "; ask for less, or start a larger worker",
                        &spec, setup_.info.name, 0);
     } else {
       tell_unschedulable(spec);
@@ -97,7 +97,7 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
   const bool once = spec.max_retries == 0 && asker.claim == 0;
   const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead = !resent && !once && task->place() != Place::kEnded && spec.dependencies.empty() && !stopping_ &&
-                     !shortage_.on() && could_fit && !left_to_others(spec);
+                     !commits_.shortage.on() && could_fit && !left_to_others(spec);
   if (resent && !once) submit.tries = task->run.tries = 1;
   tasks_.add(task);
   task->submit = push(std::move(submit), task, !ahead, asker.who, asker.number);
@@ -119,18 +119,18 @@ void Brain::put(Time now, const Asker& asker, control::FutureId id, control::Spe
   if (!origin_of(asker, submit.origin)) return free_unpublished(*task, nullptr);
   tasks_.add(task);
   task->submit = push(std::move(submit), task, false, asker.who, asker.number);
-  commit_queue_.make_ended(now_, task->submit);
+  commits_.queue.make_ended(now_, task->submit);
 }
 
 void Brain::release(Time now, const Asker& asker, control::FutureId id) {
   advance(now);
-  recent_outcomes_.forget(id);
+  waiting_.recent_outcomes.forget(id);
   change(asker, op::Release{{}, id}, false);
 }
 
 void Brain::cancel(Time now, const Asker& asker, control::FutureId id) {
   advance(now);
-  recent_outcomes_.forget(id);
+  waiting_.recent_outcomes.forget(id);
   change(asker, op::Cancel{{}, id}, true);
 }
 
@@ -146,7 +146,7 @@ void Brain::end_scope(Time now, const Asker& asker, control::ScopeId scope) {
 
 void Brain::flush(Time now, const Waiter&) {
   advance(now);
-  commit_queue_.make_all_due();
+  commits_.queue.make_all_due();
 }
 
 }  // namespace morrow::worker

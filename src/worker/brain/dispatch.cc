@@ -24,7 +24,7 @@ ExecutorState* Brain::idle_executor(const std::string& program, std::uint64_t gp
 
 /// Null: no more may be started now.
 ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu_milli, bool above_cap) {
-  if (!starts_.may_start(program)) return nullptr;
+  if (!starting_.programs.may_start(program)) return nullptr;
   const std::size_t cap = setup_.knobs.executor_cap + (above_cap ? setup_.knobs.above_cap : 0);
   if (executors_.size() >= cap) {
     // The place of an idle one of another program comes free when its end is known.
@@ -37,7 +37,7 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
     Devices trial = devices_;
     devices = trial.take(gpu_milli);
   }
-  starts_.note_start(program);
+  starting_.programs.note_start(program);
   ExecutorState& executor = executors_.add(program, std::move(devices));
   act(action::StartExecutor{executor.id, program, executor.devices});
   return &executor;
@@ -89,7 +89,7 @@ bool Brain::try_start(const HeldTaskPtr& task) {
   bool above_cap = false;
   if (task->wanted && at_cap()) {
     if (try_nested(task)) return true;
-    const AwaitedFuture* awaited = awaits_.find(task->run.id);
+    const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id);
     above_cap = awaited != nullptr &&
                 std::any_of(awaited->waiters.begin(), awaited->waiters.end(),
                             [](const AwaitSlot& slot) { return slot.await->blocks && !slot.await->request.hosts; });
@@ -105,7 +105,7 @@ bool Brain::try_start(const HeldTaskPtr& task) {
 bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) const {
   return !executor.killed && executor.program == spec.program && !executor.stack.empty() &&
          executor.stack.back().blocked && executor.stack.back().hosts &&
-         !awaits_.resumes(executor.id, executor.stack.back().task->run.claim);
+         !waiting_.awaits.resumes(executor.id, executor.stack.back().task->run.claim);
 }
 
 /// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.
@@ -118,14 +118,14 @@ bool Brain::try_nested(const HeldTaskPtr& task) {
     dispatch(*executor, task, true);
     return true;
   };
-  if (const AwaitedFuture* awaited = awaits_.find(task->run.id)) {
+  if (const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id)) {
     for (const auto& [await, index] : awaited->waiters) {
       if (!await->blocks || !await->request.hosts) continue;
       if (on_top_of(await->who.executor, await->request.claim)) return true;
     }
   }
   // Through its dependents.
-  const CapRelief::Needer* needer = cap_relief_.needer_of(task->run.id);
+  const CapRelief::Needer* needer = waiting_.cap_relief.needer_of(task->run.id);
   return needer != nullptr && on_top_of(needer->executor, needer->claim);
 }
 

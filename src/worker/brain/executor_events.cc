@@ -27,13 +27,13 @@ void Brain::executor_started(Time now, ExecutorId id) {
     stacked.running_since = now;
     note_start(*executor, *stacked.task);
   }
-  starts_.note_runs(executor->program);
+  starting_.programs.note_runs(executor->program);
 }
 
 void Brain::release_resources(ExecutorState& executor, const StackedTask& stacked) {
   if (stacked.blocked) ledger_.take(stacked.released);
   ledger_.release(stacked.held);
-  index_claims_.note_freed();
+  others_.index_claims.note_freed();
   if (!executor.held_devices.empty() && stacked.held.gpu_milli != 0) {
     devices_.release(executor.held_devices, stacked.held.gpu_milli);
     executor.held_devices.clear();
@@ -60,7 +60,7 @@ void Brain::task_done(Time now, ExecutorId id, Done done) {
   const StackedTask& stacked = executor->stack.back();
   const Time ran = stacked.ran + (stacked.blocked ? 0 : now - stacked.running_since);
   if (!done.unstarted) {
-    if (!std::exchange(executor->worked, true)) starts_.note_worked(executor->program);
+    if (!std::exchange(executor->worked, true)) starting_.programs.note_worked(executor->program);
     run_times_.learn(stacked.task->run.spec->function_key,
                      stacked.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);
   }
@@ -103,7 +103,7 @@ void Brain::end_execution(ExecutorState& executor) {
 
 void Brain::end_of(const HeldTaskPtr& task, Done done) {
   task->lost = done.lost;
-  if (done.lost.object != 0) recent_outcomes_.forget(done.lost.future);
+  if (done.lost.object != 0) waiting_.recent_outcomes.forget(done.lost.future);
   finish(task, std::move(done.outcome), done.may_hold_futures);
 }
 
@@ -151,7 +151,7 @@ void Brain::interrupted(const HeldTaskPtr& task) {
     return;
   }
   // What it submitted belongs to the execution that ended: the claim goes back with it, and the next one is another.
-  commit_queue_.make_due(task->submit);
+  commits_.queue.make_due(task->submit);
   task->ends_apart = true;
   task->move_to(Place::kEnded);
   relinquish(task);
@@ -174,7 +174,7 @@ void Brain::not_run(std::vector<HeldTaskPtr> tasks) {
 void Brain::wait_to_retry(const HeldTaskPtr& task) {
   if (stopping_) return relinquish(task);
   const Backoff backoff{setup_.knobs.retry_first, setup_.knobs.retry_most};
-  paused_.add(task, now_ + backoff.after(task->run.tries, random_));
+  starting_.paused.add(task, now_ + backoff.after(task->run.tries, random_));
 }
 
 void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {

@@ -130,7 +130,7 @@ std::vector<Item> Brain::take_passing(Room room) {
   LeftBehind left;
   std::vector<Item> copies;
   std::vector<Item> taken =
-      commit_queue_.take_if(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes, [&](Item& item) {
+      commits_.queue.take_if(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes, [&](Item& item) {
         if (room_of(item) >= room && !left.hold_up(item)) return true;
         if (room == Room::kFree && !item.passed && !left.of_same_execution(item)) {
           std::optional<Item> copy;
@@ -154,14 +154,14 @@ std::vector<Item> Brain::take_passing(Room room) {
 }
 
 void Brain::build_round_while_full() {
-  if (shortage_.take_look(now_)) {
+  if (commits_.shortage.take_look(now_)) {
     give_up_overdue();
-    commit_queue_.make_all_due();
-    if (!commit_queue_.has_due()) push_heartbeat();
-    return start_round(commit_queue_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), Room::kNew);
+    commits_.queue.make_all_due();
+    if (!commits_.queue.has_due()) push_heartbeat();
+    return start_round(commits_.queue.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), Room::kNew);
   }
   for (const Room room : {Room::kFree, Room::kEnd}) {
-    if (room == Room::kEnd && shortage_.ends_wait()) continue;
+    if (room == Room::kEnd && commits_.shortage.ends_wait()) continue;
     std::vector<Item> passing = take_passing(room);
     if (!passing.empty()) return start_round(std::move(passing), room);
   }
@@ -169,34 +169,35 @@ void Brain::build_round_while_full() {
 
 /// The store had no room for all of a round: `items` are those that were not committed.
 void Brain::refused_by_store(std::vector<Item> items, Room room, std::string sentence) {
-  if (room == Room::kEnd) shortage_.ends_refused();
-  commit_queue_.give_back(std::move(items));
-  if (!shortage_.refused(now_, std::move(sentence))) return;
+  if (room == Room::kEnd) commits_.shortage.ends_refused();
+  commits_.queue.give_back(std::move(items));
+  if (!commits_.shortage.refused(now_, std::move(sentence))) return;
   backlog_.remove_uncommitted(Place::kStored);  // what runs now would fill the reserve with its value
   for (const auto& [id, session] : sessions_) tell_shortage(session);
 }
 
 void Brain::store_has_room() {
-  shortage_.is_over();
+  commits_.shortage.is_over();
   for (const auto& [id, session] : sessions_) tell_shortage(session);
 }
 
 void Brain::tell_shortage(const SessionState& session) {
   if (session.client == 0) return;
-  act(action::StoreRoom{session.client, shortage_.on(), shortage_.on() ? shortage_.sentence() : std::string()});
+  act(action::StoreRoom{session.client, commits_.shortage.on(),
+                        commits_.shortage.on() ? commits_.shortage.sentence() : std::string()});
 }
 
 /// It waited for longer than its driver's patience, or its session ends.
 bool Brain::is_overdue(const Item& item) {
   const SessionState* session = sessions_.find(item.task->run.spec->session);
   const Time patience = session == nullptr ? kStorePatience : session->store_patience;
-  const Time since = std::max(item.arrived, shortage_.since());
+  const Time since = std::max(item.arrived, commits_.shortage.since());
   const bool ending = session != nullptr && session->ending;
   return ending || now_ - since >= patience;
 }
 
 void Brain::give_up_overdue() {
-  commit_queue_.for_each([this](Item& item) {
+  commits_.queue.for_each([this](Item& item) {
     if (item.task && is_overdue(item)) give_up(item);
   });
 }
@@ -226,16 +227,16 @@ void Brain::give_up(Item& item) {
     return;
   }
   item.settled = true;
-  if (awaits_.blocked_for(task.run.id)) awaits_.note_ended(task.run.id, now_);
+  if (waiting_.awaits.blocked_for(task.run.id)) waiting_.awaits.note_ended(task.run.id, now_);
 }
 
 void Brain::session_ending(Time now, ClientId client) {
   advance(now);
-  commit_queue_.make_all_due();
+  commits_.queue.make_all_due();
   const SessionState* known = sessions_.of_client(client);
   if (known == nullptr) return;
   if (SessionState* session = sessions_.find(known->id)) session->ending = true;
-  shortage_.look_at(now_);
+  commits_.shortage.look_at(now_);
 }
 
 }  // namespace morrow::worker

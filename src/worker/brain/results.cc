@@ -22,7 +22,7 @@ using Place = HeldTask::Place;
 
 void Brain::round_done(Time now, control::RoundResult result) {
   advance(now);
-  auto [items, round] = round_.finish();
+  auto [items, round] = commits_.round.finish();
   if (result.fenced) return fence();
   MORROW_INVARIANT(result.results.size() == items.size() || !result.full.empty(),
                    "each operation of a round is answered", result.results.size(), items.size());
@@ -32,7 +32,7 @@ void Brain::round_done(Time now, control::RoundResult result) {
     for (std::size_t i = 0; i < rest.size(); ++i) rest[i].op = round->ops[result.results.size() + i];
     items.resize(result.results.size());
     refused_by_store(std::move(rest), round->room, std::move(result.full));
-  } else if (shortage_.on() && round->room == store::Room::kNew) {
+  } else if (commits_.shortage.on() && round->room == store::Room::kNew) {
     store_has_room();
   }
   counters_.commits += result.commits;
@@ -55,8 +55,8 @@ void Brain::round_done(Time now, control::RoundResult result) {
   if (!result.freed.empty()) act(action::FreeObjects{std::move(result.freed)});
   if (!result.endings.empty()) act(action::EndScopes{std::move(result.endings)});
   if (result.indexed) {
-    index_claims_.note_work();
-    if (cluster_.note_indexed()) act(action::WakeIdle{static_cast<std::uint32_t>(items.size())});
+    others_.index_claims.note_work();
+    if (others_.view.note_indexed()) act(action::WakeIdle{static_cast<std::uint32_t>(items.size())});
   }
 }
 
@@ -91,7 +91,7 @@ void Brain::session_opened(const op::OpenSession& change, const control::OpResul
   if (session == nullptr || session->client == 0) return;
   if (result.verdict == Verdict::kDone || result.verdict == Verdict::kAgain) {
     act(action::Welcome{session->client, change.attachment, result.applied});
-    if (shortage_.on()) tell_shortage(*session);
+    if (commits_.shortage.on()) tell_shortage(*session);
   } else {
     act(action::Refuse{session->client, result.verdict == Verdict::kStale
                                             ? "the session goes on by a later connection"
@@ -107,7 +107,7 @@ void Brain::session_ended(const op::EndSession& change) {
 }
 
 void Brain::check(control::FutureId id) {
-  if (!looks_.queue_check(id)) return;
+  if (!others_.looks.queue_check(id)) return;
   // Claimed here if it turns out ready; given back at once if there is no room by then.
   push(op::Check{id, stopping_ ? 0 : random_.draw()}, nullptr, true);
 }
@@ -123,13 +123,13 @@ void Brain::forget(const HeldTaskPtr& task) {
 
 /// The task is not ours any more, so that only the store knows when the future ends.
 void Brain::resolve_again(control::FutureId id) {
-  AwaitedFuture* awaited = awaits_.find(id);
+  AwaitedFuture* awaited = waiting_.awaits.find(id);
   if (awaited != nullptr) ask_store(id, *awaited);
 }
 
 void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const control::OpResult& result) {
   const control::FutureId id = task->run.id;
-  awaits_.note_committed(id);
+  waiting_.awaits.note_committed(id);
   const auto how = change.how;
   // What of a value goes nowhere: of a put that came too late, say.
   if (how == op::Submit::How::kEnded) free_unpublished(*task, result.outcome.get());
@@ -141,7 +141,7 @@ void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const
         const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
         if (task->place() == Place::kHanded) cancel_local(id, task->run.claim);
         forget(task);
-        if (!deliver(id, outcome)) recent_outcomes_.remember(id, outcome);
+        if (!deliver(id, outcome)) waiting_.recent_outcomes.remember(id, outcome);
         return;
       }
       [[fallthrough]];
@@ -153,7 +153,7 @@ void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const
       }
       return;
     case Verdict::kReady:
-      index_claims_.note_work();
+      others_.index_claims.note_work();
       forget(task);
       resolve_again(id);
       return;
@@ -173,7 +173,7 @@ void Brain::submit_done(const HeldTaskPtr& task, const op::Submit& change, const
 
 void Brain::end_done(const HeldTaskPtr& task, const control::Op& change, const control::OpResult& result) {
   const control::FutureId id = task->run.id;
-  awaits_.note_committed(id);
+  waiting_.awaits.note_committed(id);
   free_unpublished(*task, result.outcome.get());
   switch (result.verdict) {
     case Verdict::kClaimed: {  // a retry, here
@@ -193,11 +193,11 @@ void Brain::end_done(const HeldTaskPtr& task, const control::Op& change, const c
       const control::OutcomePtr outcome = result.outcome ? result.outcome : task->outcome;
       forget(task);
       if (!outcome) return resolve_again(id);
-      if (!deliver(id, outcome)) recent_outcomes_.remember(id, outcome);
+      if (!deliver(id, outcome)) waiting_.recent_outcomes.remember(id, outcome);
       return;
     }
     case Verdict::kReady:
-      index_claims_.note_work();
+      others_.index_claims.note_work();
       [[fallthrough]];
     default:
       forget(task);
@@ -211,11 +211,11 @@ control::OutcomePtr Brain::released_outcome() const {
 }
 
 void Brain::await_done(const op::Await& change, const control::OpResult& result) {
-  AwaitedFuture* awaited = awaits_.find(change.id);
+  AwaitedFuture* awaited = waiting_.awaits.find(change.id);
   if (awaited == nullptr) return;  // nobody waits any more; an Unawait stands behind it
   awaited->asked = false;
   if (result.verdict == Verdict::kFinished && result.outcome) {
-    recent_outcomes_.remember(change.id, result.outcome);
+    waiting_.recent_outcomes.remember(change.id, result.outcome);
     deliver(change.id, result.outcome);
     return;
   }
@@ -242,7 +242,7 @@ void Brain::await_done(const op::Await& change, const control::OpResult& result)
     } else if (await->blocks && at_cap() && !stands_on_top(*await)) {
       await->put_off = true;  // nobody here could run it: others may
     } else if (await->blocks) {
-      index_claims_.want(change.id);
+      others_.index_claims.want(change.id);
     }
   }
 }
@@ -254,7 +254,7 @@ HeldTaskPtr Brain::hold(control::Runnable runnable) {
   task->arrived = now_;
   task->committed = true;
   // At the cap also what it depends on: nothing else would ever start it.
-  task->wanted = awaits_.blocked_for(task->run.id) || cap_relief_.needer_of(task->run.id) != nullptr;
+  task->wanted = waiting_.awaits.blocked_for(task->run.id) || waiting_.cap_relief.needer_of(task->run.id) != nullptr;
   tasks_.add(task);
   return task;
 }
@@ -276,7 +276,7 @@ void Brain::lost_done(const op::Lost& change, const control::OpResult& result) {
     push(change, nullptr, true);
     return;
   }
-  if (AwaitedFuture* awaited = awaits_.find(id)) awaited->asked = false;
+  if (AwaitedFuture* awaited = waiting_.awaits.find(id)) awaited->asked = false;
   switch (result.verdict) {
     case Verdict::kClaimed:
       return claimed_by_round(result);
@@ -287,19 +287,19 @@ void Brain::lost_done(const op::Lost& change, const control::OpResult& result) {
       deliver(id, released_outcome());
       return;
     default:
-      index_claims_.note_work();
+      others_.index_claims.note_work();
       resolve_again(id);
   }
 }
 
 void Brain::check_done(const op::Check& change, const control::OpResult& result) {
-  looks_.check_done(change.id);
+  others_.looks.check_done(change.id);
   if (result.verdict == Verdict::kClaimed && result.runnable.spec) {
     claimed_by_round(result);
   } else if (result.verdict == Verdict::kFinished && result.outcome) {
     deliver(change.id, result.outcome);
   } else if (result.verdict == Verdict::kReady) {
-    index_claims_.note_work();
+    others_.index_claims.note_work();
   }
 }
 

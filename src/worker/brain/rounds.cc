@@ -54,7 +54,7 @@ CommitQueue::Position Brain::push(control::Op change, HeldTaskPtr task, bool due
   item.number = number;
   item.arrived = now_;
   item.settled = due || item.task == nullptr || item.task->committed;
-  return commit_queue_.push(std::move(item), due);
+  return commits_.queue.push(std::move(item), due);
 }
 
 /// The claim of a task goes back to the index. Its place is kEnded by now.
@@ -71,11 +71,11 @@ bool Brain::is_brief(const control::Spec& spec) const {
 
 /// What has ended waits for brief tasks that were submitted before it and run in other processes, but not for others.
 void Brain::wait_for_earlier() {
-  const Item* blocker = commit_queue_.blocker();
+  const Item* blocker = commits_.queue.blocker();
   if (blocker == nullptr) return;
   const HeldTask& task = base::not_null(blocker->task, "only a submit is unsettled, and it has a task");
   const bool ends_soon = task.place() == Place::kHanded && !task.ends_apart && is_brief(*task.run.spec);
-  if (!ends_soon || now_ - commit_queue_.blocked_since() >= setup_.knobs.wait_for_brief) commit_queue_.unblock();
+  if (!ends_soon || now_ - commits_.queue.blocked_since() >= setup_.knobs.wait_for_brief) commits_.queue.unblock();
 }
 
 /// The end of an execution is known.
@@ -86,14 +86,14 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
-  if (awaits_.blocked_for(task->run.id)) awaits_.note_ended(task->run.id, now_);
-  if (!task->committed && commit_queue_.holds(task->submit)) {
+  if (waiting_.awaits.blocked_for(task->run.id)) waiting_.awaits.note_ended(task->run.id, now_);
+  if (!task->committed && commits_.queue.holds(task->submit)) {
     // Written once, as ended. What it submitted itself stands behind it and is fenced by its claim, so then its end
     // comes apart.
     const bool alone =
         (!task->ends_apart && task->lost.object == 0) || control::planted(control::Fault::kEndedOverChildren);
-    if (alone && !again) return commit_queue_.make_ended(now_, task->submit);
-    commit_queue_.make_due(task->submit);
+    if (alone && !again) return commits_.queue.make_ended(now_, task->submit);
+    commits_.queue.make_due(task->submit);
   }
   op::End end;
   end.id = task->run.id;
@@ -128,7 +128,7 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
     case Place::kBacklog:
       // What waits behind the cap, or what idle workers could start now, is better off in the index.
       if (left_to_others(spec) ||
-          (!task.wanted && (cluster_.others_idle() || stopping_ || at_cap() ||
+          (!task.wanted && (others_.view.others_idle() || stopping_ || at_cap() ||
                             backlog_.time() / width(spec.requirements) > setup_.knobs.hand_ahead))) {
         submit.how = How::kIndex;
         backlog_.leave(task, Place::kStored);
@@ -158,15 +158,15 @@ void Brain::prepare(Item& item, RoundLoad& load) {
   if (auto* submit = std::get_if<op::Submit>(&item.op)) {
     prepare_submit(*submit, base::not_null(item.task, "a submit has a task"), load);
   } else if (std::holds_alternative<op::Drain>(item.op)) {
-    looks_.drain_goes();
+    others_.looks.drain_goes();
   }
 }
 
 void Brain::build_round() {
-  if (round_.under_way() || fenced_) return;
-  if (shortage_.on()) return build_round_while_full();
-  if (!commit_queue_.has_due()) return;
-  start_round(commit_queue_.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), store::Room::kFree);
+  if (commits_.round.under_way() || fenced_) return;
+  if (commits_.shortage.on()) return build_round_while_full();
+  if (!commits_.queue.has_due()) return;
+  start_round(commits_.queue.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), store::Room::kFree);
 }
 
 /// \p room: what it may take at least; more when an operation needs more.
@@ -179,10 +179,10 @@ void Brain::start_round(std::vector<Item> items, store::Room room) {
   for (Item& item : items) {
     prepare(item, load);
     if (control::planted(control::Fault::kEarlyAck) && item.number != 0) act(action::Ack{item.who, item.number});
-    if (!shortage_.on()) round->room = std::min(round->room, worker::room_of(item.op));
+    if (!commits_.shortage.on()) round->room = std::min(round->room, worker::room_of(item.op));
     round->ops.push_back(std::move(item.op));
   }
-  round_.start(now_, std::move(items), round);
+  commits_.round.start(now_, std::move(items), round);
   ++counters_.rounds;
   act(action::CommitRound{round});
 }

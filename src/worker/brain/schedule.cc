@@ -64,7 +64,7 @@ std::size_t Brain::width(const control::Resources& need) const {
 /// Whether what comes now is to be run here, beside what was promised in the same round.
 bool Brain::room_for(const control::Spec& spec, const RoundLoad& load) const {
   if (at_cap() || (backlog_.time() + load.time) / width(spec.requirements) >= setup_.knobs.hand_ahead) return false;
-  if (!cluster_.others_idle() || load.time == 0) return true;
+  if (!others_.view.others_idle() || load.time == 0) return true;
   // Others could start at once what would wait here.
   control::Resources taken = load.resources;
   taken += spec.requirements;
@@ -85,12 +85,12 @@ void Brain::enter_backlog(const HeldTaskPtr& task, bool front) {
 /// Cpus that a blocked task takes back within a moment are not given to anything new: else each commit that recursion
 /// waits for opens another branch, and another process stands still in it.
 bool Brain::kept_for_resuming(const control::Resources& need) const {
-  const std::uint64_t kept = kOneCpuMilli * awaits_.ended_within(now_, setup_.knobs.keep_for_resuming);
+  const std::uint64_t kept = kOneCpuMilli * waiting_.awaits.ended_within(now_, setup_.knobs.keep_for_resuming);
   return kept != 0 && need.cpu_milli != 0 && ledger_.free().cpu_milli < kept + need.cpu_milli;
 }
 
 void Brain::schedule() {
-  awaits_.resume([this](const AwaitPtr& await, Time since) { return try_resume(*await, since); });
+  waiting_.awaits.resume([this](const AwaitPtr& await, Time since) { return try_resume(*await, since); });
   start_wanted();
   if (first_resumable()) return;  // those whose values are there come before anything new
   start_lanes();
@@ -114,7 +114,7 @@ void Brain::start_wanted() {
 
 void Brain::start_lanes() {
   const auto held = [this](const std::string& program) {
-    return !starts_.may_start(program) && !executors_.has_idle(program);
+    return !starting_.programs.may_start(program) && !executors_.has_idle(program);
   };
   while (!backlog_.empty()) {
     Backlog::Lane* lane = backlog_.next_lane(
@@ -180,16 +180,16 @@ void Brain::relieve_cap() {
     const std::vector<StackedTask>& stack = entry.second.stack;
     return !stack.empty() && stack.back().blocked;
   });
-  if (!all_blocked || !cap_relief_.start_look(now_, counters_.tasks)) return;
+  if (!all_blocked || !waiting_.cap_relief.start_look(now_, counters_.tasks)) return;
   relinquish_unstarted();
   // What is awaited here and not held here: itself by id, and what it depends on.
-  for (const auto& [key, await] : awaits_.questions()) {
+  for (const auto& [key, await] : waiting_.awaits.questions()) {
     if (!await->blocks || !await->request.hosts || !stands_on_top(*await)) continue;
     for (std::size_t i = 0; i < await->request.ids.size(); ++i) {
       const control::FutureId id = await->request.ids[i];
       if (await->answered[i] || tasks_.contains(id)) continue;
-      index_claims_.want(id);
-      cap_relief_.note_need(id, {await->who.executor, await->request.claim});
+      others_.index_claims.want(id);
+      waiting_.cap_relief.note_need(id, {await->who.executor, await->request.claim});
       act(action::FindReadyDependencies{id});
       break;
     }
@@ -198,13 +198,13 @@ void Brain::relieve_cap() {
 
 /// Whether an execution needs it that stands on top of its stack.
 bool Brain::needed_on_top(const HeldTask& task) const {
-  const AwaitedFuture* awaited = awaits_.find(task.run.id);
+  const AwaitedFuture* awaited = waiting_.awaits.find(task.run.id);
   const bool directly = awaited != nullptr &&
                         std::any_of(awaited->waiters.begin(), awaited->waiters.end(), [this](const AwaitSlot& slot) {
                           return slot.await->blocks && stands_on_top(*slot.await);
                         });
   if (directly) return true;
-  const CapRelief::Needer* needer = cap_relief_.needer_of(task.run.id);
+  const CapRelief::Needer* needer = waiting_.cap_relief.needer_of(task.run.id);
   const ExecutorState* executor = needer != nullptr ? executors_.find(needer->executor) : nullptr;
   return executor != nullptr && executor->runs(needer->claim) && can_host(*executor, *task.run.spec);
 }
@@ -212,9 +212,10 @@ bool Brain::needed_on_top(const HeldTask& task) const {
 void Brain::relinquish_unstarted() {
   // What only executions want that stand under others may be needed by those on top, here or in another worker, through
   // what they await: these look for it in the index.
-  if (cap_relief_.stands_still()) backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
+  if (waiting_.cap_relief.stands_still())
+    backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
   for (const HeldTaskPtr& task : backlog_.take_unwanted(Place::kEnded)) relinquish(task);
-  commit_queue_.make_all_due();  // what is not committed goes to the index as well
+  commits_.queue.make_all_due();  // what is not committed goes to the index as well
 }
 
 }  // namespace morrow::worker

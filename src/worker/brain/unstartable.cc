@@ -22,31 +22,33 @@ namespace morrow::worker {
 using Place = HeldTask::Place;
 
 void Brain::note_start_failure(const std::string& program, std::string reason) {
-  starts_.note_failure(now_, program, std::move(reason), random_);
+  starting_.programs.note_failure(now_, program, std::move(reason), random_);
 }
 
 bool Brain::left_to_others(const control::Spec& spec) const {
-  if (starts_.empty() || (starts_.may_start(spec.program) && !starts_.on_trial(spec.program))) return false;
-  return cluster_.another_may_start(spec.program, spec.requirements);
+  if (starting_.programs.empty() ||
+      (starting_.programs.may_start(spec.program) && !starting_.programs.on_trial(spec.program)))
+    return false;
+  return others_.view.another_may_start(spec.program, spec.requirements);
 }
 
 /// For a look into the index.
 std::vector<control::LeftToOthers> Brain::all_left_to_others() const {
   std::vector<control::LeftToOthers> all;
-  for (const std::string& program : starts_.held_back()) {
-    auto others = cluster_.others_for(program);
-    if (!others.empty()) all.push_back({program, starts_.on_trial(program) ? 1U : 0U, std::move(others)});
+  for (const std::string& program : starting_.programs.held_back()) {
+    auto others = others_.view.others_for(program);
+    if (!others.empty()) all.push_back({program, starting_.programs.on_trial(program) ? 1U : 0U, std::move(others)});
   }
   return all;
 }
 
 void Brain::settle_unstartable() {
-  for (const std::string& program : starts_.held_back()) {
-    const std::string* reason = starts_.given_up(program);
+  for (const std::string& program : starting_.programs.held_back()) {
+    const std::string* reason = starting_.programs.given_up(program);
     for (Backlog::Lane* lane : backlog_.lanes_of(program)) {
-      const bool others = cluster_.another_may_start(program, lane->requirements);
+      const bool others = others_.view.another_may_start(program, lane->requirements);
       if (!others && reason == nullptr) continue;
-      std::size_t kept = others && starts_.on_trial(program) ? 1 : 0;  // to try it with
+      std::size_t kept = others && starting_.programs.on_trial(program) ? 1 : 0;  // to try it with
       for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) {
         if (task->place() != Place::kBacklog) continue;  // it stood there twice
         if (kept != 0) {
@@ -57,7 +59,7 @@ void Brain::settle_unstartable() {
           backlog_.leave(*task, Place::kEnded);
           relinquish(task);
         } else {
-          commit_queue_.make_due(task->submit);  // its submit puts it into the index
+          commits_.queue.make_due(task->submit);  // its submit puts it into the index
         }
       }
     }
@@ -68,14 +70,14 @@ void Brain::fail_unstartable(const HeldTaskPtr& task, const std::string& reason)
   const control::Spec& spec = *task->run.spec;
   std::string message = reason;
   std::string worker = setup_.info.name;
-  const auto others = cluster_.reasons_against(spec.program, spec.requirements);
+  const auto others = others_.view.reasons_against(spec.program, spec.requirements);
   if (!others.empty()) {
     message = "no worker that has what it needs can start its program\nworker " + worker + ": " + reason;
     worker.clear();
   }
   for (const std::string& other : others) message += "\n" + other;
   backlog_.leave(*task, Place::kHanded);
-  index_claims_.note_freed();  // it would have taken something: more may be taken from the index instead
+  others_.index_claims.note_freed();  // it would have taken something: more may be taken from the index instead
   finish(task, make_failure(control::FailureKind::kProgram, std::move(message), &spec, worker, 0), false);
 }
 

@@ -17,14 +17,14 @@ namespace op = control::op;
 
 void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
   advance(now);
-  const AwaitPtr await = awaits_.open(who, std::move(request));
+  const AwaitPtr await = waiting_.awaits.open(who, std::move(request));
   const AwaitRequest& asked = await->request;
   const StackPosition position = who.executor != 0 ? executors_.find(who.executor, asked.claim) : StackPosition{};
   await->blocks = position.task != nullptr && !asked.poll;
 
   for (std::uint32_t index = 0; index < asked.ids.size(); ++index) {
     const control::FutureId id = asked.ids[index];
-    if (const control::OutcomePtr outcome = recent_outcomes_.recall(id)) {
+    if (const control::OutcomePtr outcome = waiting_.recent_outcomes.recall(id)) {
       answer(await, index, outcome, false);
       continue;
     }
@@ -35,7 +35,7 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
       answer(await, index, nullptr, true);
       continue;
     }
-    AwaitedFuture& awaited = awaits_.future(id);
+    AwaitedFuture& awaited = waiting_.awaits.future(id);
     if (awaited.registered && asked.poll) {
       if (who.executor != 0) want(id);
       answer(await, index, nullptr, true);
@@ -65,8 +65,8 @@ void Brain::ask_store(control::FutureId id, AwaitedFuture& awaited) {
 void Brain::want(control::FutureId id) {
   if (const HeldTaskPtr& task = tasks_.find(id)) {
     backlog_.want(task);
-  } else if (const AwaitedFuture* awaited = awaits_.find(id); awaited != nullptr && awaited->registered) {
-    index_claims_.want(id);
+  } else if (const AwaitedFuture* awaited = waiting_.awaits.find(id); awaited != nullptr && awaited->registered) {
+    others_.index_claims.want(id);
   }
 }
 
@@ -78,7 +78,7 @@ bool Brain::stands_on_top(const AwaitState& await) const {
 
 /// When the first task came whose values are there, and which only misses its resources.
 std::optional<Time> Brain::first_resumable() const {
-  return awaits_.first_resumed([this](const AwaitState& await) {
+  return waiting_.awaits.first_resumed([this](const AwaitState& await) {
     return stands_on_top(await) || control::planted(control::Fault::kHeldUpFromBelow);
   });
 }
@@ -86,7 +86,7 @@ std::optional<Time> Brain::first_resumable() const {
 /// What stood on top of this executor has ended.
 void Brain::want_put_off(const ExecutorState& executor) {
   const Waiter who{0, executor.id};
-  for (auto it = awaits_.questions().lower_bound({who, 0}); it != awaits_.questions().end(); ++it) {
+  for (auto it = waiting_.awaits.questions().lower_bound({who, 0}); it != waiting_.awaits.questions().end(); ++it) {
     AwaitState& await = *it->second;
     if (await.who != who) return;
     if (!stands_on_top(await) || !std::exchange(await.put_off, false)) continue;
@@ -101,7 +101,7 @@ void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
   MORROW_INVARIANT(!stacked.blocked, "a task releases its resources once while it is blocked", stacked.task->run.id);
   stacked.released = Ledger::releasable(stacked.held);
   ledger_.release(stacked.released);
-  index_claims_.note_freed();
+  others_.index_claims.note_freed();
   stacked.blocked = true;
   stacked.hosts = hosts;
   stacked.ran += now_ - stacked.running_since;
@@ -117,7 +117,7 @@ void Brain::reacquire(StackedTask& stacked) {
 }
 
 void Brain::answer(const AwaitPtr& await, std::uint32_t index, const control::OutcomePtr& outcome, bool pending) {
-  if (!awaits_.count_answer(*await, index)) return;
+  if (!waiting_.awaits.count_answer(*await, index)) return;
   const AwaitRequest& asked = await->request;
   action::Ready ready;
   ready.to = await->who;
@@ -131,7 +131,7 @@ void Brain::answer(const AwaitPtr& await, std::uint32_t index, const control::Ou
   ready.only_small = asked.only_small;
   ready.outcome = outcome;
   const bool large = ready.with_value && !ready.only_small && outcome && outcome->object;
-  if (large) awaits_.value_sent(ready);
+  if (large) waiting_.awaits.value_sent(ready);
 
   const StackPosition position = await->blocks ? executors_.find(await->who.executor, asked.claim) : StackPosition{};
   const bool blocked = position.task != nullptr && position.task->blocked;
@@ -142,10 +142,10 @@ void Brain::answer(const AwaitPtr& await, std::uint32_t index, const control::Ou
     ahead.objects.emplace_back(ready.id, outcome->object);
     await->held_back.push_back(std::move(ready));
     act(std::move(ahead));
-  } else if (blocked && await->missing == 0 && !awaits_.more_missing(*await)) {
+  } else if (blocked && await->missing == 0 && !waiting_.awaits.more_missing(*await)) {
     // The answer that lets a blocked task go on is sent when the task has its resources again.
     await->held_back.push_back(std::move(ready));
-    awaits_.queue_to_resume(await, now_);
+    waiting_.awaits.queue_to_resume(await, now_);
   } else {
     if (await->missing == 0 || !blocked) send_held_back(*await);
     act(std::move(ready));
@@ -159,9 +159,9 @@ void Brain::send_held_back(AwaitState& await) {
 
 /// False: nobody here waits for it.
 bool Brain::deliver(control::FutureId id, const control::OutcomePtr& outcome) {
-  const auto awaited = awaits_.take(id);
+  const auto awaited = waiting_.awaits.take(id);
   if (!awaited) return false;
-  index_claims_.unwant(id);
+  others_.index_claims.unwant(id);
   for (const auto& [await, index] : awaited->waiters) answer(await, index, outcome, false);
   return true;
 }
@@ -170,9 +170,9 @@ bool Brain::deliver(control::FutureId id, const control::OutcomePtr& outcome) {
 /// lost of one question is waited for together: the task goes on when all is there.
 void Brain::await_again(const action::Ready& answer) {
   const control::FutureId id = answer.id;
-  recent_outcomes_.forget(id);
-  const AwaitSlot slot = awaits_.open_again(answer);
-  AwaitedFuture& awaited = awaits_.future(id);
+  waiting_.recent_outcomes.forget(id);
+  const AwaitSlot slot = waiting_.awaits.open_again(answer);
+  AwaitedFuture& awaited = waiting_.awaits.future(id);
   awaited.waiters.push_back(slot);
   if (!tasks_.contains(id) && !awaited.registered && !awaited.asked) {
     awaited.asked = true;
@@ -186,20 +186,20 @@ void Brain::await_again(const action::Ready& answer) {
   if (!position.task->blocked) release_while_blocked(position, answer.hosts);
 }
 
-bool Brain::object_here(const action::Ready& answer) { return awaits_.value_came(answer); }
+bool Brain::object_here(const action::Ready& answer) { return waiting_.awaits.value_came(answer); }
 
 void Brain::object_lost(Time now, const action::Ready& answer) {
   advance(now);
-  if (awaits_.value_came(answer)) await_again(answer);
+  if (waiting_.awaits.value_came(answer)) await_again(answer);
 }
 
 void Brain::unawait(Time now, const Waiter& who, std::uint64_t token) {
   advance(now);
-  for (const AwaitPtr& await : awaits_.take_back(who, token)) drop_await(await);
+  for (const AwaitPtr& await : waiting_.awaits.take_back(who, token)) drop_await(await);
 }
 
 void Brain::drop_await(const AwaitPtr& await) {
-  awaits_.forget(*await);
+  waiting_.awaits.forget(*await);
   for (const control::FutureId id : await->request.ids) remove_waiter(id, await);
   if (!await->blocks || await->resumes) return;
   const StackPosition position = executors_.find(await->who.executor, await->request.claim);
@@ -209,15 +209,15 @@ void Brain::drop_await(const AwaitPtr& await) {
 }
 
 void Brain::remove_waiter(control::FutureId id, const AwaitPtr& await) {
-  const auto last = awaits_.remove_waiter(id, await);
+  const auto last = waiting_.awaits.remove_waiter(id, await);
   if (!last) return;
   if (last->registered || last->asked) push(op::Unawait{id}, nullptr, false);
-  index_claims_.unwant(id);
+  others_.index_claims.unwant(id);
 }
 
 /// The client is gone.
 void Brain::drop_awaits(const Waiter& who) {
-  for (const AwaitPtr& await : awaits_.drop_all(who)) {
+  for (const AwaitPtr& await : waiting_.awaits.drop_all(who)) {
     for (const control::FutureId id : await->request.ids) remove_waiter(id, await);
   }
 }
@@ -225,7 +225,7 @@ void Brain::drop_awaits(const Waiter& who) {
 /// False: not yet.
 bool Brain::try_resume(AwaitState& await, Time since) {
   const StackPosition position = executors_.find(await.who.executor, await.request.claim);
-  if (position.task != nullptr && position.task->blocked && !awaits_.more_missing(await)) {
+  if (position.task != nullptr && position.task->blocked && !waiting_.awaits.more_missing(await)) {
     if (position.task != &position.executor->stack.back()) return false;  // a nested run goes on above it
     if (!ledger_.fits(position.task->released)) {
       const bool late = now_ - since >= setup_.knobs.resume_after;

@@ -11,7 +11,7 @@ void Brain::claim_work() {
   if (stopping_ || fenced_) return;
   const bool room = backlog_.empty() && !at_cap();
   const Time usual = run_times_.usual_of_any(setup_.knobs.hand_ahead);
-  if (auto request = index_claims_.start(now_, room, ledger_, usual, random_)) {
+  if (auto request = others_.index_claims.start(now_, room, ledger_, usual, random_)) {
     request->left = all_left_to_others();
     act(action::ClaimWork{std::move(*request)});
   }
@@ -19,7 +19,7 @@ void Brain::claim_work() {
 
 void Brain::claim_done(Time now, control::ClaimResult result) {
   advance(now);
-  index_claims_.finish(result);
+  others_.index_claims.finish(result);
   if (result.fenced) return fence();
   for (control::Runnable& runnable : result.taken) enter_backlog(hold(std::move(runnable)), false);
 }

@@ -9,8 +9,9 @@
 // of programs are the last: while the store is full they alone wait for room.
 //
 // Wake-ups. To wake a sleeping thread costs more than a small commit. The poster wakes the thread only when it sleeps
-// (sleeping_ changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells of
-// all that finished until the loop looks (woken_ is cleared before it looks, so jobs that finish later wake it again).
+// (`sleeps` changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells
+// of all that finished until the loop looks (woken_ is cleared before it looks, so jobs that finish later wake it
+// again).
 //
 // Trouble. A full disk or a network that is away is no reason to lose a request: the job is tried again, with
 // pauses, and all others wait behind it, since they may stand on it. Jobs may therefore run several times; transactions
@@ -67,8 +68,8 @@ StoreThread::StoreThread(boost::asio::io_context& io, const Open& open, Options 
     const SignalsBlocked blocked;
     thread_ = std::thread([this, &open] { run_thread(open); });
   }
-  work_.wait(mutex_, [this]() REQUIRES(mutex_) { return opened_ || open_error_; });
-  const std::exception_ptr error = open_error_;
+  work_.wait(mutex_, [this]() REQUIRES(mutex_) { return to_do_.opened || to_do_.open_error; });
+  const std::exception_ptr error = to_do_.open_error;
   lock.unlock();
   if (error) {
     thread_.join();
@@ -86,12 +87,12 @@ StoreThread::~StoreThread() {
 void StoreThread::stop() {
   {
     const base::MutexLock lock(mutex_);
-    stopping_ = true;
+    to_do_.stops = true;
     work_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
   const base::MutexLock lock(finished_mutex_);
-  finished_.clear();
+  findings_.done.clear();
 }
 
 void StoreThread::post(Lane lane, Job job, Done done) {
@@ -103,10 +104,10 @@ void StoreThread::post(Lane lane, Job job, Done done) {
   bool wake = false;
   {
     const base::MutexLock lock(mutex_);
-    if (stopping_) return;
-    Queue& queue = lanes_.at(static_cast<std::size_t>(lane));
+    if (to_do_.stops) return;
+    Queue& queue = to_do_.lanes.at(static_cast<std::size_t>(lane));
     queue.tasks.push_back(Task{std::move(job), std::move(done), ++queue.posted, lane});
-    wake = std::exchange(sleeping_, false);
+    wake = std::exchange(to_do_.sleeps, false);
   }
   if (wake) work_.notify_one();
 }
@@ -121,10 +122,10 @@ bool StoreThread::open_store(const Open& open) {
   }
   const base::MutexLock lock(mutex_);
   store_ = std::move(store);
-  open_error_ = error;
-  opened_ = !error;
+  to_do_.open_error = error;
+  to_do_.opened = !error;
   work_.notify_all();
-  return opened_;
+  return to_do_.opened;
 }
 
 void StoreThread::run_thread(const Open& open) {
@@ -149,15 +150,15 @@ void StoreThread::run_thread(const Open& open) {
 std::optional<StoreThread::Task> StoreThread::next_task() {
   const base::MutexLock lock(mutex_);
   using Clock = std::chrono::steady_clock;
-  Queue& uploads = lanes_.at(static_cast<std::size_t>(Lane::kUpload));
+  Queue& uploads = to_do_.lanes.at(static_cast<std::size_t>(Lane::kUpload));
   const auto next = [&]() REQUIRES(mutex_) {
-    return std::find_if(lanes_.begin(), lanes_.end(), [&uploads](const Queue& lane) {
+    return std::find_if(to_do_.lanes.begin(), to_do_.lanes.end(), [&uploads](const Queue& lane) {
       return !lane.tasks.empty() && (&lane != &uploads || lane.not_before <= Clock::now());
     });
   };
   auto lane = next();
-  while (lane == lanes_.end() && !stopping_) {
-    sleeping_ = true;
+  while (lane == to_do_.lanes.end() && !to_do_.stops) {
+    to_do_.sleeps = true;
     if (uploads.tasks.empty()) {
       work_.wait(mutex_);
     } else {
@@ -165,8 +166,8 @@ std::optional<StoreThread::Task> StoreThread::next_task() {
     }
     lane = next();
   }
-  sleeping_ = false;
-  if (stopping_) return std::nullopt;
+  to_do_.sleeps = false;
+  if (to_do_.stops) return std::nullopt;
   Task task = std::move(lane->tasks.front());
   lane->tasks.pop_front();
   ++lane->taken;
@@ -178,7 +179,7 @@ std::optional<StoreThread::Task> StoreThread::next_task() {
 /// It is the first of its lane again.
 void StoreThread::put_back(Task task) {
   const base::MutexLock lock(mutex_);
-  Queue& queue = lanes_.at(static_cast<std::size_t>(task.lane));
+  Queue& queue = to_do_.lanes.at(static_cast<std::size_t>(task.lane));
   queue.tasks.push_front(std::move(task));
   --queue.taken;
   queue.not_before = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.longest_pause_ms);
@@ -186,12 +187,12 @@ void StoreThread::put_back(Task task) {
 
 std::string StoreThread::trouble() const {
   const base::MutexLock lock(finished_mutex_);
-  return trouble_;
+  return findings_.trouble;
 }
 
 void StoreThread::set_trouble(std::string sentence) {
   const base::MutexLock lock(finished_mutex_);
-  trouble_ = std::move(sentence);
+  findings_.trouble = std::move(sentence);
 }
 
 StoreThread::Ran StoreThread::run_job(const Job& job, Lane lane) {
@@ -233,22 +234,22 @@ StoreThread::Ran StoreThread::run_job(const Job& job, Lane lane) {
 void StoreThread::broke(std::string sentence) {
   {
     const base::MutexLock lock(finished_mutex_);
-    broken_sentence_ = std::move(sentence);
+    findings_.broken = std::move(sentence);
   }
   wake_main();
 }
 
 bool StoreThread::pause(std::uint64_t milliseconds) {
   const base::MutexLock lock(mutex_);
-  work_.wait_for(mutex_, std::chrono::milliseconds(milliseconds), [this]() REQUIRES(mutex_) { return stopping_; });
-  return !stopping_;
+  work_.wait_for(mutex_, std::chrono::milliseconds(milliseconds), [this]() REQUIRES(mutex_) { return to_do_.stops; });
+  return !to_do_.stops;
 }
 
 void StoreThread::finished(Done done) {
   if (!done) return;
   {
     const base::MutexLock lock(finished_mutex_);
-    finished_.push_back(std::move(done));
+    findings_.done.push_back(std::move(done));
   }
   wake_main();
 }
@@ -277,8 +278,8 @@ bool StoreThread::tell_finished() {
   std::string broken;
   {
     const base::MutexLock lock(finished_mutex_);
-    telling_.swap(finished_);
-    broken.swap(broken_sentence_);
+    telling_.swap(findings_.done);
+    broken.swap(findings_.broken);
   }
   MORROW_INVARIANT(telling_.size() <= owed_, "each job answers once", telling_.size(), owed_);
   owed_ -= telling_.size();

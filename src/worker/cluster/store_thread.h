@@ -86,6 +86,27 @@ class StoreThread {
     kNoRoom,  ///< of the uploads only: it is to be run again, later
     kNever,   ///< nothing more runs
   };
+  /// Jobs that wait, in the order in which they were posted.
+  struct Queue {
+    std::deque<Task> tasks;
+    std::uint64_t posted = 0;
+    std::uint64_t taken = 0;
+    std::chrono::steady_clock::time_point not_before = {};  ///< it waits for room until then
+  };
+  /// What the thread is to do, and how far it is.
+  struct ToDo {
+    std::array<Queue, kLanes> lanes;
+    bool sleeps = false;
+    bool stops = false;
+    bool opened = false;
+    std::exception_ptr open_error;
+  };
+  /// What the main thread is to be told.
+  struct Findings {
+    std::vector<Done> done;
+    std::string trouble;
+    std::string broken;  ///< a sentence
+  };
   void run_thread(const Open& open) EXCLUDES(mutex_);
   bool open_store(const Open& open) EXCLUDES(mutex_);
   std::optional<Task> next_task() EXCLUDES(mutex_);
@@ -106,23 +127,10 @@ class StoreThread {
 
   base::Mutex mutex_;
   base::CondVar work_;
-  /// Jobs that wait, in the order in which they were posted.
-  struct Queue {
-    std::deque<Task> tasks;
-    std::uint64_t posted = 0;
-    std::uint64_t taken = 0;
-    std::chrono::steady_clock::time_point not_before = {};  ///< it waits for room until then
-  };
-  std::array<Queue, kLanes> lanes_ GUARDED_BY(mutex_);
-  bool sleeping_ GUARDED_BY(mutex_) = false;
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  bool opened_ GUARDED_BY(mutex_) = false;
-  std::exception_ptr open_error_ GUARDED_BY(mutex_);
+  ToDo to_do_ GUARDED_BY(mutex_);
 
   mutable base::Mutex finished_mutex_;
-  std::string trouble_ GUARDED_BY(finished_mutex_);
-  std::vector<Done> finished_ GUARDED_BY(finished_mutex_);
-  std::string broken_sentence_ GUARDED_BY(finished_mutex_);
+  Findings findings_ GUARDED_BY(finished_mutex_);
   std::vector<Done> telling_;  ///< reused by tell_finished; main thread only
   std::uint64_t owed_ = 0;     ///< answers that jobs owe; main thread only
 

@@ -61,33 +61,33 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               options_.private_worker}),
       store_(io, [this] { return open_store(); }, {.inline_mode = options_.inline_store, .log = warn()}),
       brain_(Brain::Setup{options_.info.incarnation, options_.info, base::random_id(), options_.knobs}),
-      sessions_(session_means(),
-                {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
-                session_events()),
-      signs_(sign_means(), options_.lease_ms),
-      starter_(starter_means(),
-               {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
-               starter_events()),
-      values_(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
-      output_(output_means(), options_.info.name, options_.private_worker),
-      executors_(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(), starter_,
-                 output_),
-      changes_(change_means(), brain_, values_),
-      transfers_(transfer_means(), {options_.info.incarnation, options_.lease_ms}),
-      copies_(copies_means()),
-      hand_over_(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms}),
+      tasks_{TaskStarter(
+                 starter_means(),
+                 {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
+                 starter_events()),
+             TaskOutput(output_means(), options_.info.name, options_.private_worker),
+             ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
+                           tasks_.starter, tasks_.output)},
+      values_{ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
+              ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
+              HandOver(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms})},
+      drivers_{
+          DriverSessions(session_means(),
+                         {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
+                         session_events()),
+          DriverSigns(sign_means(), options_.lease_ms), ChangeRequests(change_means(), brain_, values_.answers)},
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
           io,
           [this](std::function<void(store::Store&)> job, std::function<void()> done) {
             store_.post(StoreLane::kClaim, std::move(job), std::move(done));
           },
-          executors_, pool_options()),
+          tasks_.executors, pool_options()),
       clients_(io, *this, warn(), options_.kept.last_client),
       relay_(io, store_, {options_.cluster, options_.info.name}),
       maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
-      alarm_{boost::asio::steady_timer(io)},
-      stop_timer_(io) {
+      loop_{.alarm = {boost::asio::steady_timer(io)}},
+      ending_{.timer = boost::asio::steady_timer(io)} {
   store_.on_broken([this](const std::string& sentence) {
     logs_.warn(sentence + "; this worker ends");
     finish(End::kBroken);
@@ -105,8 +105,8 @@ void Shell::adopt(wire::Fd socket) {
 
 /// One time for all that is handled together.
 Time Shell::now() {
-  if (now_ == 0) now_ = base::monotonic_ns();
-  return now_;
+  if (loop_.now == 0) loop_.now = base::monotonic_ns();
+  return loop_.now;
 }
 
 void Shell::watch_signal() {
@@ -126,27 +126,27 @@ void Shell::look_at_door() {
 
 Shell::End Shell::run() {
   maintenance_.start();
-  signs_.start();
+  drivers_.signs.start();
   offer_kept();
-  while (!end_) turn();
+  while (!ending_.end) turn();
   maintenance_.stop();
   port_.reset();
   fetcher_.reset();
   clients_.flush();
   store_.stop();
-  return *end_;
+  return *ending_.end;
 }
 
 void Shell::turn() {
-  now_ = 0;
+  loop_.now = 0;
   decide();
-  if (end_) return;
-  now_ = 0;
+  if (ending_.end) return;
+  loop_.now = 0;
   io_.restart();
   clients_.begin_turn();
-  if (decide_again_) {
+  if (loop_.decide_again) {
     io_.poll_one();
-  } else if (!brain_.expects_soon() || !spin_.until([this] { return io_.poll_one() != 0; })) {
+  } else if (!brain_.expects_soon() || !loop_.spin.until([this] { return io_.poll_one() != 0; })) {
     io_.run_one();
   }
   // What else is ready, but not what clients go on to send meanwhile: executors wait for the decisions.
@@ -158,31 +158,31 @@ void Shell::turn() {
 /// Lets the brain decide on all that came in, and carries it out.
 void Shell::decide() {
   // Bounded: what else there is to decide must not keep the sockets waiting.
-  for (int pass = 0; pass < kPassesATurn && !end_; ++pass) {
-    decide_again_ = false;
+  for (int pass = 0; pass < kPassesATurn && !ending_.end; ++pass) {
+    loop_.decide_again = false;
     brain_.step(now());
     for (Action& action : brain_.take_actions()) {
       std::visit([this](auto& one) { carry_out(one); }, action);
     }
-    sessions_.end_sessions();
-    if (options_.inline_store) decide_again_ |= store_.tell_finished();
-    if (!decide_again_) break;
+    drivers_.sessions.end_sessions();
+    if (options_.inline_store) loop_.decide_again |= store_.tell_finished();
+    if (!loop_.decide_again) break;
   }
   pool_.flush();
   clients_.flush();
-  if (stage_ == Stage::kStops && brain_.drained()) hand_over(true);
+  if (ending_.stage == Stage::kStops && brain_.drained()) hand_over(true);
   arm(now());
 }
 
 void Shell::arm(Time time) {
   const Time deadline = brain_.next_deadline();
   // A timer that fires too early costs less than setting it anew with each message.
-  if (deadline == 0 || (alarm_.at != 0 && alarm_.at <= deadline)) return;
+  if (deadline == 0 || (loop_.alarm.at != 0 && loop_.alarm.at <= deadline)) return;
   // A deadline that passed and waits for something else (a commit) must not spin.
-  alarm_.at = std::max(deadline, time + kFinestTimer);
-  alarm_.timer.expires_after(std::chrono::nanoseconds(alarm_.at - time));
-  alarm_.timer.async_wait([this](const boost::system::error_code& error) {
-    if (!error) alarm_.at = 0;
+  loop_.alarm.at = std::max(deadline, time + kFinestTimer);
+  loop_.alarm.timer.expires_after(std::chrono::nanoseconds(loop_.alarm.at - time));
+  loop_.alarm.timer.async_wait([this](const boost::system::error_code& error) {
+    if (!error) loop_.alarm.at = 0;
   });
 }
 
@@ -190,20 +190,20 @@ void Shell::arm(Time time) {
 
 void Shell::carry_out(action::RetireProgram& retire) {
   pool_.retire(retire.program);
-  output_.program_retired(retire.program);
+  tasks_.output.program_retired(retire.program);
 }
 
-void Shell::carry_out(action::Ack& ack) { copies_.committed(ack.to, ack.number); }
+void Shell::carry_out(action::Ack& ack) { values_.copies.committed(ack.to, ack.number); }
 
 void Shell::acknowledge(const Waiter& who, std::uint64_t number) {
   action::Ack ack{who, number};
-  if (who.client != 0) return sessions_.carry_out(ack);
+  if (who.client != 0) return drivers_.sessions.carry_out(ack);
   wire::Ack message;
   message.set_number(number);
-  executors_.send(who.executor, wire::ACK, message);
+  tasks_.executors.send(who.executor, wire::ACK, message);
 }
 
-void Shell::carry_out(action::StoreRoom& room) { sessions_.carry_out(room); }
+void Shell::carry_out(action::StoreRoom& room) { drivers_.sessions.carry_out(room); }
 
 void Shell::carry_out(action::FreeObjects& freed) {
   for (const std::uint64_t object : freed.objects) objects_.free(object);
@@ -222,15 +222,15 @@ void Shell::carry_out(action::Fenced&) {
 // ---- clients ----
 
 void Shell::client_came(ClientId client, pid_t pid) {
-  sessions_.came(client, pid);
-  values_.driver_came(client, wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
+  drivers_.sessions.came(client, pid);
+  values_.answers.driver_came(client, wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
 }
 
 void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view payload) {
-  if (sessions_.frame(client, type, payload)) return;
+  if (drivers_.sessions.frame(client, type, payload)) return;
   switch (type) {
     case wire::LOG:
-      return output_.relayed(payload);
+      return tasks_.output.relayed(payload);
     case wire::STATUS:
       return show_status(client);
     case wire::OBJECTS:
@@ -238,33 +238,33 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
     case wire::TOKEN:
       return show_token(client, payload);
     default:
-      if (changes_.frame(Waiter{client, 0}, type, payload)) return;
+      if (drivers_.changes.frame(Waiter{client, 0}, type, payload)) return;
       throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
                                 ", which only others may send");
   }
 }
 
 void Shell::client_gone(ClientId client, const std::string& why) {
-  values_.driver_gone(client);
-  copies_.gone(Waiter{client, 0});
-  output_.client_gone(client);
-  signs_.gone(client);
-  sessions_.gone(client, why);
+  values_.answers.driver_gone(client);
+  values_.copies.gone(Waiter{client, 0});
+  tasks_.output.client_gone(client);
+  drivers_.signs.gone(client);
+  drivers_.sessions.gone(client, why);
   if (options_.private_worker) finish(End::kPrivateEnded);
 }
 
 // ---- the end ----
 
 void Shell::finish(End end) {
-  if (!end_) end_ = end;
+  if (!ending_.end) ending_.end = end;
 }
 
 void Shell::stop() {
   if (stopping()) return;
-  stage_ = Stage::kStops;
-  sessions_.stop();
-  signs_.stop();
-  transfers_.stop();
+  ending_.stage = Stage::kStops;
+  drivers_.sessions.stop();
+  drivers_.signs.stop();
+  values_.transfers.stop();
   clients_.stop_listening();
   clients_.stop_reading();
   brain_.stop(now());
@@ -277,8 +277,8 @@ void Shell::stop() {
 
 /// `late` is called unless the worker comes further within that time.
 void Shell::end_within(std::uint64_t milliseconds, std::function<void()> late) {
-  stop_timer_.expires_after(std::chrono::milliseconds(milliseconds));
-  stop_timer_.async_wait([late = std::move(late)](const boost::system::error_code& error) {
+  ending_.timer.expires_after(std::chrono::milliseconds(milliseconds));
+  ending_.timer.async_wait([late = std::move(late)](const boost::system::error_code& error) {
     if (!error) late();
   });
 }
@@ -295,7 +295,7 @@ std::vector<control::HeldValue> Shell::held_values() const {
 
 KeptValues Shell::keep() {
   KeptValues kept;
-  kept.readers = values_.take_readers();
+  kept.readers = values_.answers.take_readers();
   std::vector<ProcessId> living;
   living.reserve(kept.readers.size());
   for (const auto& [process, pidfd] : kept.readers) living.push_back(process);
@@ -306,7 +306,7 @@ KeptValues Shell::keep() {
 
 /// What the worker before this one held counts again, where nobody has replaced it; the rest is freed.
 void Shell::offer_kept() {
-  for (auto& [process, pidfd] : options_.kept.readers) values_.watch(process, std::move(pidfd));
+  for (auto& [process, pidfd] : options_.kept.readers) values_.answers.watch(process, std::move(pidfd));
   const auto held = held_values();
   for (const control::HeldValue& value : held) brain_.object_copied(now(), value.future, value.number);
   if (!held.empty())
@@ -315,11 +315,11 @@ void Shell::offer_kept() {
 
 /// What only this worker has goes to others before it leaves. Not `drained`: it ends without a farewell.
 void Shell::hand_over(bool drained) {
-  stage_ = Stage::kHandsOver;
+  ending_.stage = Stage::kHandsOver;
   clients_.close_all();  // drivers go on at another worker meanwhile
   const auto then = [this, drained] {
-    if (stage_ != Stage::kHandsOver) return;
-    stage_ = Stage::kLeaves;
+    if (ending_.stage != Stage::kHandsOver) return;
+    ending_.stage = Stage::kLeaves;
     if (!drained) return finish(End::kStopped);
     end_within(kStopWithinMs, [this] { finish(End::kStopped); });
     store_actions_.leave([this] { finish(End::kStopped); });
@@ -327,7 +327,7 @@ void Shell::hand_over(bool drained) {
   const bool can = !options_.private_worker && fetcher_ != nullptr;
   end_within((can ? options_.hand_over_ms : 0) + kStopWithinMs, then);
   if (!can) return then();
-  hand_over_.start(held_values(), then);
+  values_.hand_over.start(held_values(), then);
 }
 
 }  // namespace morrow::worker

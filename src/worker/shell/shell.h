@@ -104,6 +104,39 @@ class Shell final : public ClientEvents {
     boost::asio::steady_timer timer;
     Time at = 0;  ///< 0: it is not armed
   };
+  /// What the turns of the loop have.
+  struct Loop {
+    Time now = 0;  ///< 0: look at the clock when it is asked for
+    Alarm alarm;
+    bool decide_again = false;
+    wire::Spin spin = {};
+    wire::Task task = {};  ///< used again and again, so that its memory is
+  };
+  /// How this worker ends.
+  struct Ending {
+    boost::asio::steady_timer timer;
+    Stage stage = Stage::kRuns;
+    std::optional<End> end = std::nullopt;
+  };
+  /// From the brain's decision that a task runs to its end.
+  struct Tasks {
+    TaskStarter starter;
+    TaskOutput output;
+    ExecutorTable executors;
+  };
+  /// The ways of values: to clients, from other workers and to them.
+  struct Values {
+    ValueAnswers answers;
+    ObjectTransfers transfers;
+    Copies copies;
+    HandOver hand_over;
+  };
+  /// What drivers have with this worker.
+  struct Drivers {
+    DriverSessions sessions;
+    DriverSigns signs;
+    ChangeRequests changes;
+  };
 
   // shell.cc
   Time now();
@@ -118,20 +151,20 @@ class Shell final : public ClientEvents {
   void end_within(std::uint64_t milliseconds, std::function<void()> late);
   void watch_signal();
   void look_at_door();
-  bool stopping() const { return stage_ != Stage::kRuns; }
+  bool stopping() const { return ending_.stage != Stage::kRuns; }
 
-  void carry_out(action::StartExecutor& start) { executors_.carry_out(start); }
-  void carry_out(action::Dispatch& dispatch) { starter_.carry_out(dispatch); }
-  void carry_out(action::CollectResults& collect) { executors_.carry_out(collect); }
-  void carry_out(action::Revoke& revoke) { starter_.carry_out(revoke); }
-  void carry_out(action::KillExecutor& kill) { executors_.carry_out(kill); }
+  void carry_out(action::StartExecutor& start) { tasks_.executors.carry_out(start); }
+  void carry_out(action::Dispatch& dispatch) { tasks_.starter.carry_out(dispatch); }
+  void carry_out(action::CollectResults& collect) { tasks_.executors.carry_out(collect); }
+  void carry_out(action::Revoke& revoke) { tasks_.starter.carry_out(revoke); }
+  void carry_out(action::KillExecutor& kill) { tasks_.executors.carry_out(kill); }
   void carry_out(action::RetireProgram& retire);
-  void carry_out(action::Ready& ready) { values_.carry_out(ready); }
+  void carry_out(action::Ready& ready) { values_.answers.carry_out(ready); }
   void carry_out(action::Ack& ack);
-  void carry_out(action::Welcome& welcome) { sessions_.carry_out(welcome); }
-  void carry_out(action::Refuse& refuse) { sessions_.carry_out(refuse); }
-  void carry_out(action::SessionEnded& ended) { sessions_.carry_out(ended); }
-  void carry_out(action::Notice& notice) { sessions_.carry_out(notice); }
+  void carry_out(action::Welcome& welcome) { drivers_.sessions.carry_out(welcome); }
+  void carry_out(action::Refuse& refuse) { drivers_.sessions.carry_out(refuse); }
+  void carry_out(action::SessionEnded& ended) { drivers_.sessions.carry_out(ended); }
+  void carry_out(action::Notice& notice) { drivers_.sessions.carry_out(notice); }
   void carry_out(action::StoreRoom& room);
   void carry_out(action::CommitRound& commit) { store_actions_.carry_out(commit); }
   void carry_out(action::ClaimWork& claim) { store_actions_.carry_out(claim); }
@@ -195,30 +228,16 @@ class Shell final : public ClientEvents {
   PeerDirectory peers_;
   StoreThread store_;
   Brain brain_;
-  DriverSessions sessions_;
-  DriverSigns signs_;
-  TaskStarter starter_;
-  ValueAnswers values_;
-  TaskOutput output_;
-  ExecutorTable executors_;
-  ChangeRequests changes_;
-  ObjectTransfers transfers_;
-  Copies copies_;
-  HandOver hand_over_;
+  Tasks tasks_;
+  Values values_;
+  Drivers drivers_;
   Objects objects_;
   ExecutorPool pool_;
   Clients clients_;
   LogRelay relay_;
   Maintenance maintenance_;
-
-  Time now_ = 0;  ///< 0: look at the clock when it is asked for
-  Alarm alarm_;
-  boost::asio::steady_timer stop_timer_;
-  Stage stage_ = Stage::kRuns;
-  std::optional<End> end_;
-  bool decide_again_ = false;
-  wire::Spin spin_;
-  wire::Task task_;  ///< used again and again, so that its memory is
+  Loop loop_;
+  Ending ending_;
 
   // The last to be made, the first to go: they have threads that call us.
   std::unique_ptr<Fetcher> fetcher_;

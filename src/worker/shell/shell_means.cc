@@ -64,14 +64,14 @@ StoreActions::Events Shell::store_events() {
       .work_came = [this] { brain_.signalled(now()); },
       .fan_out = [this] { maintenance_.fan_out(); },
       .session_opened = [this](control::SessionId session,
-                               std::uint64_t attachment) { sessions_.opened(session, attachment); },
+                               std::uint64_t attachment) { drivers_.sessions.opened(session, attachment); },
   };
 }
 
 Maintenance::Events Shell::upkeep_events() {
   return {
       [this](const std::vector<control::WorkerSeen>& workers) {
-        if (peers_.workers_seen(workers)) signs_.addresses_changed(peers_.addresses());
+        if (peers_.workers_seen(workers)) drivers_.signs.addresses_changed(peers_.addresses());
         brain_.workers_seen(now(), workers);
       },
       [this](const std::vector<control::FutureId>& checks) { brain_.checks_found(now(), checks); },
@@ -98,9 +98,9 @@ DriverSessions::Means Shell::session_means() {
           [this](ClientId client, wire::Welcome& welcome, bool maps_objects) {
             welcome.set_with_memory(maps_objects);
             welcome.set_lease_ms(options_.lease_ms);
-            signs_.welcome(client, maps_objects);
+            drivers_.signs.welcome(client, maps_objects);
             if (maps_objects) {
-              values_.driver_maps(client);
+              values_.answers.driver_maps(client);
             } else {
               welcome.mutable_addresses()->Add(peers_.addresses().begin(), peers_.addresses().end());
             }
@@ -136,7 +136,7 @@ DriverSigns::Means Shell::sign_means() {
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
       .traffic = [this](ClientId client) { return clients_.traffic(client); },
-      .is_open = [this](ClientId client) { return sessions_.takes_changes(client); },
+      .is_open = [this](ClientId client) { return drivers_.sessions.takes_changes(client); },
       .cut = [this](ClientId client) { clients_.cut(client); },
       .warn = warn(),
   };
@@ -148,13 +148,13 @@ ChangeRequests::Means Shell::change_means() {
       .origin_of = [this, origin = ChangeRequests::Origin{}](
                        const Waiter& who, control::Claim claim) mutable -> const ChangeRequests::Origin* {
         if (who.client != 0) {
-          origin.program = sessions_.program_of(who.client);
-          origin.session = sessions_.session_of(who.client);
+          origin.program = drivers_.sessions.program_of(who.client);
+          origin.session = drivers_.sessions.session_of(who.client);
           return &origin;
         }
-        const HandedTask* task = starter_.handed(who.executor, claim);
+        const HandedTask* task = tasks_.starter.handed(who.executor, claim);
         if (task == nullptr) return nullptr;
-        origin.program = executors_.program_of(who.executor);
+        origin.program = tasks_.executors.program_of(who.executor);
         origin.session = task->spec->session;
         return &origin;
       },
@@ -164,24 +164,24 @@ ChangeRequests::Means Shell::change_means() {
 // ---- executors ----
 
 void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places) {
-  const auto process = executors_.process_of(dispatch.executor);
+  const auto process = tasks_.executors.process_of(dispatch.executor);
   if (!process) return;
   const control::Runnable& run = dispatch.task;
-  task_.set_slot(dispatch.slot);
-  task_.set_generation(dispatch.generation);
-  task_.set_claim(run.claim);
-  set_id(task_.mutable_id(), run.id);
-  task_.set_attempt(run.tries + 1);
-  task_.set_name(run.spec->name);
-  task_.set_nested(dispatch.nested);
-  task_.set_brief(dispatch.brief);
-  task_.set_payload(run.spec->payload);
-  task_.set_session(run.spec->session);
-  task_.clear_dependencies();
-  task_.clear_objects();
-  for (const control::OutcomePtr& dependency : run.dependencies) task_.add_dependencies(dependency->bytes);
+  loop_.task.set_slot(dispatch.slot);
+  loop_.task.set_generation(dispatch.generation);
+  loop_.task.set_claim(run.claim);
+  set_id(loop_.task.mutable_id(), run.id);
+  loop_.task.set_attempt(run.tries + 1);
+  loop_.task.set_name(run.spec->name);
+  loop_.task.set_nested(dispatch.nested);
+  loop_.task.set_brief(dispatch.brief);
+  loop_.task.set_payload(run.spec->payload);
+  loop_.task.set_session(run.spec->session);
+  loop_.task.clear_dependencies();
+  loop_.task.clear_objects();
+  for (const control::OutcomePtr& dependency : run.dependencies) loop_.task.add_dependencies(dependency->bytes);
   for (const DependencyPlace& one : places) {
-    wire::ObjectPlace& out = *task_.add_objects();
+    wire::ObjectPlace& out = *loop_.task.add_objects();
     out.set_index(static_cast<std::uint32_t>(one.index));
     out.set_object(one.place.number);
     out.set_offset(one.place.extent.offset);
@@ -189,7 +189,7 @@ void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyP
   }
   // The word first: the executor looks at it as soon as the frame is there.
   pool_.offer(*process, dispatch.slot, dispatch.generation);
-  pool_.send(*process, wire::TASK, task_);
+  pool_.send(*process, wire::TASK, loop_.task);
 }
 
 TaskStarter::Means Shell::starter_means() {
@@ -205,7 +205,7 @@ TaskStarter::Means Shell::starter_means() {
                      const std::vector<DependencyPlace>& places) { give(dispatch, places); },
       .take_back =
           [this](ExecutorId executor, std::uint32_t slot, std::uint32_t generation) {
-            const auto process = executors_.process_of(executor);
+            const auto process = tasks_.executors.process_of(executor);
             return process && pool_.revoke(*process, slot, generation);
           },
       .after = call_later(),
@@ -218,12 +218,12 @@ TaskStarter::Events Shell::starter_events() {
       .task_done =
           [this](ExecutorId executor, Brain::Done done) {
             brain_.task_done(now(), executor, std::move(done));
-            decide_again_ = true;
+            loop_.decide_again = true;
           },
       .revoked =
           [this](ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back) {
             brain_.revoked(executor, slot, generation, taken_back);
-            decide_again_ |= taken_back;  // it may run elsewhere at once
+            loop_.decide_again |= taken_back;  // it may run elsewhere at once
           },
   };
 }
@@ -253,7 +253,7 @@ ExecutorTable::Events Shell::executor_events() {
       .started = [this](ExecutorId executor) { brain_.executor_started(now(), executor); },
       .exited =
           [this](ExecutorId executor, const Brain::Exit& exit) {
-            copies_.gone(Waiter{0, executor});
+            values_.copies.gone(Waiter{0, executor});
             brain_.executor_exited(now(), executor, exit);
           },
       .program_failed = [this](const std::string& program,
@@ -262,7 +262,7 @@ ExecutorTable::Events Shell::executor_events() {
                           Brain::Done done) { brain_.task_done(now(), executor, std::move(done)); },
       .frame =
           [this](ExecutorId executor, wire::FrameType type, std::string_view payload) {
-            if (changes_.frame(Waiter{0, executor}, type, payload)) return;
+            if (drivers_.changes.frame(Waiter{0, executor}, type, payload)) return;
             throw wire::ProtocolError("a task's process sent a frame of type " + std::to_string(type) +
                                       ", which only others may send");
           },
@@ -275,18 +275,18 @@ PoolOptions Shell::pool_options() {
   pool.cache_folder = options_.cache_folder;
   pool.object_memory = objects_.memory_fd();
   pool.program_output = [this](const std::string& program, std::string_view text) {
-    output_.program_wrote(program, text);
+    tasks_.output.program_wrote(program, text);
   };
   return pool;
 }
 
 TaskOutput::Source Shell::source_of(ExecutorId executor) const {
-  const auto& handed = starter_.handed(executor);
+  const auto& handed = tasks_.starter.handed(executor);
   const std::string* running = brain_.task_name(executor);
   TaskOutput::Source source;
   source.is_task = running != nullptr || !handed.empty();
   source.name = running != nullptr ? *running
-                : handed.empty()   ? executors_.program_of(executor)
+                : handed.empty()   ? tasks_.executors.program_of(executor)
                                    : handed.front().spec->name;
   source.session = brain_.task_session(executor);
   if (source.session == 0 && !handed.empty()) source.session = handed.front().spec->session;
@@ -300,9 +300,9 @@ TaskOutput::Means Shell::output_means() {
       .source_of = [this](ExecutorId executor) { return source_of(executor); },
       .reader_of =
           [this](control::SessionId session) {
-            const ClientId client = sessions_.client_of(session);
-            return TaskOutput::Reader{sessions_.is_attached(session), client,
-                                      client != 0 && sessions_.wants_log(client)};
+            const ClientId client = drivers_.sessions.client_of(session);
+            return TaskOutput::Reader{drivers_.sessions.is_attached(session), client,
+                                      client != 0 && drivers_.sessions.wants_log(client)};
           },
       .unsent_bytes = [this](ClientId client) { return clients_.unsent(client); },
       .send = [this](ClientId client, wire::FrameType type,

@@ -30,7 +30,7 @@ PortHandlers Shell::port_handlers() {
   };
   handlers.received = [this](std::uint64_t number, std::uint64_t session, std::function<void(bool)> then) {
     boost::asio::post(io_, [this, number, session, then] {
-      const ClientId client = sessions_.client_of(session);
+      const ClientId client = drivers_.sessions.client_of(session);
       then(objects_.hand_over(number, client == 0 ? 0 : process_of({client, 0})));
     });
   };
@@ -87,7 +87,8 @@ std::string Shell::metrics() const {
   gauge("memory_total_bytes", "gauge", "Memory that tasks may ask for.",
         static_cast<double>(options_.info.total.memory));
   gauge("memory_used_bytes", "gauge", "Memory that tasks asked for.", static_cast<double>(used.memory));
-  gauge("sessions", "gauge", "Drivers that are attached to this worker.", static_cast<double>(sessions_.sessions()));
+  gauge("sessions", "gauge", "Drivers that are attached to this worker.",
+        static_cast<double>(drivers_.sessions.sessions()));
   gauge("tasks_total", "counter", "Tasks given to executors.", static_cast<double>(counters.tasks));
   gauge("commits_total", "counter", "Transactions of this worker.", static_cast<double>(counters.commits));
   gauge("rounds_total", "counter", "Rounds of this worker.", static_cast<double>(counters.rounds));

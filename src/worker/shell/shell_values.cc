@@ -16,7 +16,7 @@ void Shell::send(const Waiter& to, wire::FrameType type, const google::protobuf:
   if (to.client != 0) {
     clients_.send(to.client, type, message);
   } else {
-    executors_.send(to.executor, type, message);
+    tasks_.executors.send(to.executor, type, message);
   }
 }
 
@@ -50,16 +50,16 @@ ValueAnswers::Events Shell::value_events() {
       .here = [this](const action::Ready& ready) { return brain_.object_here(ready); },
       .lost =
           [this](const action::Ready& ready) {
-            decide_again_ = true;
+            loop_.decide_again = true;
             brain_.object_lost(now(), ready);
           },
       .put = [this](const Brain::Asker& asker, control::FutureId id, control::SpecPtr spec,
                     control::OutcomePtr outcome) { brain_.put(now(), asker, id, std::move(spec), std::move(outcome)); },
-      .found_no_room = [this](ExecutorId executor) { executors_.found_no_room(executor); },
+      .found_no_room = [this](ExecutorId executor) { tasks_.executors.found_no_room(executor); },
       .copies =
           [this](const Brain::Asker& asker, control::SessionId session, const control::HeldValue& value,
                  std::uint32_t copies) {
-            copies_.want({asker.who, asker.number, session, value, copies});
+            values_.copies.want({asker.who, asker.number, session, value, copies});
           },
   };
 }
@@ -102,7 +102,7 @@ Copies::Means Shell::copies_means() {
       .tell =
           [this](control::SessionId session, const std::string& sentence) {
             action::Notice notice{session, sentence};
-            sessions_.carry_out(notice);
+            drivers_.sessions.carry_out(notice);
           },
   };
   if (options_.port) {
@@ -134,7 +134,9 @@ HandOver::Means Shell::hand_over_means() {
 Objects::Events Shell::object_events() {
   return {
       [this](control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
-             std::function<void(bool, std::string)> done) { transfers_.fetch(future, object, into, std::move(done)); },
+             std::function<void(bool, std::string)> done) {
+        values_.transfers.fetch(future, object, into, std::move(done));
+      },
       [this](control::FutureId future, std::uint64_t object) { brain_.object_copied(now(), future, object); },
       [this](control::FutureId future) { brain_.object_dropped(now(), future); },
       warn(),
