@@ -214,7 +214,10 @@ StoreThread::Ran StoreThread::run_job(const Job& job, Lane lane) {
       broke(error.what());
       return Ran::kNever;
     } catch (const store::StoreError& error) {
-      if (lane == Lane::kUpload && dynamic_cast<const store::StoreFull*>(&error) != nullptr) return Ran::kNoRoom;
+      if (lane == Lane::kUpload && dynamic_cast<const store::StoreFull*>(&error) != nullptr) {
+        no_room(error.what());
+        return Ran::kNoRoom;
+      }
       if (!told || Clock::now() - *told > std::chrono::seconds(10)) {
         told = Clock::now();
         set_trouble(error.what());
@@ -235,6 +238,14 @@ void StoreThread::broke(std::string sentence) {
   {
     const base::MutexLock lock(finished_mutex_);
     findings_.broken = std::move(sentence);
+  }
+  wake_main();
+}
+
+void StoreThread::no_room(std::string sentence) {
+  {
+    const base::MutexLock lock(finished_mutex_);
+    findings_.no_room = std::move(sentence);
   }
   wake_main();
 }
@@ -276,16 +287,22 @@ bool StoreThread::tell_finished() {
   woken_.store(false, std::memory_order_release);
   MORROW_INVARIANT(telling_.empty(), "answers are told by one call at a time", telling_.size());
   std::string broken;
+  std::string no_room;
   {
     const base::MutexLock lock(finished_mutex_);
     telling_.swap(findings_.done);
     broken.swap(findings_.broken);
+    no_room.swap(findings_.no_room);
   }
   MORROW_INVARIANT(telling_.size() <= owed_, "each job answers once", telling_.size(), owed_);
   owed_ -= telling_.size();
   bool told = !telling_.empty();
   for (Done& done : telling_) done();
   telling_.clear();
+  if (!no_room.empty() && uploads_wait_) {
+    told = true;
+    uploads_wait_(no_room);
+  }
   if (watch_fired_.exchange(false) && fired_) {
     told = true;
     const auto fired = std::exchange(fired_, nullptr);

@@ -65,6 +65,9 @@ class StoreThread {
   /// one sentence.
   void on_broken(std::function<void(const std::string& sentence)> broken) { broken_ = std::move(broken); }
 
+  /// The store has no room for uploads, which wait: called on the main thread at each try, with a sentence.
+  void on_uploads_wait(std::function<void(const std::string& sentence)> wait) { uploads_wait_ = std::move(wait); }
+
   /// Ends the thread after the job it is at; gives up retries. Jobs that wait are dropped.
   void stop() EXCLUDES(mutex_, finished_mutex_);
 
@@ -105,7 +108,8 @@ class StoreThread {
   struct Findings {
     std::vector<Done> done;
     std::string trouble;
-    std::string broken;  ///< a sentence
+    std::string broken;   ///< a sentence
+    std::string no_room;  ///< for uploads; a sentence
   };
   void run_thread(const Open& open) EXCLUDES(mutex_);
   bool open_store(const Open& open) EXCLUDES(mutex_);
@@ -115,6 +119,7 @@ class StoreThread {
   void set_trouble(std::string sentence) EXCLUDES(finished_mutex_);
   bool pause(std::uint64_t milliseconds) EXCLUDES(mutex_);
   void finished(Done done) EXCLUDES(finished_mutex_);
+  void no_room(std::string sentence) EXCLUDES(finished_mutex_);
   void broke(std::string sentence) EXCLUDES(finished_mutex_);
   void wake_main();
   void wait_for_wake();
@@ -122,6 +127,7 @@ class StoreThread {
 
   Options options_;
   std::function<void(const std::string&)> broken_;
+  std::function<void(const std::string&)> uploads_wait_;
   boost::asio::posix::stream_descriptor wake_;
   std::function<void()> fired_;  ///< main thread only
 

@@ -8,6 +8,7 @@
 
 #include "base/must.h"
 #include "base/sha256.h"
+#include "control/coverage_mark.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/failure_messages.h"
 
@@ -24,8 +25,7 @@
 //   and the welcome its driver may go, too.
 // - The first word that a driver hears is its Welcome. What came to be known before, as which files are missing, waits.
 // - A program is in the store before any round with its tasks, since another worker may claim them as soon as that is
-//   committed; its files may follow. Their pieces are small and in order, and a driver that sends faster than the store
-//   takes them is not read for a while.
+//   committed; its files may follow (worker/shell/program_upload.h).
 // - A session ends when all that its driver asked is committed: only then are its failures counted. What had just ended
 //   may be in the round that is in flight, or in the one after that.
 //
@@ -34,9 +34,7 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxQueuedUploadBytes = 4 << 20;  ///< then its driver is not read, until half of it is stored
 constexpr std::size_t kProgramKeyBytes = 16;
-constexpr std::size_t kMaxPieceBytes = 96 << 10;  ///< a transaction has an end
 constexpr std::uint64_t kMaxGraceMs = 24ULL * 3600 * 1000;
 
 }  // namespace
@@ -268,34 +266,23 @@ void DriverSessions::program(ClientId client, Driver& driver, std::string_view p
       [this, missing, client] {
         Driver* uploads = find(client);
         if (uploads == nullptr || missing->empty()) return;
-        uploads->upload.missing = std::move(*missing);
+        uploads->upload.lacks(std::move(*missing));
         if (uploads->welcome) send_need(client, *uploads);  // the welcome is the first that a driver hears
       });
 }
 
 void DriverSessions::send_need(ClientId client, Driver& driver) {
-  if (driver.upload.missing.empty()) return;
   wire::Need need;
-  for (const std::string& hash : driver.upload.missing) need.add_blobs(hash);
-  driver.upload.missing.clear();
-  means_.send(client, wire::NEED, need);
+  for (std::string& hash : driver.upload.take_missing()) need.add_blobs(std::move(hash));
+  if (need.blobs_size() != 0) means_.send(client, wire::NEED, need);
 }
 
 void DriverSessions::blob_chunk(ClientId client, Driver& driver, std::string_view payload) {
   auto chunk = std::make_shared<wire::BlobChunk>();
   wire::parse(*chunk, payload);
-  if (chunk->hash().size() != base::kSha256Bytes || chunk->data().size() > kMaxPieceBytes)
-    throw wire::ProtocolError("a piece of a file is malformed");
-  Upload& upload = driver.upload;
-  if (chunk->index() != upload.next_piece[chunk->hash()]++)
-    throw wire::ProtocolError("the pieces of a file came out of order");
-  const std::size_t size = payload.size();
-  if (chunk->last()) upload.next_piece.erase(chunk->hash());
-  upload.queued_bytes += size;
-  if (upload.queued_bytes > kMaxQueuedUploadBytes && !upload.paused) {
-    upload.paused = true;
-    means_.pause(client);
-  }
+  const bool was_ahead = driver.upload.is_ahead();
+  if (!driver.upload.came(*chunk)) return;
+  if (!was_ahead && driver.upload.is_ahead()) means_.pause(client);
   means_.post(
       StoreLane::kUpload,
       [chunk, session = driver.session](store::Store& store) {
@@ -304,17 +291,26 @@ void DriverSessions::blob_chunk(ClientId client, Driver& driver, std::string_vie
         control::put_blob_header(store, chunk->hash(), chunk->index() + 1, chunk->size());
         control::use_blob(store, chunk->hash(), session);
       },
-      [this, size, client] {
+      [this, chunk, client] {
         Driver* uploads = find(client);
         if (uploads == nullptr) return;
-        Upload& stored = uploads->upload;
-        MORROW_INVARIANT(stored.queued_bytes >= size, "a piece that is stored was queued", stored.queued_bytes, size);
-        stored.queued_bytes -= size;
-        if (stored.paused && stored.queued_bytes < kMaxQueuedUploadBytes / 2) {
-          stored.paused = false;
-          means_.resume(client);
-        }
+        const bool ahead = uploads->upload.is_ahead();
+        uploads->upload.stored(*chunk);
+        if (ahead && !uploads->upload.is_ahead()) means_.resume(client);
+        if (uploads->welcome) send_need(client, *uploads);
       });
+}
+
+void DriverSessions::uploads_wait(const std::string& sentence) {
+  for (auto& [client, driver] : drivers_) {
+    const bool was_ahead = driver.upload.is_ahead();
+    if (!driver.upload.no_room()) continue;
+    control::coverage_mark<"a program waits for room in the store">();
+    if (was_ahead) means_.resume(client);
+    wire::Notice notice;
+    notice.set_text("the program waits for room in the store, and its tasks for the program: " + sentence);
+    means_.send(client, wire::NOTICE, notice);
+  }
 }
 
 // ---- the end of a session ----

@@ -13,6 +13,7 @@
 #include "wire/messages.pb.h"
 #include "worker/brain/actions.h"
 #include "worker/shell/means.h"
+#include "worker/shell/program_upload.h"
 #include "worker/shell/store_actions.h"
 
 namespace morrow::worker {
@@ -85,6 +86,10 @@ class DriverSessions {
   /// each batch of actions.
   void end_sessions();
 
+  /// The store has no room for the files of programs; a sentence. What drivers send of them meanwhile is asked for
+  /// again.
+  void uploads_wait(const std::string& sentence);
+
   // ---- to look at ----
   /// It is a driver whose session has not begun to end: what it asks is carried out.
   bool takes_changes(ClientId client) const;
@@ -102,13 +107,6 @@ class DriverSessions {
  private:
   /// As the HELLO says.
   enum class Kind : std::uint8_t { kUnknown, kDriver, kCommand, kWorker };
-  /// The files of a program on their way from its driver to the store.
-  struct Upload {
-    std::vector<std::string> missing;                           ///< to be asked for, when the driver is welcome
-    std::unordered_map<std::string, std::uint32_t> next_piece;  ///< of files that come: by hash
-    std::size_t queued_bytes = 0;                               ///< on their way to the store
-    bool paused = false;
-  };
   /// How far the end of a session is.
   struct SessionEnd {
     std::uint64_t number = 0;  ///< of the EndSession; 0: it was not asked for
@@ -129,7 +127,7 @@ class DriverSessions {
     std::uint64_t attachment = 0;
     std::string program;
     std::uint64_t acked = 0;
-    Upload upload;
+    ProgramUpload upload;
     SessionEnd end;
   };
 

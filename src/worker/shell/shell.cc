@@ -92,6 +92,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
     logs_.warn(sentence + "; this worker ends");
     finish(End::kBroken);
   });
+  store_.on_uploads_wait([this](const std::string& sentence) { drivers_.sessions.uploads_wait(sentence); });
   watch_signal();
   if (options_.port) open_port();
 }

@@ -114,6 +114,31 @@ TEST_F(StoreThreadTest, WhatRetriesCantCureIsToldOnce) {
   EXPECT_FALSE(told);
 }
 
+TEST_F(StoreThreadTest, UploadsThatFindNoRoomAreToldAndHoldUpNothing) {
+  StoreThread::Options options;
+  options.longest_pause_ms = 1;
+  StoreThread thread = make(options);
+  std::string waits;
+  bool uploaded = false;
+  bool other = false;
+  std::atomic<bool> room{false};
+  thread.on_uploads_wait([&](const std::string& sentence) { waits = sentence; });
+  thread.post(
+      Lane::kUpload,
+      [&](store::Store&) {
+        if (!room) throw store::StoreFull("the store is full");
+      },
+      [&] { uploaded = true; });
+  run_until([&] { return !waits.empty(); });
+  EXPECT_NE(waits.find("the store is full"), std::string::npos);
+  thread.post(
+      Lane::kRound, [](store::Store&) {}, [&] { other = true; });
+  run_until([&] { return other; });
+  EXPECT_FALSE(uploaded);
+  room = true;
+  run_until([&] { return uploaded; });
+}
+
 TEST_F(StoreThreadTest, StoppingDoesNotWaitForAStoreThatIsAway) {
   StoreThread::Options options;
   options.first_pause_ms = 3'600'000;

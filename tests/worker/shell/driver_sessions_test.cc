@@ -264,6 +264,25 @@ TEST_F(DriverSessionsTest, ADriverThatIsFasterThanTheStoreIsNotReadForAWhile) {
   EXPECT_EQ(resumed_, std::vector<ClientId>{1});
 }
 
+TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHeard) {
+  const std::string hash(base::kSha256Bytes, 'h');
+  come(1, hello(5));
+  welcome(1);
+  for (std::uint32_t i = 0; i < 50; ++i) say(1, wire::BLOB_CHUNK, piece(hash, i, false, 90'000));
+  ASSERT_EQ(paused_, std::vector<ClientId>{1});
+  sent_.clear();
+  sessions_.uploads_wait("the store is full");
+  sessions_.uploads_wait("the store is full");
+  EXPECT_EQ(resumed_, std::vector<ClientId>{1});
+  ASSERT_EQ(sent_.size(), 1u);
+  EXPECT_EQ(sent_[0].type, wire::NOTICE);
+  EXPECT_NE(sent_[0].as<wire::Notice>().text().find("the store is full"), std::string::npos);
+  say(1, wire::BLOB_CHUNK, piece(hash, 50, true, 90'000));
+  store_.run();
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[1].as<wire::Need>().blobs(0), hash) << "what came meanwhile is asked for again";
+}
+
 TEST_F(DriverSessionsTest, ASessionEndsWhenAllThatItAskedIsCommitted) {
   come(1, hello(5));
   welcome(1);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "wire/messages.pb.h"
+
+namespace morrow::worker {
+
+/// The files of a program on their way from its driver to the store. A driver that sends faster than the store takes
+/// them is not read for a while. But when the store has no room that could be for ever, and what its driver says
+/// besides would wait as well: so pieces that come meanwhile are dropped, and their files are asked for again later.
+/// A value of one connection. Main thread only.
+class ProgramUpload {
+ public:
+  /// The store lacks these files; hashes.
+  void lacks(std::vector<std::string> hashes) { missing_ = std::move(hashes); }
+  /// What is to be asked for, once.
+  std::vector<std::string> take_missing() { return std::exchange(missing_, {}); }
+
+  /// A piece came. True: it is to be stored, and counts until `stored`. \throws wire::ProtocolError when it is out of
+  /// order
+  bool came(const wire::BlobChunk& piece);
+  void stored(const wire::BlobChunk& piece);
+  /// The store has no room for what is on its way. True: this is news.
+  bool no_room();
+
+  /// The driver is not to be read.
+  bool is_ahead() const { return is_ahead_; }
+
+ private:
+  static std::size_t size_of(const wire::BlobChunk& piece) { return piece.data().size(); }
+
+  std::vector<std::string> missing_;
+  std::unordered_map<std::string, std::uint32_t> next_piece_;  ///< of files that come: by hash
+  std::unordered_set<std::string> broken_off_;                 ///< files of which pieces were dropped, until they begin
+  std::size_t queued_bytes_ = 0;                               ///< on their way to the store
+  bool is_ahead_ = false;
+  bool waits_for_room_ = false;
+};
+
+}  // namespace morrow::worker
