@@ -76,6 +76,18 @@ class ProgramError : public Error {
   using Error::Error;
 };
 
+/// submit() with Options::detached: another detached future of the cluster has that name.
+class NameTakenError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// find(): the cluster has no detached future of that name. It was never submitted, or was released.
+class NotFoundError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The task was cancelled, by Future::cancel.
 class CancelledError : public Error {
  public:

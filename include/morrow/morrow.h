@@ -8,6 +8,7 @@
 #include <morrow/buffer.h>
 #include <morrow/error.h>
 #include <morrow/executor.h>
+#include <morrow/find.h>
 #include <morrow/future.h>
 #include <morrow/literals.h>
 #include <morrow/options.h>

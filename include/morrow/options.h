@@ -134,6 +134,9 @@ struct Options {
   std::optional<Duration> timeout = {};
   /// Whether a task that ran longer than `timeout` is tried again too. Otherwise that is its outcome.
   bool retry_timeouts = false;
+  /// Whether the future outlives its session: it is found by its `name` (find()), from any program and any day, until
+  /// Future::release. See \ref find for what it keeps.
+  bool detached = false;
   /// A name for people, of 256 bytes at the most, in logs, errors and `morrow status`. Empty: the function's name.
   std::string name = {};
   /// Whether the task fails with UnschedulableError when no worker of the cluster could ever meet its requirements.

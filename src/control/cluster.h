@@ -162,6 +162,13 @@ std::vector<ScopeId> endings(store::Store& store);
 /// there is more.
 bool ending_step(store::Store& store, Incarnation self, ScopeId scope);
 
+// ---- detached futures ----
+
+/// The detached future of this name; nothing: there is none.
+std::optional<FutureId> find_named(store::Store& store, std::string_view name);
+/// The program that a session, or the scope of a detached future, uses; nothing: none, or it is gone.
+std::optional<std::string> program_used(store::Store& store, SessionId user);
+
 // ---- programs and images ----
 
 /// A program: image manifest, arguments, environment, folder, as the runtime encodes it (opaque here).

@@ -25,8 +25,8 @@ constexpr int kWalkEnds = 10;
 constexpr std::size_t kUses = 1000;
 constexpr int kDeepest = 1000;
 
-/// A program is small, and each driver brings its own again: it goes with its last session. (The files of images stay
-/// for the next one.)
+/// A program is small, and each driver brings its own again: it goes with its last user. (The files of images stay for
+/// the next one.)
 void remove_unused_program(Transition& t, std::string_view program) {
   if (!t.tx.scan(keys::content_users(keys::kProgram, program), store::Read::kConflict, 1).empty()) return;
   for (const auto& [key, unused] : t.tx.scan(keys::content_parts(keys::kProgram, program), store::Read::kConflict)) {
@@ -38,12 +38,7 @@ void remove_unused_program(Transition& t, std::string_view program) {
 
 /// The session's own keys go last, after all it held.
 void remove_session(Transition& t, SessionId id) {
-  for (const auto& [key, unused] : t.tx.scan(keys::uses(id), store::Read::kConflict, kUses)) {
-    const keys::Use use = keys::read_use(key);
-    t.tx.clear(keys::content_user(use.family, use.hash, id));
-    t.tx.clear(key);
-    if (use.family == keys::kProgram) remove_unused_program(t, use.hash);
-  }
+  t.remove_uses(id);
   SessionEntry& entry = t.session(id);
   if (!entry.exists) return;
   t.tx.clear(keys::attached(entry.session.incarnation(), id));
@@ -149,6 +144,15 @@ bool end_chunk(Transition& t, ScopeId id) {
 }
 
 }  // namespace
+
+void Transition::remove_uses(ScopeId user) {
+  for (const auto& [key, unused] : tx.scan(keys::uses(user), store::Read::kConflict, kUses)) {
+    const keys::Use use = keys::read_use(key);
+    tx.clear(keys::content_user(use.family, use.hash, user));
+    tx.clear(key);
+    if (use.family == keys::kProgram) remove_unused_program(*this, use.hash);
+  }
+}
 
 std::vector<ScopeId> endings(store::Store& store) {
   std::vector<ScopeId> out;

@@ -112,6 +112,7 @@ bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& s
     Entry& entry = futures_[id];
     move_to(id, entry, final_status(outcome));
     put_outcome(outcome, *entry.state.mutable_outcome());
+    entry.state.set_detached(spec.detached);
     if (may_be_lost) {
       entry.state.set_dependencies(static_cast<std::uint32_t>(distinct(spec.dependencies).size()));
       entry.state.set_shape(shape_of(spec).value_or(""));
@@ -122,6 +123,7 @@ bool Transition::create_final(FutureId id, const Outcome& outcome, const Spec& s
     return true;
   }
   final_.set_status(static_cast<std::uint32_t>(final_status(outcome)));
+  final_.set_detached(spec.detached);
   final_.mutable_outcome()->clear_root();
   final_.mutable_outcome()->clear_object();
   put_outcome(outcome, *final_.mutable_outcome());

@@ -86,7 +86,8 @@ void drop_stale_users(store::Store& store, char family, const std::string& hash)
     for (const auto& [key, value] :
          transaction.scan(keys::content_users(family, hash), store::Read::kConflict, kPartsAtOnce)) {
       const SessionId user = keys::user_of(key);
-      const bool there = transaction.get(keys::session(user), store::Read::kConflict).has_value();
+      const bool there = transaction.get(keys::session(user), store::Read::kConflict).has_value() ||
+                         transaction.get(keys::scope(user), store::Read::kConflict).has_value();  // of a detached one
       if (there || value != kStale) {
         if ((value == kStale) == there) transaction.set(key, there ? std::string_view() : kStale);
         continue;

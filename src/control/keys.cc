@@ -353,6 +353,13 @@ std::pair<std::string, char> read_content(std::string_view key) {
   return {std::string(key.substr(2, length)), key[2 + length]};
 }
 
+std::string name(std::string_view name) {
+  MORROW_INVARIANT(name.size() <= kMaxNameBytes, "a name fits into a key", name.size());
+  return std::string(1, 'n').append(name);
+}
+
+store::Range names() { return below("n"); }
+
 std::string use(SessionId session, char family, std::string_view hash) {
   std::string key = suffixed('q', session, family);
   key.append(hash);

@@ -16,6 +16,7 @@ namespace morrow::control::keys {
 inline constexpr int kBuckets = 4;
 inline constexpr std::size_t kFuturePrefixBytes = 18;
 inline constexpr std::size_t kMaxShapeBytes = 400;  ///< the smallest store takes keys of 511 bytes
+inline constexpr std::size_t kMaxNameBytes = 256;   ///< of a detached future
 inline constexpr std::size_t kMaxHashBytes = 255;   ///< its length is a byte
 
 /// What follows a future's prefix. State, edges, needs and waiters are neighbours, so that one scan reads what takes
@@ -131,6 +132,10 @@ store::Range all_scopes();
 bool is_scope(std::string_view key);
 std::string ending(ScopeId scope);
 store::Range endings();
+
+/// A detached future's name. \pre at most kMaxNameBytes
+std::string name(std::string_view name);
+store::Range names();
 
 // ---- workers ----
 std::string incarnation(Incarnation incarnation);

@@ -97,7 +97,9 @@ OpResult apply(Transition& t, const op::Release& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
   Entry& entry = t.load(op.id);
   if (!entry.exists) return verdict(Verdict::kAbsent);
-  if (!entry.state.released()) {
+  if (entry.state.detached()) {
+    t.close_scope(op.id.scope, t.scope(op.id.scope));
+  } else if (!entry.state.released()) {
     entry.state.set_released(true);
     t.reap(op.id);
     if (entry.exists) t.save(op.id, entry);

@@ -92,6 +92,7 @@ std::string encode_spec(const Spec& spec) {
   out.set_retry_exceptions(spec.retry_exceptions);
   out.set_retry_timeouts(spec.retry_timeouts);
   out.set_fail_if_unschedulable(spec.fail_if_unschedulable);
+  out.set_detached(spec.detached);
   out.set_timeout_ns(spec.timeout_ns);
   out.set_name(spec.name);
   out.set_program(spec.program);
@@ -111,6 +112,7 @@ SpecPtr decode_spec(std::string_view bytes) {
   spec->retry_exceptions = in.retry_exceptions();
   spec->retry_timeouts = in.retry_timeouts();
   spec->fail_if_unschedulable = in.fail_if_unschedulable();
+  spec->detached = in.detached();
   spec->timeout_ns = in.timeout_ns();
   spec->name = std::move(*in.mutable_name());
   spec->program = std::move(*in.mutable_program());
@@ -182,5 +184,6 @@ template record::Fanout parse_record(std::string_view);
 template record::Ending parse_record(std::string_view);
 template record::Blob parse_record(std::string_view);
 template record::Secrets parse_record(std::string_view);
+template record::Name parse_record(std::string_view);
 
 }  // namespace morrow::control

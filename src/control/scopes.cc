@@ -79,11 +79,13 @@ void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
   MORROW_INVARIANT(entry.exists, "a scope that is removed is there", id, entry.scope.parent());
   tx.clear(keys::scope(id));
   if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id));
+  if (!entry.scope.detached().empty()) remove_uses(id);
   entry.exists = false;
 }
 
 void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
   if (!entry.open()) return;
+  if (!entry.scope.detached().empty()) tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
   if (!entry.scope.session() && scope_empty(id)) {
     remove_scope(id, entry);
     return;

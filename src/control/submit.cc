@@ -31,6 +31,7 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
   // A dependency may end right now, and its check find `building`: the read of the first need conflicts with the last
   // one's going.
   entry.state.set_tries(op.tries);
+  entry.state.set_detached(op.spec->detached);
   if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
     t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
@@ -54,6 +55,7 @@ std::optional<std::string> shape_of(const Spec& spec) {
 OpResult apply(Transition& t, const op::Submit& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
   if (!t.enter_scope(op.origin, op.id.scope)) return verdict(Verdict::kAbsent);
+  if (op.spec->detached && !t.detach(op.id, *op.spec)) return verdict(Verdict::kAbsent);
   if (op.how == op::Submit::How::kEnded) {
     // It ran ahead of the commit: one record, and nothing else of its own.
     const OutcomePtr kept = bounded(op.outcome);
@@ -66,6 +68,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
     return entry.final() ? finished(entry) : verdict(Verdict::kAgain);
   }
   entry.state = record::State();
+  entry.state.set_detached(op.spec->detached);
   auto shape = shape_of(*op.spec);
   if (!shape) {
     return submit_failed(t, op.id, entry,

@@ -174,6 +174,12 @@ class Transition {
   /// Ends a scope: at once when it is empty, else it is marked and listed for ending_step.
   void close_scope(ScopeId id, ScopeEntry& entry);
   void remove_scope(ScopeId id, ScopeEntry& entry);
+  /// Lets go of what a session, or a detached future, uses of programs and files.
+  void remove_uses(ScopeId user);
+
+  // ---- detached futures (detached.cc) ----
+  /// The scope of `id` belongs to nobody from here on, and is found by `name`. False: another one has that name.
+  bool detach(FutureId id, const Spec& spec);
 
   /// Writes what is gathered: the sessions' applied numbers.
   void flush();

@@ -58,6 +58,7 @@ struct Spec {
   bool retry_exceptions = false;
   bool retry_timeouts = false;
   bool fail_if_unschedulable = false;
+  bool detached = false;         ///< its scope outlives all others, and is found by `name`
   std::uint64_t timeout_ns = 0;  ///< 0: none
   std::string name;              ///< for people
   std::string program;  ///< key of the program (image, arguments, environment, folder) that can run it, 16 bytes

@@ -13,6 +13,8 @@ FutureId submit(Call&& call, const Options& options, std::source_location where)
   return runtime::client().submit(call, options, where);
 }
 
+std::optional<FutureId> find(const std::string& name) { return runtime::client().find(name); }
+
 Value get(FutureId id) { return runtime::client().get(id); }
 
 std::optional<Value> get_for(FutureId id, std::chrono::nanoseconds timeout) {

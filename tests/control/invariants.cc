@@ -211,6 +211,11 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
             [](const std::string& bytes) { return parse_record<record::Incarnation>(bytes).dying(); });
       }
       break;
+    case 'n':
+      put(view_.names, std::string(key.substr(1)), value,
+          [](const std::string& bytes) { return read_id(parse_record<record::Name>(bytes).future()); });
+      if (value != nullptr) touched.scopes.insert(read_id(parse_record<record::Name>(*value).future()).scope);
+      return;
     case 'm':
     case 'd':
       break;
@@ -253,6 +258,9 @@ std::vector<std::string> Invariants::check() {
     take_in(key, &bytes, all);
   });
   look(all);
+  for (const auto& [name, id] : view_.names)
+    if (const auto scope = view_.scopes.find(id.scope); scope == view_.scopes.end() || scope->second.detached() != name)
+      wrong("The name " + name + " is nobody's.");
   for (const auto& [incarnation, id] : view_.attached)
     if (!(view_.sessions.contains(id))) wrong("An attached session that is none.");
   return std::exchange(violations_, {});
@@ -381,13 +389,17 @@ void Invariants::look_at_scope(ScopeId id) {
   if (!exists) return;
   const record::Scope& scope = found_scope->second;
   const std::string name = std::to_string(id);
-  if (!(scope.session() || view_.scopes.contains(scope.parent()))) wrong("Scope " + name + " has no parent.");
+  const bool detached = !scope.detached().empty();
+  if (!(scope.session() || detached || view_.scopes.contains(scope.parent())))
+    wrong("Scope " + name + " has no parent.");
+  if (const auto named = view_.names.find(scope.detached()); detached && !scope.closing())
+    if (named == view_.names.end() || named->second.scope != id) wrong("Nobody finds scope " + name + " by its name.");
   if (scope.session() && !view_.sessions.contains(id)) wrong("Scope " + name + " has no session.");
   if (!(scope.closing() == view_.endings.contains(id)))
     wrong("Scope " + name + " closes and is not listed, or the other way round.");
   if (!(scope.linked() == view_.links.contains({scope.parent(), id})))
     wrong("The link of scope " + name + " does not match it.");
-  if (scope.closing() || scope.linked() || scope.session()) return;
+  if (scope.closing() || scope.linked() || scope.session() || detached) return;
   const auto owner = view_.states.find(read_id(scope.owner()));
   if (!(owner != view_.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id))
     wrong("Scope " + name + " is nobody's.");

@@ -51,6 +51,7 @@ class Invariants {
     std::map<std::pair<Id, Incarnation>, bool> fanouts;
     std::map<ScopeId, record::Scope> scopes;
     std::set<std::pair<ScopeId, ScopeId>> links;
+    std::map<std::string, Id> names;
     std::set<ScopeId> endings;
     std::map<SessionId, record::Session> sessions;
     std::set<std::pair<Incarnation, SessionId>> attached;

@@ -68,6 +68,9 @@ class Cluster {
     for (Driver& driver : drivers_) {
       if (!driver.ended) end_driver(driver);
     }
+    for (const char* name : {"a", "b", "c"}) {
+      if (const auto detached = find_named(last.store, name)) commit(last, {op::Release{{}, *detached}});
+    }
     for (int rounds = 0; rounds < 200; ++rounds) {
       for (auto& worker : workers_) {
         if (worker->alive) work_off(*worker);
@@ -180,6 +183,14 @@ class Cluster {
     return submit;
   }
 
+  /// Under one of few names, which may be taken.
+  void detach(op::Submit& submit) {
+    auto spec = std::make_shared<Spec>(*submit.spec);
+    spec->detached = true;
+    spec->name = std::string(1, static_cast<char>('a' + draw(3)));
+    submit.spec = std::move(spec);
+  }
+
   Origin numbered(Driver& driver) {
     Origin origin;
     origin.kind = Origin::Kind::kSession;
@@ -252,7 +263,7 @@ class Cluster {
       for (std::uint64_t n = 1 + draw(4); n > 0; --n) {
         const ScopeId scope =
             driver.scopes.empty() || chance(60) ? driver.session : driver.scopes[draw(driver.scopes.size())];
-        switch (draw(8)) {
+        switch (draw(9)) {
           case 0:
             ops.emplace_back(op::Release{numbered(driver), any_future()});
             break;
@@ -264,6 +275,13 @@ class Cluster {
             if (driver.scopes.empty()) break;
             ops.emplace_back(op::EndScope{numbered(driver), driver.scopes.back()});
             driver.scopes.pop_back();
+            break;
+          case 3:
+            driver.scopes.push_back(fresh());
+            ops.emplace_back(op::OpenScope{numbered(driver), driver.scopes.back(), scope});
+            driver.sent.push_back(any_submit(numbered(driver), {driver.scopes.back(), ++driver.sequence}));
+            detach(driver.sent.back());
+            ops.emplace_back(driver.sent.back());
             break;
           default:
             driver.sequence += 1 + draw(100);

@@ -35,7 +35,7 @@
 // top of its stack meanwhile, if the question `blocks`.
 //
 // The parts: PendingAwaits, Reservations, HeldValues and ChangeNumbers are values with no socket. Large values are in
-// objects.cc, the content of a Submit message in submit_message.cc.
+// objects.cc, detached futures in detached.cc, the content of a Submit message in submit_message.cc.
 namespace morrow::runtime {
 
 using detail::FailureKind;
@@ -79,6 +79,10 @@ void Client::change(wire::FrameType type, Message& message, bool soon) {
 }
 
 FutureId Client::submit(const detail::Call& call, const Options& options, std::source_location where) {
+  return options.detached ? submit_detached(call, options, where) : submit_here(call, options, where);
+}
+
+FutureId Client::submit_here(const detail::Call& call, const Options& options, std::source_location where) {
   thread_local wire::Submit message;
   // Before its arguments are put: a submit that is refused leaves nothing.
   const bool apart = arguments_go_apart(call);
@@ -310,6 +314,10 @@ void Client::on_frame(wire::FrameType type, std::string_view payload) {
   } else if (type == wire::ACK) {
     wire::parse(ack_, payload);
     acknowledge(ack_.number());
+  } else if (type == wire::FOUND) {
+    wire::Found message;
+    wire::parse(message, payload);
+    take_found(message);
   } else if (type == wire::RESERVED) {
     wire::Reserved message;
     wire::parse(message, payload);
@@ -355,6 +363,7 @@ std::string Client::ask_again() const {
   std::string frames;
   awaits_.append_questions(frames);
   reservations_.append_unanswered(frames);
+  for (const Find* find : finds_) wire::append_frame(frames, wire::FIND, find->question);
   if (!flushing_.empty()) {
     wire::Flush message;
     message.set_number(changes_.last());

@@ -28,6 +28,8 @@ class Client : protected Link::Handler {
  public:
   detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where)
       EXCLUDES(link_.mutex());
+  /// The detached future of this name; nothing: there is none. \throws std::invalid_argument when it is no name
+  std::optional<detail::FutureId> find(const std::string& name) EXCLUDES(link_.mutex());
   detail::Value get(detail::FutureId id) EXCLUDES(link_.mutex());
   std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout) EXCLUDES(link_.mutex());
   void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take)
@@ -95,6 +97,19 @@ class Client : protected Link::Handler {
   std::shared_ptr<ObjectMemory> memory_ GUARDED_BY(link_.mutex());  // null: none
 
  private:
+  /// A call that waits for the detached future of a name.
+  struct Find {
+    wire::Find question;
+    std::optional<wire::Found> answer;
+    Waiter waiter;
+  };
+  detail::FutureId submit_here(const detail::Call& call, const Options& options, std::source_location where)
+      EXCLUDES(link_.mutex());
+  detail::FutureId submit_detached(const detail::Call& call, const Options& options, std::source_location where)
+      EXCLUDES(link_.mutex());
+  void wait_until_kept(detail::FutureId id, const std::string& name) EXCLUDES(link_.mutex());
+  wire::Found ask_for(const std::string& name) EXCLUDES(link_.mutex());
+  void take_found(const wire::Found& found) REQUIRES(link_.mutex());
   void answer(const wire::Ready& ready) REQUIRES(link_.mutex());
   bool take_answer(const wire::Ready& ready) REQUIRES(link_.mutex());
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer) EXCLUDES(link_.mutex());
@@ -125,6 +140,7 @@ class Client : protected Link::Handler {
 
   std::uint64_t last_token_ GUARDED_BY(link_.mutex()) = 0;  ///< of a question of any kind
   PendingAwaits awaits_ GUARDED_BY(link_.mutex());
+  std::vector<Find*> finds_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> flushing_ GUARDED_BY(link_.mutex());
   Reservations reservations_ GUARDED_BY(link_.mutex());
   HeldValues held_values_ GUARDED_BY(link_.mutex());

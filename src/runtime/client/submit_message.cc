@@ -21,7 +21,6 @@ constexpr double kMaxAmount = 1e9;
 constexpr std::int64_t kMaxMemory = 1LL << 50;
 constexpr std::size_t kMaxResources = 64;
 constexpr std::size_t kMaxNameBytes = 64;
-constexpr std::size_t kMaxTaskNameBytes = 256;
 constexpr std::int64_t kMaxRetries = 1'000'000'000;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& rule) {
@@ -82,7 +81,9 @@ void fill_options(wire::Submit& message, const detail::Call& call, const Options
     message.set_timeout_ns(static_cast<std::uint64_t>(timeout.count()));
   }
   if (options.name.size() > kMaxTaskNameBytes) refuse("name", "must have at most 256 bytes");
+  message.set_detached(options.detached);
   if (options.name.empty()) {
+    if (options.detached) refuse("name", "must not be empty: a detached future is found by it");
     const std::string name = name_of(call);
     message.set_name(name.data(), std::min(name.size(), kMaxTaskNameBytes));
   } else {

@@ -94,6 +94,9 @@ bool ChangeRequests::frame(const Waiter& who, wire::FrameType type, std::string_
     case wire::FLUSH:
       brain_.flush(means_.now(), who);
       return true;
+    case wire::FIND:
+      means_.find(who, payload);
+      return true;
     case wire::RESERVE:
       values_.reserve(who, payload);
       return true;

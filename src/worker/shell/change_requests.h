@@ -15,8 +15,8 @@
 namespace morrow::worker {
 
 /// The requests that drivers and tasks have in common, from the words of the protocol to those of the brain: submit,
-/// put, await, release, cancel, scopes, flush, and room for values. Holds only messages that are used again and again.
-/// Main thread only; `brain` and `values` must outlive it.
+/// put, await, release, cancel, scopes, flush, names, and room for values. Holds only messages that are used again and
+/// again. Main thread only; `brain` and `values` must outlive it.
 class ChangeRequests {
  public:
   /// In whose name something is asked.
@@ -30,6 +30,8 @@ class ChangeRequests {
     /// Of a driver (claim 0), or of the execution of a task; null: that is over, and nobody may see what it asks. What
     /// is returned is used at once.
     std::function<const Origin*(const Waiter&, control::Claim)> origin_of;
+    /// A Find.
+    std::function<void(const Waiter&, std::string_view payload)> find;
   };
   ChangeRequests(Means means, Brain& brain, ValueAnswers& values);
 

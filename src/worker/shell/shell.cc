@@ -75,7 +75,11 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           DriverSessions(session_means(),
                          {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
                          session_events()),
-          DriverSigns(sign_means(), options_.lease_ms), ChangeRequests(change_means(), brain_, values_.answers)},
+          DriverSigns(sign_means(), options_.lease_ms),
+          NamedFutures(
+              {post_to_store(), [this](const Waiter& to, wire::FrameType type,
+                                       const google::protobuf::MessageLite& message) { send(to, type, message); }}),
+          ChangeRequests(change_means(), brain_, values_.answers)},
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
           io,

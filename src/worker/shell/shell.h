@@ -34,6 +34,7 @@
 #include "worker/shell/driver_signs.h"
 #include "worker/shell/executor_table.h"
 #include "worker/shell/hand_over.h"
+#include "worker/shell/named_futures.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
 #include "worker/shell/store_actions.h"
@@ -135,6 +136,7 @@ class Shell final : public ClientEvents {
   struct Drivers {
     DriverSessions sessions;
     DriverSigns signs;
+    NamedFutures names;
     ChangeRequests changes;
   };
 

@@ -158,6 +158,7 @@ ChangeRequests::Means Shell::change_means() {
         origin.session = task->spec->session;
         return &origin;
       },
+      .find = [this](const Waiter& who, std::string_view payload) { drivers_.names.find(who, payload); },
   };
 }
 

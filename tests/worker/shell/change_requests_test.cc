@@ -73,6 +73,7 @@ class ChangeRequestsTest : public ::testing::Test {
           asked_for_.push_back(claim);
           return over_ ? nullptr : &origin_;
         },
+        .find = [this](const Waiter&, std::string_view payload) { names_.emplace_back(payload); },
     };
   }
 
@@ -134,6 +135,7 @@ class ChangeRequestsTest : public ::testing::Test {
   ChangeRequests::Origin origin_{kProgramKey, kSession};
   bool over_ = false;
   std::vector<control::Claim> asked_for_;
+  std::vector<std::string> names_;
   std::vector<control::Op> committed_;
   std::vector<action::Ready> ready_;
   std::optional<action::Dispatch> dispatched_;
