@@ -89,6 +89,8 @@ FIGURES += [
     Figure(SURVIVAL, "rerun_killed", "death of a worker to the next run of its task (floor: it stands still)", "leases", True,
            of="rerun_stopped"),
     Figure(SURVIVAL, "kills", "naps with a worker killed every 2 s (floor: with none)", "/s", False, of="no_kills"),
+    Figure(SURVIVAL, "fenced_0", "a round with nothing in it, a heartbeat (floor: not fenced)", "µs", True, of="open_0"),
+    Figure(SURVIVAL, "fenced_20", "a round with 20 submits (floor: not fenced)", "µs", True, of="open_20"),
 ]
 NAMES = ["floor"] + list(dict.fromkeys(figure.name for figure in FIGURES))
 IN_TURNS = {SYNC: "sync", ASYNC: "async", "nested": "nested", "args": "arguments|returned|get_all"}

@@ -3,6 +3,7 @@
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 
 from measures import Cluster, Failed, progress
@@ -69,8 +70,18 @@ def throughput(build, kills):
     return float(out)
 
 
+def fencing(build):
+    """Microseconds of a round, with its fence and without."""
+    with tempfile.TemporaryDirectory(prefix="morrow-bench-") as folder:
+        done = subprocess.run([str(build / "bench" / "bench_fencing"), folder], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise Failed(f"bench_fencing ended with status {done.returncode}")
+    return {key: float(value) for key, value in (line.split() for line in done.stdout.splitlines())}
+
+
 def survival(build):
-    figures = {}
+    progress("fencing")
+    figures = fencing(build)
     progress(f"{DEATHS} deaths")
     figures["rerun_killed"] = statistics.median(rerun(build, signal.SIGKILL) for _ in range(DEATHS)) / LEASE_S
     progress("a worker that stands still")
