@@ -17,6 +17,7 @@ from typing import Callable
 
 import measures
 import objects
+import survival
 
 TURNS = 3
 WORSE = 0.10  # against another revision: found when a figure lost more than that
@@ -83,6 +84,14 @@ FIGURES += [
     Figure(OBJECTS, "spill", "put with a full memory: to disk", "GB/s", False, of="file_write"),
     Figure(OBJECTS, "restore", "get from disk", "GB/s", False, of="file_read"),
 ]
+SURVIVAL = "survival"
+FIGURES += [
+    Figure(SURVIVAL, "rerun_killed", "death of a worker to the next run of its task (floor: it stands still)", "leases", True,
+           of="rerun_stopped"),
+    Figure(SURVIVAL, "kills", "naps with a worker killed every 2 s (floor: with none)", "/s", False, of="no_kills"),
+    Figure(SURVIVAL, "fenced_0", "a round with nothing in it, a heartbeat (floor: not fenced)", "µs", True, of="open_0"),
+    Figure(SURVIVAL, "fenced_20", "a round with 20 submits (floor: not fenced)", "µs", True, of="open_20"),
+]
 NAMES = ["floor"] + list(dict.fromkeys(figure.name for figure in FIGURES))
 IN_TURNS = {SYNC: "sync", ASYNC: "async", "nested": "nested", "args": "arguments|returned|get_all"}
 
@@ -110,7 +119,7 @@ def single(build, names):
     found = {}
     for name, function in (("many_clients", measures.many_clients), ("million", measures.million),
                            ("start", measures.start), ("compile", measures.compile_quickstart),
-                           (OBJECTS, objects.objects)):
+                           (OBJECTS, objects.objects), (SURVIVAL, survival.survival)):
         if name in names:
             measures.progress(name)
             found.update(function(build))
@@ -171,7 +180,8 @@ def shown(value, unit):
         return "-"
     if unit == "B" and value > 1e6:
         return f"{value / 1e6:,.0f} MB"
-    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:,.1f} {unit}"
+    digits = 0 if value >= 100 else 1 if value >= 1 else 3
+    return f"{value:,.{digits}f} {unit}"
 
 
 def print_table(head, lines):

@@ -33,13 +33,15 @@ struct WorkerSeen {
 };
 std::vector<WorkerSeen> workers(store::Store& store);
 
-/// One step of evicting `incarnation`, whose heartbeat stood at `seen_round`: the first ends its incarnation, unless
-/// the counter moved (then false); the following give back its claims, checks, fan-outs, inbox and sessions in chunks.
-/// Returns true while there is more to do. \param moved set when the counter moved.
+/// One step of evicting `incarnation`: the first ends its incarnation, the following give back its claims, checks,
+/// fan-outs, inbox and sessions in chunks. Returns true while there is more to do. \param seen_round where its
+/// heartbeat stood still; when it moved since, nothing is done. None: its process is known to be gone, so its heartbeat
+/// tells nothing. \param moved set when the counter moved.
 ///
 /// What it ends posts checks to `self`, so look at pending_checks afterwards; the same after claim, fanout_step,
 /// ending_step and fail_ready.
-bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved);
+bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::optional<std::uint64_t> seen_round,
+                bool& moved);
 
 /// Evictions that a worker left unfinished.
 std::vector<Incarnation> tombstones(store::Store& store);

@@ -8,11 +8,14 @@
 //
 // Solved by a fence. Each round reads its worker's incarnation with a conflict. An eviction first overwrites that key,
 // and only if the heartbeat that was seen to stand still has not moved: from this commit on every round of the old
-// worker fails, whenever it comes. A worker that comes back joins as another incarnation. What is left behind is then
-// given back in chunks, each a transaction of its own, by any worker, as often as it takes: fan-outs, claims, checks,
-// the inbox, sessions. A tombstone stands until the last chunk, so that an eviction whose worker died is gone on with.
+// worker fails, whenever it comes. A worker that comes back joins as another incarnation. Where the kernel says that
+// the process is gone, the heartbeat needs not be waited for: the same transaction, by the same fence, at once. What is
+// left behind is then given back in chunks, each a transaction of its own, by any worker, as often as it takes:
+// fan-outs, claims, checks, the inbox, sessions. A tombstone stands until the last chunk, so that an eviction whose
+// worker died is gone on with.
 //
-// A claim counts as a failed try of its future when its worker died (it may have killed it), and not when that left.
+// A claim counts as a failed try of its future when its worker died (it may have killed it), and not when that left,
+// unless it may be run only once: nobody knows then whether it had begun.
 //
 // To read: docs/design.md, "Leases and fences"; how silence is told is src/worker/cluster/. Gray and Cheriton, "Leases"
 // (SOSP 1989); the sequencers of Chubby (Burrows, OSDI 2006, 2.4) are the same fence.
@@ -48,11 +51,16 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
     t.tx.clear(keys::claimed(incarnation, id));
     return;
   }
-  if (died) {
+  const bool may_run_again = t.spec(id, entry.state)->max_retries != 0;
+  if (died || !may_run_again) {
     if (!planted(Fault::kUncountedDeath)) entry.state.set_tries(entry.state.tries() + 1);
     if (entry.state.tries() > t.spec(id, entry.state)->max_retries) {
       coverage_mark<"a eviction failed what was tried too often">();
-      t.finish(id, entry, neighbours, Outcome{FailureKind::kCrash, "The worker that ran it died.", {}});
+      t.finish(id, entry, neighbours,
+               Outcome{FailureKind::kCrash,
+                       died ? "The worker that ran it died."
+                            : "The worker that ran it was stopped, and it may not run twice.",
+                       {}});
       return;
     }
   }
@@ -129,7 +137,8 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
 
 }  // namespace
 
-bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::uint64_t seen_round, bool& moved) {
+bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, std::optional<std::uint64_t> seen_round,
+                bool& moved) {
   bool more = false;
   store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     more = false;
@@ -144,7 +153,7 @@ bool evict_step(store::Store& store, Incarnation self, Incarnation incarnation, 
     }
     const auto round = transaction.get(keys::round(incarnation), store::Read::kConflict);
     const std::uint64_t number = round ? parse_record<record::Round>(*round).number() : 0;
-    if (number == seen_round) {
+    if (!seen_round || number == *seen_round) {
       end_incarnation(t, incarnation);
     } else {
       coverage_mark<"a worker that seemed silent was alive">();

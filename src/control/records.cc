@@ -134,6 +134,8 @@ std::string encode_worker(const WorkerInfo& info) {
   out.set_used(info.used.encode());
   out.set_executors(info.executors);
   out.set_draining(info.draining);
+  out.set_pid_space(info.pid_space);
+  out.set_started_ticks(info.started_ticks);
   for (const CannotStart& one : info.cannot_start) {
     record::CannotStart* record = out.add_cannot_start();
     record->set_program(one.program);
@@ -155,6 +157,8 @@ WorkerInfo decode_worker(Incarnation incarnation, std::string_view bytes) {
   info.used = read_resources(in.used());
   info.executors = in.executors();
   info.draining = in.draining();
+  info.pid_space = in.pid_space();
+  info.started_ticks = in.started_ticks();
   for (const record::CannotStart& one : in.cannot_start()) info.cannot_start.push_back({one.program(), one.reason()});
   return info;
 }

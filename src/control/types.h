@@ -143,6 +143,9 @@ struct WorkerInfo {
   std::uint32_t executors = 0;
   bool draining = false;
   std::vector<CannotStart> cannot_start = {};  ///< for now
+  /// Where `pid` is a process's alone: the boot of a machine, and a pid namespace of it. Empty: nobody can tell.
+  std::string pid_space = {};
+  std::uint64_t started_ticks = 0;  ///< of the process, after that boot: its pid may be another's later
 };
 
 }  // namespace morrow::control

@@ -52,6 +52,29 @@ TEST_F(EvictionTest, ATaskThatKillsItsWorkersFailsAfterMaxRetries) {
   EXPECT_EQ(one(2, op::Await{x}).outcome->failure, FailureKind::kCrash);
 }
 
+TEST_F(EvictionTest, WhatAWorkerThatLeavesHasNotGivenBackIsRunAgainUnlessItMayRunOnlyOnce) {
+  one(1, submit(driver(10), x, 100));
+  auto once = submit(driver(10), y, 101);
+  auto spec = std::make_shared<Spec>(*once.spec);
+  spec->max_retries = 0;
+  once.spec = spec;
+  one(1, once);
+  leave(store, 1);
+  EXPECT_EQ(claim_some(2, {200}).taken.size(), 1U) << "x";
+  EXPECT_EQ(one(2, op::Await{y}).outcome->failure, FailureKind::kCrash);
+}
+
+TEST_F(EvictionTest, AWorkerWhoseProcessIsGoneIsEvictedThoughItsHeartbeatWasNotSeenToStandStill) {
+  one(1, submit(driver(10), x, 100));
+  bool moved = false;
+  ASSERT_TRUE(evict_step(store, 2, 1, std::nullopt, moved));
+  EXPECT_FALSE(moved);
+  EXPECT_TRUE(run(1, {}).fenced) << "by the same fence as any other";
+  while (evict_step(store, 2, 1, std::nullopt, moved)) {
+  }
+  EXPECT_EQ(claim_some(2, {200}).taken.size(), 1U);
+}
+
 TEST_F(EvictionTest, AWorkerWhoseHeartbeatMovedIsNotEvicted) {
   const std::uint64_t seen = round_of(1);
   run(1, {});

@@ -95,6 +95,8 @@ std::map<std::string, std::string> seeds() {
   control::WorkerInfo worker;
   worker.name = "one";
   worker.socket = "worker.sock";
+  worker.pid_space = "boot pid:[4026531836]";
+  worker.started_ticks = 4711;
   worker.total = resources;
   control::record::State state;
   state.set_status(6);

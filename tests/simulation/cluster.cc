@@ -135,10 +135,17 @@ void Cluster::add_worker() {
 
 void Cluster::worker_ended(VirtualWorker& worker) {
   say("worker " + std::to_string(worker.incarnation()) + " ends");
+  if (config_.one_machine) tell_of_death(worker.incarnation());
   if (winding_up_) return;
   timeline_.after(random_.delay(kSecond), [this] {
     if (!winding_up_) add_worker();
   });
+}
+
+void Cluster::tell_of_death(control::Incarnation dead) {
+  for (const auto& other : workers_) {
+    if (other->incarnation() != dead) other->local_worker_ended(dead, random_.delay(100 * kMillisecond));
+  }
 }
 
 /// A task that kills its worker does so with each attempt that it may have, and with no other.

@@ -46,6 +46,7 @@ class Cluster {
   void check_evictions(const store::Commit& commit);
   void add_worker();
   void worker_ended(VirtualWorker& worker);
+  void tell_of_death(control::Incarnation dead);
   void worker_killed(const Plan& plan);
   VirtualWorker* pick_worker();
   void plan_adversaries();

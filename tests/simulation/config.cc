@@ -69,6 +69,7 @@ Config draw_config(std::uint64_t seed) {
   config.silences = often(25, 4);
   config.lies = often(30, 10);
   config.sizes.killers = config.sizes.deaths && random.chance(20);
+  config.one_machine = random.chance(50);
   return config;
 }
 
@@ -79,12 +80,12 @@ std::string Config::text() const {
   return "seed " + std::to_string(seed) + ":" + one("workers", workers) + one("drivers", drivers) + one("cpus", cpus) +
          one("cap", executor_cap) + one("lease_ms", lease_ms) + one("depth", sizes.depth) + one("wide", sizes.wide) +
          one("conflicts%", conflict_percent) + one("unknown%", unknown_percent) +
-         one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") + one("pauses", short_pauses) +
-         one("long_pauses", long_pauses) + one("outages", outages) + one("moves", moves) + one("crashes", crashes) +
-         one("leaves", leaves) + one("deaths", deaths) + one("lost_machines", lost_machines) +
-         one("killers", sizes.killers) + one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) +
-         one("vanishes", vanishes) + one("losses%", loss_percent) +
-         (scarce_room() ? one("room_for", room_for_values) : std::string());
+         one("lost_watches%", lost_watch_percent) + (polls ? " polls" : " no-polls") +
+         (one_machine ? " one-machine" : "") + one("pauses", short_pauses) + one("long_pauses", long_pauses) +
+         one("outages", outages) + one("moves", moves) + one("crashes", crashes) + one("leaves", leaves) +
+         one("deaths", deaths) + one("lost_machines", lost_machines) + one("killers", sizes.killers) +
+         one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) +
+         one("losses%", loss_percent) + (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 
 }  // namespace morrow::simulation

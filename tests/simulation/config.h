@@ -47,6 +47,7 @@ struct Config {
   std::uint64_t vanishes = 0;           ///< a driver dies without a word
   std::uint64_t loss_percent = 0;       ///< so many looks at a large value find it damaged
   std::uint64_t deaths = 0;             ///< a worker dies, with all that it holds
+  bool one_machine = false;             ///< workers are on one machine, where the kernel tells of a death at once
   std::uint64_t lost_machines = 0;      ///< … and the drivers that it serves with it
   std::uint64_t cut_offs = 0;           ///< a worker is cut off from the store alone, also for longer than a lease
   std::uint64_t lies = 0;               ///< a worker has not what the store says that it has

@@ -76,7 +76,7 @@ TEST_P(FaultTest, IsFoundAndNothingIsFoundWithoutIt) {
 
 INSTANTIATE_TEST_SUITE_P(Each, FaultTest,
                          ::testing::Values(Planted{Fault::kLostWakeUp, 300}, Planted{Fault::kEarlyDecision, 1000, 1000},
-                                           Planted{Fault::kEarlyDependent, 50}, Planted{Fault::kRisenFuture, 1000, 700},
+                                           Planted{Fault::kEarlyDependent, 50}, Planted{Fault::kRisenFuture, 1000},
                                            Planted{Fault::kRetriedChildren, 300}, Planted{Fault::kRevivedCreation, 300},
                                            Planted{Fault::kDrainedInbox, 500}, Planted{Fault::kForgottenRound, 300},
                                            Planted{Fault::kIdleWithoutLook, 1000, 1300},

@@ -128,6 +128,10 @@ void VirtualWorker::calm() {
   mute_.end(now());
 }
 
+void VirtualWorker::local_worker_ended(control::Incarnation incarnation, Time later) {
+  process_.after(later, [this, incarnation] { tell([this, incarnation] { upkeep_->process_ended(incarnation); }); });
+}
+
 void VirtualWorker::die() {
   if (!process_.alive()) return;
   process_.die();

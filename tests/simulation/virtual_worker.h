@@ -103,6 +103,9 @@ class VirtualWorker {
   /// How long it could not give a sign of life so far, all in all, through no fault of the store.
   Time was_away() const { return process_.stood_still() + lanes_->was_cut_off(); }
 
+  /// The process of another worker is gone, as the kernel says when `later` has passed.
+  void local_worker_ended(control::Incarnation incarnation, Time later);
+
   /// Leaves the cluster in order.
   void stop();
   /// Dies at once; its executors with it.

@@ -94,6 +94,53 @@ TEST(Deaths, AWorkerThatRestartsIsFoundAgain) {
   EXPECT_NE(result.out.find("sum 20540"), std::string::npos) << result.out << result.err;
 }
 
+// With a lease of an hour the test hangs where a death is only told by silence.
+const std::vector<std::string> kLongLease{"--cpus", "1", "--lease-ms", "3600000"};
+
+std::vector<std::string> named(const std::string& name) {
+  std::vector<std::string> options = kLongLease;
+  options.insert(options.end(), {"--name", name});
+  return options;
+}
+
+TEST(Deaths, ADeathIsSeenByTheWorkersOfTheSameMachineWithoutTheLease) {
+  Cluster cluster;
+  const auto one = cluster.worker(named("one"));
+  const auto two = cluster.worker(named("two"));
+  auto driver = cluster.start({scenarios(), "squares", "60", "50"});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  ASSERT_TRUE(eventually([&] { return !descendants(one->pid()).empty(); }));
+  one->signal(SIGKILL);
+  one->wait();
+  EXPECT_TRUE(has(driver->wait().out, "sum 70210")) << driver->err();
+  EXPECT_TRUE(two->wait_for_text("worker one has died (its process is gone) and is evicted")) << two->err();
+}
+
+TEST(Deaths, AWorkerThatStartsFindsTheDeadOnesOfItsMachineWithoutTheLease) {
+  Cluster cluster;
+  auto worker = cluster.worker(named("one"));
+  auto driver = cluster.start({scenarios(), "squares", "40", "50"});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  ASSERT_TRUE(eventually([&] { return !descendants(worker->pid()).empty(); }));
+  worker->signal(SIGKILL);
+  worker->wait();
+  worker = cluster.worker(named("one"));
+  EXPECT_TRUE(has(driver->wait().out, "sum 20540")) << driver->err();
+}
+
+TEST(Deaths, AWorkerThatIsStoppedIsNotTakenForDead) {
+  Cluster cluster;
+  const auto one = cluster.worker(named("one"));
+  const auto two = cluster.worker(named("two"));
+  auto driver = cluster.start({scenarios(), "squares", "60", "50"});
+  ASSERT_TRUE(driver->wait_for_text("submitted"));
+  one->signal(SIGSTOP);
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  one->signal(SIGCONT);
+  EXPECT_TRUE(has(driver->wait().out, "sum 70210")) << driver->err();
+  EXPECT_EQ(two->err().find("evicted"), std::string::npos) << two->err();
+}
+
 TEST(Deaths, AStoppedWorkerIsEvictedAndPublishesNothingWhenItComesBack) {
   Cluster cluster;
   const auto one = cluster.worker({"--cpus", "1", "--name", "one"});

@@ -166,6 +166,7 @@ void Brain::stop(Time now) {
       backlog_.leave(*task, Place::kEnded);
       relinquish(task);
     } else if (task->place() == Place::kHanded) {
+      if (task->run.spec->max_retries == 0) continue;  // the end of its process tells whether it began
       task->move_to(Place::kEnded);
       task->ends_apart = true;
       relinquish(task);

@@ -325,7 +325,7 @@ class Brain {
   void not_run(std::vector<HeldTaskPtr> tasks);
   void wait_to_retry(const HeldTaskPtr& task);
   void fail_task(const HeldTaskPtr& task, control::FailureKind kind, std::string message);
-  void interrupted(const HeldTaskPtr& task);
+  void interrupted(const HeldTaskPtr& task, bool begun);
   void cancel_local(control::FutureId id, control::Claim claim);
   void reap_idle();
 

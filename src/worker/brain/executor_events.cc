@@ -142,10 +142,16 @@ void Brain::fail_task(const HeldTaskPtr& task, FailureKind kind, std::string mes
          false);
 }
 
-/// The process of the task ended for the sake of another one.
-void Brain::interrupted(const HeldTaskPtr& task) {
+/// The process of the task ended for the sake of another one, or of the worker.
+void Brain::interrupted(const HeldTaskPtr& task, bool begun) {
   if (task->place() != Place::kHanded) return;
   tasks_.end_claim(task->run.claim);
+  if (begun && task->run.spec->max_retries == 0) {
+    fail_task(task, FailureKind::kCrash,
+              stopping_ ? "its worker was stopped while it ran, and it may not run twice (max_retries is 0)"
+                        : "its process was ended for another task, and it may not run twice (max_retries is 0)");
+    return;
+  }
   if (++task->interruptions > setup_.knobs.max_interruptions) {
     fail_task(task, FailureKind::kCrash, "tasks that it awaited killed the process it ran in, again and again");
     return;
@@ -165,7 +171,13 @@ void Brain::not_run(std::vector<HeldTaskPtr> tasks) {
                    [](const HeldTaskPtr& one, const HeldTaskPtr& other) { return one->arrived > other->arrived; });
   for (const HeldTaskPtr& task : tasks) {
     tasks_.end_claim(task->run.claim);
-    enter_backlog(task, true);
+    if (stopping_) {
+      task->move_to(Place::kEnded);
+      task->ends_apart = true;
+      relinquish(task);
+    } else {
+      enter_backlog(task, true);
+    }
   }
 }
 
@@ -200,7 +212,7 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   for (auto stacked = executor.stack.rbegin(); stacked != executor.stack.rend(); ++stacked) {
     const HeldTaskPtr& task = stacked->task;
     if (charged) {
-      if (holds(task)) interrupted(task);
+      if (holds(task)) interrupted(task, taken(task));
     } else if (executor.killed) {
       charge(task, executor.kill_outcome);
       charged = true;
@@ -212,10 +224,13 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
     }
   }
   for (const HeldTaskPtr& task : executor.queued) {
-    if (taken(task) && !executor.killed) {
-      charge(task, std::make_shared<control::Outcome>(exit.crash));
-    } else if (holds(task)) {
+    if (!holds(task)) continue;
+    if (!taken(task)) {
       untaken.push_back(task);
+    } else if (executor.killed) {
+      interrupted(task, true);
+    } else {
+      charge(task, std::make_shared<control::Outcome>(exit.crash));
     }
   }
   not_run(std::move(untaken));

@@ -9,6 +9,9 @@
 // worker that wakes up gives all others most of a lease to show themselves. A wrong verdict costs work and no truth:
 // every round reads its own incarnation, so an evicted worker commits nothing more, and joins as a new one.
 //
+// A worker whose process is gone is another case: nobody suspects anything then, the kernel says so (local_workers.cc),
+// and the lease is not waited for.
+//
 // All else here is work that nobody would notice to be missing: messages are wake-ups, and the store is the truth. So
 // each turn also looks for what a wake-up should have told (checks, endings, sessions without a driver); what is found
 // often is looked for in each turn, and what is rare more seldom. Work that may be long (an eviction, the end of a
@@ -131,9 +134,9 @@ void Upkeep::looked(Look& found) {
   events_.workers_seen(found.workers);
   if (!found.checks.empty()) events_.checks_found(found.checks);
   for (const FailureDetector::Suspect& suspect : failure_detector_.look(means_.clock_ns(), found.workers))
-    evict(suspect.incarnation, suspect.round, false);
+    evict({suspect.incarnation, Cause::kSilent, suspect.round});
   for (const control::Incarnation tombstone : found.tombstones) {
-    if (!control::planted(control::Fault::kHalfEvicted)) evict(tombstone, 0, false);
+    if (!control::planted(control::Fault::kHalfEvicted)) evict({tombstone, Cause::kBegun, 0});
   }
   time_orphans(found.orphans);
   note_who_went(found.workers);
@@ -143,13 +146,17 @@ void Upkeep::looked(Look& found) {
 
 /// A worker that went, dead or not, may have left scopes half ended.
 void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
-  std::set<control::Incarnation> there;
-  for (const control::WorkerSeen& worker : workers) there.insert(worker.info.incarnation);
-  one_went_ = one_went_ || !std::includes(there.begin(), there.end(), there_.begin(), there_.end());
+  std::map<control::Incarnation, std::string> there;
+  for (const control::WorkerSeen& worker : workers) there.emplace(worker.info.incarnation, worker.info.name);
+  one_went_ = one_went_ || std::any_of(there_.begin(), there_.end(),
+                                       [&there](const auto& worker) { return !there.contains(worker.first); });
   there_ = std::move(there);
 }
 
-void Upkeep::evict(control::Incarnation incarnation, std::uint64_t round, bool begun) {
+void Upkeep::process_ended(control::Incarnation incarnation) { evict({incarnation, Cause::kEnded, std::nullopt}); }
+
+void Upkeep::evict(const Eviction& eviction) {
+  const control::Incarnation incarnation = eviction.incarnation;
   if (stopped_ || incarnation == incarnation_ || !evicting_.insert(incarnation).second) return;
   struct Step {
     bool more = false;
@@ -158,23 +165,38 @@ void Upkeep::evict(control::Incarnation incarnation, std::uint64_t round, bool b
   };
   auto step = std::make_shared<Step>();
   means_.post(
-      [step, self = incarnation_, incarnation, round](store::Store& store) {
+      [step, self = incarnation_, incarnation, round = eviction.round](store::Store& store) {
         step->more = control::evict_step(store, self, incarnation, round, step->moved);
         if (step->moved) return;
         step->checks = control::pending_checks(store, self, kChecks);
         control::wake_idle(store, self, kWake);
       },
-      [this, step, incarnation, round, begun] {
-        base::must_erase(evicting_, incarnation, "a worker is evicted by one chain of steps");
+      [this, step, eviction] {
+        base::must_erase(evicting_, eviction.incarnation, "a worker is evicted by one chain of steps");
         if (step->moved) return;
         if (!step->checks.empty()) events_.checks_found(step->checks);
         events_.work_came();
         if (step->more) {
-          evict(incarnation, round, true);
-        } else if (begun) {
-          events_.say("a worker that gave no sign of life is evicted; what it held goes on elsewhere");
+          Eviction next = eviction;
+          next.begun = true;
+          evict(next);
+        } else if (eviction.begun) {
+          say_evicted(eviction);
         }
       });
+}
+
+void Upkeep::say_evicted(const Eviction& eviction) {
+  const auto seen = there_.find(eviction.incarnation);
+  const std::string who = seen == there_.end() ? "a worker" : "worker " + seen->second;
+  switch (eviction.cause) {
+    case Cause::kSilent:
+      return events_.say(who + " gave no sign of life for the lease and is evicted; what it held goes on elsewhere");
+    case Cause::kEnded:
+      return events_.say(who + " has died (its process is gone) and is evicted; what it held goes on elsewhere");
+    case Cause::kBegun:
+      return events_.say("the eviction of " + who + " is complete; what it held goes on elsewhere");
+  }
 }
 
 void Upkeep::end_scopes(const std::vector<control::ScopeId>& scopes) {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -78,6 +80,9 @@ class Upkeep {
   void start();
   void stop() { stopped_ = true; }
 
+  /// The process of this worker is gone, as the kernel says: it is evicted at once. What is only silent has its lease.
+  void process_ended(control::Incarnation incarnation);
+
   /// Works off scopes that began to close, chunk by chunk between other work.
   void end_scopes(const std::vector<control::ScopeId>& scopes);
   /// Serves futures with very many waiters or dependents that ended.
@@ -89,7 +94,17 @@ class Upkeep {
   void look();
   void looked(Look& found);
   void note_who_went(const std::vector<control::WorkerSeen>& workers);
-  void evict(control::Incarnation incarnation, std::uint64_t round, bool begun);
+  /// Why a worker is evicted.
+  enum class Cause { kSilent, kEnded, kBegun };
+  /// An eviction, from its first step to its last.
+  struct Eviction {
+    control::Incarnation incarnation = 0;
+    Cause cause = Cause::kSilent;
+    std::optional<std::uint64_t> round;  ///< at which it fell silent
+    bool begun = false;
+  };
+  void evict(const Eviction& eviction);
+  void say_evicted(const Eviction& eviction);
   void end_scope(control::ScopeId scope);
   void time_orphans(const std::vector<control::OrphanSession>& orphans);
 
@@ -105,7 +120,7 @@ class Upkeep {
   std::uint64_t turns_ = 0;
   std::set<control::ScopeId> ending_;
   std::set<control::Incarnation> evicting_;
-  std::set<control::Incarnation> there_;  ///< the workers of the last look
+  std::map<control::Incarnation, std::string> there_;  ///< the workers of the last look, and their names
   bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
   /// A session that no driver is attached to.
   struct Orphan {

@@ -7,12 +7,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "worker/cluster/local_workers.h"
 #include "worker/cluster/store_thread.h"
 #include "worker/cluster/upkeep.h"
 
 namespace morrow::worker {
 
-/// The worker's upkeep in the store's last lane, by a timer of the shell. Main thread only.
+/// The worker's upkeep in the store's last lane, by a timer of the shell; it is told of the workers of this machine
+/// that die. Main thread only.
 class Maintenance {
  public:
   using Events = Upkeep::Events;
@@ -26,7 +28,10 @@ class Maintenance {
   void fan_out() { upkeep_.fan_out(); }
 
  private:
+  Events with_local_workers(Events events);
+
   boost::asio::steady_timer timer_;
+  LocalWorkers local_workers_;
   Upkeep upkeep_;
 };
 

@@ -46,6 +46,9 @@ constexpr std::size_t kBytesATurn = 128 << 10;
 
 ShellOptions with_incarnation(ShellOptions options) {
   options.info.incarnation = base::random_id();
+  const ProcessIdentity process = own_process();
+  options.info.pid_space = process.space;
+  options.info.started_ticks = process.started_ticks;
   options.knobs.claim_slots = wire::ClaimWords::kSlots;
   return options;
 }

@@ -371,9 +371,10 @@ TEST(Brain, ADeathInANestedRunIsChargedToTheTopmostTaskAlone) {
   machine.script("child", {work(kMs), crashes()});
   machine.script("parent", {submit("child"), await(), gives("p")});
   const FutureId parent =
-      machine.submit("parent", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 0; });
+      machine.submit("parent", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 1; });
   machine.await(parent);
   machine.run(100 * kMs);
+  EXPECT_GT(std::count(machine.started.begin(), machine.started.end(), "parent"), 2);
   machine.script("child", {work(kMs), gives("well")});
   ASSERT_TRUE(machine.run_until(parent));
   EXPECT_TRUE(machine.outcome(parent)->ok());

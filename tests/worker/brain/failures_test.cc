@@ -219,6 +219,39 @@ TEST(Attempts, AWorkerThatStopsGivesBackWhatWaitsForItsRetry) {
   EXPECT_EQ(machine.count().futures[Status::kReady], 1u);
 }
 
+TEST(Attempts, AWorkerThatStopsGivesBackWhatMayRunOnceOnlyIfItHasNotBegun) {
+  Machine machine(machine_of(1));
+  machine.script("long", {works_for(60 * kSecond), ends_with("x")});
+  std::vector<FutureId> all;
+  for (int i = 0; i < 3; ++i) all.push_back(machine.submit("long", Machine::one_cpu(), once));
+  machine.run(100 * kMillisecond);
+  ASSERT_EQ(machine.started.size(), 1u);
+  machine.brain().stop(machine.now());
+  machine.run(kSecond);
+  EXPECT_TRUE(machine.brain().drained());
+  const auto counts = machine.count().futures;
+  EXPECT_EQ(counts.at(Status::kReady), 2u);
+  EXPECT_EQ(counts.at(Status::kFailed), 1u);
+}
+
+TEST(Attempts, WhatMayRunOnceAndIsKilledForAnotherTaskIsNotRunAgain) {
+  Machine::Setup setup = machine_of(1);
+  setup.knobs.executor_cap = 1;  // so the child runs in the process of its parent
+  Machine machine(setup);
+  machine.script("parent",
+                 {{Kind::kSubmit, 0, "child", {}, {}, {}}, {Kind::kAwait, 0, {}, {}, {}, {}}, ends_with("p")});
+  machine.script("child", {works_for(10 * kSecond), ends_with("c")});
+  const FutureId id = machine.submit("parent", Machine::one_cpu(), once);
+  machine.run(kSecond);
+  ASSERT_EQ(machine.most_nested, 2u);
+  ASSERT_TRUE(machine.crash("child"));
+  machine.run(60 * kSecond);
+  EXPECT_EQ(std::count(machine.started.begin(), machine.started.end(), "parent"), 1);
+  machine.await(id);
+  ASSERT_TRUE(machine.run_until(id, kSecond));
+  EXPECT_EQ(machine.outcome(id)->failure, FailureKind::kCrash);
+}
+
 TEST(Attempts, TheStartOfTheProgramIsNotTheTasksTime) {
   Machine machine(machine_of(1));
   int failures = 0;

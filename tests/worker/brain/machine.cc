@@ -172,9 +172,12 @@ void Machine::do_action(worker::Action& todo) {
     const auto id = kill->executor;
     processes_.at(id).alive = false;
     at(now_ + 100'000, [this, id] {
-      processes_.erase(id);
       worker::Brain::Exit exit;
+      for (const auto& [slot, word] : processes_.at(id).words) {
+        if (word.second) exit.taken.push_back(slot);
+      }
       exit.crash.failure = control::FailureKind::kCrash;
+      processes_.erase(id);
       brain_->executor_exited(now_, id, exit);
     });
   } else if (auto* ready = std::get_if<action::Ready>(&todo)) {

@@ -61,6 +61,7 @@ class UpkeepTest : public testing::Test {
   std::function<void()> next_;
   std::uint64_t now_ms_ = 0;
   std::vector<std::uint64_t> abandoned_;  // attachments
+  std::vector<std::string> said_;
   Upkeep upkeep_{{
                      [this](std::function<void(store::Store&)> job, std::function<void()> done) {
                        posted_.emplace_back(std::move(job), std::move(done));
@@ -74,7 +75,7 @@ class UpkeepTest : public testing::Test {
                      [](const auto&) {},
                      [](const auto&) {},
                      [this](control::SessionId, std::uint64_t attachment) { abandoned_.push_back(attachment); },
-                     [](const std::string&) {},
+                     [this](const std::string& sentence) { said_.push_back(sentence); },
                      [] {},
                      [] {},
                  }};
@@ -97,6 +98,26 @@ TEST_F(UpkeepTest, TimeInWhichThisWorkerStoodStillIsNotTheDriversAbsence) {
 TEST_F(UpkeepTest, TimeInWhichTheStoreTookNothingIsNotTheDriversAbsence) {
   for (int i = 0; i < 200; ++i) turn(kTurnMs, false);
   EXPECT_TRUE(abandoned_.empty());
+}
+
+TEST_F(UpkeepTest, AWorkerWhoseProcessIsGoneIsEvictedAtOnceAndOneThatIsOnlySilentIsNot) {
+  for (const control::Incarnation other : {kSelf + 1, kSelf + 2}) {
+    control::WorkerInfo info;
+    info.incarnation = other;
+    info.name = "w" + std::to_string(other);
+    control::join(store_, info);
+  }
+  turn(kTurnMs);
+  upkeep_.process_ended(kSelf + 1);
+  settle();
+  EXPECT_EQ(said_, std::vector<std::string>{
+                       "worker w2 has died (its process is gone) and is evicted; what it held goes on elsewhere"});
+  const auto left = control::workers(store_);
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[1].info.incarnation, kSelf + 2);
+  upkeep_.process_ended(kSelf + 1);  // it is told of again
+  settle();
+  EXPECT_EQ(said_.size(), 1U);
 }
 
 TEST_F(UpkeepTest, ADriverThatCameAndWentAgainHasItsWholeGrace) {
