@@ -31,6 +31,7 @@
 #include "worker/last_words.h"
 #include "worker/logs/logs.h"
 #include "worker/machine.h"
+#include "worker/pool/process/undertaker.h"
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
 #include "worker/shell/shell.h"
@@ -173,6 +174,7 @@ int exit_status(Shell::End end) { return end == Shell::End::kBroken ? 1 : 0; }
 int run_private(const WorkerOptions& options) {
   // The terminal's Ctrl-C is for the driver; we end when it does.
   setsid();
+  Undertaker undertaker;
   const base::Defer removes_folder([&] {
     std::error_code ignored;
     std::filesystem::remove_all(options.private_folder, ignored);
@@ -184,6 +186,7 @@ int run_private(const WorkerOptions& options) {
   const LastWords last_words(logs);
   ShellOptions shell = shell_options(options);
   shell.private_worker = true;
+  shell.undertaker = &undertaker;
   shell.store_url = options.store_url.empty() ? "lmdb:" + options.private_folder + "/store" : options.store_url;
   shell.cache_folder = options.private_folder + "/images";
   shell.info.name = options.name.empty() ? shell.info.host : options.name;
@@ -199,8 +202,10 @@ int run_private(const WorkerOptions& options) {
 }
 
 /// `kept` is what the one before this has kept, and then what this one has.
-Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state, KeptValues& kept) {
+Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undertaker& undertaker,
+                    const std::string& state, KeptValues& kept) {
   ShellOptions shell = shell_options(options);
+  shell.undertaker = &undertaker;
   shell.store_url = store_of(options, state);
   shell.look_at_door = [&door, &logs] { return door.look(logs); };
   shell.cache_folder = state + "/images";
@@ -249,13 +254,14 @@ int run_worker(const WorkerOptions& options) {
   set_up_process();
   if (!options.private_folder.empty()) return run_private(options);
   wire::check_name("cluster", options.cluster);
+  Undertaker undertaker;  // before all that takes memory, threads or descriptors
   const std::string state = wire::state_folder(options.cluster, true);
   Door door(options, identity_of(store_of(options, state)));
   Logs logs({state + "/logs/" + door.name(), options.quiet});
   const LastWords last_words(logs);
   KeptValues kept;
   for (;;) {
-    const Shell::End end = run_once(options, logs, door, state, kept);
+    const Shell::End end = run_once(options, logs, door, undertaker, state, kept);
     if (end != Shell::End::kFenced) {
       logs.say("worker " + door.name() + " has ended");
       return exit_status(end);

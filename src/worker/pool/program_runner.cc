@@ -137,7 +137,11 @@ void ProgramRunner::prepare() {
 
 void ProgramRunner::start_process(const LaunchPlan& plan) {
   try {
-    const auto process = std::make_shared<ProgramProcess>(pool_, *this, launch(plan));
+    Undertaker* const undertaker = pool_.options.undertaker;
+    LaunchPlan with_end = plan;
+    with_end.dies_with_us = undertaker == nullptr || !undertaker->lives();
+    const auto process = std::make_shared<ProgramProcess>(pool_, *this, launch(with_end));
+    if (!with_end.dies_with_us) undertaker->entrust(process->pid());
     starting_.push_back(process);
     process->start(image_->program());
   } catch (const LaunchError& error) {
