@@ -60,14 +60,18 @@ bool ProgramRunner::is_unused() const {
   const auto busy = [](const std::shared_ptr<ProgramProcess>& process) {
     return !process->executors.empty() || process->unanswered() > 0;
   };
-  return waiting_.empty() && !(server_ && busy(server_)) && std::none_of(in_place_.begin(), in_place_.end(), busy);
+  const auto unwanted = [](const std::shared_ptr<ExecutorLink>& link) { return link->is_unwanted(); };
+  return std::all_of(waiting_.begin(), waiting_.end(), unwanted) && !(server_ && busy(server_)) &&
+         std::none_of(in_place_.begin(), in_place_.end(), busy);
 }
 
-void ProgramRunner::discard() {
+void ProgramRunner::end_processes() {
+  MORROW_INVARIANT(is_unused(), "processes are ended when none of their executors is left", waiting_.size());
   image_->abandon();
-  if (server_) server_->discard();
-  for (const auto* group : {&starting_, &spare_, &in_place_}) {
-    for (const auto& process : *group) process->discard();
+  preparing_ = false;
+  if (server_) std::exchange(server_, nullptr)->discard();
+  for (auto* group : {&starting_, &spare_, &in_place_}) {
+    for (const auto& process : std::exchange(*group, {})) process->discard();
   }
 }
 
