@@ -73,10 +73,12 @@ ShellOptions shell_options(const WorkerOptions& options) {
   shell.info.host = machine_name();
   shell.info.pid = getpid();
   shell.info.total = options.total;
-  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
-  if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
+  const ControlGroups groups;
+  const std::uint64_t memory = machine_memory_bytes(groups);
   shell.objects.disk_most = options.spill_limit;
-  shell.objects.memory = options.object_memory != 0 ? options.object_memory : machine_object_bytes();
+  shell.objects.memory = options.object_memory != 0 ? options.object_memory : object_memory_of(memory);
+  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli(groups);
+  if (shell.info.total.memory == 0) shell.info.total.memory = task_memory_of(memory, shell.objects.memory);
   return shell;
 }
 

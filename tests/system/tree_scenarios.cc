@@ -77,6 +77,22 @@ int leave_and_abort(const std::string& file) {
   return 0;
 }
 
+std::string score_of(const std::string& pid) {
+  std::ifstream file("/proc/" + pid + "/oom_score_adj");
+  std::string score;
+  file >> score;
+  return score;
+}
+
+/// How soon the kernel ends them when memory runs out: an executor, what it has started, its first process.
+std::string scores() {
+  const pid_t child = fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  return score_of("self") + " " + score_of(std::to_string(child)) + " " + score_of(std::to_string(getppid()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -93,6 +109,10 @@ int main(int argc, char** argv) {
     if (how == "crash") return morrow::submit({.max_retries = 0}, leave_and_abort, file).get();
     if (how == "return") {
       std::cout << morrow::submit(leave_and_return, file).get() << std::endl;
+      return 0;
+    }
+    if (how == "scores") {
+      std::cout << morrow::submit(scores).get() << std::endl;
       return 0;
     }
     auto hangs = morrow::submit({.max_retries = 0}, hang, file);

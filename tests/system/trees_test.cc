@@ -136,6 +136,16 @@ TEST_P(Trees, EndWithAPrivateWorkerWhoseDriverIsKilled) {
   EXPECT_TRUE(all_gone());
 }
 
+TEST(MemoryRunsOut, ExecutorsAndWhatTheyStartedGoFirst) {
+  Cluster cluster;
+  const auto worker = cluster.worker({"--cpus", "1"});
+  std::string own;
+  std::ifstream("/proc/" + std::to_string(worker->pid()) + "/oom_score_adj") >> own;
+  EXPECT_NE(own, "1000");
+  const std::string program = bin() + "/../test-programs/tree_scenarios";
+  EXPECT_EQ(cluster.run({program, "scores", "-"}).out, "1000 1000 " + own + "\n");
+}
+
 INSTANTIATE_TEST_SUITE_P(OfBothKindsOfPrograms, Trees, testing::Bool(),
                          [](const auto& forks) { return forks.param ? "Forked" : "StartedEach"; });
 

@@ -101,6 +101,15 @@ struct ForkRequest {
   std::vector<wire::Fd> descriptors;
 };
 
+// When memory runs out the kernel ends executors, and what they have started, before anything else: what they did is
+// done again. The worker, which others need too, and this program's first process stay.
+void be_first_to_go() {
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const auto size = write(file, "1000", 4);
+  close(file);
+}
+
 [[noreturn]] void become_executor(ForkRequest request, const std::string& program_key) {
   ExecutorSetup setup;
   setup.stream = std::move(request.descriptors[0]);
@@ -111,6 +120,7 @@ struct ForkRequest {
     setup.object_memory = std::move(request.descriptors[kForkDescriptors]);
   setup.program_key = program_key;
   setpgid(0, 0);
+  be_first_to_go();
   flush_streams();
   dup2(setup.output.get(), STDOUT_FILENO);
   dup2(setup.errors.get(), STDERR_FILENO);
