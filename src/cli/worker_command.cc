@@ -60,8 +60,9 @@ void add_worker(CLI::App& app, int& exit_status) {
                       "Name of the cluster; workers with the same name and store work together");
   command->add_option("--name", options.name, "Name of this worker (default: the host's name)");
   command->add_option("--cpus", arguments->cpus, "CPUs that tasks may use (default: what this process may use)");
-  command->add_option("--memory", arguments->memory,
-                      "Memory that tasks may use, like 4GiB (default: 80 % of the machine's)");
+  command->add_option(
+      "--memory", arguments->memory,
+      "Memory that tasks may use, like 4GiB (default: 80 % of what the machine's limits leave, less --object-memory)");
   command->add_option("--object-memory", arguments->object_memory,
                       "Shared memory for large values, like 8GiB (default: 30 % of the machine's)");
   command->add_option("--spill-dir", options.spill_folder,

@@ -7,66 +7,39 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
-#include <limits>
-#include <optional>
 #include <string_view>
 #include <thread>
-#include <vector>
 
 namespace morrow::worker {
 
 namespace {
 
-/// The folders of our control group (version 2), from its own up to the root.
-std::vector<std::filesystem::path> control_groups() {
-  std::ifstream file("/proc/self/cgroup");
-  std::string line;
-  std::filesystem::path own = "/";
-  while (std::getline(file, line)) {
-    if (line.starts_with("0::")) own = line.substr(3);
-  }
-  const std::filesystem::path root = "/sys/fs/cgroup";
-  std::vector<std::filesystem::path> groups;
-  for (std::filesystem::path at = own.relative_path();; at = at.parent_path()) {
-    groups.push_back(at.empty() ? root : root / at);
-    if (at.empty()) return groups;
-  }
-}
+constexpr std::uint64_t kOneCpuMilli = 1'000;
 
 }  // namespace
 
-std::uint64_t machine_cpu_milli() {
+std::uint64_t machine_cpu_milli(const ControlGroups& groups) {
   std::uint64_t milli = std::max(1u, std::thread::hardware_concurrency()) * 1000ULL;
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
     milli = static_cast<std::uint64_t>(std::max(1, CPU_COUNT(&allowed))) * 1000;
-  for (const auto& group : control_groups()) {
-    std::ifstream file(group / "cpu.max");
-    std::string quota;
-    double period = 0;
-    if (!(file >> quota >> period) || quota == "max" || period <= 0) continue;
-    const double limit = std::strtod(quota.c_str(), nullptr) / period * 1000;
-    if (limit >= 1) milli = std::min(milli, static_cast<std::uint64_t>(limit));
-  }
-  return milli;
+  if (const auto limit = groups.cpu_limit()) milli = std::min(milli, static_cast<std::uint64_t>(*limit * 1000));
+  return std::max(milli, kOneCpuMilli);
 }
 
-std::uint64_t machine_memory_bytes() {
+std::uint64_t machine_memory_bytes(const ControlGroups& groups) {
   const auto pages = static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
-  std::uint64_t bytes = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 10 * 8;
-  for (const auto& group : control_groups()) {
-    std::uint64_t limit = 0;
-    if (std::ifstream(group / "memory.max") >> limit) bytes = std::min(bytes, limit);
-  }
-  std::uint64_t limit = 0;
-  if (std::ifstream("/sys/fs/cgroup/memory/memory.limit_in_bytes") >> limit) bytes = std::min(bytes, limit);
-  return bytes;
+  const std::uint64_t bytes = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return std::min(bytes, groups.memory_limit().value_or(bytes));
 }
 
-std::uint64_t machine_object_bytes() { return machine_memory_bytes() / 8 * 3; }  // of the whole, of which that is 80 %
+std::uint64_t object_memory_of(std::uint64_t memory) { return memory / 10 * 3; }
+
+std::uint64_t task_memory_of(std::uint64_t memory, std::uint64_t object_memory) {
+  const std::uint64_t ours = memory / 10 * 8;
+  return std::max(ours - std::min(ours, object_memory), memory / 10);
+}
 
 std::string machine_name() {
   std::array<char, 65> name{};

@@ -31,6 +31,7 @@
 #include "worker/last_words.h"
 #include "worker/logs/logs.h"
 #include "worker/machine.h"
+#include "worker/pool/process/undertaker.h"
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
 #include "worker/shell/shell.h"
@@ -72,10 +73,12 @@ ShellOptions shell_options(const WorkerOptions& options) {
   shell.info.host = machine_name();
   shell.info.pid = getpid();
   shell.info.total = options.total;
-  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli();
-  if (shell.info.total.memory == 0) shell.info.total.memory = machine_memory_bytes();
+  const ControlGroups groups;
+  const std::uint64_t memory = machine_memory_bytes(groups);
   shell.objects.disk_most = options.spill_limit;
-  shell.objects.memory = options.object_memory != 0 ? options.object_memory : machine_object_bytes();
+  shell.objects.memory = options.object_memory != 0 ? options.object_memory : object_memory_of(memory);
+  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli(groups);
+  if (shell.info.total.memory == 0) shell.info.total.memory = task_memory_of(memory, shell.objects.memory);
   return shell;
 }
 
@@ -173,6 +176,7 @@ int exit_status(Shell::End end) { return end == Shell::End::kBroken ? 1 : 0; }
 int run_private(const WorkerOptions& options) {
   // The terminal's Ctrl-C is for the driver; we end when it does.
   setsid();
+  Undertaker undertaker;
   const base::Defer removes_folder([&] {
     std::error_code ignored;
     std::filesystem::remove_all(options.private_folder, ignored);
@@ -184,6 +188,7 @@ int run_private(const WorkerOptions& options) {
   const LastWords last_words(logs);
   ShellOptions shell = shell_options(options);
   shell.private_worker = true;
+  shell.undertaker = &undertaker;
   shell.store_url = options.store_url.empty() ? "lmdb:" + options.private_folder + "/store" : options.store_url;
   shell.cache_folder = options.private_folder + "/images";
   shell.info.name = options.name.empty() ? shell.info.host : options.name;
@@ -199,8 +204,10 @@ int run_private(const WorkerOptions& options) {
 }
 
 /// `kept` is what the one before this has kept, and then what this one has.
-Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, const std::string& state, KeptValues& kept) {
+Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undertaker& undertaker,
+                    const std::string& state, KeptValues& kept) {
   ShellOptions shell = shell_options(options);
+  shell.undertaker = &undertaker;
   shell.store_url = store_of(options, state);
   shell.look_at_door = [&door, &logs] { return door.look(logs); };
   shell.cache_folder = state + "/images";
@@ -249,13 +256,14 @@ int run_worker(const WorkerOptions& options) {
   set_up_process();
   if (!options.private_folder.empty()) return run_private(options);
   wire::check_name("cluster", options.cluster);
+  Undertaker undertaker;  // before all that takes memory, threads or descriptors
   const std::string state = wire::state_folder(options.cluster, true);
   Door door(options, identity_of(store_of(options, state)));
   Logs logs({state + "/logs/" + door.name(), options.quiet});
   const LastWords last_words(logs);
   KeptValues kept;
   for (;;) {
-    const Shell::End end = run_once(options, logs, door, state, kept);
+    const Shell::End end = run_once(options, logs, door, undertaker, state, kept);
     if (end != Shell::End::kFenced) {
       logs.say("worker " + door.name() + " has ended");
       return exit_status(end);

@@ -13,6 +13,7 @@
 #include "base/defer.h"
 #include "base/invariant.h"
 #include "base/must.h"
+#include "base/process_tree.h"
 
 namespace morrow::runtime {
 
@@ -24,6 +25,7 @@ constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
+constexpr std::chrono::seconds kEndsWithin{10};  // a process that hangs in the kernel can't be waited for
 
 }  // namespace
 
@@ -268,6 +270,10 @@ void Executor::on_frame(wire::FrameType type, std::string_view payload) {
   }
 }
 
-void Executor::on_lost(const std::string&) { _exit(0); }
+// Whoever started this process may be gone too, and could not end what it leaves.
+void Executor::on_lost(const std::string&) {
+  base::kill_children(getpid(), -1, kEndsWithin);
+  _exit(0);
+}
 
 }  // namespace morrow::runtime

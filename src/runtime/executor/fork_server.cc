@@ -16,18 +16,21 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <iostream>
 #include <map>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include <morrow/error.h>
 
 #include "base/environment.h"
+#include "base/process_tree.h"
 #include "runtime/executor/executor.h"
 #include "runtime/failures/crash_stack.h"
 #include "runtime/image/manifest.h"
@@ -56,6 +59,11 @@
 // pipes as its output. It ends by _exit: the objects of the first process are not destroyed in it. It dies with the
 // first process, which kills all executors when the worker is gone.
 //
+// What tasks have started ends with the executor, also when it has left its session and process group. Executors and
+// the first process are subreapers: whoever loses its parent becomes a child of the executor, and when that is dead, of
+// this process. So a child that is neither an executor nor was there before the Session line belongs to a dead one, and
+// is killed.
+//
 // Read worker/pool/program_runner.h for the other end, executor.h for what happens then.
 namespace morrow::runtime {
 
@@ -63,7 +71,8 @@ namespace {
 
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
-constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
+constexpr std::chrono::seconds kEndsWithin{10};  // a process that hangs in the kernel can't be waited for
+constexpr std::size_t kForkDescriptors = 4;      // and one more where the worker keeps objects
 
 std::size_t count_threads() {
   DIR* const folder = opendir("/proc/self/task");
@@ -92,6 +101,15 @@ struct ForkRequest {
   std::vector<wire::Fd> descriptors;
 };
 
+// When memory runs out the kernel ends executors, and what they have started, before anything else: what they did is
+// done again. The worker, which others need too, and this program's first process stay.
+void be_first_to_go() {
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  [[maybe_unused]] const auto size = write(file, "1000", 4);
+  close(file);
+}
+
 [[noreturn]] void become_executor(ForkRequest request, const std::string& program_key) {
   ExecutorSetup setup;
   setup.stream = std::move(request.descriptors[0]);
@@ -102,6 +120,7 @@ struct ForkRequest {
     setup.object_memory = std::move(request.descriptors[kForkDescriptors]);
   setup.program_key = program_key;
   setpgid(0, 0);
+  be_first_to_go();
   flush_streams();
   dup2(setup.output.get(), STDOUT_FILENO);
   dup2(setup.errors.get(), STDERR_FILENO);
@@ -138,6 +157,7 @@ class ForkServer {
 
   [[noreturn]] void serve() {
     remember_state();
+    for (const pid_t pid : base::children_of(getpid())) helpers_.insert(pid);
     if (!start()) end();
     for (;;) {
       std::array<pollfd, 2> polled{{{channel_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}}};
@@ -249,6 +269,7 @@ class ForkServer {
     if (pid == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (getppid() != parent) _exit(0);
+      prctl(PR_SET_CHILD_SUBREAPER, 1);
       channel_.reset();
       restore_state();
       become_executor(std::move(request), program_key_);
@@ -276,6 +297,7 @@ class ForkServer {
     int status = 0;
     pid_t pid = 0;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+      helpers_.erase(pid);
       const auto found = children_.find(pid);
       if (found == children_.end()) continue;
       wire::Exited message;
@@ -285,20 +307,26 @@ class ForkServer {
       children_.erase(found);
       send(wire::EXITED, message);
     }
+    end_orphans();
+  }
+
+  // Their own ends are signalled too, so that what they leave is found then.
+  void end_orphans() {
+    for (const pid_t pid : base::children_of(getpid())) {
+      if (!children_.contains(pid) && !helpers_.contains(pid)) kill(pid, SIGKILL);
+    }
   }
 
   [[noreturn]] void end() {
-    for (const auto& [pid, executor] : children_) {
-      kill(-pid, SIGKILL);
-      kill(pid, SIGKILL);
-    }
+    base::kill_children(getpid(), -1, kEndsWithin);
     _exit(0);
   }
 
   wire::Fd channel_;
   wire::Fd signals_;
   std::string program_key_;
-  std::map<pid_t, std::uint32_t> children_;
+  std::map<pid_t, std::uint32_t> children_;  ///< the executors
+  std::set<pid_t> helpers_;                  ///< children that the program made before its Session line
   struct sigaction child_action_ {};
   sigset_t mask_{};
 };

@@ -51,9 +51,10 @@ struct KillExecutor {
   ExecutorId executor = 0;
 };
 
-/// A program that no session and no task needs: end its first process.
+/// A program that has no executors and no task: end its first process.
 struct RetireProgram {
   std::string program;
+  bool wanted = false;  ///< a session here may need it again
 };
 
 /// An answer to an await.

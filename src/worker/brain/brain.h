@@ -17,6 +17,7 @@
 #include "worker/brain/commit_queue.h"
 #include "worker/brain/executor_states.h"
 #include "worker/brain/held_task.h"
+#include "worker/brain/idle_programs.h"
 #include "worker/brain/idle_registration.h"
 #include "worker/brain/index_claims.h"
 #include "worker/brain/knobs.h"
@@ -187,6 +188,7 @@ class Brain {
   struct Starting {
     PausedTasks paused;
     ProgramStarts programs;
+    IdlePrograms idle;
     std::vector<control::CannotStart> told;  ///< as this worker published it last
   };
   /// The cluster's other workers, and the work that comes from them and goes to them.
@@ -328,6 +330,7 @@ class Brain {
   void interrupted(const HeldTaskPtr& task, bool begun);
   void cancel_local(control::FutureId id, control::Claim claim);
   void reap_idle();
+  void end_program(const std::string& program, bool wanted);
 
   // unstartable.cc
   void note_start_failure(const std::string& program, std::string reason);

@@ -16,6 +16,7 @@ void Brain::session_opening(Time now, ClientId client, control::SessionId sessio
                             bool resume, std::uint64_t grace_ms, std::uint64_t opening, Time store_patience) {
   advance(now);
   if (!resume) starting_.programs.forget(program);  // what was missing may be there by now
+  starting_.idle.note(program);
   SessionState& state = sessions_.open(session, client, random_.draw(), program);
   state.store_patience = store_patience;
   state.ending = false;

@@ -38,6 +38,7 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
     devices = trial.take(gpu_milli);
   }
   starting_.programs.note_start(program);
+  starting_.idle.note(program);
   ExecutorState& executor = executors_.add(program, std::move(devices));
   act(action::StartExecutor{executor.id, program, executor.devices});
   return &executor;

@@ -279,18 +279,29 @@ void Brain::reap_idle() {
   const std::size_t keep = width(control::Resources{kOneCpuMilli, 0, 0, {}});
   for (const ExecutorId id : executors_.long_idle(now_, keep, setup_.knobs.keep_idle_executor))
     kill(executors_.at(id), nullptr);
-  // Programs that no session here and no task needs.
-  std::set<std::string> needed;
-  for (const auto& [id, session] : sessions_) needed.insert(session.program);
-  for (const auto& [id, task] : tasks_) needed.insert(task->run.spec->program);
-  std::set<std::string> unneeded;
+  std::set<std::string> working;
+  for (const auto& [id, task] : tasks_) working.insert(task->run.spec->program);
+  for (const auto& [id, executor] : executors_) {
+    if (!executor.stack.empty()) working.insert(executor.program);
+  }
+  std::set<std::string> wanted;
+  for (const auto& [id, session] : sessions_) wanted.insert(session.program);
+  const IdlePrograms::Limits limits{setup_.knobs.keep_idle_executor, setup_.knobs.most_idle_programs};
+  for (const std::string& program : starting_.idle.to_end(now_, working, wanted, limits))
+    end_program(program, wanted.contains(program));
+}
+
+/// Its executors first: while one lives, its first process can't be ended.
+void Brain::end_program(const std::string& program, bool wanted) {
+  bool has_executors = false;
   for (auto& [id, executor] : executors_) {
-    if (needed.contains(executor.program) || executor.killed || !executor.stack.empty()) continue;
-    if (now_ - executor.idle_since < setup_.knobs.keep_idle_executor) continue;
-    unneeded.insert(executor.program);
+    if (executor.program != program) continue;
+    has_executors = true;
     kill(executor, nullptr);
   }
-  for (const std::string& program : unneeded) act(action::RetireProgram{program});
+  if (has_executors) return;
+  act(action::RetireProgram{program, wanted});
+  starting_.idle.forget(program);
 }
 
 }  // namespace morrow::worker

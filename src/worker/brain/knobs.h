@@ -20,6 +20,9 @@ struct Knobs {
   std::uint32_t claim_slots = 1024;
   /// How long an executor above the machine's width stays with nothing to do. Many times what a start takes.
   Time keep_idle_executor = 5'000'000'000;
+  /// Programs with nothing to run whose processes are kept since their sessions may go on. Each takes a process at
+  /// least, and to start one anew takes no longer than it took at first.
+  std::size_t most_idle_programs = 32;
 
   // ---- what runs ahead ----
   /// A task that is expected to take less ends at once: it is worth waiting for, since a commit takes as long.

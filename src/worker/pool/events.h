@@ -8,6 +8,7 @@
 
 #include "store/store.h"
 #include "wire/frame.h"
+#include "worker/pool/process/undertaker.h"
 
 namespace morrow::worker {
 
@@ -44,7 +45,8 @@ struct PoolOptions {
   std::string cache_folder;                 ///< images are materialized here
   int object_memory = -1;                   ///< descriptor that executors get too; -1: none
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
-  std::uint64_t stack_bytes = 256u << 20;   ///< RLIMIT_STACK of executors, when the hard limit allows
+  Undertaker* undertaker = nullptr;  ///< outlives the pool; null: programs die with this process, not what they left
+  std::uint64_t stack_bytes = 256u << 20;  ///< RLIMIT_STACK of executors, when the hard limit allows
   /// Gets the output of the first process of a program, before it is an executor: for the worker's log. As it was read,
   /// not cut into lines.
   std::function<void(const std::string& program, std::string_view text)> program_output;

@@ -22,6 +22,7 @@
 #include "worker/pool/executor_link.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -242,9 +243,11 @@ void ExecutorLink::kill() {
 }
 
 void ExecutorLink::kill_now() {
-  if (pid_ <= 0) return;
-  ::kill(-pid_, SIGKILL);
-  if (pidfd_.is_open()) syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
+  if (!pidfd_.is_open()) return;
+  // Its group first, which can be named while it lives. What else it has started is killed by those who reap it.
+  pollfd ended{pidfd_.native_handle(), POLLIN, 0};
+  if (poll(&ended, 1, 0) == 0) ::kill(-pid_, SIGKILL);
+  syscall(SYS_pidfd_send_signal, pidfd_.native_handle(), SIGKILL, nullptr, 0);
 }
 
 void ExecutorLink::wait_now() {
@@ -267,7 +270,6 @@ void ExecutorLink::finish(ExecutorExit exit) {
   if (state_ == State::kGone) return;
   const auto self = shared_from_this();
   const bool ran = state_ == State::kRunning;
-  if (pid_ > 0) ::kill(-pid_, SIGKILL);  // what it started goes with it
   if (ran) {
     read_rest();
     collect_results();

@@ -134,11 +134,11 @@ void ExecutorPool::program_hint(const std::string& program, std::int64_t driver_
   impl_->program(program).add_hint(driver_pid);
 }
 
-void ExecutorPool::retire(const std::string& program) {
+void ExecutorPool::retire(const std::string& program, bool wanted) {
   const auto found = impl_->programs.find(program);
   if (found == impl_->programs.end() || !found->second->is_unused()) return;
-  found->second->discard();
-  impl_->programs.erase(found);
+  found->second->end_processes();
+  if (!wanted) impl_->programs.erase(found);
 }
 
 std::size_t ExecutorPool::size() const { return impl_->links.size(); }

@@ -54,8 +54,9 @@ class ExecutorPool {
   /// the same.
   void program_hint(const std::string& program, std::int64_t driver_pid);
 
-  /// Ends the first process of a program that has no executors left and is not needed.
-  void retire(const std::string& program);
+  /// Ends the first process of a program that has no executors left. `wanted`: it may be needed again, so its hints are
+  /// kept.
+  void retire(const std::string& program, bool wanted);
 
   std::size_t size() const;
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/invariant.h"
-#include "worker/pool/process/process_state.h"
+#include "base/process_tree.h"
 
 namespace morrow::worker {
 
@@ -29,6 +29,12 @@ constexpr std::array<std::string_view, 4> kLoaderErrors{
 bool has_packet(int fd) {
   pollfd readable{fd, POLLIN, 0};
   return ::poll(&readable, 1, 0) > 0 && (readable.revents & (POLLIN | POLLHUP)) != 0;
+}
+
+// By a signal: it does nothing until SIGCONT. One that a debugger holds does not count.
+bool is_stopped(pid_t pid) {
+  const auto facts = base::process_facts(pid);
+  return facts && facts->state == 'T';
 }
 
 }  // namespace

@@ -60,14 +60,18 @@ bool ProgramRunner::is_unused() const {
   const auto busy = [](const std::shared_ptr<ProgramProcess>& process) {
     return !process->executors.empty() || process->unanswered() > 0;
   };
-  return waiting_.empty() && !(server_ && busy(server_)) && std::none_of(in_place_.begin(), in_place_.end(), busy);
+  const auto unwanted = [](const std::shared_ptr<ExecutorLink>& link) { return link->is_unwanted(); };
+  return std::all_of(waiting_.begin(), waiting_.end(), unwanted) && !(server_ && busy(server_)) &&
+         std::none_of(in_place_.begin(), in_place_.end(), busy);
 }
 
-void ProgramRunner::discard() {
+void ProgramRunner::end_processes() {
+  MORROW_INVARIANT(is_unused(), "processes are ended when none of their executors is left", waiting_.size());
   image_->abandon();
-  if (server_) server_->discard();
-  for (const auto* group : {&starting_, &spare_, &in_place_}) {
-    for (const auto& process : *group) process->discard();
+  preparing_ = false;
+  if (server_) std::exchange(server_, nullptr)->discard();
+  for (auto* group : {&starting_, &spare_, &in_place_}) {
+    for (const auto& process : std::exchange(*group, {})) process->discard();
   }
 }
 
@@ -137,7 +141,11 @@ void ProgramRunner::prepare() {
 
 void ProgramRunner::start_process(const LaunchPlan& plan) {
   try {
-    const auto process = std::make_shared<ProgramProcess>(pool_, *this, launch(plan));
+    Undertaker* const undertaker = pool_.options.undertaker;
+    LaunchPlan with_end = plan;
+    with_end.dies_with_us = undertaker == nullptr || !undertaker->lives();
+    const auto process = std::make_shared<ProgramProcess>(pool_, *this, launch(with_end));
+    if (!with_end.dies_with_us) undertaker->entrust(process->pid());
     starting_.push_back(process);
     process->start(image_->program());
   } catch (const LaunchError& error) {

@@ -27,8 +27,8 @@ class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_
   void add_hint(std::int64_t driver_pid) { image_->add_hint(driver_pid); }
   /// Whether no executor runs or waits.
   bool is_unused() const;
-  /// Ends its processes without waiting.
-  void discard();
+  /// Without waiting. \pre it is unused
+  void end_processes();
   /// Kills everything and waits.
   void end_now();
 

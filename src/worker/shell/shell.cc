@@ -197,7 +197,7 @@ void Shell::arm(Time time) {
 // ---- actions that no part carries out alone ----
 
 void Shell::carry_out(action::RetireProgram& retire) {
-  pool_.retire(retire.program);
+  pool_.retire(retire.program, retire.wanted);
   tasks_.output.program_retired(retire.program);
 }
 

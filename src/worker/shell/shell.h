@@ -62,11 +62,12 @@ struct ShellOptions {
   KeptValues kept = {};  ///< of the one before this
   std::uint64_t lease_ms = 5'000;
   std::uint64_t hand_over_ms =
-      30'000;                   ///< the longest that values are handed over for before it leaves; 0: they are not
-  wire::Fd port;                ///< listens for the port; none: a private worker has none
-  bool encrypt = false;         ///< what is said on the port
-  bool private_worker = false;  ///< one client, no cluster: ends when it goes
-  bool inline_store = false;    ///< commits on the main thread, for measurements
+      30'000;                        ///< the longest that values are handed over for before it leaves; 0: they are not
+  wire::Fd port;                     ///< listens for the port; none: a private worker has none
+  bool encrypt = false;              ///< what is said on the port
+  bool private_worker = false;       ///< one client, no cluster: ends when it goes
+  Undertaker* undertaker = nullptr;  ///< outlives the shell; see PoolOptions
+  bool inline_store = false;         ///< commits on the main thread, for measurements
   /// Looks whether drivers still find the socket that this worker listens on; else makes another one. None: all is
   /// well, or it could not. May be empty.
   std::function<wire::Fd()> look_at_door;

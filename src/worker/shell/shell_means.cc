@@ -275,6 +275,7 @@ PoolOptions Shell::pool_options() {
   PoolOptions pool;
   pool.cache_folder = options_.cache_folder;
   pool.object_memory = objects_.memory_fd();
+  pool.undertaker = options_.undertaker;
   pool.program_output = [this](const std::string& program, std::string_view text) {
     tasks_.output.program_wrote(program, text);
   };

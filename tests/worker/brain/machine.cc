@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/worker/brain/machine.h"
-#include "store/sim/sim_store.h"
 
 #include <algorithm>
 #include <deque>
 #include <utility>
+
+#include "base/invariant.h"
+#include "store/sim/sim_store.h"
 
 namespace morrow::test {
 
@@ -32,6 +34,7 @@ struct Machine::Running {
 };
 
 struct Machine::Process {
+  std::string program;
   bool alive = true;
   bool started = false;
   std::vector<Running> stack;
@@ -132,7 +135,7 @@ void Machine::carry_out() {
 
 void Machine::do_action(worker::Action& todo) {
   if (auto* start = std::get_if<action::StartExecutor>(&todo)) {
-    processes_[start->executor];
+    processes_[start->executor].program = start->program;
     ++started_executors;
     most_executors = std::max(most_executors, processes_.size());
     at(now_ + 500'000, [this, id = start->executor, program = start->program] {
@@ -219,6 +222,10 @@ void Machine::do_action(worker::Action& todo) {
       }
       brain_->signalled(now_);
     });
+  } else if (auto* retire = std::get_if<action::RetireProgram>(&todo)) {
+    for (const auto& [id, process] : processes_)
+      MORROW_INVARIANT(process.program != retire->program, "a program is ended after its executors", id);
+    retired.push_back(retire->program);
   } else if (auto* notice = std::get_if<action::Notice>(&todo)) {
     notices.push_back(notice->text);
   } else if (auto* ack = std::get_if<action::Ack>(&todo)) {

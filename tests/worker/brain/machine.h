@@ -91,6 +91,7 @@ class Machine {
   std::vector<control::Round> rounds;
   std::uint64_t records = 0;
   std::vector<std::string> notices;
+  std::vector<std::string> retired;  ///< programs
   std::uint64_t acked = 0;
   std::size_t running_now = 0;  ///< tasks that compute (not waiting)
   std::size_t most_running = 0;

@@ -109,13 +109,14 @@ TEST_F(ExecutorTest, ThatCrashesReportsTheSignalAndItsRecordAndHurtsNobodyElse) 
 
 TEST_F(ExecutorTest, IsKilledTogetherWithWhatItStarted) {
   const auto executor = pool_->start(program_, {});
-  ASSERT_EQ(ask(executor, "leave grandchild"), "left");
+  const pid_t grandchild = std::stoi(ask(executor, "leave grandchild"));
   const pid_t pid = std::stoi(ask(executor, "pid"));
   pool_->kill(executor);
   EXPECT_FALSE(heard_[executor].exit.has_value()) << "told from inside of a call";
   ASSERT_TRUE(run_until_exited(executor));
   EXPECT_EQ(WTERMSIG(heard_[executor].exit->status), SIGKILL);
   EXPECT_TRUE(run_until([&] { return kill(-pid, 0) != 0; })) << "its process group lives on";
+  EXPECT_FALSE(lives(grandchild));
 }
 
 TEST_F(ExecutorTest, CanBeKilledBeforeItRuns) {

@@ -105,8 +105,9 @@ void reply(int stream, const wire::Task& task, std::string bytes) {
 }
 
 // Leaves a process that keeps standard output and, `far`, also left the process group.
-void leave_grandchild(bool far) {
-  if (fork() != 0) return;
+std::string leave_grandchild(bool far) {
+  const pid_t pid = fork();
+  if (pid != 0) return std::to_string(pid);
   if (far) setsid();
   for (;;) pause();
 }
@@ -129,12 +130,10 @@ void run(const wire::Task& task, int stream, int file, const wire::Fork& fork) {
     _exit(std::atoi(task.payload().c_str()));
   }
   if (what == "leave grandchild") {
-    leave_grandchild(false);
-    return reply(stream, task, "left");
+    return reply(stream, task, leave_grandchild(false));
   }
   if (what == "leave far grandchild") {
-    leave_grandchild(true);
-    return reply(stream, task, "left");
+    return reply(stream, task, leave_grandchild(true));
   }
   if (what == "crash") {
     lseek(file, wire::ClaimWords::kCrashOffset, SEEK_SET);

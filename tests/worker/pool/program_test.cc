@@ -222,14 +222,35 @@ TEST_F(ProgramTest, ThatIsRetiredEndsItsFirstProcessUnlessItIsUsed) {
   const std::string program = add_program(POOL_PROGRAM, "");
   const auto one = pool_->start(program, {});
   ASSERT_TRUE(run_until_ready(one));
-  pool_->retire(program);
+  pool_->retire(program, false);
   EXPECT_EQ(ask(one, "echo", "still here"), "still here");
   pool_->kill(one);
   ASSERT_TRUE(run_until_exited(one));
-  pool_->retire(program);
+  pool_->retire(program, false);
   EXPECT_TRUE(run_until([] { return children().empty(); }));
   const auto two = pool_->start(program, {});
   EXPECT_TRUE(run_until_ready(two));
+}
+
+TEST_F(ProgramTest, OneThatIsWantedAgainIsStartedAgainAfterItsEnd) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  for (int i = 0; i < 3; ++i) {
+    const auto executor = pool_->start(program, {});
+    ASSERT_TRUE(run_until_ready(executor));
+    pool_->kill(executor);
+    ASSERT_TRUE(run_until_exited(executor));
+    pool_->retire(program, true);
+    EXPECT_TRUE(run_until([] { return children().empty(); }));
+  }
+}
+
+TEST_F(ProgramTest, IsEndedWhileItPreparesForAnExecutorThatNobodyWantsAnyMore) {
+  const std::string program = add_program(POOL_PROGRAM, "");
+  const auto executor = pool_->start(program, {});
+  pool_->kill(executor);
+  pool_->retire(program, true);
+  ASSERT_TRUE(run_until_exited(executor));
+  EXPECT_TRUE(run_until_ready(pool_->start(program, {})));
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ struct Failure {
 // Everything the child needs, made before the fork: between fork and exec only async-signal-safe calls are allowed.
 struct Child {
   pid_t parent;
+  bool dies_with_us;
   const char* file;
   char* const* arguments;
   char* const* environment;
@@ -85,7 +86,8 @@ void place_descriptors(const Child& child) {
 
 [[noreturn]] void become(const Child& child) {
   setsid();
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);  // what its descendants leave behind stays below it
+  if (child.dies_with_us) prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != child.parent) _exit(127);  // the worker died before the line above
   place_descriptors(child);
   struct sigaction standard {};
@@ -153,6 +155,7 @@ StartedProgram launch(const LaunchPlan& plan) try {
   const auto environment_pointers = pointers(environment);
 
   Child child{.parent = getpid(),
+              .dies_with_us = plan.dies_with_us,
               .file = plan.file.c_str(),
               .arguments = argument_pointers.data(),
               .environment = environment_pointers.data(),

@@ -20,6 +20,7 @@ struct LaunchPlan {
   std::string folder;                    ///< working directory; empty: the worker's
   std::uint64_t stack_bytes = 0;  ///< raises the soft limit of the stack to this, as far as the hard limit allows
   std::uint64_t open_files = 0;   ///< soft limit of open files; 0: the worker's own
+  bool dies_with_us = true;       ///< with the calling thread; false: somebody else sees to that (Undertaker)
 };
 
 /// A program that was started and its ends here.
@@ -36,9 +37,8 @@ class LaunchError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Forks and executes, and returns when the program has replaced the fork. It leads a process session of its own, dies
-/// with the calling thread, has default signals, and inherits nothing but its standard streams and the channel. \throws
-/// LaunchError
+/// Forks and executes, and returns when the program has replaced the fork. It leads a process session of its own, is a
+/// subreaper, has default signals, and inherits nothing but its standard streams and the channel. \throws LaunchError
 StartedProgram launch(const LaunchPlan& plan);
 
 }  // namespace morrow::worker

@@ -3,17 +3,18 @@
 // Processes of users leave others behind, and a worker must neither leak them nor steal the status of a child that is
 // not its own business.
 //
-// Linux gives the children of a dead process to the next subreaper above it. The worker is one, so whatever an executor
-// started and left comes here as a child that nobody knows. Its end is a zombie until somebody waits for it.
-// waitpid(-1) would do that, and would also take the status of children that other code of this process started and
-// waits for (a library that runs a program). What tells the two apart: everything we start leads a session of its own
-// (setsid in launch.cc), so a child in a session that is not ours is one of those left behind, and only such are reaped
-// here. The look comes before the reaping (WNOWAIT), so that no status is lost.
+// Linux gives the children of a dead process to the next subreaper above it. The worker is one, so whatever a program
+// started and left comes here as a child that nobody knows: it is to go with the program. (Of a program that can fork
+// only what its first process leaves comes here: that is a subreaper too, runtime/executor/fork_server.cc.) Other code
+// of this process may have children of its own, and waits for them (a library that runs a program). What tells the two
+// apart: everything we start leads a session of its own (setsid in launch.cc), so a child in a session that is not ours
+// is one of those left behind. Only such are killed and waited for.
 //
-// One SIGCHLD may stand for several deaths: each signal looks at all that are watched. A pid is used again only after
-// it was reaped, so a watched number names one process until its callback is called.
+// One SIGCHLD may stand for several deaths: each signal looks at all children. The killed send one more, and what they
+// left is here by then. A pid is used again only after it was reaped, so the number of a child names one process until
+// then.
 //
-// Read next: man 2 prctl, PR_SET_CHILD_SUBREAPER; launch.cc.
+// Read next: man 2 prctl, PR_SET_CHILD_SUBREAPER; launch.cc; undertaker.cc for the end of this process itself.
 #include "worker/pool/process/reaper.h"
 
 #include <signal.h>
@@ -22,12 +23,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
 #include <utility>
 #include <vector>
 
 #include "base/invariant.h"
+#include "base/process_tree.h"
 
 namespace morrow::worker {
 
@@ -36,16 +36,6 @@ namespace {
 constexpr int kRoundsOfStrangers = 1'000;  // a bound: each kill may hand us the children of the killed
 
 bool is_stranger(pid_t pid) { return getsid(pid) != getsid(0); }
-
-std::vector<pid_t> children() {
-  std::vector<pid_t> result;
-  std::error_code error;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
-    std::ifstream list(thread.path() / "children");
-    for (pid_t pid = 0; list >> pid;) result.push_back(pid);
-  }
-  return result;
-}
 
 void wait_for(pid_t pid) {
   while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
@@ -76,7 +66,7 @@ void ProcessReaper::end_all() {
   while (!watched_.empty()) end(watched_.begin()->first);
   for (int round = 0; round < kRoundsOfStrangers; ++round) {
     bool found = false;
-    for (const pid_t pid : children()) {
+    for (const pid_t pid : base::children_of(getpid())) {
       if (!is_stranger(pid)) continue;
       found = true;
       ::kill(pid, SIGKILL);
@@ -106,17 +96,14 @@ void ProcessReaper::reap() {
     watched_.erase(found);
     ended(status);
   }
-  reap_strangers();
+  end_strangers();
 }
 
-// Looks before it reaps, so that no status is stolen from code that waits for a child of its own.
-void ProcessReaper::reap_strangers() {
-  siginfo_t info{};
-  while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-    const pid_t pid = info.si_pid;
-    if (watched_.contains(pid) || !is_stranger(pid)) return;  // a watched one that ended just now has its own signal
-    waitpid(pid, nullptr, WNOHANG);
-    info = {};
+void ProcessReaper::end_strangers() {
+  for (const pid_t pid : base::children_of(getpid())) {
+    if (watched_.contains(pid) || !is_stranger(pid)) continue;
+    ::kill(pid, SIGKILL);
+    waitpid(pid, nullptr, WNOHANG);  // or when its end is signalled
   }
 }
 

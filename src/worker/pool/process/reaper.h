@@ -13,7 +13,7 @@
 namespace morrow::worker {
 
 /// Hears of the end of child processes. Makes this process a subreaper: processes that the children leave behind come
-/// here and are reaped. Not thread-safe.
+/// here, and are killed and reaped (those in a process session that is not our own). Not thread-safe.
 class ProcessReaper {
  public:
   explicit ProcessReaper(boost::asio::io_context& io);
@@ -27,14 +27,13 @@ class ProcessReaper {
   /// Kills the child's process group and waits; its callback is not called.
   void end(pid_t pid);
 
-  /// Kills and reaps all that is watched, and all processes that others left to this one (those in a process session
-  /// that is not our own).
+  /// Kills and reaps all that is watched, and all that others left to this one.
   void end_all();
 
  private:
   void listen();
   void reap();
-  void reap_strangers();
+  void end_strangers();
 
   boost::asio::signal_set signals_;
   std::map<pid_t, std::function<void(int)>> watched_;

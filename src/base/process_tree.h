@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <sys/types.h>
+
+/// Processes as /proc shows them, and the end of all that one of them has started.
+namespace morrow::base {
+
+/// What /proc tells of a process.
+struct ProcessFacts {
+  char state = '?';  ///< 'R', 'S', 'T' (stopped by a signal), 'Z' (a zombie)…
+  pid_t parent = 0;
+};
+
+/// Nothing when there is no such process. Thread-safe.
+std::optional<ProcessFacts> process_facts(pid_t pid);
+
+/// The children of all its threads, zombies too; while some of them end just now, others may be missing. Thread-safe.
+std::vector<pid_t> children_of(pid_t pid);
+
+/// Kills the children of `root`, and what becomes its child thereby, until none lives, or for `patience`. All that
+/// descends from it ends so when `root` is a subreaper (PR_SET_CHILD_SUBREAPER) that starts nothing meanwhile: it is
+/// the caller, or is stopped. `pidfd` tells that `root` is still that process; -1: it is the caller. No process but a
+/// child of it is ever killed, also when numbers are used again.
+void kill_children(pid_t root, int pidfd, std::chrono::milliseconds patience);
+
+}  // namespace morrow::base

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/system/support.h"
+
+namespace morrow::test {
+namespace {
+
+/// Tasks that have started processes which left their session, process group, parent and environment. Whether their
+/// program can be forked, or each executor is a process of its own, makes no difference.
+class Trees : public testing::TestWithParam<bool> {
+ protected:
+  static std::string program() { return bin() + "/../test-programs/tree_scenarios"; }
+  std::string file() const { return cluster_.folder() + "/left"; }
+
+  Environment how_started() const { return GetParam() ? Environment{} : Environment{{"TEST_NO_FORK", "1"}}; }
+  Result run(const std::string& how) { return cluster_.run({program(), how, file()}, how_started()); }
+  std::unique_ptr<Process> start(const std::string& how) {
+    return cluster_.start({program(), how, file()}, how_started());
+  }
+
+  std::vector<pid_t> left() const {
+    std::ifstream in(file());
+    std::vector<pid_t> pids;
+    for (pid_t pid = 0; in >> pid;) pids.push_back(pid);
+    return pids;
+  }
+  testing::AssertionResult all_gone() const {
+    const auto pids = left();
+    if (pids.size() != 4) return testing::AssertionFailure() << "only " << pids.size() << " were left";
+    const auto lives = [](pid_t pid) {
+      std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("State:")) return line.find('Z') == std::string::npos;
+      }
+      return false;
+    };
+    for (const pid_t pid : pids) {
+      if (!eventually([&] { return !lives(pid); })) return testing::AssertionFailure() << pid << " lives";
+    }
+    return testing::AssertionSuccess();
+  }
+
+  Cluster cluster_;
+};
+
+TEST_P(Trees, EndWithTheTimeoutOfTheirTask) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  EXPECT_TRUE(has(run("timeout").out, "ran longer than its timeout"));
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWithTheProcessOfTheirTask) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  EXPECT_TRUE(has(run("crash").out, "died of SIGKILL"));
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWhenTheirTaskIsCancelled) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  EXPECT_TRUE(has(run("cancel").out, "cancelled"));
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWithTheSessionOfATaskThatRuns) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  EXPECT_EQ(run("end").status, 0);
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWithTheSessionOfATaskThatReturned) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  EXPECT_EQ(run("return").out, "4\n");
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWhenTheirDriverIsKilled) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const auto driver = start("hang");
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  driver->signal(SIGKILL);
+  driver->wait();
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWithTheOrderlyEndOfTheirWorker) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const auto driver = start("hang");
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  worker->signal(SIGTERM);
+  worker->wait();
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWhenTheirWorkerIsKilled) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const auto driver = start("hang");
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  const auto below = descendants(worker->pid());
+  worker->signal(SIGKILL);
+  worker->wait();
+  EXPECT_TRUE(all_gone());
+  EXPECT_TRUE(eventually([&] {
+    for (const pid_t pid : below) {
+      if (kill(pid, 0) == 0) return false;
+    }
+    return true;
+  })) << "the program is left";
+}
+
+TEST_P(Trees, EndWhenTheirWorkerIsKilledWhileTheirProgramIsStopped) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const auto driver = start("hang");
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  for (const pid_t pid : descendants(worker->pid())) kill(pid, SIGSTOP);
+  worker->signal(SIGKILL);
+  worker->wait();
+  EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWithAPrivateWorkerWhoseDriverIsKilled) {
+  const auto driver = cluster_.start({program(), "hang", file()}, [&] {
+    Environment alone = how_started();
+    alone["MORROW_CLUSTER"] = "";
+    return alone;
+  }());
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  driver->signal(SIGKILL);
+  driver->wait();
+  EXPECT_TRUE(all_gone());
+}
+
+TEST(MemoryRunsOut, ExecutorsAndWhatTheyStartedGoFirst) {
+  Cluster cluster;
+  const auto worker = cluster.worker({"--cpus", "1"});
+  std::string own;
+  std::ifstream("/proc/" + std::to_string(worker->pid()) + "/oom_score_adj") >> own;
+  EXPECT_NE(own, "1000");
+  const std::string program = bin() + "/../test-programs/tree_scenarios";
+  EXPECT_EQ(cluster.run({program, "scores", "-"}).out, "1000 1000 " + own + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(OfBothKindsOfPrograms, Trees, testing::Bool(),
+                         [](const auto& forks) { return forks.param ? "Forked" : "StartedEach"; });
+
+}  // namespace
+}  // namespace morrow::test
