@@ -15,7 +15,7 @@ WORKERS = ("a", "b", "c")
 LEASE_MS = 3000
 GRACE_MS = 4000
 # So little memory that values go to disk, and so much disk that all of them have room with one worker.
-OBJECT_MEMORY = "48MB"
+OBJECT_MEMORY = "16MB"
 SPILL_LIMIT = "600MB"
 KEPT_FAMILIES = "vypb"  # schema, secrets, programs and images: for the next session; see docs/store.md
 
@@ -162,9 +162,19 @@ class Cluster:
     def keys_after_the_end(self):
         return [f"after the end: {line}" for line in self.keys(KEPT_FAMILIES)]
 
+    def bytes_on_disk(self):
+        """Of values that were spilled."""
+        return sum(int(line.split()[0]) for line in self.files_left())
+
     def files_left(self):
-        return [f"{file.stat().st_size} in {file}" for file in (self.folder / "spill").rglob("*")
-                if file.is_file() and file.stat().st_size != 0]
+        found = []
+        for file in (self.folder / "spill").rglob("*"):
+            try:
+                if file.is_file() and file.stat().st_size != 0:
+                    found.append(f"{file.stat().st_size} in {file}")
+            except FileNotFoundError:
+                pass  # it was freed just now
+        return found
 
     def end(self):
         """Ends the workers in order; returns what processes there are then, and workers that ended otherwise."""

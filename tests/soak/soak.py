@@ -36,16 +36,18 @@ def soak(build, seconds, seed, keep):
         faults = Faults(cluster, random.Random(chance.randrange(1 << 32)))
         begin = time.monotonic()
         told = begin
+        most_on_disk = 0
         while time.monotonic() < begin + seconds:
             cluster.keep_workers()
             cluster.keep_drivers()
             faults.step()
+            most_on_disk = max(most_on_disk, cluster.bytes_on_disk())
             if time.monotonic() > told + 30:
                 told = time.monotonic()
                 say(f"{told - begin:.0f} s: {faults.summary()}")
             time.sleep(0.02)
         faults.stop()
-        say(f"no more faults after {faults.summary()}")
+        say(f"no more faults after {faults.summary()}; up to {most_on_disk / 1e6:.0f} MB of values were on disk")
         (cluster.folder / "stop").touch()
         hang = cluster.wait_for_drivers(DRAIN_S)
         keys, bytes_left = cluster.wait_until_clear(GONE_S)
