@@ -179,6 +179,18 @@ class PoisonedError : public TaskCrashed {
   std::vector<Attempt> attempts() const;
 };
 
+/// The task used more memory than it asked for by Options::memory, or the machine had none left and the kernel ended
+/// the task's process. The sentence says which, and what the largest of its neighbours used. The first is not retried,
+/// the second is, as a crash. signal() is that of SIGKILL.
+class OutOfMemoryError : public TaskCrashed {
+ public:
+  using TaskCrashed::TaskCrashed;
+  /// Bytes of memory that the task asked for.
+  std::uint64_t asked() const noexcept;
+  /// Bytes of memory that it used, with what it had started; 0 when that is not known.
+  std::uint64_t used() const noexcept;
+};
+
 /// The task ran out of stack, by a recursion without end or by waits that were nested too deep. It is not retried.
 class StackOverflowError : public TaskCrashed {
  public:

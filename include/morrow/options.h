@@ -110,7 +110,9 @@ class Duration {
 struct Options {
   /// Processors, from 0 to 10^9; tasks with less than 1 share one. A task that waits leaves them to others.
   Amount cpus = 1;
-  /// Bytes of memory, from 0 to 2^50, reserved while the task runs. Values in the object memory do not count.
+  /// Bytes of memory, from 0 to 2^50, reserved while the task runs, and a limit: one that uses more than it asked for,
+  /// with all that it starts, fails with OutOfMemoryError. 0: there is no limit. Values in the object memory do not
+  /// count.
   WholeNumber memory = 0;
   /// GPUs, from 0 to 10^9. Tasks with less than 1 share a device; more than 1 is rounded up to whole devices. The task
   /// finds its own in the environment variable CUDA_VISIBLE_DEVICES.

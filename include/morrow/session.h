@@ -37,13 +37,14 @@ struct SessionOptions {
 
   /// Processors; by default all that this process may use.
   std::optional<Amount> cpus = {};
-  /// Bytes of memory that tasks may ask for; by default 80 % of this machine's.
+  /// Bytes of memory that tasks may ask for; by default 80 % of what this process may use, less
+  /// object_memory.
   std::optional<WholeNumber> memory = {};
   /// GPUs, a whole number.
   Amount gpus = 0;
   /// Other resources, by name.
   std::map<std::string, Amount> resources = {};
-  /// Bytes of shared memory for large values; by default 30 % of this machine's memory.
+  /// Bytes of shared memory for large values; by default 30 % of the memory that this process may use.
   std::optional<WholeNumber> object_memory = {};
   /// An existing folder for large values that the object memory has no room for. They get a folder of their own in it,
   /// which is removed at the end. By default $TMPDIR, else /var/tmp.

@@ -88,8 +88,10 @@ enum class FailureKind : std::uint8_t {
   kLost,       ///< no worker that is alive has the value any more
   kPoisoned,   ///< it ended its process at each of several attempts
   kStoreFull,  ///< the store had no room for the future, or for its value
+  kOutOfMemory =
+      16,  ///< its process was ended since the task used more memory than it asked for, or the machine had none
 };
-inline constexpr FailureKind kLastFailureKind = FailureKind::kStoreFull;
+inline constexpr FailureKind kLastFailureKind = FailureKind::kOutOfMemory;
 
 /// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
 struct ObjectRef {

@@ -161,6 +161,19 @@ TEST_F(Errors, APoisonedTaskIsACrashThatTellsOfEachAttempt) {
   EXPECT_NE(what.find("attempt 3"), std::string::npos) << what;
 }
 
+TEST_F(Errors, OneForWantOfMemoryHasItsNumbersAndIsACrash) {
+  Failure failure = failure_of(FailureKind::kOutOfMemory);
+  failure.signal = SIGKILL;
+  failure.message = "it used too much";
+  failure.asked_bytes = 100;
+  failure.used_bytes = 300;
+  EXPECT_THROW(throw_failure(failure), morrow::TaskCrashed);
+  const auto error = caught<morrow::OutOfMemoryError>(failure);
+  EXPECT_EQ(error.asked(), 100U);
+  EXPECT_EQ(error.used(), 300U);
+  EXPECT_NE(std::string(error.what()).find("it used too much"), std::string::npos) << error.what();
+}
+
 TEST_F(Errors, EveryKindHasItsClass) {
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kException)), morrow::RemoteError);
   EXPECT_THROW(throw_failure(failure_of(FailureKind::kCrash)), morrow::TaskCrashed);

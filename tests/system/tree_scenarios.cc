@@ -9,9 +9,11 @@
 #include <iostream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -93,6 +95,43 @@ std::string scores() {
   return score_of("self") + " " + score_of(std::to_string(child)) + " " + score_of(std::to_string(getppid()));
 }
 
+constexpr std::size_t kMegabyte = 1 << 20;
+
+/// Takes so many megabytes and stays a while, so that they can be seen.
+int take(int megabytes) {
+  std::vector<std::string> taken;
+  for (int i = 0; i < megabytes; ++i) {
+    taken.emplace_back(kMegabyte, 'x');
+    std::this_thread::sleep_for(2ms);
+  }
+  std::this_thread::sleep_for(500ms);
+  return static_cast<int>(taken.size());
+}
+
+/// The same in a process that the task has started.
+int take_below(int megabytes) {
+  const pid_t child = fork();
+  if (child == 0) {
+    take(megabytes);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+void use_memory(const std::string& how, int megabytes) {
+  auto neighbour = morrow::submit({.name = "neighbour"}, take, 1);
+  auto task = morrow::submit({.memory = 100 * kMegabyte}, how == "memory" ? take : take_below, megabytes);
+  try {
+    std::cout << "value " << task.get() << std::endl;
+  } catch (const morrow::OutOfMemoryError& error) {
+    const bool more = error.asked() == 100 * kMegabyte && error.used() > error.asked();
+    std::cout << "out of memory " << more << " signal " << error.signal() << ": " << error.what() << std::endl;
+  }
+  std::cout << "neighbour " << neighbour.get() << std::endl;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -109,6 +148,10 @@ int main(int argc, char** argv) {
     if (how == "crash") return morrow::submit({.max_retries = 0}, leave_and_abort, file).get();
     if (how == "return") {
       std::cout << morrow::submit(leave_and_return, file).get() << std::endl;
+      return 0;
+    }
+    if (how.starts_with("memory")) {
+      use_memory(how, std::atoi(file.c_str()));
       return 0;
     }
     if (how == "scores") {

@@ -146,6 +146,25 @@ TEST(MemoryRunsOut, ExecutorsAndWhatTheyStartedGoFirst) {
   EXPECT_EQ(cluster.run({program, "scores", "-"}).out, "1000 1000 " + own + "\n");
 }
 
+class MemoryLimits : public testing::TestWithParam<const char*> {};
+
+TEST_P(MemoryLimits, HoldATaskToWhatItAskedForAndLeaveItsNeighboursAlone) {
+  Cluster cluster;
+  const auto worker = cluster.worker({"--cpus", "2", "--memory", "1GiB"});
+  const std::string program = bin() + "/../test-programs/tree_scenarios";
+  EXPECT_EQ(cluster.run({program, GetParam(), "40"}).out,
+            std::string("value ") + (GetParam() == std::string("memory") ? "40" : "0") + "\nneighbour 1\n");
+  const Result over = cluster.run({program, GetParam(), "400"});
+  EXPECT_TRUE(has(over.out, "out of memory 1 signal 9: it used ")) << over.err;
+  EXPECT_TRUE(has(over.out, "more than the 100.0 MiB that it asked for"));
+  EXPECT_TRUE(has(over.out, "attempt 1")) << "more attempts would use as much";
+  EXPECT_TRUE(has(over.out, "\nneighbour 1\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(OfAllThatItUses, MemoryLimits, testing::Values("memory", "memory below"), [](const auto& how) {
+  return how.param == std::string("memory") ? "Itself" : "WhatItStarted";
+});
+
 INSTANTIATE_TEST_SUITE_P(OfBothKindsOfPrograms, Trees, testing::Bool(),
                          [](const auto& forks) { return forks.param ? "Forked" : "StartedEach"; });
 

@@ -27,6 +27,7 @@ enum class FailureKind : std::uint8_t {
   kLost = 12,
   kPoisoned = 13,
   kStoreFull = 14,
+  kOutOfMemory = 16,
 };
 
 /// All that is known of a failure.
@@ -44,6 +45,8 @@ struct Failure {
   int signal = 0;                     ///< that killed the process; 0: none
   int exit_status = 0;                ///< of a process that exited by itself
   FutureId root = {};                 ///< of a kDependency failure: the future that failed first
+  std::uint64_t asked_bytes = 0;      ///< of a kOutOfMemory failure: the memory that the task asked for
+  std::uint64_t used_bytes = 0;       ///< and what it used; 0: not known
   std::vector<Failure> earlier = {};  ///< of a kPoisoned failure: the attempts before, oldest first
 };
 

@@ -81,6 +81,8 @@ std::string happening(const Failure& failure, FailureKind kind) {
                  ? "the store of the cluster was full for longer than the session's store_patience, so that this "
                    "future, or its value, found no room: release futures, or end sessions that hold some"
                  : failure.message;
+    case FailureKind::kOutOfMemory:
+      return failure.message.empty() ? "memory ran out" : failure.message;
     case FailureKind::kNone:
     case FailureKind::kException:
     case FailureKind::kDependency:
@@ -194,6 +196,9 @@ std::exception_ptr RemoteError::original() const noexcept {
 int TaskCrashed::signal() const noexcept { return failure().signal; }
 int TaskCrashed::exit_status() const noexcept { return failure().exit_status; }
 
+std::uint64_t OutOfMemoryError::asked() const noexcept { return failure().asked_bytes; }
+std::uint64_t OutOfMemoryError::used() const noexcept { return failure().used_bytes; }
+
 std::vector<PoisonedError::Attempt> PoisonedError::attempts() const {
   std::vector<Attempt> all;
   const auto add = [&all](const Failure& one) {
@@ -231,6 +236,8 @@ void detail::throw_failure(const Failure& failure) {
       throw_remote<TaskCrashed>(failure);
     case FailureKind::kPoisoned:
       throw_remote<PoisonedError>(failure);
+    case FailureKind::kOutOfMemory:
+      throw_remote<OutOfMemoryError>(failure);
     case FailureKind::kStackOverflow:
       throw_remote<StackOverflowError>(failure);
     case FailureKind::kTimeout:

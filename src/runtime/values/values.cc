@@ -28,6 +28,8 @@ void take_fields(wire::Failure& message, detail::Failure& failure) {
   failure.where = std::move(*message.mutable_where());
   failure.signal = message.signal();
   failure.exit_status = message.exit_status();
+  failure.asked_bytes = message.asked_bytes();
+  failure.used_bytes = message.used_bytes();
   failure.root = read_id(message.root());
 }
 
@@ -66,6 +68,8 @@ wire::Failure write_failure(const detail::Failure& failure) {
   message.set_where(failure.where);
   message.set_signal(failure.signal);
   message.set_exit_status(failure.exit_status);
+  message.set_asked_bytes(failure.asked_bytes);
+  message.set_used_bytes(failure.used_bytes);
   write_id(*message.mutable_root(), failure.root);
   return message;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
   void running(pid_t pid, wire::Fd pidfd);
   /// Somebody asked for its death, or it is dead: no process is to be made for it.
   bool is_unwanted() const { return kill_wanted_ || is_gone(); }
+  /// Nothing: it does not run.
+  std::optional<pid_t> pid() const { return state_ == State::kRunning ? std::optional(pid_) : std::nullopt; }
   /// It had its last word.
   bool is_gone() const { return state_ == State::kGone; }
 

@@ -4,9 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/types.h>
 
 #include <google/protobuf/message_lite.h>
 #include <boost/asio/io_context.hpp>
@@ -43,6 +46,9 @@ class ExecutorPool {
   /// Takes the results that it holds and has not sent yet: executor_frame is called from inside, for some of them not
   /// for the first time.
   void collect_results(ExecutorProcess executor);
+
+  /// The process that it runs as; nothing: it has none, or none any more.
+  std::optional<pid_t> pid(ExecutorProcess executor) const;
 
   /// Reads its output until nothing is there; executor_output is called from inside.
   void drain_output(ExecutorProcess executor);

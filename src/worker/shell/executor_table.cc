@@ -51,6 +51,13 @@ std::optional<ExecutorProcess> ExecutorTable::process_of(ExecutorId executor) co
   return found->second->process;
 }
 
+std::vector<ExecutorId> ExecutorTable::all() const {
+  std::vector<ExecutorId> numbers;
+  numbers.reserve(entries_.size());
+  for (const auto& [number, entry] : entries_) numbers.push_back(number);
+  return numbers;
+}
+
 const std::string& ExecutorTable::program_of(ExecutorId executor) const {
   return base::must_find(entries_, executor, "an executor that is asked for its program is here")->program;
 }
@@ -75,7 +82,10 @@ void ExecutorTable::carry_out(action::StartExecutor& start) {
 }
 
 void ExecutorTable::carry_out(action::KillExecutor& kill) {
-  if (const Entry* entry = by_number(kill.executor)) means_.kill(entry->process);
+  Entry* entry = by_number(kill.executor);
+  if (entry == nullptr) return;
+  entry->killed = true;
+  means_.kill(entry->process);
 }
 
 void ExecutorTable::carry_out(action::CollectResults& collect) {
@@ -107,6 +117,11 @@ void ExecutorTable::executor_exited(ExecutorProcess process, const ExecutorExit&
   told.crash = crash_outcome(exit, running != nullptr ? running->spec.get() : nullptr,
                              running != nullptr ? running->attempt : 0, options_.worker);
   told.reason = describe_end(exit);
+  if (means_.out_of_memory) {
+    const bool killed = entry->killed || !exit.reason.empty();
+    if (const auto why = means_.out_of_memory(number, running, exit, killed))
+      told.crash = out_of_memory_outcome(told.crash, *why);
+  }
   tasks_.executor_gone(number);
   output_.executor_gone(number);
   means_.reads_no_more(number);

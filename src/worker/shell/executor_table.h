@@ -16,6 +16,7 @@
 #include "worker/brain/brain.h"
 #include "worker/pool/events.h"
 #include "worker/shell/means.h"
+#include "worker/shell/memory_watch.h"
 #include "worker/shell/task_output.h"
 #include "worker/shell/task_starter.h"
 
@@ -35,6 +36,9 @@ class ExecutorTable final : public ExecutorEvents {
     std::function<void(ExecutorProcess)> drain_output;
     std::function<bool(ExecutorProcess, std::uint32_t slot, std::uint32_t generation)> taken;
     std::function<void(ExecutorProcess, wire::FrameType, const google::protobuf::MessageLite&)> send;
+    /// See MemoryWatch. May be empty: nobody watches. `task` is the one that ran, or null.
+    std::function<std::optional<OutOfMemory>(ExecutorId, const HandedTask* task, const ExecutorExit&, bool killed)>
+        out_of_memory = {};
     // The object memory's, see Objects.
     std::function<void(ExecutorId)> may_read;
     std::function<void(ExecutorId)> reads_no_more;
@@ -80,6 +84,8 @@ class ExecutorTable final : public ExecutorEvents {
   void send(ExecutorId executor, wire::FrameType type, const google::protobuf::MessageLite& message);
   /// The process of this executor; nothing: it is gone.
   std::optional<ExecutorProcess> process_of(ExecutorId executor) const;
+  /// All that are here.
+  std::vector<ExecutorId> all() const;
   /// \pre the executor is here
   const std::string& program_of(ExecutorId executor) const;
 
@@ -90,6 +96,7 @@ class ExecutorTable final : public ExecutorEvents {
     ExecutorProcess process{};
     std::string program;
     bool started = false;
+    bool killed = false;                  ///< the brain wanted it
     bool found_no_room = false;           ///< a task of it, since other tasks held the room
     std::optional<Brain::Done> late_end;  ///< the end of that task, until it is told
   };

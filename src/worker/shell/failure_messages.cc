@@ -101,4 +101,19 @@ control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* sp
   return outcome;
 }
 
+control::Outcome out_of_memory_outcome(const control::Outcome& crash, const OutOfMemory& why) {
+  wire::Failure failure;
+  failure.ParseFromString(crash.bytes);
+  control::Outcome outcome;
+  outcome.failure = FailureKind::kOutOfMemory;
+  outcome.contended = why.by_kernel;
+  failure.set_kind(static_cast<std::uint32_t>(outcome.failure));
+  failure.set_message(why.sentence);
+  failure.set_signal(SIGKILL);
+  failure.set_asked_bytes(why.asked_bytes);
+  failure.set_used_bytes(why.used_bytes);
+  outcome.bytes = failure.SerializeAsString();
+  return outcome;
+}
+
 }  // namespace morrow::worker

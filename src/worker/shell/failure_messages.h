@@ -6,6 +6,7 @@
 
 #include "control/types.h"
 #include "worker/pool/events.h"
+#include "worker/shell/memory_watch.h"
 
 /// Failures as clients read them.
 namespace morrow::worker {
@@ -23,5 +24,8 @@ std::string describe_end(const ExecutorExit& exit);
 /// The failure of a task whose process died. `spec` may be null.
 control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* spec, std::uint32_t attempt,
                                const std::string& worker);
+
+/// The same, when it died for want of memory.
+control::Outcome out_of_memory_outcome(const control::Outcome& crash, const OutOfMemory& why);
 
 }  // namespace morrow::worker

@@ -70,7 +70,8 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
                  starter_events()),
              TaskOutput(output_means(), options_.info.name, options_.private_worker),
              ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
-                           tasks_.starter, tasks_.output)},
+                           tasks_.starter, tasks_.output),
+             MemoryWatch(memory_means())},
       values_{ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
               ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
               HandOver(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms})},
@@ -134,6 +135,7 @@ void Shell::look_at_door() {
 
 Shell::End Shell::run() {
   maintenance_.start();
+  tasks_.memory.start();
   drivers_.signs.start();
   offer_kept();
   while (!ending_.end) turn();
@@ -195,6 +197,13 @@ void Shell::arm(Time time) {
 }
 
 // ---- actions that no part carries out alone ----
+
+void Shell::carry_out(action::Dispatch& dispatch) {
+  const bool asks = dispatch.task.spec->requirements.memory != 0;
+  if (asks && tasks_.executors.process_of(dispatch.executor))
+    tasks_.memory.given(dispatch.executor, tasks_.starter.handed(dispatch.executor).empty());
+  tasks_.starter.carry_out(dispatch);
+}
 
 void Shell::carry_out(action::RetireProgram& retire) {
   pool_.retire(retire.program, retire.wanted);

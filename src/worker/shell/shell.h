@@ -34,6 +34,7 @@
 #include "worker/shell/driver_signs.h"
 #include "worker/shell/executor_table.h"
 #include "worker/shell/hand_over.h"
+#include "worker/shell/memory_watch.h"
 #include "worker/shell/named_futures.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
@@ -125,6 +126,7 @@ class Shell final : public ClientEvents {
     TaskStarter starter;
     TaskOutput output;
     ExecutorTable executors;
+    MemoryWatch memory;
   };
   /// The ways of values: to clients, from other workers and to them.
   struct Values {
@@ -157,7 +159,7 @@ class Shell final : public ClientEvents {
   bool stopping() const { return ending_.stage != Stage::kRuns; }
 
   void carry_out(action::StartExecutor& start) { tasks_.executors.carry_out(start); }
-  void carry_out(action::Dispatch& dispatch) { tasks_.starter.carry_out(dispatch); }
+  void carry_out(action::Dispatch& dispatch);
   void carry_out(action::CollectResults& collect) { tasks_.executors.carry_out(collect); }
   void carry_out(action::Revoke& revoke) { tasks_.starter.carry_out(revoke); }
   void carry_out(action::KillExecutor& kill) { tasks_.executors.carry_out(kill); }
@@ -197,6 +199,8 @@ class Shell final : public ClientEvents {
   ExecutorTable::Events executor_events();
   ChangeRequests::Means change_means();
   Maintenance::Events upkeep_events();
+  MemoryWatch::Means memory_means();
+  std::optional<MemoryWatch::Executor> watched(ExecutorId executor) const;
   PoolOptions pool_options();
   PostToStore post_to_store();
   CallLater call_later();

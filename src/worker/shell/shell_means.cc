@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/wait.h>
+
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "base/monotonic_clock.h"
 #include "control/cluster.h"
 #include "store/open/open_store.h"
+#include "worker/pool/process/control_groups.h"
+#include "worker/pool/process/process_memory.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/shell.h"
 
@@ -240,8 +245,18 @@ ExecutorTable::Means Shell::executor_means() {
                       std::uint32_t generation) { return pool_.taken(process, slot, generation); },
       .send = [this](ExecutorProcess process, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { pool_.send(process, type, message); },
+      .out_of_memory =
+          [this](ExecutorId executor, const HandedTask* task, const ExecutorExit& exit, bool killed) {
+            const bool signal_9 = exit.known && WIFSIGNALED(exit.status) && WTERMSIG(exit.status) == SIGKILL;
+            const auto asked = task == nullptr ? std::nullopt : std::optional(task->spec->requirements.memory);
+            return tasks_.memory.why_ended(executor, asked, signal_9, killed);
+          },
       .may_read = [this](ExecutorId executor) { objects_.came(executor); },
-      .reads_no_more = [this](ExecutorId executor) { objects_.gone(executor); },
+      .reads_no_more =
+          [this](ExecutorId executor) {
+            objects_.gone(executor);
+            tasks_.memory.forget(executor);
+          },
       .seal = [this](ExecutorId executor, std::uint64_t object, std::uint64_t size, control::FutureId future,
                      bool keeps) { return objects_.seal(executor, object, size, future, keeps); },
       .unpin = [this](ExecutorId executor, std::uint64_t object) { objects_.unpin(executor, object); },
@@ -251,7 +266,11 @@ ExecutorTable::Means Shell::executor_means() {
 
 ExecutorTable::Events Shell::executor_events() {
   return {
-      .started = [this](ExecutorId executor) { brain_.executor_started(now(), executor); },
+      .started =
+          [this](ExecutorId executor) {
+            tasks_.memory.started(executor);
+            brain_.executor_started(now(), executor);
+          },
       .exited =
           [this](ExecutorId executor, const Brain::Exit& exit) {
             values_.copies.gone(Waiter{0, executor});
@@ -268,6 +287,44 @@ ExecutorTable::Events Shell::executor_events() {
                                       ", which only others may send");
           },
       .warn = warn(),
+  };
+}
+
+/// Nothing: it has no process.
+std::optional<MemoryWatch::Executor> Shell::watched(ExecutorId executor) const {
+  const auto process = tasks_.executors.process_of(executor);
+  const auto pid = process ? pool_.pid(*process) : std::nullopt;
+  if (!pid) return std::nullopt;
+  MemoryWatch::Executor watched{.id = executor, .pid = *pid, .running = {}};
+  std::uint64_t asked = 0;
+  for (const HandedTask& task : tasks_.starter.handed(executor)) {
+    watched.will_ask |= task.spec->requirements.memory != 0;
+    if (!pool_.taken(*process, task.slot, task.generation)) continue;
+    watched.running = task.spec->name.empty() ? "a task" : task.spec->name;
+    asked += task.spec->requirements.memory;
+    watched.asked_bytes = task.spec->requirements.memory == 0 ? 0 : asked;  // those below it hold theirs still
+  }
+  return watched;
+}
+
+MemoryWatch::Means Shell::memory_means() {
+  return {
+      .executors =
+          [this] {
+            std::vector<MemoryWatch::Executor> all;
+            for (const ExecutorId executor : tasks_.executors.all()) {
+              if (auto one = watched(executor)) all.push_back(std::move(*one));
+            }
+            return all;
+          },
+      .executor = [this](ExecutorId executor) { return watched(executor); },
+      .used = memory_of_tree,
+      .kernel_kills = [groups = ControlGroups()] { return groups.memory_kills(); },
+      .kill =
+          [this](ExecutorId executor) {
+            if (const auto process = tasks_.executors.process_of(executor)) pool_.kill(*process);
+          },
+      .after = call_later(),
   };
 }
 

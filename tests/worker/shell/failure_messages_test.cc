@@ -113,5 +113,25 @@ TEST(Failures, WhatATaskReportedIsPassedOnAsItIsWithWhereItRan) {
   EXPECT_EQ(failure.attempt(), 4U);
 }
 
+TEST(Failures, OfMemoryThatRanOutOnTheMachineIsTriedAgainAndOfTheOwnLimitIsNot) {
+  ExecutorExit exit;
+  exit.status = SIGKILL;
+  control::Spec spec;
+  const control::Outcome crash = crash_outcome(exit, &spec, 2, "w1");
+  const control::Outcome own = out_of_memory_outcome(crash, {"it used too much", 100, 300, false});
+  EXPECT_EQ(own.failure, control::FailureKind::kOutOfMemory);
+  EXPECT_FALSE(control::retried(own, spec, 1));
+  const wire::Failure failure = parsed(own.bytes);
+  EXPECT_EQ(failure.kind(), 16U);
+  EXPECT_EQ(failure.message(), "it used too much");
+  EXPECT_EQ(failure.worker(), "w1");
+  EXPECT_EQ(failure.attempt(), 2U);
+  EXPECT_EQ(failure.asked_bytes(), 100U);
+  EXPECT_EQ(failure.used_bytes(), 300U);
+  const control::Outcome kernels = out_of_memory_outcome(crash, {"memory ran out", 0, 0, true});
+  EXPECT_TRUE(control::retried(kernels, spec, 1));
+  EXPECT_FALSE(control::retried(kernels, spec, spec.max_retries + 1));
+}
+
 }  // namespace
 }  // namespace morrow::worker
