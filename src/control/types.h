@@ -88,8 +88,9 @@ enum class FailureKind : std::uint8_t {
   kLost,       ///< no worker that is alive has the value any more
   kPoisoned,   ///< it ended its process at each of several attempts
   kStoreFull,  ///< the store had no room for the future, or for its value
+  kDeadlock,   ///< it waited, through others, for itself
 };
-inline constexpr FailureKind kLastFailureKind = FailureKind::kStoreFull;
+inline constexpr FailureKind kLastFailureKind = FailureKind::kDeadlock;
 
 /// A value that is too large for a record: it lies in the memory, or on the disk, of workers.
 struct ObjectRef {
