@@ -69,6 +69,15 @@ class StoreFullError : public Error {
   using Error::Error;
 };
 
+/// The task could never have ended: it waited for a future that waited, through others perhaps, for the task; or for
+/// one that needs what the task itself, or others that wait like it, kept meanwhile: a GPU, memory. The sentence spells
+/// out who waits for whom. All tasks of such a circle fail with it after a second or two. Waits with a timeout
+/// (Future::get_for) make no deadlock.
+class DeadlockError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The program could not be started on a worker, ended there before its Session line, or differs from the one that
 /// submitted the task.
 class ProgramError : public Error {

@@ -58,6 +58,7 @@ class Future {
   /// \throws TooLargeError when there is no object memory and the value is too large for a record of the store.
   /// \throws ProgramError when the program could not be started on a worker.
   /// \throws UnschedulableError when Options::fail_if_unschedulable was set and no worker can run the task.
+  /// \throws DeadlockError when the task waited for itself, through others.
   /// \throws DecodeError when the value is not a T.
   T get() const {
     const detail::Value value = detail::get(checked_id());

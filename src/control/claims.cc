@@ -151,8 +151,10 @@ class IndexTaker {
 
   void take_by_id(FutureId id) {
     Entry& entry = t_.load(id);
+    Resources room = total_;
+    room -= request_.kept;
     const bool takeable = entry.exists && entry.status() == Status::kReady && claims_left() &&
-                          Resources::decode(entry.state.shape()).fits_in(total_) && !passing_.passes(id);
+                          Resources::decode(entry.state.shape()).fits_in(room) && !passing_.passes(id);
     if (!takeable || !take(id, entry)) result_.failed.push_back(id);
   }
 

@@ -117,6 +117,7 @@ struct ClaimRequest {
   std::uint64_t random = 0;     ///< picks at random among the first 64 of a shard
   std::vector<FutureId> by_id;  ///< take these (awaited here) if they are ready, before anything else and whether they
                                 ///< fit `free` or not, one claim each
+  Resources kept = {};          ///< by tasks here that are blocked: what finds no room beside is not taken by id either
   std::vector<LeftToOthers> left = {};
 };
 

@@ -111,6 +111,9 @@ bool evict_chunk(Transition& t, Incarnation incarnation, bool died) {
     coverage_mark<"a eviction emptied an inbox">();
     return true;
   }
+  const auto waits = t.tx.scan(keys::long_waits(incarnation), conflict, kItems);
+  for (const auto& [key, unused] : waits) t.tx.clear(key);
+  if (!waits.empty()) return true;
   const auto sessions = t.tx.scan(keys::attached(incarnation), conflict, kSessions);
   for (const auto& [key, unused] : sessions) {
     t.tx.clear(key);

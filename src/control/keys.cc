@@ -249,6 +249,9 @@ std::string check(Incarnation incarnation, FutureId id, bool failed) {
 }
 
 store::Range checks(Incarnation incarnation) { return below(numbered('k', incarnation)); }
+std::string long_wait(Incarnation incarnation, FutureId id) { return numbered_future('l', incarnation, id); }
+store::Range long_waits(Incarnation incarnation) { return below(numbered('l', incarnation)); }
+store::Range all_long_waits() { return below("l"); }
 std::string fanout(Incarnation incarnation, FutureId id) { return numbered_future('x', incarnation, id); }
 store::Range fanouts(Incarnation incarnation) { return below(numbered('x', incarnation)); }
 

@@ -97,6 +97,10 @@ std::string claimed(Incarnation incarnation, FutureId id);
 store::Range claimed(Incarnation incarnation);
 std::string check(Incarnation incarnation, FutureId id, bool failed);
 store::Range checks(Incarnation incarnation);
+/// The long wait of a future that the worker executes.
+std::string long_wait(Incarnation incarnation, FutureId id);
+store::Range long_waits(Incarnation incarnation);
+store::Range all_long_waits();
 std::string fanout(Incarnation incarnation, FutureId id);
 store::Range fanouts(Incarnation incarnation);
 std::string inbox_ended(Incarnation incarnation, FutureId id);

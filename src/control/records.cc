@@ -32,6 +32,9 @@ bool is_known(const record::State& state) {
 }
 bool is_known(const record::Ending& ending) { return ending.bucket() < keys::kBuckets; }
 bool is_known(const record::InboxItem& item) { return is_known(item.outcome()); }
+bool is_known(const record::LongWait& wait) {
+  return wait.need() != 0 && wait.need() <= static_cast<std::uint32_t>(wait.futures_size());
+}
 
 Resources read_resources(std::string_view bytes) try {
   return Resources::decode(bytes);
@@ -186,6 +189,7 @@ template record::Round parse_record(std::string_view);
 template record::InboxItem parse_record(std::string_view);
 template record::Fanout parse_record(std::string_view);
 template record::Ending parse_record(std::string_view);
+template record::LongWait parse_record(std::string_view);
 template record::Blob parse_record(std::string_view);
 template record::Secrets parse_record(std::string_view);
 template record::Name parse_record(std::string_view);

@@ -84,12 +84,12 @@ enum class FailureKind : std::uint8_t {
   kProgram,        ///< the program could not be started as an executor, or is not the one that submitted
   kTooLarge,       ///< the value is larger than a record may be
   kStackOverflow,
-  kNoRoom,     ///< the value found no room in the worker's object memory
-  kLost,       ///< no worker that is alive has the value any more
-  kPoisoned,   ///< it ended its process at each of several attempts
-  kStoreFull,  ///< the store had no room for the future, or for its value
-  kOutOfMemory =
-      16,  ///< its process was ended since the task used more memory than it asked for, or the machine had none
+  kNoRoom,       ///< the value found no room in the worker's object memory
+  kLost,         ///< no worker that is alive has the value any more
+  kPoisoned,     ///< it ended its process at each of several attempts
+  kStoreFull,    ///< the store had no room for the future, or for its value
+  kDeadlock,     ///< it waited, through others, for itself
+  kOutOfMemory,  ///< its process was ended since the task used more memory than it asked for, or the machine had none
 };
 inline constexpr FailureKind kLastFailureKind = FailureKind::kOutOfMemory;
 

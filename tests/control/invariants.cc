@@ -75,7 +75,7 @@ void Invariants::check_changes(const store::Commit& commit) {
 /// No commit creates anything under a future, scope or incarnation that was freed or has ended.
 void Invariants::check_change(const std::string& key, const std::string& value) {
   if (freed_.contains(key)) wrong("Something that was freed came back: " + readable(key));
-  const bool of_worker = std::string_view("ackxmwdg").find(key[0]) != std::string_view::npos;
+  const bool of_worker = std::string_view("ackxmwdgl").find(key[0]) != std::string_view::npos;
   if (of_worker && !freed_incarnations_.empty())
     if (freed_incarnations_.contains(keys::read_u64(key, 1))) wrong("A dead worker got something: " + readable(key));
   if (key[0] == 'o' && key.size() > 9)
@@ -218,6 +218,7 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
       return;
     case 'm':
     case 'd':
+    case 'l':
       break;
     default:
       return;

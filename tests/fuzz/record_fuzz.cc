@@ -35,7 +35,8 @@ void parse_each(std::string_view bytes) {
 
 void read_records(std::string_view bytes) {
   using namespace control::record;
-  parse_each<State, Specification, Session, Scope, Worker, Incarnation, Round, InboxItem, Fanout, Ending, Blob>(bytes);
+  parse_each<State, Specification, Session, Scope, Worker, Incarnation, Round, InboxItem, Fanout, Ending, LongWait,
+             Blob>(bytes);
   attempt([bytes] {
     const auto spec = control::decode_spec(bytes);
     require(control::decode_spec(control::encode_spec(*spec))->payload == spec->payload);

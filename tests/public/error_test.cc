@@ -76,6 +76,14 @@ void expect_original(const std::string& type) {
   }
 }
 
+TEST_F(Errors, ADeadlockIsAnErrorOfItsOwnThatSaysWhoWaitsForWhom) {
+  Failure failure;
+  failure.kind = FailureKind::kDeadlock;
+  failure.message = "a deadlock: a waits for b, b waits for a";
+  failure.task = "a";
+  EXPECT_STREQ(caught<morrow::DeadlockError>(failure).what(), "a deadlock: a waits for b, b waits for a (task 'a')");
+}
+
 TEST_F(Errors, StandardExceptionsCanBeCaughtAgainAsTheOriginal) {
   expect_original<std::runtime_error>("std::runtime_error");
   expect_original<std::logic_error>("std::logic_error");

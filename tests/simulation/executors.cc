@@ -80,6 +80,7 @@ class Executors::Task : public Script::Owner {
     request.need = need;
     request.poll = poll;
     request.hosts = hosts;
+    request.endless = !poll;
     executors_.up(process_,
                   [&e = executors_, who = who(), request] { e.brain_.await(e.world_.timeline.now(), who, request); });
     return request.token;

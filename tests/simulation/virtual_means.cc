@@ -76,6 +76,10 @@ worker::StoreActions::Events VirtualWorker::store_events() {
           [this](FutureId id, const std::vector<FutureId>& ready) {
             brain_->ready_dependencies_done(now(), id, ready);
           },
+      .deadlocks_ended =
+          [this](const control::EndedDeadlocks& ended, const std::vector<FutureId>& checks) {
+            brain_->deadlocks_ended(now(), ended.endings, checks);
+          },
       .work_came = [this] { brain_->signalled(now()); },
       .fan_out = [this] { upkeep_->fan_out(); },
       .session_opened = [this](control::SessionId session,

@@ -168,6 +168,7 @@ class VirtualWorker {
   void carry_out(worker::action::CommitRound& commit) { store_actions_->carry_out(commit); }
   void carry_out(worker::action::ClaimWork& claim) { store_actions_->carry_out(claim); }
   void carry_out(worker::action::FindReadyDependencies& find) { store_actions_->carry_out(find); }
+  void carry_out(worker::action::NoteLongWaits& note) { store_actions_->carry_out(note); }
   void carry_out(worker::action::SetIdle& idle) { store_actions_->carry_out(idle); }
   void carry_out(worker::action::WakeIdle& wake) { store_actions_->carry_out(wake); }
   void carry_out(worker::action::FreeObjects& freed);

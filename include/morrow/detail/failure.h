@@ -27,6 +27,7 @@ enum class FailureKind : std::uint8_t {
   kLost = 12,
   kPoisoned = 13,
   kStoreFull = 14,
+  kDeadlock = 15,
   kOutOfMemory = 16,
 };
 

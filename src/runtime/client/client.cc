@@ -183,8 +183,8 @@ bool Client::await(PendingAwait& call, const Deadline& deadline) {
 bool Client::ask_and_wait(PendingAwait& call, const Deadline& deadline) {
   const base::MutexLock lock(link_.mutex());
   check();
-  call.claim = asker().claim;
-  call.waiter.hosts = call.question().blocks && call.claim != 0;
+  call.asked_by(asker().claim, deadline.has_value());
+  call.waiter.hosts = call.question().blocks && call.claim() != 0;
   release_spare();
   send_unpinned();
   begin_await(call);

@@ -43,11 +43,13 @@ wire::Await PendingAwait::message(std::size_t part) const {
     message.add_ids(id.scope);
     message.add_ids(id.sequence);
   }
-  message.set_claim(claim);
+  message.set_claim(claim_);
   message.set_values(question_.values);
   message.set_only_small(question_.only_small);
   message.set_blocks(question_.blocks);
   message.set_poll(question_.poll);
+  message.set_endless(!timed_ && !question_.poll);
+  message.set_in_order(question_.in_order);
   if (question_.need < question_.ids.size())
     message.set_need(static_cast<std::uint32_t>(std::min(question_.need, some.size())));
   return message;

@@ -67,7 +67,13 @@ class PendingAwait {
   std::uint64_t token(std::size_t part) const { return first_token_ + part; }
   wire::Await message(std::size_t part) const;
 
-  std::uint64_t claim = 0;  ///< of the task that asks; 0: the driver
+  /// Before it is sent: the task that asks, by its claim (0: the driver), and whether the call has a timeout.
+  void asked_by(std::uint64_t claim, bool timed) {
+    claim_ = claim;
+    timed_ = timed;
+  }
+  std::uint64_t claim() const { return claim_; }
+
   Waiter waiter;
 
  private:
@@ -77,6 +83,8 @@ class PendingAwait {
   std::vector<Answer> answers_;
   std::size_t count_ = 0;  ///< of the answers that are there
   std::size_t good_ = 0;
+  std::uint64_t claim_ = 0;
+  bool timed_ = false;
   std::uint64_t first_token_ = 0;  ///< 0: not among PendingAwaits
 };
 

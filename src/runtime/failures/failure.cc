@@ -81,6 +81,8 @@ std::string happening(const Failure& failure, FailureKind kind) {
                  ? "the store of the cluster was full for longer than the session's store_patience, so that this "
                    "future, or its value, found no room: release futures, or end sessions that hold some"
                  : failure.message;
+    case FailureKind::kDeadlock:
+      return failure.message.empty() ? "the task waited, through others, for itself" : failure.message;
     case FailureKind::kOutOfMemory:
       return failure.message.empty() ? "memory ran out" : failure.message;
     case FailureKind::kNone:
@@ -150,6 +152,7 @@ Thrower thrower_of(std::string_view type) {
       {"morrow::DecodeError", throw_with_text<DecodeError>},
       {"morrow::TooLargeError", throw_with_text<TooLargeError>},
       {"morrow::ProgramError", throw_with_text<ProgramError>},
+      {"morrow::DeadlockError", throw_with_text<DeadlockError>},
       {"morrow::CancelledError", throw_with_text<CancelledError>},
       {"morrow::ReleasedError", throw_with_text<ReleasedError>},
       {"morrow::UnschedulableError", throw_with_text<UnschedulableError>},
@@ -232,6 +235,8 @@ void detail::throw_failure(const Failure& failure) {
       throw ObjectLostError(sentence(failure));
     case FailureKind::kStoreFull:
       throw StoreFullError(sentence(failure));
+    case FailureKind::kDeadlock:
+      throw DeadlockError(sentence(failure));
     case FailureKind::kCrash:
       throw_remote<TaskCrashed>(failure);
     case FailureKind::kPoisoned:

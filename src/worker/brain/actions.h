@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/cluster.h"
+#include "control/deadlocks.h"
 #include "control/round.h"
 #include "control/types.h"
 #include "worker/ids/ids.h"
@@ -124,6 +125,12 @@ struct FindReadyDependencies {
   control::FutureId id;
 };
 
+/// All tasks here that have been blocked for long, in waits without a timeout: write that down, and end the deadlocks
+/// there are; answer by `Brain::deadlocks_ended`. One at a time.
+struct NoteLongWaits {
+  std::vector<control::LongWait> waits;
+};
+
 /// Register this worker as idle with what it has free, or take the registration back.
 struct SetIdle {
   bool idle = false;
@@ -156,10 +163,11 @@ struct Fenced {};
 
 }  // namespace action
 
-using Action = std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke,
-                            action::KillExecutor, action::RetireProgram, action::Ready, action::Ack, action::Welcome,
-                            action::Refuse, action::SessionEnded, action::Notice, action::StoreRoom,
-                            action::CommitRound, action::ClaimWork, action::FindReadyDependencies, action::SetIdle,
-                            action::WakeIdle, action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
+using Action =
+    std::variant<action::StartExecutor, action::Dispatch, action::CollectResults, action::Revoke, action::KillExecutor,
+                 action::RetireProgram, action::Ready, action::Ack, action::Welcome, action::Refuse,
+                 action::SessionEnded, action::Notice, action::StoreRoom, action::CommitRound, action::ClaimWork,
+                 action::FindReadyDependencies, action::NoteLongWaits, action::SetIdle, action::WakeIdle,
+                 action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
 
 }  // namespace morrow::worker

@@ -31,6 +31,8 @@ struct AwaitRequest {
   bool only_small = false;  ///< no value that lies in an object
   bool hosts = false;       ///< the waiting thread can run a task on top of its stack
   bool poll = false;
+  bool endless = false;    ///< it has no timeout
+  bool in_order = false;   ///< the first failure in the order of `ids` satisfies it too
   std::uint32_t need = 0;  ///< 0: all
 };
 
@@ -38,6 +40,7 @@ struct AwaitRequest {
 struct AwaitState {
   Waiter who;
   AwaitRequest request;
+  Time since = 0;                      ///< when it was asked
   std::uint64_t again = 0;             ///< of an await of lost values: its number, as the token has one already
   std::vector<std::uint32_t> indices;  ///< of lost values: where each stood in the client's question
   std::vector<bool> answered;

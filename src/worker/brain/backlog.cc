@@ -100,18 +100,6 @@ std::vector<HeldTaskPtr> Backlog::tasks_of(const Lane& lane) {
   return tasks;
 }
 
-std::vector<HeldTaskPtr> Backlog::take_unwanted(Place next) {
-  std::vector<HeldTaskPtr> taken;
-  for (auto& [key, lane] : lanes_) {
-    for (const HeldTaskPtr& task : lane.waiting) {
-      if (task->place() != Place::kBacklog || task->wanted || !task->committed) continue;
-      leave(*task, next);
-      taken.push_back(task);
-    }
-  }
-  return taken;
-}
-
 void Backlog::remove_uncommitted(Place next) {
   for (auto& [key, lane] : lanes_) {
     for (const HeldTaskPtr& task : lane.waiting) {

@@ -80,8 +80,19 @@ class Backlog {
   std::vector<Lane*> lanes_of(const std::string& program);
   /// The tasks of the lane, first come first; they stay in the backlog until they leave.
   static std::vector<HeldTaskPtr> tasks_of(const Lane& lane);
-  /// Those that are committed and not wanted leave it for `next`, in the order of their lanes.
-  std::vector<HeldTaskPtr> take_unwanted(HeldTask::Place next);
+  /// Those that are committed and for which `goes(task)` holds leave it for `next`, in the order of their lanes.
+  template <class Goes>
+  std::vector<HeldTaskPtr> take_committed(Goes goes, HeldTask::Place next) {
+    std::vector<HeldTaskPtr> taken;
+    for (auto& [key, lane] : lanes_) {
+      for (const HeldTaskPtr& task : lane.waiting) {
+        if (task->place() != HeldTask::Place::kBacklog || !task->committed || !goes(*task)) continue;
+        leave(*task, next);
+        taken.push_back(task);
+      }
+    }
+    return taken;
+  }
   /// Those that are not committed leave it for `next`.
   void remove_uncommitted(HeldTask::Place next);
 

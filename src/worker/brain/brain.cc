@@ -23,7 +23,10 @@ Brain::Brain(Setup setup)
       random_(setup_.seed),
       ledger_(setup_.info.total),
       devices_(static_cast<unsigned>(setup_.info.total.gpu_milli / 1000)),
-      waiting_{.awaits = {}, .cap_relief = {}, .recent_outcomes = RecentOutcomes(setup_.knobs.recent_bytes)},
+      waiting_{.awaits = {},
+               .cap_relief = {},
+               .recent_outcomes = RecentOutcomes(setup_.knobs.recent_bytes),
+               .long_waits = LongWaits(setup_.knobs.long_wait)},
       others_{.view = ClusterView(setup_.incarnation),
               .looks = {},
               .index_claims = IndexClaims(setup_.incarnation, setup_.knobs),
@@ -109,6 +112,7 @@ void Brain::step(Time now) {
   publish_heartbeat();
   poll();
   reap_idle();
+  look_at_long_waits();
   schedule();
   if (others_.view.others_idle() && !backlog_.empty() && !commits_.queue.empty()) commits_.queue.make_all_due();
   wait_for_earlier();

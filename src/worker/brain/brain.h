@@ -22,6 +22,7 @@
 #include "worker/brain/index_claims.h"
 #include "worker/brain/knobs.h"
 #include "worker/brain/ledger.h"
+#include "worker/brain/long_waits.h"
 #include "worker/brain/paused_tasks.h"
 #include "worker/brain/program_starts.h"
 #include "worker/brain/random_ids.h"
@@ -133,6 +134,9 @@ class Brain {
   void round_done(Time now, control::RoundResult result);
   void claim_done(Time now, control::ClaimResult result);
   void ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready);
+  /// Deadlocks were looked for, after an action::NoteLongWaits. What ended leaves scopes that close, and checks.
+  void deadlocks_ended(Time now, const std::vector<control::ScopeId>& endings,
+                       const std::vector<control::FutureId>& checks);
   void signalled(Time now);  ///< the signal key changed, or a wake-up in doubt
   void checks_found(Time now, const std::vector<control::FutureId>& checks);  ///< left behind by a crash or an overflow
   /// All workers of the cluster as the store has them; they tell which tasks could run at all, and whether others could
@@ -183,6 +187,7 @@ class Brain {
     Awaits awaits;
     CapRelief cap_relief;
     RecentOutcomes recent_outcomes;
+    LongWaits long_waits;
   };
   /// Tasks that are to start later, and programs that can't.
   struct Starting {
@@ -290,6 +295,8 @@ class Brain {
   std::optional<Time> first_resumable() const;
   void ask_store(control::FutureId id, AwaitedFuture& awaited);
   void want_put_off(const ExecutorState& executor);
+  void look_at_long_waits();
+  void relinquish_kept_out();
 
   // schedule.cc
   void schedule();

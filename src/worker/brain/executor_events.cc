@@ -31,7 +31,7 @@ void Brain::executor_started(Time now, ExecutorId id) {
 }
 
 void Brain::release_resources(ExecutorState& executor, const StackedTask& stacked) {
-  if (stacked.blocked) ledger_.take(stacked.released);
+  if (stacked.blocked) ledger_.unblock(stacked.held);
   ledger_.release(stacked.held);
   others_.index_claims.note_freed();
   if (!executor.held_devices.empty() && stacked.held.gpu_milli != 0) {

@@ -46,6 +46,14 @@ ExecutorStates::StackPosition ExecutorStates::find(ExecutorId id, control::Claim
   return {};
 }
 
+const StackedTask* ExecutorStates::stacked(ExecutorId id, control::Claim claim) const {
+  const ExecutorState* executor = find(id);
+  if (executor == nullptr) return nullptr;
+  const auto found = std::find_if(executor->stack.begin(), executor->stack.end(),
+                                  [&](const StackedTask& one) { return one.task->run.claim == claim; });
+  return found == executor->stack.end() ? nullptr : &*found;
+}
+
 ExecutorState ExecutorStates::take(ExecutorId id) {
   const auto found = executors_.find(id);
   MORROW_INVARIANT(found != executors_.end(), "an executor that is taken out is in the table", id);

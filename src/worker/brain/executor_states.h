@@ -65,6 +65,8 @@ class ExecutorStates {
   const ExecutorState& at(ExecutorId id) const;
   /// The execution with this claim, on the stack of this executor.
   StackPosition find(ExecutorId id, control::Claim claim);
+  /// Null: it is not there.
+  const StackedTask* stacked(ExecutorId id, control::Claim claim) const;
   /// It is gone: takes it out of the table. It is there.
   ExecutorState take(ExecutorId id);
   /// Takes out those of the program that did not start yet.

@@ -15,12 +15,12 @@
 // - a look takes only what fits what is free at that moment. What it left is worth another look when something came
 // free
 //   since (`may_hold_rest_` and `freed_`);
-// - a blocked task awaits a future that may be ready there: it is asked for by id, whether it fits or not, since nobody
-//   here goes on without it.
+// - a blocked task awaits a future that may be ready there: it is asked for by id, whether it fits now or not, since
+//   nobody here goes on without it. But what finds no room here until blocked tasks go on is left to others.
 //
 // It takes as much as can start at once, and beyond that as much as is done soon, so that short tasks do not pay one
 // transaction each. Small tasks, which always fit, would starve a large one for ever: so now and then it asks for one
-// that fits the whole machine, and what is free does not matter.
+// that fits the whole machine, beside what blocked tasks keep, and what is free does not matter.
 //
 // control/claims.cc does the look; the answer comes to work_from_index.cc.
 namespace morrow::worker {
@@ -42,6 +42,7 @@ std::optional<control::ClaimRequest> IndexClaims::start(Time now, bool room, con
   control::ClaimRequest request;
   request.incarnation = incarnation_;
   request.random = random.draw();
+  request.kept = ledger.kept();
   const auto last = by_id_.size() <= kMaxById ? by_id_.end() : std::next(by_id_.begin(), kMaxById);
   request.by_id.assign(by_id_.begin(), last);
   by_id_.erase(by_id_.begin(), last);
@@ -60,7 +61,7 @@ void IndexClaims::ask_for_work(Time now, const Ledger& ledger, Time usual, contr
   request.ahead = static_cast<std::uint32_t>(std::min(hand_ahead_ / std::max(usual, kShortestUsualNs), kMaxAhead));
   if (now >= next_fair_) {
     next_fair_ = now + starving_after_;
-    request.free = ledger.total();
+    request.free = ledger.beside_kept();
     request.limit = 1;
     request.ahead = 0;
   }

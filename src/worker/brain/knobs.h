@@ -49,6 +49,9 @@ struct Knobs {
   Time resume_after = 3'000'000;
   /// Cpus are kept so long for one whose value is being committed: some commits.
   Time keep_for_resuming = 1'000'000;
+  /// One that waited so long with no timeout may wait for itself, through others; the store is asked. 0: never. Most
+  /// waits are shorter, and nobody minds a second before an error. Half of it is between two looks.
+  Time long_wait = 1'000'000'000;
   /// Times a task is started again because another one killed its process.
   std::uint32_t max_interruptions = 10;
 

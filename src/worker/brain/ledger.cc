@@ -69,6 +69,32 @@ control::Resources Ledger::releasable(const control::Resources& need) {
   return released;
 }
 
+control::Resources Ledger::block(const control::Resources& held) {
+  control::Resources released = releasable(held);
+  release(released);
+  control::Resources kept = held;
+  kept -= released;
+  kept_ += kept;
+  return released;
+}
+
+void Ledger::unblock(const control::Resources& held) {
+  const control::Resources released = releasable(held);
+  take(released);
+  control::Resources kept = held;
+  kept -= released;
+  MORROW_INVARIANT(kept.memory <= kept_.memory && kept.gpu_milli <= kept_.gpu_milli,
+                   "what a task keeps while it is blocked was counted", kept.memory, kept_.memory, kept.gpu_milli,
+                   kept_.gpu_milli);
+  kept_ -= kept;
+}
+
+control::Resources Ledger::beside_kept() const {
+  control::Resources rest = total_;
+  rest -= kept_;
+  return rest;
+}
+
 std::uint64_t Ledger::cpu_oversubscribed() const { return not_below_zero(-cpu_); }
 
 control::Resources Ledger::free() const {

@@ -28,6 +28,10 @@ class Ledger {
 
   /// The part of `need` that a task releases while it is blocked: cpus and named resources.
   static control::Resources releasable(const control::Resources& need);
+  /// A task that took `held` is blocked: it releases what it may, which is returned, and keeps the rest.
+  control::Resources block(const control::Resources& held);
+  /// It goes on, or ends, and takes that back.
+  void unblock(const control::Resources& held);
 
   /// How far the cpus are below zero, in thousandths.
   std::uint64_t cpu_oversubscribed() const;
@@ -36,9 +40,17 @@ class Ledger {
   bool has_free_cpu() const { return cpu_ > 0; }
   control::Resources used() const;
   const control::Resources& total() const { return total_; }
+  const control::Resources& kept() const { return kept_; }  ///< by blocked tasks
+  /// What is there beside that: all that could come free while they wait.
+  control::Resources beside_kept() const;
+  bool fits_beside_kept(const control::Resources& need) const {
+    return could_fit(need) && need.memory + kept_.memory <= total_.memory &&
+           need.gpu_milli + kept_.gpu_milli <= total_.gpu_milli;
+  }
 
  private:
   control::Resources total_;
+  control::Resources kept_;
   std::int64_t cpu_ = 0, memory_ = 0, gpu_ = 0;  ///< free
   std::map<std::string, std::int64_t> named_;
 };

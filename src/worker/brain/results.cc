@@ -263,7 +263,7 @@ HeldTaskPtr Brain::hold(control::Runnable runnable) {
 void Brain::claimed_by_round(const control::OpResult& result) {
   const HeldTaskPtr task = hold(result.runnable);
   const control::Spec& spec = *task->run.spec;
-  if (!ledger_.could_fit(spec.requirements) || left_to_others(spec) || (!task->wanted && !room_for(spec, {}))) {
+  if (!ledger_.fits_beside_kept(spec.requirements) || left_to_others(spec) || (!task->wanted && !room_for(spec, {}))) {
     task->move_to(Place::kEnded);
     return relinquish(task);
   }

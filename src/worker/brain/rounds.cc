@@ -126,8 +126,9 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
       submit.how = How::kClaim;
       break;
     case Place::kBacklog:
-      // What waits behind the cap, or what idle workers could start now, is better off in the index.
-      if (left_to_others(spec) ||
+      // What waits behind the cap, what idle workers could start now, and what blocked tasks leave no room for here, is
+      // better off in the index.
+      if (left_to_others(spec) || !ledger_.fits_beside_kept(spec.requirements) ||
           (!task.wanted && (others_.view.others_idle() || stopping_ || at_cap() ||
                             backlog_.time() / width(spec.requirements) > setup_.knobs.hand_ahead))) {
         submit.how = How::kIndex;
@@ -142,7 +143,7 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
       // What was sent again may kill its worker: any one may take it from the index.
       // One that was written for the index once, and found no room in the store, goes there again: its claim is gone.
       const bool here = submit.tries == 0 && submit.claim != 0 && !stopping_ && !left_to_others(spec) &&
-                        ledger_.could_fit(spec.requirements) && room_for(spec, load);
+                        ledger_.fits_beside_kept(spec.requirements) && room_for(spec, load);
       submit.how = here ? How::kClaim : How::kIndex;
       if (here) {
         load.resources += spec.requirements;

@@ -214,7 +214,8 @@ void Brain::relinquish_unstarted() {
   // what they await: these look for it in the index.
   if (waiting_.cap_relief.stands_still())
     backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
-  for (const HeldTaskPtr& task : backlog_.take_unwanted(Place::kEnded)) relinquish(task);
+  const auto unwanted = [](const HeldTask& task) { return !task.wanted; };
+  for (const HeldTaskPtr& task : backlog_.take_committed(unwanted, Place::kEnded)) relinquish(task);
   commits_.queue.make_all_due();  // what is not committed goes to the index as well
 }
 

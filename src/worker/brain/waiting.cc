@@ -21,6 +21,7 @@ void Brain::await(Time now, const Waiter& who, AwaitRequest request) {
   const AwaitRequest& asked = await->request;
   const StackPosition position = who.executor != 0 ? executors_.find(who.executor, asked.claim) : StackPosition{};
   await->blocks = position.task != nullptr && !asked.poll;
+  await->since = now;
 
   for (std::uint32_t index = 0; index < asked.ids.size(); ++index) {
     const control::FutureId id = asked.ids[index];
@@ -99,8 +100,7 @@ void Brain::want_put_off(const ExecutorState& executor) {
 void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
   StackedTask& stacked = *position.task;
   MORROW_INVARIANT(!stacked.blocked, "a task releases its resources once while it is blocked", stacked.task->run.id);
-  stacked.released = Ledger::releasable(stacked.held);
-  ledger_.release(stacked.released);
+  stacked.released = ledger_.block(stacked.held);
   others_.index_claims.note_freed();
   stacked.blocked = true;
   stacked.hosts = hosts;
@@ -111,7 +111,7 @@ void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
 
 void Brain::reacquire(StackedTask& stacked) {
   MORROW_INVARIANT(stacked.blocked, "a task that takes its resources back released them", stacked.task->run.id);
-  ledger_.take(stacked.released);
+  ledger_.unblock(stacked.held);
   stacked.blocked = false;
   stacked.running_since = now_;
 }
@@ -235,6 +235,31 @@ bool Brain::try_resume(AwaitState& await, Time since) {
   }
   send_held_back(await);
   return true;
+}
+
+/// What found no place beside what blocked tasks keep would wait for them here, as they may wait for it: others may
+/// take it, and the store sees that nobody can.
+void Brain::relinquish_kept_out() {
+  if (ledger_.kept() == control::Resources{}) return;
+  const auto kept_out = [this](const HeldTask& task) { return !ledger_.fits_beside_kept(task.run.spec->requirements); };
+  for (const HeldTaskPtr& task : backlog_.take_committed(kept_out, HeldTask::Place::kEnded)) {
+    relinquish(task);
+    waiting_.long_waits.look_soon(now_);
+  }
+}
+
+void Brain::look_at_long_waits() {
+  if (!waiting_.long_waits.is_due(now_)) return;
+  relinquish_kept_out();
+  if (auto note = waiting_.long_waits.update(now_, waiting_.awaits, executors_)) act(*std::move(note));
+}
+
+void Brain::deadlocks_ended(Time now, const std::vector<control::ScopeId>& endings,
+                            const std::vector<control::FutureId>& checks) {
+  advance(now);
+  waiting_.long_waits.note_done();
+  for (const control::FutureId id : checks) check(id);
+  if (!endings.empty()) act(action::EndScopes{endings});
 }
 
 }  // namespace morrow::worker

@@ -58,6 +58,8 @@ void ChangeRequests::await(const Waiter& who, std::string_view payload) {
   request.only_small = await_.only_small();
   request.hosts = await_.blocks();
   request.poll = await_.poll();
+  request.endless = await_.endless();
+  request.in_order = await_.in_order();
   request.need = await_.need();
   brain_.await(means_.now(), who, std::move(request));
 }

@@ -174,6 +174,7 @@ class Shell final : public ClientEvents {
   void carry_out(action::CommitRound& commit) { store_actions_.carry_out(commit); }
   void carry_out(action::ClaimWork& claim) { store_actions_.carry_out(claim); }
   void carry_out(action::FindReadyDependencies& find) { store_actions_.carry_out(find); }
+  void carry_out(action::NoteLongWaits& note) { store_actions_.carry_out(note); }
   void carry_out(action::SetIdle& idle) { store_actions_.carry_out(idle); }
   void carry_out(action::WakeIdle& wake) { store_actions_.carry_out(wake); }
   void carry_out(action::FreeObjects& freed);

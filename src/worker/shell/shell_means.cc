@@ -66,6 +66,11 @@ StoreActions::Events Shell::store_events() {
           [this](control::FutureId id, const std::vector<control::FutureId>& ready) {
             brain_.ready_dependencies_done(now(), id, ready);
           },
+      .deadlocks_ended =
+          [this](const control::EndedDeadlocks& ended, const std::vector<control::FutureId>& checks) {
+            for (const std::string& sentence : ended.sentences) logs_.warn(sentence);
+            brain_.deadlocks_ended(now(), ended.endings, checks);
+          },
       .work_came = [this] { brain_.signalled(now()); },
       .fan_out = [this] { maintenance_.fan_out(); },
       .session_opened = [this](control::SessionId session,

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/store_actions.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
 #include "base/invariant.h"
+#include "worker/brain/worker_failure.h"
 
 // The store may be slow, or away for a while, and the worker's main thread must never wait for it. So whatever the
 // brain wants of the store is a job for the store's thread and a word for the brain when that is done:
@@ -26,12 +29,20 @@ namespace {
 
 /// Dependencies that are looked up at once; the brain asks again.
 constexpr std::size_t kReadyAtOnce = 100;
+/// Dependents of a deadlock that are looked at; the upkeep finds the others.
+constexpr std::size_t kChecksAtOnce = 1'000;
 
 /// A round on its way through the store's thread.
 struct RoundWork {
   std::shared_ptr<const control::Round> round;
   control::RoundResult result;
   std::vector<std::pair<control::SessionId, std::uint64_t>> opened;  ///< sessions and their attachments
+};
+
+/// A look for deadlocks on its way through the store's thread.
+struct DeadlockLook {
+  control::EndedDeadlocks ended;
+  std::vector<control::FutureId> checks;
 };
 
 /// A claim on its way through the store's thread.
@@ -101,6 +112,24 @@ void StoreActions::carry_out(action::FindReadyDependencies& find) {
       StoreLane::kClaim,
       [ready, id = find.id](store::Store& store) { *ready = control::ready_dependencies(store, id, kReadyAtOnce); },
       [this, ready, id = find.id] { events_.ready_dependencies_done(id, *ready); });
+}
+
+void StoreActions::carry_out(action::NoteLongWaits& note) {
+  auto look = std::make_shared<DeadlockLook>();
+  post_(
+      StoreLane::kUpkeep,
+      [look, self = self_.incarnation, waits = std::move(note.waits)](store::Store& store) {
+        control::note_long_waits(store, self, waits);
+        control::EndedDeadlocks ended =
+            control::end_deadlocks(store, self, [](const std::string& sentence, const control::Spec& spec) {
+              return make_failure(control::FailureKind::kDeadlock, sentence, &spec, {}, 0);
+            });
+        // What an earlier run of this job ended is not found again.
+        std::move(ended.sentences.begin(), ended.sentences.end(), std::back_inserter(look->ended.sentences));
+        look->ended.endings.insert(look->ended.endings.end(), ended.endings.begin(), ended.endings.end());
+        look->checks = control::pending_checks(store, self, kChecksAtOnce);
+      },
+      [this, look] { events_.deadlocks_ended(look->ended, look->checks); });
 }
 
 void StoreActions::carry_out(action::SetIdle& idle) {

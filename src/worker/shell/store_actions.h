@@ -24,6 +24,8 @@ class StoreActions {
     std::function<void(control::RoundResult)> round_done;
     std::function<void(control::ClaimResult)> claim_done;
     std::function<void(control::FutureId, const std::vector<control::FutureId>& ready)> ready_dependencies_done;
+    /// With what is to be checked since something ended.
+    std::function<void(const control::EndedDeadlocks&, const std::vector<control::FutureId>& checks)> deadlocks_ended;
     std::function<void()> work_came;  ///< in the index, while this worker registered as idle
     std::function<void()> fan_out;    ///< futures with very many waiters ended: they are to be served
     std::function<void(control::SessionId, std::uint64_t attachment)> session_opened;  ///< the store has it
@@ -42,6 +44,8 @@ class StoreActions {
   /// One at a time.
   void carry_out(action::ClaimWork& claim);
   void carry_out(action::FindReadyDependencies& find);
+  /// One at a time.
+  void carry_out(action::NoteLongWaits& note);
   void carry_out(action::SetIdle& idle);
   void carry_out(action::WakeIdle& wake);
 

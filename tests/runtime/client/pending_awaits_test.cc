@@ -54,7 +54,7 @@ TEST(PendingAwait, AQuestionSaysWhatTheCallWants) {
   const auto ids = futures(3);
   PendingAwaits awaits;
   PendingAwait call({.ids = ids, .values = true, .blocks = true, .need = 2});
-  call.claim = 9;
+  call.asked_by(9, false);
   awaits.add(call, 5);
   ASSERT_EQ(call.parts(), 1U);
   const wire::Await message = call.message(0);
@@ -66,6 +66,19 @@ TEST(PendingAwait, AQuestionSaysWhatTheCallWants) {
   EXPECT_TRUE(message.blocks());
   EXPECT_FALSE(message.poll());
   EXPECT_EQ(message.need(), 2U);
+  EXPECT_TRUE(message.endless());
+}
+
+TEST(PendingAwait, OnlyACallWithoutATimeoutIsEndless) {
+  const auto ids = futures(1);
+  PendingAwaits awaits;
+  PendingAwait timed({.ids = ids, .need = 1});
+  timed.asked_by(9, true);
+  awaits.add(timed, 5);
+  EXPECT_FALSE(timed.message(0).endless());
+  PendingAwait poll({.ids = ids, .poll = true, .need = 1});
+  awaits.add(poll, 6);
+  EXPECT_FALSE(poll.message(0).endless());
 }
 
 TEST(PendingAwaits, AnAnswerFindsItsPlaceUntilItIsThere) {

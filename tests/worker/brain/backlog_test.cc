@@ -15,6 +15,8 @@
 namespace morrow::worker {
 namespace {
 
+bool unwanted(const HeldTask& task) { return !task.wanted; }
+
 using Place = HeldTask::Place;
 
 constexpr Time kNever = ~Time{0};
@@ -98,7 +100,7 @@ TEST(Backlog, AWishThatIsDroppedIsAnOrdinaryTaskAgain) {
   backlog.drop_wishes([](const HeldTask& task) { return task.run.id.sequence == 2; });
   EXPECT_EQ(backlog.take_wanted(), tasks[1]);
   EXPECT_EQ(backlog.take_wanted(), nullptr);
-  EXPECT_EQ(backlog.take_unwanted(Place::kEnded), std::vector<HeldTaskPtr>{tasks[0]});
+  EXPECT_EQ(backlog.take_committed(unwanted, Place::kEnded), std::vector<HeldTaskPtr>{tasks[0]});
   EXPECT_FALSE(tasks[0]->wanted);
 }
 
@@ -135,7 +137,7 @@ TEST(Backlog, WhatIsWantedOrNotCommittedStays) {
     backlog.enter(tasks.back(), 10, false);
   }
   backlog.want(tasks[0]);
-  EXPECT_EQ(backlog.take_unwanted(Place::kEnded), std::vector<HeldTaskPtr>{tasks[1]});
+  EXPECT_EQ(backlog.take_committed(unwanted, Place::kEnded), std::vector<HeldTaskPtr>{tasks[1]});
   EXPECT_EQ(backlog.size(), 2u);
 }
 

@@ -49,6 +49,22 @@ TEST(Ledger, MemoryAndGpusAreNotReleasedWhileATaskIsBlocked) {
   EXPECT_EQ(released, (Resources{1000, 0, 0, {{"license", 1000}}}));
 }
 
+TEST(Ledger, WhatBlockedTasksKeepIsNoRoomForOthersUntilTheyGoOn) {
+  Ledger ledger(Resources{2000, 100, 1000, {}});
+  const Resources held{1000, 60, 1000, {}};
+  ledger.take(held);
+  EXPECT_TRUE(ledger.fits_beside_kept(held)) << "what runs ends some time";
+  EXPECT_EQ(ledger.block(held), (Resources{1000, 0, 0, {}}));
+  EXPECT_EQ(ledger.free().cpu_milli, 2000u);
+  EXPECT_EQ(ledger.beside_kept(), (Resources{2000, 40, 0, {}}));
+  EXPECT_TRUE(ledger.fits_beside_kept(Resources{2000, 40, 0, {}}));
+  EXPECT_FALSE(ledger.fits_beside_kept(Resources{0, 41, 0, {}}));
+  EXPECT_FALSE(ledger.fits_beside_kept(Resources{0, 0, 1, {}}));
+  ledger.unblock(held);
+  EXPECT_TRUE(ledger.fits_beside_kept(held));
+  EXPECT_EQ(ledger.free().cpu_milli, 1000u);
+}
+
 TEST(Ledger, HeldAndFreeAreTheTotalInAnyOrderOfTakingAndReleasing) {
   EXPECT_TRUE(rc::check([](const std::vector<std::pair<std::uint16_t, std::uint16_t>>& steps) {
     const Resources total{~std::uint32_t{0}, ~std::uint32_t{0}, 0, {{"license", ~std::uint32_t{0}}}};

@@ -86,6 +86,7 @@ FutureId Machine::submit(const std::string& name, control::Resources needs, std:
   spec->session = session_;
   if (adjust) adjust(*spec);
   const FutureId id{session_, sequence_++};
+  submitted_[name] = id;
   brain_->submit(now_, {Waiter{kDriver, 0}, 0, ++number_, resent}, id, spec);
   settle();
   return id;
@@ -214,6 +215,15 @@ void Machine::do_action(worker::Action& todo) {
     at(now_ + setup_.commit_takes, [this, id = find->id] {
       brain_->ready_dependencies_done(now_, id, control::ready_dependencies(*store_, id, 10));
     });
+  } else if (auto* note = std::get_if<action::NoteLongWaits>(&todo)) {
+    at(now_ + setup_.commit_takes, [this, waits = note->waits] {
+      control::note_long_waits(*store_, kIncarnation, waits);
+      const auto deadlocks = control::end_deadlocks(*store_, kIncarnation, [](const std::string& why, const auto&) {
+        return std::make_shared<control::Outcome>(control::Outcome{control::FailureKind::kDeadlock, why, {}});
+      });
+      brain_->deadlocks_ended(now_, deadlocks.endings, control::pending_checks(*store_, kIncarnation, 100));
+      if (!deadlocks.sentences.empty()) brain_->signalled(now_);
+    });
   } else if (auto* ends = std::get_if<action::EndScopes>(&todo)) {
     at(now_ + setup_.commit_takes, [this, scopes = ends->scopes] {
       for (const auto scope : scopes) {
@@ -307,11 +317,13 @@ void Machine::advance(worker::ExecutorId id) {
         request.claim = task.dispatch.task.claim;
         request.hosts = step.kind == Step::Kind::kAwait;
         request.values = true;
+        request.endless = !step.has_timeout;
         if (step.children.empty() && step.others.empty()) request.ids = task.children;
         for (const std::size_t child : step.children) request.ids.push_back(task.children.at(child));
         for (const std::string& other : step.others) request.ids.push_back(submitted_.at(other));
         for (std::uint32_t i = 0; i < request.ids.size(); ++i) task.awaited.insert({request.token, i});
-        task.need = request.ids.size();
+        request.need = step.need;
+        task.need = step.need != 0 ? step.need : request.ids.size();
         task.waiting = true;
         --running_now;
         at(now_ + kHop, [this, id, request] { brain_->await(now_, Waiter{0, id}, request); });

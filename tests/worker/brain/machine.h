@@ -35,6 +35,8 @@ struct Step {
   /// Futures of other tasks, each the last that was submitted with that script. kSubmit: the child depends on them.
   /// kAwait: they are awaited too.
   std::vector<std::string> others = {};
+  bool has_timeout = false;  ///< kAwait, kAwaitAny: though it never passes
+  std::uint32_t need = 0;    ///< … and so many suffice; 0: all
 };
 using Script = std::vector<Step>;
 

@@ -25,6 +25,7 @@ class StoreActionsTest : public ::testing::Test {
         .claim_done = [this](control::ClaimResult) { ++claims_; },
         .ready_dependencies_done = [this](control::FutureId id,
                                           const std::vector<control::FutureId>&) { looked_up_.push_back(id); },
+        .deadlocks_ended = [](const control::EndedDeadlocks&, const std::vector<control::FutureId>&) {},
         .work_came = [this] { ++work_came_; },
         .fan_out = [] {},
         .session_opened = [this](control::SessionId session, std::uint64_t) { opened_.push_back(session); },
