@@ -122,6 +122,11 @@ bool ExecutorPool::taken(ExecutorProcess executor, std::uint32_t slot, std::uint
   return link != nullptr && link->words().taken(slot, generation);
 }
 
+pid_t ExecutorPool::pid_of(ExecutorProcess executor) const {
+  const auto* link = impl_->find(executor);
+  return link != nullptr ? std::max<pid_t>(link->pid(), 0) : 0;
+}
+
 void ExecutorPool::drain_output(ExecutorProcess executor) {
   if (auto* link = impl_->find(executor)) link->drain_output();
 }

@@ -57,6 +57,9 @@ class ExecutorPool {
   /// Ends the first process of a program that has no executors left and is not needed.
   void retire(const std::string& program);
 
+  /// Its process; 0: it has not started, or is gone.
+  pid_t pid_of(ExecutorProcess executor) const;
+
   std::size_t size() const;
 
  private:

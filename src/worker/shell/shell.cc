@@ -76,6 +76,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
                          {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
                          session_events()),
           DriverSigns(sign_means(), options_.lease_ms), ChangeRequests(change_means(), brain_, values_.answers)},
+      questions_{Why(why_means(), options_.info.incarnation), {}, RecentFailures(options_.info.name)},
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
           io,
@@ -238,6 +239,12 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
       return show_objects(client, payload);
     case wire::TOKEN:
       return show_token(client, payload);
+    case wire::WHY:
+      return tell_why(client, payload);
+    case wire::LIST:
+      return list(client, payload);
+    case wire::ORDER:
+      return carry_out_order(client, payload);
     default:
       if (drivers_.changes.frame(Waiter{client, 0}, type, payload)) return;
       throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
