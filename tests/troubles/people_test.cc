@@ -78,5 +78,12 @@ TEST_F(People, StopAWorkerByItsNameAndTheOthersTakeItsWork) {
   EXPECT_TRUE(says("sleeper", "runs on worker two"));
 }
 
+TEST_F(People, AreToldByADriverThatWaitsForLong) {
+  const auto worker = cluster_.worker({"--cpus", "1", "--name", "one"});
+  const auto driver = stage("dependency");
+  EXPECT_TRUE(driver->wait_for_text("still waiting: future ")) << driver->err();
+  EXPECT_TRUE(driver->wait_for_text("'root', which runs on worker one (process ")) << driver->err();
+}
+
 }  // namespace
 }  // namespace morrow::test

@@ -102,7 +102,7 @@ std::map<std::string, std::function<void()>> troubles() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  morrow::Session session;
+  morrow::Session session({.patience = std::chrono::milliseconds(500)});
   const auto all = troubles();
   const auto trouble = argc > 1 ? all.find(argv[1]) : all.end();
   if (trouble == all.end()) return 2;
