@@ -31,6 +31,9 @@ struct SessionOptions {
   Duration grace = std::chrono::seconds(10);
   /// How long what is submitted or put waits while the store of the cluster is full. Then it fails with StoreFullError.
   Duration store_patience = std::chrono::seconds(60);
+  /// How long a get, a wait, a flush or a submit may stand still before the driver says on standard error what it waits
+  /// for, and where that stands; again each time that it has lasted twice as long. Zero: never.
+  Duration patience = std::chrono::seconds(10);
   /// Whether executors are forked from one process of the program. Turn it off when code before the Session line does
   /// not survive a fork; each executor then starts from the beginning of main, which takes longer.
   bool fork_server = true;

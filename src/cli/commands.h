@@ -11,5 +11,9 @@ void add_worker(CLI::App& app, int& exit_status);
 void add_status(CLI::App& app, int& exit_status);
 void add_token(CLI::App& app, int& exit_status);
 void add_objects(CLI::App& app, int& exit_status);
+void add_why(CLI::App& app, int& exit_status);
+void add_list(CLI::App& app, int& exit_status);
+void add_cancel(CLI::App& app, int& exit_status);
+void add_stop(CLI::App& app, int& exit_status);
 
 }  // namespace morrow::cli

@@ -43,12 +43,17 @@ int main(int argc, char** argv) {
   morrow::cli::add_status(app, exit_status);
   morrow::cli::add_objects(app, exit_status);
   morrow::cli::add_token(app, exit_status);
+  morrow::cli::add_why(app, exit_status);
+  morrow::cli::add_list(app, exit_status);
+  morrow::cli::add_cancel(app, exit_status);
+  morrow::cli::add_stop(app, exit_status);
   for (CLI::App* command : app.get_subcommands({}))
     command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   try {
     app.parse(take_arguments(argc, argv));
     if (app.get_subcommands().empty())
-      return complain("say what to do: worker, status, objects or token; see --help", kWrongUse);
+      return complain("say what to do: worker, status, why, list, cancel, stop, objects or token; see --help",
+                      kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return complain(std::string(error.what()) + "; see --help", kWrongUse);

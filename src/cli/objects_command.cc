@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
@@ -13,17 +12,13 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "wire/future_ids.h"
 
 namespace morrow::cli {
 
 namespace {
 
-std::string id_text(const wire::FutureId& id) {
-  if (id.scope() == 0) return "-";  // it has none yet
-  std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), "%016" PRIx64 "/%" PRIu64, id.scope(), id.sequence());
-  return text.data();
-}
+std::string id_text(const wire::FutureId& id) { return id.scope() == 0 ? "-" : wire::future_text(id); }  // none yet
 
 std::string place_text(const wire::ObjectInfo& object) {
   const std::string state = object.state().empty() ? "" : " (" + object.state() + ")";

@@ -139,10 +139,14 @@ std::vector<std::string> worker_sockets(std::string_view cluster) {
   return sockets;
 }
 
-std::string silent_worker(const std::string& socket_path, pid_t pid) {
+std::string worker_of_socket(const std::string& socket_path) {
   const std::string file(base::base_name(socket_path));
-  return "worker " + file.substr(0, file.size() - std::min(file.size(), kSocketEnding.size())) +
-         " does not answer (process " + std::to_string(pid) + " stands still?)";
+  return file.substr(0, file.size() - std::min(file.size(), kSocketEnding.size()));
+}
+
+std::string silent_worker(const std::string& socket_path, pid_t pid) {
+  return "worker " + worker_of_socket(socket_path) + " does not answer (process " + std::to_string(pid) +
+         " stands still?)";
 }
 
 }  // namespace morrow::wire

@@ -28,6 +28,9 @@ std::string worker_socket(std::string_view cluster, std::string_view worker);
 /// All sockets that stand in the cluster's run folder, dead ones included.
 std::vector<std::string> worker_sockets(std::string_view cluster);
 
+/// The name of the worker that listens at this socket.
+std::string worker_of_socket(const std::string& socket_path);
+
 /// The sentence about a worker that takes connections at this socket and does not answer.
 std::string silent_worker(const std::string& socket_path, pid_t pid);
 

@@ -173,6 +173,7 @@ class VirtualWorker {
   void carry_out(worker::action::WakeIdle& wake) { store_actions_->carry_out(wake); }
   void carry_out(worker::action::FreeObjects& freed);
   void carry_out(worker::action::Prefetch&) {}
+  void carry_out(worker::action::TaskFailed&) {}
   void carry_out(worker::action::EndScopes& scopes) { upkeep_->end_scopes(scopes.scopes); }
   void carry_out(worker::action::Fenced&) { die(); }
 

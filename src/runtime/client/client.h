@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <span>
 #include <string>
@@ -88,6 +90,13 @@ class Client : protected Link::Handler {
   /// Gives back room that nobody asked for yet; false when there is none.
   bool release_spare() REQUIRES(link_.mutex());
   void acknowledge(std::uint64_t number) REQUIRES(link_.mutex());
+  /// A wait of the program that has lasted so long that it is to be told of.
+  struct Overdue {
+    std::optional<detail::FutureId> future;  ///< that it waits for; nothing: for changes to be committed
+    std::chrono::nanoseconds lasted{0};
+  };
+  /// To be asked now and then; `throttled`: a submit stands still.
+  std::optional<Overdue> overdue(std::chrono::nanoseconds patience, bool throttled) REQUIRES(link_.mutex());
   /// Asks again for all that is waited for, as frames.
   std::string ask_again() const REQUIRES(link_.mutex());
 
@@ -142,6 +151,7 @@ class Client : protected Link::Handler {
   PendingAwaits awaits_ GUARDED_BY(link_.mutex());
   std::vector<Find*> finds_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> flushing_ GUARDED_BY(link_.mutex());
+  LongWait commit_wait_ GUARDED_BY(link_.mutex());
   Reservations reservations_ GUARDED_BY(link_.mutex());
   HeldValues held_values_ GUARDED_BY(link_.mutex());
   std::uint64_t workers_ GUARDED_BY(link_.mutex()) = 0;  ///< how many this client has spoken with

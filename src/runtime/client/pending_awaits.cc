@@ -70,6 +70,21 @@ void PendingAwaits::remove(PendingAwait& call) {
     base::must_erase(parts_, call.token(part), "a call waits until it is removed");
 }
 
+std::optional<detail::FutureId> PendingAwait::missing() const {
+  for (std::size_t i = 0; i < answers_.size(); ++i) {
+    if (!answers_[i].here) return question_.ids[i];
+  }
+  return std::nullopt;
+}
+
+PendingAwait* PendingAwaits::overdue(LongWait::Clock::time_point now, std::chrono::nanoseconds patience) {
+  for (auto& [token, part] : parts_) {
+    PendingAwait& call = *part.call;
+    if (part.number == 0 && !call.question().poll && call.long_wait.look(now, patience)) return &call;
+  }
+  return nullptr;
+}
+
 std::optional<PendingAwaits::Place> PendingAwaits::find(std::uint64_t token, std::uint32_t index) const {
   const auto found = parts_.find(token);
   if (found == parts_.end()) return std::nullopt;

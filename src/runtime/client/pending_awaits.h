@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <morrow/detail/failure.h>
 
 #include "runtime/client/link.h"
+#include "runtime/client/long_wait.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::runtime {
@@ -75,6 +77,10 @@ class PendingAwait {
   std::uint64_t claim() const { return claim_; }
 
   Waiter waiter;
+  LongWait long_wait;
+
+  /// The first future that is not there yet; nothing when all are.
+  std::optional<detail::FutureId> missing() const;
 
  private:
   friend class PendingAwaits;
@@ -104,6 +110,8 @@ class PendingAwaits {
   /// Where the answer to the future of that index in the question belongs; nothing when no call waits for it any more,
   /// or it is there.
   std::optional<Place> find(std::uint64_t token, std::uint32_t index) const;
+  /// A call that has waited so long that it is to be told of now; null: none. To be asked now and then.
+  PendingAwait* overdue(LongWait::Clock::time_point now, std::chrono::nanoseconds patience);
   /// Appends all questions, as frames for another worker.
   void append_questions(std::string& frames) const;
 

@@ -39,9 +39,9 @@ constexpr std::size_t kMaxObserved = 1'000;
 constexpr std::chrono::seconds kEndPatience{10};
 constexpr std::chrono::hours kLongestPatience{24 * 365};
 
-std::chrono::milliseconds store_patience(const SessionOptions& options) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::clamp<std::chrono::nanoseconds>(
-      options.store_patience.value(), std::chrono::nanoseconds(0), kLongestPatience));
+std::chrono::milliseconds clamped(Duration patience) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::clamp<std::chrono::nanoseconds>(patience.value(), std::chrono::nanoseconds(0), kLongestPatience));
 }
 
 }  // namespace
@@ -50,7 +50,8 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   auto dialer = std::make_unique<Dialer>(where, options);  // a private worker starts while our files are hashed
   const std::uint64_t session = base::random_id();
   dialer->introduce(session, options);
-  std::unique_ptr<Driver> driver(new Driver(std::move(dialer), session, store_patience(options)));
+  std::unique_ptr<Driver> driver(
+      new Driver(std::move(dialer), session, {clamped(options.store_patience), clamped(options.patience)}));
   Connection connection = driver->dialer_->connect_first(options);
   if (!connection.welcome.error().empty()) throw SessionError(connection.welcome.error());
   {
@@ -63,8 +64,8 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   return driver;
 }
 
-Driver::Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, std::chrono::milliseconds store_patience)
-    : Client(dialer->program().key()), dialer_(std::move(dialer)), session_(session), store_patience_(store_patience) {
+Driver::Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, Patience patience)
+    : Client(dialer->program().key()), dialer_(std::move(dialer)), session_(session), patience_(patience) {
   background_.background = true;
 }
 
@@ -142,7 +143,7 @@ void Driver::throttle() {
   if (store_full_.empty()) return;
   std::string sentence = store_full_;
   const auto has_room = [this]() REQUIRES(link_.mutex()) { return store_full_.empty(); };
-  if (link_.wait(waiter, has_room, Clock::now() + store_patience_)) return;
+  if (link_.wait(waiter, has_room, Clock::now() + patience_.store)) return;
   throw StoreFullError(sentence);
 }
 
@@ -150,7 +151,7 @@ void Driver::store_room(const wire::StoreRoom& room) {
   const bool was_full = !store_full_.empty();
   store_full_ = room.full() ? room.sentence() : std::string();
   if (room.full() && !was_full) {
-    const auto seconds = std::chrono::duration<double>(store_patience_).count();
+    const auto seconds = std::chrono::duration<double>(patience_.store).count();
     char waits[64];
     std::snprintf(waits, sizeof waits, "%.3g s", seconds);
     say(store_full_ + " What this program submits waits for room, " + waits + " at the most.");
@@ -223,6 +224,11 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       wire::StoreRoom room;
       wire::parse(room, payload);
       return store_room(room);
+    }
+    case wire::WHY_REPLY: {
+      wire::WhyReply reply;
+      wire::parse(reply, payload);
+      return tell_why(reply);
     }
     case wire::SESSION_ENDED: {
       wire::parse(end_.told.emplace(), payload);

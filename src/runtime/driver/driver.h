@@ -55,7 +55,13 @@ class Driver : public Client {
     std::uint64_t round = 0;  ///< counts the workers
   };
 
-  Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, std::chrono::milliseconds store_patience);
+  /// How long the program waits before people are told.
+  struct Patience {
+    std::chrono::milliseconds store{0};  ///< submits, while the store is full
+    std::chrono::milliseconds any{0};    ///< any call; zero: it is never told of
+  };
+
+  Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, Patience patience);
 
   Asker asker() override REQUIRES(link_.mutex());
   void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
@@ -76,6 +82,8 @@ class Driver : public Client {
 
   void welcome(Connection connection) REQUIRES(link_.mutex());
   void store_room(const wire::StoreRoom& room) REQUIRES(link_.mutex());
+  void ask_why() REQUIRES(link_.mutex());
+  void tell_why(const wire::WhyReply& reply) REQUIRES(link_.mutex());
   void acknowledged(std::uint64_t number) REQUIRES(link_.mutex());
   static void print(const wire::Log& log);
   static void tell_ending(const wire::SessionEnded& ended);
@@ -94,7 +102,7 @@ class Driver : public Client {
 
   const std::unique_ptr<Dialer> dialer_;
   const std::uint64_t session_;
-  const std::chrono::milliseconds store_patience_;
+  const Patience patience_;
   std::string worker_name_ GUARDED_BY(link_.mutex());
 
   std::uint64_t sequence_ GUARDED_BY(link_.mutex()) = 0;  // of futures that belong to the session itself

@@ -7,10 +7,14 @@
 // A thread of its own does that, which waits for nothing but the time: whatever else the driver does may stand still
 // for a while, the program in its own code, the other threads before a terminal that takes no more lines, and none of
 // that is the driver's end.
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "runtime/driver/driver.h"
+#include "runtime/values/values.h"
+#include "wire/future_ids.h"
 
 namespace morrow::runtime {
 
@@ -18,7 +22,9 @@ void Driver::run_life() {
   const base::MutexLock lock(link_.mutex());
   while (!stop_) {
     life_changed_.wait_for(link_.mutex(), signs_.period());
-    if (!stop_ && link_.connected()) prove_life();
+    if (stop_ || !link_.connected()) continue;
+    prove_life();
+    ask_why();
   }
 }
 
@@ -37,6 +43,36 @@ void Driver::prove_life() {
   } else if (said_silent_) {
     worker_is_back();
   }
+}
+
+/// A thread that waits for long does not leave people in the dark: the worker knows what for.
+void Driver::ask_why() {
+  if (patience_.any.count() == 0 || !link_.connected() || said_silent_) return;
+  const std::optional<Overdue> wait = overdue(patience_.any, !throttled_.empty());
+  if (!wait) return;
+  if (wait->future) {
+    wire::WhyRequest request;
+    write_id(*request.mutable_id(), *wait->future);
+    link_.send(wire::WHY, request);
+    link_.write();
+    return;
+  }
+  say("waits for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(wait->lasted).count()) +
+      " s until what it submitted is committed" +
+      (store_full_.empty() ? ", and worker " + worker_name_ + " or its store is slow; see morrow status"
+                           : ": " + store_full_));
+}
+
+void Driver::tell_why(const wire::WhyReply& reply) {
+  std::string sentence = reply.error();
+  if (reply.futures_size() != 0) {
+    const wire::FutureInfo& future = reply.futures(0);
+    sentence = "future " + wire::future_text(future.id()) +
+               (future.name().empty() ? " " : " '" + future.name() + "' ") + future.reason();
+  }
+  if (!reply.warning().empty()) sentence += "; " + reply.warning();
+  const base::MutexUnlock unlocked(link_.mutex());
+  say("still waiting: " + sentence);
 }
 
 /// Stopped, its host dead, or the network to it cut: all the same from here.

@@ -153,6 +153,15 @@ struct Prefetch {
   std::vector<std::pair<control::FutureId, control::ObjectRef>> objects;
 };
 
+/// An attempt failed here: for people, who find it when its future is gone.
+struct TaskFailed {
+  control::FutureId id;
+  control::SpecPtr spec;
+  std::uint32_t attempt = 0;  ///< from 1
+  bool again = false;         ///< it is tried again
+  control::OutcomePtr outcome;
+};
+
 /// Scopes that began to close: work them off.
 struct EndScopes {
   std::vector<control::ScopeId> scopes;
@@ -168,6 +177,6 @@ using Action =
                  action::RetireProgram, action::Ready, action::Ack, action::Welcome, action::Refuse,
                  action::SessionEnded, action::Notice, action::StoreRoom, action::CommitRound, action::ClaimWork,
                  action::FindReadyDependencies, action::NoteLongWaits, action::SetIdle, action::WakeIdle,
-                 action::FreeObjects, action::Prefetch, action::EndScopes, action::Fenced>;
+                 action::FreeObjects, action::Prefetch, action::TaskFailed, action::EndScopes, action::Fenced>;
 
 }  // namespace morrow::worker

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@
 #include "worker/brain/sessions.h"
 #include "worker/brain/shortage.h"
 #include "worker/brain/store_looks.h"
+#include "worker/brain/task_seen.h"
 #include "worker/brain/task_table.h"
 #include "worker/brain/timeouts.h"
 #include "worker/ids/ids.h"
@@ -84,6 +86,8 @@ class Brain {
   void put(Time now, const Asker& asker, control::FutureId id, control::SpecPtr spec, control::OutcomePtr outcome);
   void release(Time now, const Asker& asker, control::FutureId id);
   void cancel(Time now, const Asker& asker, control::FutureId id);
+  /// A person wants it, and no driver counts it.
+  void cancel_by_order(Time now, control::FutureId id);
   void open_scope(Time now, const Asker& asker, control::ScopeId scope, control::ScopeId parent);
   void end_scope(Time now, const Asker& asker, control::ScopeId scope);
   void flush(Time now, const Waiter& who);
@@ -163,6 +167,9 @@ class Brain {
   std::size_t executors() const;
   const std::string* task_name(ExecutorId executor) const;  ///< of the task that runs in it now; null: none
   control::SessionId task_session(ExecutorId executor) const;
+  /// Where a task is; nothing: this worker does not hold it.
+  std::optional<TaskSeen> explain(control::FutureId id) const;
+  std::vector<TaskSeen> explain_all() const;
   /// Since the start.
   struct Counters {
     std::uint64_t rounds = 0;
@@ -348,6 +355,9 @@ class Brain {
 
   // work_from_index.cc
   void claim_work();
+
+  // explain.cc
+  void explain_handed(const HeldTask& task, TaskSeen& seen) const;
 
   Setup setup_;
   Time now_ = 0;  ///< of the last event

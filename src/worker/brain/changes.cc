@@ -136,6 +136,12 @@ void Brain::cancel(Time now, const Asker& asker, control::FutureId id) {
   change(asker, op::Cancel{{}, id}, true);
 }
 
+void Brain::cancel_by_order(Time now, control::FutureId id) {
+  advance(now);
+  waiting_.recent_outcomes.forget(id);
+  push(op::Cancel{{}, id}, nullptr, true);
+}
+
 void Brain::open_scope(Time now, const Asker& asker, control::ScopeId scope, control::ScopeId parent) {
   advance(now);
   change(asker, op::OpenScope{{}, scope, parent}, false);

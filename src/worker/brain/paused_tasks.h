@@ -26,6 +26,13 @@ class PausedTasks {
     }
     return nullptr;
   }
+  /// When the time of this one comes; 0: it is not here.
+  Time until(const HeldTask& task) const {
+    for (const auto& [time, paused] : paused_) {
+      if (paused.get() == &task) return time;
+    }
+    return 0;
+  }
   /// When the next one's time comes; nothing: none is here.
   std::optional<Time> next() const {
     if (paused_.empty()) return std::nullopt;

@@ -58,6 +58,11 @@ const std::string* ProgramStarts::given_up(const std::string& program) const {
   return failing != nullptr && failing->given_up() ? &failing->reason : nullptr;
 }
 
+const std::string* ProgramStarts::last_failure(const std::string& program) const {
+  const Failing* failing = find(program);
+  return failing != nullptr ? &failing->reason : nullptr;
+}
+
 std::vector<control::CannotStart> ProgramStarts::all_given_up() const {
   std::vector<control::CannotStart> all;
   for (const auto& [program, failing] : failing_) {

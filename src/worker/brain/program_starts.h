@@ -25,6 +25,8 @@ class ProgramStarts {
   bool on_trial(const std::string& program) const;
   /// Its last failure, when it failed for a while and it is not time to try it again; null: it may start here.
   const std::string* given_up(const std::string& program) const;
+  /// The reason of its last failure, while it has not worked since; null: none.
+  const std::string* last_failure(const std::string& program) const;
   /// All of these, for others to see.
   std::vector<control::CannotStart> all_given_up() const;
   /// The programs of which at the most one executor may be started now.

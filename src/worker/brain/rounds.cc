@@ -83,6 +83,8 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
   const bool again = task->lost.object == 0 && control::retried(*outcome, *task->run.spec, task->run.tries + 1);
   if (!again && outcome->failure == control::FailureKind::kCrash && !task->run.crashes.empty())
     outcome = make_poisoned(task->run.crashes, *outcome);
+  if (!outcome->ok() && task->lost.object == 0)
+    act(action::TaskFailed{task->run.id, task->run.spec, task->run.tries + 1, again, outcome});
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;

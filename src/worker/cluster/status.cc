@@ -9,26 +9,6 @@ namespace morrow::worker {
 
 namespace {
 
-const char* name_of(control::Status status) {
-  switch (status) {
-    case control::Status::kBuilding:
-      return "building";
-    case control::Status::kWaiting:
-      return "waiting";
-    case control::Status::kReady:
-      return "ready";
-    case control::Status::kClaimed:
-      return "claimed";
-    case control::Status::kRealized:
-      return "realized";
-    case control::Status::kFailed:
-      return "failed";
-    case control::Status::kCancelled:
-      return "cancelled";
-  }
-  return "unknown";
-}
-
 std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
   const auto size = [](const control::WorkerSeen& worker) {
     return std::pair(worker.info.total.cpu_milli, worker.info.total.memory);
@@ -51,6 +31,35 @@ void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerSt
 }
 
 }  // namespace
+
+const char* name_of(control::Status status) {
+  switch (status) {
+    case control::Status::kBuilding:
+      return "building";
+    case control::Status::kWaiting:
+      return "waiting";
+    case control::Status::kReady:
+      return "ready";
+    case control::Status::kClaimed:
+      return "claimed";
+    case control::Status::kRealized:
+      return "realized";
+    case control::Status::kFailed:
+      return "failed";
+    case control::Status::kCancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+std::optional<std::string> nobody_has(const control::Resources& need, const std::vector<control::WorkerSeen>& workers) {
+  const bool fits = std::any_of(workers.begin(), workers.end(), [&](const control::WorkerSeen& worker) {
+    return !worker.dying && need.fits_in(worker.info.total);
+  });
+  if (fits) return std::nullopt;
+  const std::string largest = largest_of(workers);
+  return "no worker has that much" + (largest.empty() ? "" : "; " + largest);
+}
 
 wire::StatusReply make_status(const StatusFacts& facts) {
   wire::StatusReply reply;
@@ -79,14 +88,12 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   for (const auto& [status, number] : counts.futures) (*reply.mutable_futures())[name_of(status)] = number;
   reply.set_sessions(counts.sessions);
   for (const control::ShapeWaiting& shape : control::index_shapes(store)) {
-    const bool fits = std::any_of(workers.begin(), workers.end(), [&](const control::WorkerSeen& worker) {
-      return !worker.dying && shape.requirements.fits_in(worker.info.total);
-    });
-    if (fits) continue;
+    const auto nobody = nobody_has(shape.requirements, workers);
+    if (!nobody) continue;
     const std::string task =
         shape.first_spec && !shape.first_spec->name.empty() ? " (the first: " + shape.first_spec->name + ")" : "";
     reply.add_warnings(std::to_string(shape.count) + (shape.count == 1 ? " future waits" : " futures wait") + " for " +
-                       shape.requirements.text() + task + ", and no worker has that much; " + largest_of(workers));
+                       shape.requirements.text() + task + ", and " + *nobody);
   }
   return reply;
 }

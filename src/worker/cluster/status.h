@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "control/cluster.h"
 #include "control/types.h"
 #include "store/store.h"
 #include "wire/messages.pb.h"
@@ -18,6 +21,10 @@ struct StatusFacts {
 /// For `morrow status`: all workers, how many futures are in each state, and shapes that no worker has the resources
 /// for. Reads the store on its thread.
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts);
+/// "no worker has that much; the largest, NAME, has 4 cpus"; nothing: one that lives has.
+std::optional<std::string> nobody_has(const control::Resources& need, const std::vector<control::WorkerSeen>& workers);
+/// "waiting", "ready", …
+const char* name_of(control::Status status);
 /// What this worker knows with no store.
 wire::StatusReply make_status(const StatusFacts& facts);
 

@@ -29,6 +29,7 @@
 #include "base/must.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
+#include "wire/future_ids.h"
 #include "wire/pump.h"
 #include "worker/port/port.h"
 #include "worker/port/text.h"
@@ -157,6 +158,8 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
   } else if (request.method == "GET" && request.target == "/objects") {
     const auto body = wait_for<std::string>(handlers_.objects);
     say(stream, request, body ? 200 : 503, body.value_or("the worker is busy\n"));
+  } else if (request.method == "GET" && request.target.starts_with("/why/")) {
+    why(stream, request);
   } else if (request.method == "GET" && request.target == "/session") {
     session(stream, request);
     return false;
@@ -188,6 +191,14 @@ void Port::end_serving(std::uint64_t number) {
   int& count = base::must_find(serving_, number, "an object that is served is counted");
   MORROW_INVARIANT(count > 0, "no object is served less than never", number, count);
   if (--count == 0) serving_.erase(number);
+}
+
+void Port::why(wire::NetStream& stream, const wire::HttpRequest& request) {
+  const auto id = wire::parse_future(std::string_view(request.target).substr(std::string_view("/why/").size()));
+  if (!id) return say(stream, request, 404, "that is no future's id\n");
+  const control::FutureId future{id->scope(), id->sequence()};
+  const auto body = wait_for<std::string>([&](auto then) { handlers_.why(future, then); });
+  say(stream, request, body ? 200 : 503, body.value_or("the worker is busy\n"));
 }
 
 void Port::object(wire::NetStream& stream, const wire::HttpRequest& request) {

@@ -37,6 +37,8 @@ struct PortHandlers {
   std::function<void(wire::Fd)> session;
   /// Text for Prometheus.
   std::function<void(std::function<void(std::string)> then)> metrics;
+  /// A WhyReply, for another worker that was asked about a future that this one has.
+  std::function<void(const control::FutureId&, std::function<void(std::string)> then)> why;
   /// An ObjectsReply, for another worker that is asked about the whole cluster.
   std::function<void(std::function<void(std::string)> then)> objects;
 };
@@ -51,9 +53,10 @@ struct PortOptions {
   std::chrono::milliseconds enter_within{10'000};
 };
 
-/// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /object/NUMBER (GET, HEAD, ranges),
-/// /object (PUT), /copy (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread for each
-/// connection, so that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the story.
+/// The worker's one port: HTTP/1.1 with a token. /health, /metrics, /objects, /why/ID, /object/NUMBER (GET, HEAD,
+/// ranges), /object (PUT), /copy (PUT), and /session, which becomes a session of the protocol by an upgrade. A thread
+/// for each connection, so that neither encryption nor a slow reader holds up the worker. docs/protocol.md tells the
+/// story.
 class Port {
  public:
   Port(wire::Fd listening, PortOptions options, PortHandlers handlers);
@@ -104,6 +107,7 @@ class Port {
   bool receive(wire::NetStream& stream, const wire::HttpRequest& request);
   bool copy(wire::NetStream& stream, const wire::HttpRequest& request);
   void session(wire::NetStream& stream, const wire::HttpRequest& request);
+  void why(wire::NetStream& stream, const wire::HttpRequest& request);
   template <class T, class Ask>
   std::optional<T> wait_for(Ask ask);
 

@@ -86,7 +86,8 @@ bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_vi
     if (type != wire::LOG) throw wire::ProtocolError("another worker may only bring lines of tasks");
     return false;
   }
-  if (type == wire::STATUS || type == wire::OBJECTS || type == wire::TOKEN) return false;
+  if (type == wire::STATUS || type == wire::OBJECTS || type == wire::TOKEN || type == wire::WHY) return false;
+  if (driver.kind == Kind::kCommand && (type == wire::LIST || type == wire::ORDER)) return false;
   if (driver.kind == Kind::kCommand) throw wire::ProtocolError("a command may only ask for what people want to see");
   // Also after the end of its session: values may outlive it.
   if (type == wire::UNPIN) return false;
@@ -103,6 +104,10 @@ bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_vi
     case wire::END_SESSION:
       end_session(client, driver, payload);
       return true;
+    case wire::LIST:
+    case wire::ORDER:
+      throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
+                                ", which only commands may send");
     case wire::LOG:
       throw wire::ProtocolError("a driver sent lines of tasks, which only other workers may bring");
     default:

@@ -84,6 +84,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               {post_to_store(), [this](const Waiter& to, wire::FrameType type,
                                        const google::protobuf::MessageLite& message) { send(to, type, message); }}),
           ChangeRequests(change_means(), brain_, values_.answers)},
+      questions_{Why(why_means(), options_.info.incarnation), {}, RecentFailures(options_.info.name)},
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(
           io,
@@ -254,6 +255,12 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
       return show_objects(client, payload);
     case wire::TOKEN:
       return show_token(client, payload);
+    case wire::WHY:
+      return tell_why(client, payload);
+    case wire::LIST:
+      return list(client, payload);
+    case wire::ORDER:
+      return carry_out_order(client, payload);
     default:
       if (drivers_.changes.frame(Waiter{client, 0}, type, payload)) return;
       throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +

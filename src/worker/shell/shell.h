@@ -38,10 +38,13 @@
 #include "worker/shell/named_futures.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
+#include "worker/shell/processor_use.h"
+#include "worker/shell/recent_failures.h"
 #include "worker/shell/store_actions.h"
 #include "worker/shell/task_output.h"
 #include "worker/shell/task_starter.h"
 #include "worker/shell/value_answers.h"
+#include "worker/shell/why.h"
 
 namespace morrow::worker {
 
@@ -143,6 +146,14 @@ class Shell final : public ClientEvents {
     ChangeRequests changes;
   };
 
+  /// What people ask of the tasks here.
+  struct Questions {
+    Why why;
+    ProcessorUse processors;
+    RecentFailures failures;
+    Time last_look = 0;  ///< at the processes of tasks
+  };
+
   // shell.cc
   Time now();
   void turn();
@@ -179,6 +190,7 @@ class Shell final : public ClientEvents {
   void carry_out(action::WakeIdle& wake) { store_actions_.carry_out(wake); }
   void carry_out(action::FreeObjects& freed);
   void carry_out(action::Prefetch& prefetch);
+  void carry_out(action::TaskFailed& failed);
   void carry_out(action::EndScopes& scopes) { maintenance_.end_scopes(scopes.scopes); }
   void carry_out(action::Fenced& fenced);
 
@@ -229,6 +241,18 @@ class Shell final : public ClientEvents {
   void show_objects(ClientId client, std::string_view payload);
   void show_token(ClientId client, std::string_view payload);
 
+  // shell_questions.cc: what people ask about tasks
+  Why::Means why_means();
+  RunsOn runs_on(const TaskSeen& task);
+  pid_t pid_of(const TaskSeen& task) const;
+  void look_at_processes();
+  void ask_worker(const std::string& address, control::FutureId id, std::function<void(std::string)> then);
+  std::string store_trouble() const;
+  void tell_why(ClientId client, std::string_view payload);
+  void list(ClientId client, std::string_view payload);
+  void carry_out_order(ClientId client, std::string_view payload);
+  wire::OrderReply cancel(const wire::WhyReply& which);
+
   boost::asio::io_context& io_;
   ShellOptions options_;
   Logs& logs_;
@@ -239,6 +263,7 @@ class Shell final : public ClientEvents {
   Tasks tasks_;
   Values values_;
   Drivers drivers_;
+  Questions questions_;
   Objects objects_;
   ExecutorPool pool_;
   Clients clients_;

@@ -92,6 +92,7 @@ Maintenance::Events Shell::upkeep_events() {
       [this] {
         logs_.flush();
         look_at_door();
+        look_at_processes();
       },
       [this] { brain_.signalled(now()); },
   };

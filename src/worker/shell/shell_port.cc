@@ -53,6 +53,9 @@ PortHandlers Shell::port_handlers() {
   handlers.metrics = [this](std::function<void(std::string)> then) {
     boost::asio::post(io_, [this, then] { then(metrics()); });
   };
+  handlers.why = [this](const control::FutureId& id, std::function<void(std::string)> then) {
+    boost::asio::post(io_, [this, id, then] { then(questions_.why.own(id).SerializeAsString()); });
+  };
   handlers.objects = [this](std::function<void(std::string)> then) {
     boost::asio::post(io_, [this, then] { then(own_objects().SerializeAsString()); });
   };
@@ -92,6 +95,11 @@ std::string Shell::metrics() const {
   gauge("tasks_total", "counter", "Tasks given to executors.", static_cast<double>(counters.tasks));
   gauge("commits_total", "counter", "Transactions of this worker.", static_cast<double>(counters.commits));
   gauge("rounds_total", "counter", "Rounds of this worker.", static_cast<double>(counters.rounds));
+  gauge("retries_total", "counter", "Attempts that failed and were tried again.",
+        static_cast<double>(questions_.failures.retries()));
+  text += "# HELP morrow_failures_total Tasks that failed for good, by kind.\n# TYPE morrow_failures_total counter\n";
+  for (const auto& [kind, count] : questions_.failures.ends())
+    text += fmt::format("morrow_failures_total{{kind=\"{}\"}} {}\n", name_of(kind), count);
   gauge("objects", "gauge", "Large values that this worker holds.", static_cast<double>(objects.objects));
   gauge("object_memory_total_bytes", "gauge", "Shared memory for large values.", static_cast<double>(objects.memory));
   gauge("object_memory_used_bytes", "gauge", "Shared memory that large values take.",

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/shell/why_sentences.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "base/invariant.h"
+#include "wire/future_ids.h"
+#include "worker/cluster/status.h"
+#include "worker/shell/convert.h"
+#include "worker/shell/failure_messages.h"
+
+namespace morrow::worker {
+
+using control::FutureSeen;
+using control::Status;
+using Stage = TaskSeen::Stage;
+
+namespace {
+
+constexpr Time kSecond = 1'000'000'000;
+
+std::string tries_text(std::uint32_t tries, std::uint32_t max_retries) {
+  return tries == 0 ? "" : fmt::format(", attempt {} of {}", tries + 1, max_retries + 1);
+}
+
+const control::WorkerSeen* find_worker(const std::vector<control::WorkerSeen>& workers, control::Incarnation which) {
+  const auto found = std::find_if(workers.begin(), workers.end(),
+                                  [&](const control::WorkerSeen& one) { return one.info.incarnation == which; });
+  return found == workers.end() ? nullptr : &*found;
+}
+
+std::string queued_text(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {
+  const std::string need = future.requirements.text();
+  if (const auto nobody = nobody_has(future.requirements, workers))
+    return "needs " + need + ", and " + *nobody + "; it waits until one that has joins";
+  const std::string tries = tries_text(future.tries, future.max_retries);
+  if (future.ahead.value_or(0) == 0) return "is the next one to run, when a worker has " + need + " free" + tries;
+  return fmt::format("is queued behind {} that need {} too, until a worker has that free{}", *future.ahead, need,
+                     tries);
+}
+
+std::string claimed_text(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {
+  const control::WorkerSeen* worker = find_worker(workers, future.holder);
+  if (worker == nullptr) return "was with a worker that is gone; another one takes it over in a moment";
+  const std::string who = fmt::format("worker {} (process {})", worker->info.name, worker->info.pid);
+  if (worker->dying) return "was with " + who + ", which is dead; another one takes it over in a moment";
+  return "is with " + who +
+         ", which does not answer: it is stopped or very busy; when it gives no sign for the lease, another one takes "
+         "the future over";
+}
+
+}  // namespace
+
+std::string span_text(Time nanoseconds) {
+  if (nanoseconds < 10 * kSecond) return fmt::format("{:.1f} s", static_cast<double>(nanoseconds) / kSecond);
+  const Time seconds = nanoseconds / kSecond;
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7200) return fmt::format("{} min", seconds / 60);
+  return fmt::format("{} h", seconds / 3600);
+}
+
+std::string failure_text(const control::Outcome& outcome) {
+  wire::Failure failure;
+  if (!failure.ParseFromString(failure_bytes(outcome, ""))) return "failed";
+  std::string text = "failed: ";
+  if (!failure.type().empty()) text += failure.type() + ": ";
+  text += failure.message();
+  if (!failure.worker().empty()) text += fmt::format(" (worker {}, attempt {})", failure.worker(), failure.attempt());
+  return text;
+}
+
+std::string named(control::FutureId id, const std::string& name) {
+  std::ostringstream text;
+  text << "future " << id;
+  if (!name.empty()) text << " '" << name << "'";
+  return text.str();
+}
+
+std::string reason_of(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {
+  const std::string driver = future.without_driver ? "; its driver is gone, or on its way to another worker" : "";
+  const std::string again = future.recomputed ? " (its value was lost, and is computed again)" : "";
+  switch (future.status) {
+    case Status::kBuilding:
+      return "is being written to the store: it depends on very many others, or is large";
+    case Status::kWaiting:
+      return (future.missing ? "waits for " + named(*future.missing, "") + ", which is not there any more"
+                             : std::string("has all that it waited for, and is looked at in a moment")) +
+             again + driver;
+    case Status::kReady:
+      return queued_text(future, workers) + again + driver;
+    case Status::kClaimed:
+      return claimed_text(future, workers) + again + driver;
+    case Status::kRealized:
+      return future.outcome && future.outcome->object
+                 ? fmt::format("has its value, of {} bytes, in the memory of workers", future.outcome->object.size)
+                 : "has its value";
+    case Status::kFailed:
+      return future.outcome ? failure_text(*future.outcome) : "failed";
+    case Status::kCancelled:
+      return "was cancelled";
+  }
+  return "is in a state that this version does not know";
+}
+
+std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const std::string& full) {
+  const std::string worker = "worker " + where.worker;
+  const std::string process = where.pid == 0 ? "" : fmt::format(" (process {})", where.pid);
+  const std::string span = span_text(now - std::min(now, task.since));
+  const std::string tries = tries_text(task.tries, task.max_retries);
+  const std::string trouble =
+      task.trouble.empty() ? "" : "; its program did not start here the last time: " + task.trouble;
+  switch (task.stage) {
+    case Stage::kStored:
+      return "is on its way to the store, for " + span + (full.empty() ? "" : ": " + full);
+    case Stage::kQueued:
+      if (task.ahead == 0) {
+        return fmt::format("is the next one that {} runs when it has {} free, for {}{}{}", worker,
+                           task.requirements.text(), span, tries, trouble);
+      }
+      return fmt::format("is queued on {} behind {}, for {}: it needs {}{}{}", worker,
+                         task.ahead == 1 ? "1 other" : fmt::format("{} others", task.ahead), span,
+                         task.requirements.text(), tries, trouble);
+    case Stage::kStarts:
+      return "waits on " + worker + " for a process that is being started, for " + span + tries + trouble;
+    case Stage::kAhead:
+      return "is the next of a process of " + worker + process + ", which runs another task" + tries;
+    case Stage::kRuns:
+      if (!where.values.empty()) return "waits on " + worker + process + " for " + span + ": " + where.values + tries;
+      return "runs on " + worker + process + " for " + span + tries +
+             (where.processor.empty() ? "" : ", and " + where.processor);
+    case Stage::kCovered:
+      return "waits on " + worker + process + " for a task that runs on top of it";
+    case Stage::kBlocked:
+      return blocked_text(where) + " other futures";
+    case Stage::kGoesOn:
+      return "has all that it awaited, and goes on when " + worker + " has what it needs free";
+    case Stage::kRetries:
+      return fmt::format("failed {} of {} attempts on {}; the next one begins in {}", task.tries, task.max_retries + 1,
+                         worker, span_text(task.until - std::min(task.until, now)));
+    case Stage::kEnded:
+      return "has ended on " + worker + ", and that is being written to the store" + (full.empty() ? "" : ": " + full);
+  }
+  return "is on " + worker;
+}
+
+std::string blocked_text(const RunsOn& where) {
+  const std::string process = where.pid == 0 ? "" : fmt::format(" (process {})", where.pid);
+  return "runs on worker " + where.worker + process + " and waits there for";
+}
+
+wire::FutureInfo told(const std::vector<ChainLink>& chain) {
+  MORROW_INVARIANT(!chain.empty(), "what is told of has a beginning");
+  wire::FutureInfo info = chain.front().info;
+  if (chain.size() == 1) return info;
+  const auto name_at = [&](std::size_t i) { return named(id_of(chain[i].info.id()), chain[i].info.name()); };
+  const ChainLink& root = chain.back();
+  std::string reason = chain.front().waits + " " + name_at(1);
+  if (chain.size() == 3) reason += ", which " + chain[1].waits + " " + name_at(2);
+  if (chain.size() > 3)
+    reason += fmt::format(", and that, through {} more, for {}", chain.size() - 3, name_at(chain.size() - 1));
+  info.set_reason(reason + ", which " + root.info.reason());
+  *info.mutable_root() = root.info.has_root() ? root.info.root() : root.info.id();
+  info.set_root_name(root.info.has_root() ? root.info.root_name() : root.info.name());
+  info.set_waits_for(static_cast<std::uint32_t>(chain.size() - 1) + root.info.waits_for());
+  if (root.info.running() || info.worker().empty()) {
+    info.set_worker(root.info.worker());
+    info.set_pid(root.info.pid());
+  }
+  return info;
+}
+
+}  // namespace morrow::worker

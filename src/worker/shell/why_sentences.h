@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/cluster.h"
+#include "control/questions.h"
+#include "wire/messages.pb.h"
+#include "worker/brain/task_seen.h"
+
+/// What people are told of a future. Each text goes on after the future's name: "future ID 'NAME' " + text.
+namespace morrow::worker {
+
+/// "0.4 s", "40 s", "3 min", "2 h".
+std::string span_text(Time nanoseconds);
+/// "future 0123456789abcdef/5 'NAME'"; without the name when it is not known.
+std::string named(control::FutureId id, const std::string& name);
+
+/// Of one that the store has, and no worker's own knowledge tells more of. `missing_gone` says that what it waits for
+/// is not there any more.
+std::string reason_of(const control::FutureSeen& future, const std::vector<control::WorkerSeen>& workers);
+
+/// "failed: TYPE: MESSAGE (worker one, attempt 1)"
+std::string failure_text(const control::Outcome& outcome);
+
+/// Who runs a task.
+struct RunsOn {
+  std::string worker;
+  pid_t pid = 0;          ///< of the executor; 0: none is known
+  std::string processor;  ///< what ProcessorUse says of it
+  std::string values;     ///< why its process was not given the task yet; empty: it was
+};
+/// Of one that this worker holds. `full` is the sentence about a store that is full or away; empty: it is well.
+std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const std::string& full);
+/// "runs on worker one (process 12) and waits there for", what it awaits follows.
+std::string blocked_text(const RunsOn& where);
+
+/// A future that waits for the next one of a chain; of the last: why it is not there.
+struct ChainLink {
+  wire::FutureInfo info;  ///< of this one alone
+  std::string waits;      ///< "waits for", "runs on … and waits there for"; of the last: nothing
+};
+/// What is told of the first: of the chain, its root, and where that stands.
+wire::FutureInfo told(const std::vector<ChainLink>& chain);
+
+}  // namespace morrow::worker

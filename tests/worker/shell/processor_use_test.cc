@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/shell/processor_use.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include "worker/shell/future_search.h"
+
+namespace morrow::worker {
+namespace {
+
+constexpr Time kSecond = 1'000'000'000;
+
+TEST(ProcessorUse, TheNameOfAProcessMayHoldAnything) {
+  const ProcessStat stat = parse_process_stat("7 (a) S (b)) R 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0 1 0 100 0 0");
+  EXPECT_EQ(stat.state, 'R');
+  EXPECT_EQ(stat.ticks, 42U);
+}
+
+TEST(ProcessorUse, AProcessThatIsGoneHasNoState) {
+  EXPECT_EQ(parse_process_stat("").state, 0);
+  EXPECT_EQ(parse_process_stat("7 (a) S 1").state, 0);
+  EXPECT_NE(read_process_stat(getpid()).state, 0);
+}
+
+TEST(ProcessorUse, IsNotKnownUntilItWasSeenTwice) {
+  ProcessorUse use;
+  EXPECT_EQ(use.sentence(0, 7), "");
+  use.look(kSecond, 7, {'S', 5});
+  EXPECT_EQ(use.sentence(kSecond, 7), "");
+}
+
+TEST(ProcessorUse, OneThatUsesNoneStandsStill) {
+  ProcessorUse use;
+  use.look(0, 7, {'S', 5});
+  use.look(40 * kSecond, 7, {'S', 5});
+  EXPECT_EQ(use.sentence(40 * kSecond, 7),
+            "stands still: it has used no processor for 40 s: it sleeps: for input, a timer or a lock");
+  use.look(41 * kSecond, 7, {'S', 6});
+  EXPECT_EQ(use.sentence(41 * kSecond, 7), "uses the processor");
+}
+
+TEST(ProcessorUse, AStoppedProcessIsKnownAtOnce) {
+  ProcessorUse use;
+  use.look(0, 7, {'T', 5});
+  EXPECT_EQ(use.sentence(0, 7), "stands still: it is stopped by a signal; kill -CONT lets it go on");
+}
+
+TEST(NamePattern, AStarStandsForAnyText) {
+  EXPECT_TRUE(matches("sort", "sort"));
+  EXPECT_FALSE(matches("sort", "sorted"));
+  EXPECT_TRUE(matches("sort*", "sorted"));
+  EXPECT_TRUE(matches("*", ""));
+  EXPECT_TRUE(matches("a*b*c", "a--b-bc"));
+  EXPECT_FALSE(matches("a*b*c", "a--b-b"));
+  EXPECT_FALSE(matches("", "a"));
+}
+
+}  // namespace
+}  // namespace morrow::worker

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/shell/recent_failures.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace morrow::worker {
+namespace {
+
+action::TaskFailed failed(std::uint64_t sequence, bool again = false) {
+  auto spec = std::make_shared<control::Spec>();
+  spec->name = "sort";
+  auto outcome = std::make_shared<control::Outcome>();
+  outcome->failure = control::FailureKind::kTimeout;
+  return {{7, sequence}, spec, 1, again, outcome};
+}
+
+TEST(RecentFailures, GiveALineForTheLogWithTheIdAndTheName) {
+  RecentFailures failures("one");
+  EXPECT_EQ(failures.add(1, failed(5)), "future 0000000000000007/5 'sort' failed: it ran longer than its timeout");
+  EXPECT_EQ(failures.add(1, failed(6, true)),
+            "future 0000000000000007/6 'sort' failed: it ran longer than its timeout; it is tried again");
+}
+
+TEST(RecentFailures, AnAttemptThatIsTriedAgainIsOnlyCounted) {
+  RecentFailures failures("one");
+  failures.add(1, failed(5, true));
+  failures.add(2, failed(5));
+  EXPECT_EQ(failures.retries(), 1U);
+  EXPECT_EQ(failures.ends().at(control::FailureKind::kTimeout), 1U);
+  ASSERT_EQ(failures.recent(3).size(), 1U);
+  EXPECT_EQ(failures.recent(3)[0].worker(), "one");
+}
+
+TEST(RecentFailures, AreKeptForAnHourAndNeverTooMany) {
+  RecentFailures failures("one");
+  failures.add(1, failed(1));
+  EXPECT_TRUE(failures.recent(2 + RecentFailures::kKeptFor).empty());
+  for (std::uint64_t i = 0; i < RecentFailures::kMostKept + 5; ++i) failures.add(2, failed(i));
+  const auto recent = failures.recent(3);
+  EXPECT_EQ(recent.size(), RecentFailures::kMostKept);
+  EXPECT_EQ(recent.front().id().sequence(), 5U);
+}
+
+}  // namespace
+}  // namespace morrow::worker
