@@ -38,8 +38,6 @@ class ExecutorLink : public std::enable_shared_from_this<ExecutorLink> {
 
   /// Its process runs: executor_ready, and all that waits is sent.
   void running(pid_t pid, wire::Fd pidfd);
-  /// Of its process; -1: it does not run.
-  pid_t pid() const { return pid_; }
   /// Somebody asked for its death, or it is dead: no process is to be made for it.
   bool is_unwanted() const { return kill_wanted_ || is_gone(); }
   /// Nothing: it does not run.
