@@ -21,7 +21,7 @@ namespace morrow::cli {
 namespace {
 
 /// What the command was given.
-struct Arguments {
+struct ListArguments {
   std::string what;
   std::string cluster;
   wire::ListRequest request;
@@ -78,7 +78,7 @@ void print_sessions(const Listed& listed) {
   print_table(rows);
 }
 
-void print_json(const Arguments& arguments, const Listed& listed) {
+void print_json(const ListArguments& arguments, const Listed& listed) {
   nlohmann::ordered_json out;
   if (arguments.request.sessions()) {
     out["sessions"] = nlohmann::ordered_json::array();
@@ -95,7 +95,7 @@ void print_json(const Arguments& arguments, const Listed& listed) {
   std::printf("%s\n", out.dump(2).c_str());
 }
 
-int show_list(Arguments& arguments) {
+int show_list(ListArguments& arguments) {
   arguments.request.set_unfinished(arguments.what == "tasks" && !arguments.request.failed());
   arguments.request.set_sessions(arguments.what == "sessions");
   Listed listed;
@@ -117,7 +117,7 @@ int show_list(Arguments& arguments) {
 }  // namespace
 
 void add_list(CLI::App& app, int& exit_status) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ListArguments>();
   CLI::App* command = app.add_subcommand("list", "List a cluster's tasks, futures or sessions, each with the reason");
   command->add_option("WHAT", arguments->what, "tasks (what has not finished), futures (all), or sessions")
       ->check(CLI::IsMember({"tasks", "futures", "sessions"}))

@@ -25,7 +25,7 @@ constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
-constexpr std::chrono::seconds kEndsWithin{10};  // a process that hangs in the kernel can't be waited for
+constexpr std::chrono::seconds kLeftEndsWithin{10};  // a process that hangs in the kernel can't be waited for
 
 }  // namespace
 
@@ -272,7 +272,7 @@ void Executor::on_frame(wire::FrameType type, std::string_view payload) {
 
 // Whoever started this process may be gone too, and could not end what it leaves.
 void Executor::on_lost(const std::string&) {
-  base::kill_children(getpid(), -1, kEndsWithin);
+  base::kill_children(getpid(), -1, kLeftEndsWithin);
   _exit(0);
 }
 

@@ -18,7 +18,7 @@ constexpr std::size_t kMostAnswerBytes = 1 << 20;
 /// A task that runs for less is not looked at: nobody asks for it.
 constexpr Time kLongTask = 1'000'000'000;
 /// People wait for the answer.
-constexpr std::uint64_t kStorePatienceMs = 5'000;
+constexpr std::uint64_t kListPatienceMs = 5'000;
 constexpr Time kBetweenLooks = 2'000'000'000;
 
 }  // namespace
@@ -107,7 +107,7 @@ void Shell::list(ClientId client, std::string_view payload) {
   };
   list_for_people(request, questions_.why, brain_.explain_all(), questions_.failures.recent(now()), post_to_store(),
                   answer);
-  call_later()(kStorePatienceMs, [this, answer] {
+  call_later()(kListPatienceMs, [this, answer] {
     wire::ListReply reply;
     const std::string trouble = store_trouble();
     reply.set_error(trouble.empty() ? "the store is busy: it has not answered for some seconds" : trouble);

@@ -33,7 +33,7 @@ constexpr std::size_t kLongestChain = 2'000;
 /// A worker that runs answers from its memory.
 constexpr std::uint64_t kPeerPatienceMs = 1'500;
 /// People wait for it.
-constexpr std::uint64_t kStorePatienceMs = 3'000;
+constexpr std::uint64_t kWhyPatienceMs = 3'000;
 constexpr Time kMillisecond = 1'000'000;
 
 }  // namespace
@@ -84,7 +84,7 @@ void Why::by_name(const std::string& name, const Then& then) {
     if (!ids->empty()) return answer(more, "");
     collect({.failed = true}, [answer](std::uint64_t failed) { answer(failed, ""); });
   });
-  means_.after(kStorePatienceMs, [answer] { answer(0, "The store has not answered for 3 s."); });
+  means_.after(kWhyPatienceMs, [answer] { answer(0, "The store has not answered for 3 s."); });
 }
 
 void Why::by_ids(const std::vector<control::FutureId>& ids, std::uint64_t more, const Then& then) {
@@ -198,7 +198,7 @@ void Why::look_up(const QuestionPtr& question, control::FutureId id) {
       [this, question, answer, id, step] {
         if (question->step == step && question->then) found(question, id, answer->chain, answer->workers);
       });
-  means_.after(kStorePatienceMs, [this, question, id, step] {
+  means_.after(kWhyPatienceMs, [this, question, id, step] {
     if (question->step != step || !question->then) return;
     const std::string trouble = means_.store_trouble();
     const std::string sentence = trouble.empty() ? "the store is busy: it has not answered for 3 s" : trouble;

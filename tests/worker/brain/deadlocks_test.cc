@@ -8,6 +8,9 @@
 namespace morrow::test {
 namespace {
 
+// Its own words for what tasks do.
+namespace waits {
+
 using control::FailureKind;
 using control::Resources;
 using Kind = Step::Kind;
@@ -174,6 +177,8 @@ TEST(Deadlocks, WhatBlockedTasksLeaveNoRoomForIsLeftToOthers) {
   EXPECT_FALSE(machine.run_until(parent, 500 * kMs));
   EXPECT_EQ(control::index_shapes(machine.store()).size(), 1U) << "the other worker finds it there";
 }
+
+}  // namespace waits
 
 }  // namespace
 }  // namespace morrow::test

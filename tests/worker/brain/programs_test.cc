@@ -15,7 +15,7 @@ using worker::IdlePrograms;
 using Names = std::vector<std::string>;
 using NameSet = std::set<std::string>;
 
-constexpr Time kSecond = 1'000'000'000;
+constexpr Time kProgramSecond = 1'000'000'000;
 constexpr IdlePrograms::Limits kLimits{5, 2};
 
 TEST(IdlePrograms, OneThatNobodyWantsIsEndedAfterAWhile) {
@@ -79,9 +79,9 @@ TEST(Programs, ManyThatCameAndWentLeaveNothing) {
   Machine machine(setup);
   for (int i = 0; i < 400; ++i) {
     const FutureId id = machine.submit("task", Machine::one_cpu(), of("program " + std::to_string(i)));
-    ASSERT_TRUE(machine.run_until(id, 10 * kSecond)) << i;
+    ASSERT_TRUE(machine.run_until(id, 10 * kProgramSecond)) << i;
   }
-  machine.run(20 * kSecond);
+  machine.run(20 * kProgramSecond);
   EXPECT_EQ(machine.brain().executors(), 0U);
   const std::set<std::string> retired(machine.retired.begin(), machine.retired.end());
   for (int i = 0; i < 400; ++i) EXPECT_TRUE(retired.contains("program " + std::to_string(i))) << i;
@@ -93,8 +93,8 @@ TEST(Programs, OneThatWasEndedIsStartedAgainWhenItIsNeeded) {
   Machine machine(setup);
   for (int i = 1; i <= 3; ++i) {
     const FutureId id = machine.submit("task", Machine::one_cpu(), of("other"));
-    ASSERT_TRUE(machine.run_until(id, 10 * kSecond));
-    machine.run(20 * kSecond);
+    ASSERT_TRUE(machine.run_until(id, 10 * kProgramSecond));
+    machine.run(20 * kProgramSecond);
     EXPECT_EQ(machine.retired.size(), static_cast<std::size_t>(i));
   }
 }

@@ -54,13 +54,13 @@ struct Program {
 
 // Takes the descriptor out of the way of those that are closed.
 int keep_only(wire::Fd channel) {
-  constexpr int kChannel = 3;
+  constexpr int kKeptAt = 3;
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int stream = 0; stream < kChannel; ++stream) dup2(null, stream);
-  if (channel.get() != kChannel) dup2(channel.get(), kChannel);
+  for (int stream = 0; stream < kKeptAt; ++stream) dup2(null, stream);
+  if (channel.get() != kKeptAt) dup2(channel.get(), kKeptAt);
   channel.release();
-  close_range(kChannel + 1, ~0U, 0);
-  return kChannel;
+  close_range(kKeptAt + 1, ~0U, 0);
+  return kKeptAt;
 }
 
 void end_programs(const std::vector<Program>& programs) {
