@@ -137,7 +137,7 @@ struct Options {
   /// Whether a task that ran longer than `timeout` is tried again too. Otherwise that is its outcome.
   bool retry_timeouts = false;
   /// Whether the future outlives its session: it is found by its `name` (find()), from any program and any day, until
-  /// Future::release. See \ref find for what it keeps.
+  /// Future::release. See find() for what it keeps.
   bool detached = false;
   /// A name for people, of 256 bytes at the most, in logs, errors and `morrow status`. Empty: the function's name.
   std::string name = {};
