@@ -55,6 +55,7 @@ TEST_F(People, CancelATaskThatRuns) {
   ASSERT_TRUE(says("to be cancelled", "runs on"));
   EXPECT_TRUE(has(command({"cancel", cluster_.name(), "to be cancelled"}).out, "cancelled future "));
   EXPECT_TRUE(driver->wait_for_text("it was cancelled")) << driver->out() << driver->err();
+  EXPECT_EQ(driver->wait().status, 0) << driver->err();
 }
 
 TEST_F(People, DoNotCancelWhatHasFinishedOrIsOneOfSeveral) {
