@@ -170,6 +170,8 @@ class Brain {
   /// Where a task is; nothing: this worker does not hold it.
   std::optional<TaskSeen> explain(control::FutureId id) const;
   std::vector<TaskSeen> explain_all() const;
+  /// Those that an executor works on, whatever else waits.
+  std::vector<TaskSeen> explain_running() const;
   /// Since the start.
   struct Counters {
     std::uint64_t rounds = 0;
@@ -357,6 +359,7 @@ class Brain {
   void claim_work();
 
   // explain.cc
+  TaskSeen explain_alone(const HeldTask& task) const;
   void explain_handed(const HeldTask& task, TaskSeen& seen) const;
 
   Setup setup_;

@@ -13,32 +13,40 @@ using Stage = TaskSeen::Stage;
 std::optional<TaskSeen> Brain::explain(control::FutureId id) const {
   const HeldTaskPtr& task = tasks_.find(id);
   if (!task) return std::nullopt;
-  const control::Spec& spec = *task->run.spec;
+  TaskSeen seen = explain_alone(*task);
+  if (seen.stage == Stage::kQueued) {
+    seen.ahead = static_cast<std::size_t>(std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& other) {
+      return other.second->place() == Place::kBacklog && other.second->arrived < task->arrived;
+    }));
+  }
+  return seen;
+}
+
+/// All but how many are ahead of it, which the others tell.
+TaskSeen Brain::explain_alone(const HeldTask& task) const {
+  const control::Spec& spec = *task.run.spec;
   TaskSeen seen;
-  seen.id = id;
+  seen.id = task.run.id;
   seen.name = spec.name;
   seen.requirements = spec.requirements;
   seen.session = spec.session;
-  seen.tries = task->run.tries;
+  seen.tries = task.run.tries;
   seen.max_retries = spec.max_retries;
-  seen.since = task->arrived;
+  seen.since = task.arrived;
   if (const std::string* trouble = starting_.programs.last_failure(spec.program)) seen.trouble = *trouble;
-  switch (task->place()) {
+  switch (task.place()) {
     case Place::kStored:
       seen.stage = Stage::kStored;
       break;
     case Place::kBacklog:
       seen.stage = Stage::kQueued;
-      seen.ahead = static_cast<std::size_t>(std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& other) {
-        return other.second->place() == Place::kBacklog && other.second->arrived < task->arrived;
-      }));
       break;
     case Place::kHanded:
-      explain_handed(*task, seen);
+      explain_handed(task, seen);
       break;
     case Place::kPaused:
       seen.stage = Stage::kRetries;
-      seen.until = starting_.paused.until(*task);
+      seen.until = starting_.paused.until(task);
       break;
     case Place::kEnded:
     case Place::kDropped:
@@ -54,13 +62,12 @@ void Brain::explain_handed(const HeldTask& task, TaskSeen& seen) const {
   seen.stage = Stage::kAhead;
   const ExecutorState* executor = executors_.find(task.executor);
   if (executor == nullptr) return;
-  const auto stacked = std::find_if(executor->stack.begin(), executor->stack.end(),
-                                    [&](const StackedTask& one) { return one.task->run.claim == task.run.claim; });
-  if (stacked == executor->stack.end()) return;
+  const StackedTask* const stacked = executors_.stacked(task.executor, task.run.claim);
+  if (stacked == nullptr) return;
   seen.since = stacked->running_since;
   seen.stage = executor->started ? Stage::kRuns : Stage::kStarts;
   if (!stacked->blocked) return;
-  seen.stage = std::next(stacked) == executor->stack.end() ? Stage::kGoesOn : Stage::kCovered;
+  seen.stage = stacked == &executor->stack.back() ? Stage::kGoesOn : Stage::kCovered;
   for (const auto& [key, await] : waiting_.awaits.questions()) {
     if (!await->blocks || await->who.executor != task.executor || await->request.claim != task.run.claim) continue;
     for (std::size_t i = 0; i < await->request.ids.size(); ++i) {
@@ -72,10 +79,26 @@ void Brain::explain_handed(const HeldTask& task, TaskSeen& seen) const {
 
 std::vector<TaskSeen> Brain::explain_all() const {
   std::vector<TaskSeen> all;
+  std::vector<Time> queued;  // when each came
   for (const auto& [id, task] : tasks_) {
-    if (auto seen = explain(id)) all.push_back(std::move(*seen));
+    all.push_back(explain_alone(*task));
+    if (task->place() == Place::kBacklog) queued.push_back(task->arrived);
+  }
+  std::sort(queued.begin(), queued.end());
+  for (TaskSeen& seen : all) {
+    if (seen.stage != Stage::kQueued) continue;
+    seen.ahead = static_cast<std::size_t>(std::lower_bound(queued.begin(), queued.end(), seen.since) - queued.begin());
   }
   return all;
+}
+
+std::vector<TaskSeen> Brain::explain_running() const {
+  std::vector<TaskSeen> running;
+  for (const auto& [id, executor] : executors_) {
+    if (!executor.stack.empty() && !executor.stack.back().blocked)
+      running.push_back(explain_alone(*executor.stack.back().task));
+  }
+  return running;
 }
 
 }  // namespace morrow::worker

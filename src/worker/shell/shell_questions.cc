@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "wire/future_ids.h"
+#include "worker/shell/convert.h"
 #include "worker/shell/listing.h"
 #include "worker/shell/shell.h"
 
@@ -34,7 +35,7 @@ void Shell::look_at_processes() {
   if (now() - questions_.last_look < kBetweenLooks) return;
   questions_.last_look = now();
   std::set<pid_t> looked_at;
-  for (const TaskSeen& task : brain_.explain_all()) {
+  for (const TaskSeen& task : brain_.explain_running()) {
     if (task.stage != TaskSeen::Stage::kRuns || now() - task.since < kLongTask) continue;
     const pid_t pid = pid_of(task);
     if (pid == 0 || !looked_at.insert(pid).second) continue;
@@ -65,8 +66,7 @@ void Shell::ask_worker(const std::string& address, control::FutureId id, std::fu
   const auto endpoint = peers_.endpoint_of(address);
   if (!endpoint || !fetcher_) return boost::asio::post(io_, [then = std::move(then)] { then(""); });
   wire::FutureId future;
-  future.set_scope(id.scope);
-  future.set_sequence(id.sequence);
+  set_id(&future, id);
   fetcher_->ask_all({*endpoint}, "/why/" + wire::future_text(future), kMostAnswerBytes,
                     [this, then = std::move(then)](std::vector<std::string> answers) {
                       boost::asio::post(
@@ -124,14 +124,14 @@ wire::OrderReply Shell::cancel(const wire::WhyReply& which) {
     return reply;
   }
   const wire::FutureInfo& future = which.futures(0);
-  const std::string name = named({future.id().scope(), future.id().sequence()}, future.name());
+  const std::string name = named(id_of(future.id()), future.name());
   if (which.futures_size() > 1) {
     reply.set_error("several futures have that name, as " + name +
                     "; say which one by its id, as morrow list futures shows it");
   } else if (future.state() == "realized" || future.state() == "failed" || future.state() == "cancelled") {
     reply.set_error(name + " " + future.reason() + ": what has finished stays as it is");
   } else {
-    brain_.cancel_by_order(now(), {future.id().scope(), future.id().sequence()});
+    brain_.cancel_by_order(now(), id_of(future.id()));
     logs_.say("a person cancels " + name);
     reply.set_sentence("cancelled " + name);
   }
