@@ -18,12 +18,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <string>
 #include <thread>
 
 #include "base/defer.h"
+#include "base/process_facts.h"
 
 namespace morrow::base {
 
@@ -49,17 +48,6 @@ bool kill_child(pid_t child, pid_t parent) {
 }
 
 }  // namespace
-
-std::optional<ProcessFacts> process_facts(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t name_end = text.rfind(')');  // the name may hold any character
-  if (name_end == std::string::npos) return std::nullopt;
-  std::istringstream rest(text.substr(name_end + 1));
-  ProcessFacts facts;
-  if (!(rest >> facts.state >> facts.parent)) return std::nullopt;
-  return facts;
-}
 
 std::vector<pid_t> children_of(pid_t pid) {
   std::vector<pid_t> result;

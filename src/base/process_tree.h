@@ -3,22 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include <sys/types.h>
 
 /// Processes as /proc shows them, and the end of all that one of them has started.
 namespace morrow::base {
-
-/// What /proc tells of a process.
-struct ProcessFacts {
-  char state = '?';  ///< 'R', 'S', 'T' (stopped by a signal), 'Z' (a zombie)…
-  pid_t parent = 0;
-};
-
-/// Nothing when there is no such process. Thread-safe.
-std::optional<ProcessFacts> process_facts(pid_t pid);
 
 /// The children of all its threads, zombies too; while some of them end just now, others may be missing. Thread-safe.
 std::vector<pid_t> children_of(pid_t pid);

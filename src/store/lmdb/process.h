@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 
 namespace morrow::store {
 
@@ -13,15 +12,6 @@ struct ProcessId {
   pid_t pid = 0;
   std::uint64_t start_time = 0;  ///< as in /proc/PID/stat, in clock ticks since the boot
 };
-
-/// A process as /proc tells of it.
-struct ProcessStatus {
-  std::uint64_t start_time = 0;
-  char state = '?';  ///< the letter in /proc/PID/stat
-};
-
-/// Nothing when there is no such process.
-std::optional<ProcessStatus> process_status(pid_t pid);
 
 ProcessId this_process();
 

@@ -3,10 +3,10 @@
 
 #include <array>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 
 #include <unistd.h>
+
+#include "base/process_facts.h"
 
 namespace morrow::worker {
 
@@ -41,16 +41,8 @@ ProcessIdentity own_process() {
 }
 
 std::uint64_t start_of_process(pid_t pid) {
-  constexpr int kStartAfterName = 20;  // man 5 proc: field 22, and the name is the second
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const std::size_t name_end = text.rfind(')');  // the name may hold any character
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string skipped;
-  for (int i = 1; i < kStartAfterName; ++i) fields >> skipped;
-  std::uint64_t started = 0;
-  return fields >> started ? started : 0;
+  const auto facts = base::process_facts(pid);
+  return facts ? facts->started_ticks : 0;
 }
 
 }  // namespace morrow::worker

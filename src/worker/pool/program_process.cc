@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/invariant.h"
-#include "base/process_tree.h"
+#include "base/process_facts.h"
 
 namespace morrow::worker {
 

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/processor_use.h"
 
-#include <charconv>
-#include <fstream>
-#include <sstream>
-#include <vector>
-
+#include "base/process_facts.h"
 #include "worker/shell/why_sentences.h"
 
 namespace morrow::worker {
@@ -32,31 +28,9 @@ const char* words_of(char state) {
 
 }  // namespace
 
-ProcessStat parse_process_stat(std::string_view text) {
-  // "PID (NAME) STATE …": the name may hold anything, a parenthesis too.
-  const std::size_t end = text.rfind(')');
-  if (end == std::string_view::npos) return {};
-  std::istringstream rest{std::string(text.substr(end + 1))};
-  std::vector<std::string> fields;
-  for (std::string field; rest >> field;) fields.push_back(field);
-  constexpr std::size_t kUser = 11;  // from the state on
-  constexpr std::size_t kSystem = 12;
-  if (fields.size() <= kSystem || fields[0].size() != 1) return {};
-  ProcessStat stat;
-  stat.state = fields[0][0];
-  for (const std::size_t field : {kUser, kSystem}) {
-    std::uint64_t ticks = 0;
-    std::from_chars(fields[field].data(), fields[field].data() + fields[field].size(), ticks);
-    stat.ticks += ticks;
-  }
-  return stat;
-}
-
 ProcessStat read_process_stat(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_process_stat(text.str());
+  const auto facts = base::process_facts(pid);
+  return facts ? ProcessStat{facts->state, facts->used_ticks} : ProcessStat{};
 }
 
 void ProcessorUse::look(Time now, pid_t pid, const ProcessStat& stat) {

@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "worker/ids/ids.h"
 
@@ -18,8 +17,6 @@ struct ProcessStat {
   char state = 0;           ///< R, S, D, T, …; 0: it is gone
   std::uint64_t ticks = 0;  ///< of processors that it has used
 };
-/// From the text of that file.
-ProcessStat parse_process_stat(std::string_view text);
 /// Of a process that runs, or has run.
 ProcessStat read_process_stat(pid_t pid);
 

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/process_tree.h"
+#include "base/process_facts.h"
 #include "tests/worker/pool/pool_fixture.h"
 #include "worker/pool/process/launch.h"
 #include "worker/pool/process/output_pipe.h"

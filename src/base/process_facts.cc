@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/process_facts.h"
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+
+namespace morrow::base {
+
+namespace {
+
+// Fields that are skipped, of those in man 5 proc.
+constexpr int kFromParentToUserTime = 9;
+constexpr int kFromSystemTimeToStart = 6;
+
+}  // namespace
+
+std::optional<ProcessFacts> parse_process_facts(std::string_view text) {
+  // "PID (NAME) STATE …": the name may hold anything, a parenthesis too.
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string_view::npos) return std::nullopt;
+  std::istringstream fields{std::string(text.substr(name_end + 1))};
+  const auto skip = [&fields](int count) {
+    std::string skipped;
+    for (int i = 0; i < count; ++i) fields >> skipped;
+  };
+  ProcessFacts facts;
+  std::uint64_t user_ticks = 0;
+  std::uint64_t system_ticks = 0;
+  fields >> facts.state >> facts.parent;
+  skip(kFromParentToUserTime);
+  fields >> user_ticks >> system_ticks;
+  skip(kFromSystemTimeToStart);
+  if (!(fields >> facts.started_ticks)) return std::nullopt;
+  facts.used_ticks = user_ticks + system_ticks;
+  return facts;
+}
+
+std::optional<ProcessFacts> process_facts(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  return parse_process_facts(std::string{std::istreambuf_iterator<char>(file), {}});
+}
+
+}  // namespace morrow::base

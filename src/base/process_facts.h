@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace morrow::base {
+
+/// What /proc/PID/stat tells of a process. Times are in clock ticks.
+struct ProcessFacts {
+  char state = '?';  ///< 'R', 'S', 'T' (stopped by a signal), 'Z' (a zombie)…
+  pid_t parent = 0;
+  std::uint64_t used_ticks = 0;     ///< of processors
+  std::uint64_t started_ticks = 0;  ///< after the boot
+};
+
+/// From the text of that file; nothing when it is cut short. Thread-safe.
+std::optional<ProcessFacts> parse_process_facts(std::string_view text);
+
+/// Nothing when there is no such process. Thread-safe.
+std::optional<ProcessFacts> process_facts(pid_t pid);
+
+}  // namespace morrow::base
