@@ -18,16 +18,6 @@
 #include "control/transition.h"
 
 namespace morrow::control {
-namespace {
-
-constexpr std::size_t kMostUses = 1000;
-
-void use(store::Transaction& transaction, char family, std::string_view hash, ScopeId user) {
-  transaction.set(keys::content_user(family, hash, user), "");
-  transaction.set(keys::use(user, family, hash), "");
-}
-
-}  // namespace
 
 bool Transition::detach(FutureId id, const Spec& spec) {
   ScopeEntry& entry = scope(id.scope);
@@ -40,10 +30,10 @@ bool Transition::detach(FutureId id, const Spec& spec) {
   record::Name name;
   put_id(id, *name.mutable_future());
   tx.set(key, serialize(name));
-  use(tx, keys::kProgram, spec.program, id.scope);
-  for (const auto& [used, unused] : tx.scan(keys::uses(spec.session), store::Read::kSnapshot, kMostUses)) {
+  add_user(tx, keys::kProgram, spec.program, id.scope);
+  for (const auto& [used, unused] : tx.scan(keys::uses(spec.session), store::Read::kSnapshot, kUsesLimit)) {
     const keys::Use one = keys::read_use(used);
-    if (one.family == keys::kBlob) use(tx, one.family, one.hash, id.scope);
+    if (one.family == keys::kBlob) add_user(tx, one.family, one.hash, id.scope);
   }
   if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id.scope));
   entry.scope.set_linked(false);
@@ -61,7 +51,7 @@ std::optional<FutureId> find_named(store::Store& store, std::string_view name) {
 }
 
 std::optional<std::string> program_used(store::Store& store, SessionId user) {
-  for (const auto& [key, unused] : store.begin_read()->scan(keys::uses(user), store::Read::kSnapshot, kMostUses)) {
+  for (const auto& [key, unused] : store.begin_read()->scan(keys::uses(user), store::Read::kSnapshot, kUsesLimit)) {
     const keys::Use one = keys::read_use(key);
     if (one.family == keys::kProgram) return get_program(store, one.hash);
   }

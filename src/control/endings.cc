@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::size_t kWalkKeys = 250;
 constexpr int kWalkEnds = 10;
-constexpr std::size_t kUses = 1000;
 constexpr int kDeepest = 1000;
 
 /// A program is small, and each driver brings its own again: it goes with its last user. (The files of images stay for
@@ -146,7 +145,7 @@ bool end_chunk(Transition& t, ScopeId id) {
 }  // namespace
 
 void Transition::remove_uses(ScopeId user) {
-  for (const auto& [key, unused] : tx.scan(keys::uses(user), store::Read::kConflict, kUses)) {
+  for (const auto& [key, unused] : tx.scan(keys::uses(user), store::Read::kConflict, kUsesLimit)) {
     const keys::Use use = keys::read_use(key);
     tx.clear(keys::content_user(use.family, use.hash, user));
     tx.clear(key);

@@ -26,11 +26,6 @@ void set_header(store::Transaction& transaction, char family, std::string_view h
   transaction.set(keys::content_header(family, hash), serialize(blob));
 }
 
-void add_user(store::Transaction& transaction, char family, std::string_view hash, SessionId user) {
-  transaction.set(keys::content_user(family, hash, user), "");
-  transaction.set(keys::use(user, family, hash), "");
-}
-
 std::optional<record::Blob> usable(store::Store& store, char family, std::string_view hash) {
   auto blob = header(*store.begin_read(), family, hash);
   return blob && !blob->removing() ? blob : std::nullopt;
@@ -131,6 +126,11 @@ std::set<std::string> all_hashes(store::Store& store, char family) {
 }
 
 }  // namespace
+
+void add_user(store::Transaction& transaction, char family, std::string_view hash, SessionId user) {
+  transaction.set(keys::content_user(family, hash, user), "");
+  transaction.set(keys::use(user, family, hash), "");
+}
 
 void put_program(store::Store& store, std::string_view program, std::string_view bytes, SessionId user) {
   store.transact(store::Room::kFree, [&](store::Transaction& transaction) {

@@ -74,8 +74,7 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
     scope.scope.set_session(true);
     t.save_scope(op.session, scope);
     if (!op.program.empty() && t.tx.get(keys::content_header(keys::kProgram, op.program), store::Read::kConflict)) {
-      t.tx.set(keys::content_user(keys::kProgram, op.program, op.session), "");
-      t.tx.set(keys::use(op.session, keys::kProgram, op.program), "");
+      add_user(t.tx, keys::kProgram, op.program, op.session);
     }
   } else if (entry.session.ending()) {
     return verdict(Verdict::kAbsent);

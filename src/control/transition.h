@@ -23,6 +23,7 @@ inline constexpr std::size_t kSpecPartBytes = 64'000;      ///< of a specificati
 inline constexpr std::size_t kBuildingBytes = 300'000;     ///< a specification over this is written ahead, in chunks
 inline constexpr std::size_t kBuildingDependencies = 200;  ///< more dependencies are linked ahead, in chunks
 inline constexpr std::size_t kOutcomeBytes = 90'000;       ///< a larger value, or failure, does not fit in a state
+inline constexpr std::size_t kUsesLimit = 1000;            ///< programs and files that one user has
 inline constexpr int kReapLimit = 50;                      ///< futures freed in passing by one operation
 
 /// A future as the transaction sees it: read once, written through.
@@ -231,6 +232,9 @@ inline OpResult finished(OutcomePtr outcome) {
   return result;
 }
 inline OpResult finished(const Entry& entry) { return finished(read_outcome(entry.state.outcome())); }
+
+/// Makes a session, or the scope of a detached future, a user of a program or a file.
+void add_user(store::Transaction& transaction, char family, std::string_view hash, SessionId user);
 
 /// What a future with this outcome is.
 Status final_status(const Outcome& outcome);
