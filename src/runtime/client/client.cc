@@ -202,6 +202,16 @@ bool Client::ask_and_wait(PendingAwait& call, const Deadline& deadline) {
       call.waiter, [&call] { return call.done(); }, deadline);
 }
 
+/// Of a question that the worker answers some time, however long that takes.
+void Client::wait_for_answer(Waiter& waiter, const std::function<bool()>& answered) {
+  before_wait();
+  const base::Defer waits([this] {
+    link_.mutex().assert_held();
+    after_wait();
+  });
+  link_.wait(waiter, answered, std::nullopt);
+}
+
 /// Who asks whether something is there already does not wait for a worker that is gone: without an answer it is not
 /// known to be there.
 bool Client::wait_for_poll(PendingAwait& call) {

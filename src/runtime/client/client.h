@@ -125,6 +125,7 @@ class Client : protected Link::Handler {
   bool await(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
   bool ask_and_wait(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
   bool wait_for_poll(PendingAwait& call) REQUIRES(link_.mutex());
+  void wait_for_answer(Waiter& waiter, const std::function<bool()>& answered) REQUIRES(link_.mutex());
   void begin_await(PendingAwait& call) REQUIRES(link_.mutex());
   void end_await(PendingAwait& call) REQUIRES(link_.mutex());
 

@@ -70,13 +70,7 @@ wire::Found Client::ask_for(const std::string& name) {
   });
   link_.send(wire::FIND, find.question);
   link_.write();
-  before_wait();
-  const base::Defer waits([this] {
-    link_.mutex().assert_held();
-    after_wait();
-  });
-  link_.wait(
-      find.waiter, [&find] { return find.answer.has_value(); }, std::nullopt);
+  wait_for_answer(find.waiter, [&find] { return find.answer.has_value(); });
   return *find.answer;
 }
 

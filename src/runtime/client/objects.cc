@@ -68,15 +68,7 @@ std::optional<detail::Room> Client::reserve(std::size_t size, bool in_place) {
     reservations_.remove(request);
   });
   link_.write();
-  {
-    before_wait();
-    const base::Defer waits([this] {
-      link_.mutex().assert_held();
-      after_wait();
-    });
-    link_.wait(
-        request.waiter, [&request] { return request.answer.has_value(); }, std::nullopt);
-  }
+  wait_for_answer(request.waiter, [&request] { return request.answer.has_value(); });
   const wire::Reserved& answer = *request.answer;
   if (!answer.error().empty()) throw ObjectMemoryError(answer.error());
   if (answer.object() == 0) throw ObjectMemoryError("the worker gave no room, and no reason");
