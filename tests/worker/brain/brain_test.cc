@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/worker/brain/machine.h"
+#include "tests/worker/brain/steps.h"
 
 namespace morrow::test {
 namespace {
@@ -12,29 +13,12 @@ using control::FailureKind;
 using control::Resources;
 using Kind = Step::Kind;
 
-constexpr Time kMs = 1'000'000;
-
 Machine::Setup slots(unsigned cpus, std::uint32_t cap = 256) {
   Machine::Setup setup;
   setup.total = Resources{cpus * 1000u, 1u << 30, 0, {}};
   setup.knobs.executor_cap = cap;
   return setup;
 }
-
-Step work(Time time) { return {Kind::kWork, time, {}, {}, {}, {}}; }
-Step submit(std::string script, Resources needs = Machine::one_cpu()) {
-  return {Kind::kSubmit, 0, std::move(script), std::move(needs), {}, {}};
-}
-Step await(std::vector<std::size_t> children = {}) { return {Kind::kAwait, 0, {}, {}, std::move(children), {}}; }
-Step submit_after(std::string script, std::vector<std::string> others) {
-  return {Kind::kSubmit, 0, std::move(script), Machine::one_cpu(), {}, {}, std::move(others)};
-}
-Step await_of(std::vector<std::string> others) { return {Kind::kAwait, 0, {}, {}, {}, {}, std::move(others)}; }
-Step gives(std::string value) { return {Kind::kReturn, 0, {}, {}, {}, std::move(value)}; }
-Step gives_large() { return {Kind::kReturnLarge, 0, {}, {}, {}, {}}; }
-Step no_room() { return {Kind::kNoRoom, 0, {}, {}, {}, {}}; }
-Step crashes() { return {Kind::kCrash, 0, {}, {}, {}, {}}; }
-Step throws() { return {Kind::kThrow, 0, {}, {}, {}, {}}; }
 
 std::size_t submits_in(const control::Round& round) {
   return static_cast<std::size_t>(std::count_if(round.ops.begin(), round.ops.end(), [](const auto& op) {

@@ -4,19 +4,15 @@
 #include <algorithm>
 
 #include "tests/worker/brain/machine.h"
+#include "tests/worker/brain/steps.h"
 
 namespace morrow::test {
 namespace {
 
-// Its own words for what tasks do.
-namespace waits {
-
 using control::FailureKind;
 using control::Resources;
-using Kind = Step::Kind;
 
-constexpr Time kMs = 1'000'000;
-constexpr Time kSecond = 1'000 * kMs;
+constexpr Time kWaitSecond = 1'000 * kMs;
 
 Machine::Setup machine_of(Resources total) {
   Machine::Setup setup;
@@ -24,40 +20,6 @@ Machine::Setup machine_of(Resources total) {
   return setup;
 }
 Machine::Setup cpus(std::uint64_t count) { return machine_of({count * 1000, 1 << 30, 0, {}}); }
-
-Step work(Time time) {
-  Step step;
-  step.kind = Kind::kWork;
-  step.work = time;
-  return step;
-}
-Step submit(std::string script, Resources needs = Machine::one_cpu()) {
-  Step step;
-  step.kind = Kind::kSubmit;
-  step.script = std::move(script);
-  step.needs = std::move(needs);
-  return step;
-}
-Step submit_after(std::string script, std::vector<std::string> others) {
-  Step step = submit(std::move(script));
-  step.others = std::move(others);
-  return step;
-}
-Step await() {
-  Step step;
-  step.kind = Kind::kAwait;
-  return step;
-}
-Step await_of(std::vector<std::string> others) {
-  Step step = await();
-  step.others = std::move(others);
-  return step;
-}
-Step gives(std::string value) {
-  Step step;
-  step.value = std::move(value);
-  return step;
-}
 
 bool is_deadlock(const Machine& machine, FutureId id) {
   const control::Outcome* outcome = machine.outcome(id);
@@ -68,7 +30,7 @@ TEST(Deadlocks, ATaskThatAwaitsItselfFailsWithinSeconds) {
   Machine machine(cpus(2));
   machine.script("self", {work(kMs), await_of({"self"}), gives("never")});
   const FutureId self = machine.submit("self");
-  ASSERT_TRUE(machine.run_until(self, 3 * kSecond));
+  ASSERT_TRUE(machine.run_until(self, 3 * kWaitSecond));
   EXPECT_TRUE(is_deadlock(machine, self));
 }
 
@@ -79,12 +41,12 @@ TEST(Deadlocks, TasksThatAwaitEachOtherFailAndOthersGoOn) {
   machine.script("good", {work(kMs), gives("g")});
   const FutureId a = machine.submit("a");
   const FutureId b = machine.submit("b");
-  ASSERT_TRUE(machine.run_until(a, 3 * kSecond));
-  ASSERT_TRUE(machine.run_until(b, kSecond));
+  ASSERT_TRUE(machine.run_until(a, 3 * kWaitSecond));
+  ASSERT_TRUE(machine.run_until(b, kWaitSecond));
   EXPECT_TRUE(is_deadlock(machine, a));
   EXPECT_TRUE(is_deadlock(machine, b));
   const FutureId good = machine.submit("good");
-  ASSERT_TRUE(machine.run_until(good, kSecond));
+  ASSERT_TRUE(machine.run_until(good, kWaitSecond));
   EXPECT_TRUE(machine.outcome(good)->ok());
 }
 
@@ -92,7 +54,7 @@ TEST(Deadlocks, ATaskThatAwaitsWhatDependsOnItFails) {
   Machine machine(cpus(2));
   machine.script("a", {submit_after("b", {"a"}), submit_after("c", {"b"}), await_of({"c"}), gives("never")});
   const FutureId a = machine.submit("a");
-  ASSERT_TRUE(machine.run_until(a, 3 * kSecond));
+  ASSERT_TRUE(machine.run_until(a, 3 * kWaitSecond));
   EXPECT_TRUE(is_deadlock(machine, a));
 }
 
@@ -104,41 +66,41 @@ TEST(Deadlocks, AWaitWithATimeoutIsNone) {
   machine.script("b", {work(kMs), await_of({"a"}), gives("never")});
   const FutureId a = machine.submit("a");
   const FutureId b = machine.submit("b");
-  EXPECT_FALSE(machine.run_until(a, 60 * kSecond));
+  EXPECT_FALSE(machine.run_until(a, 60 * kWaitSecond));
   EXPECT_EQ(machine.outcome(b), nullptr);
 }
 
 TEST(Deadlocks, AWaitForOneOfManyIsNoneWhileAnotherOneRuns) {
   Machine machine(cpus(2));
   Step either = await_of({"b", "slow"});
-  either.kind = Kind::kAwaitAny;
+  either.kind = Step::Kind::kAwaitAny;
   either.need = 1;
   machine.script("a", {work(kMs), either, gives("a")});
   machine.script("b", {work(kMs), await_of({"a"}), gives("b")});
-  machine.script("slow", {work(20 * kSecond), gives("s")});
+  machine.script("slow", {work(20 * kWaitSecond), gives("s")});
   machine.submit("slow");
   const FutureId a = machine.submit("a");
   const FutureId b = machine.submit("b");
-  ASSERT_TRUE(machine.run_until(a, 60 * kSecond));
-  ASSERT_TRUE(machine.run_until(b, kSecond));
+  ASSERT_TRUE(machine.run_until(a, 60 * kWaitSecond));
+  ASSERT_TRUE(machine.run_until(b, kWaitSecond));
   EXPECT_TRUE(machine.outcome(a)->ok());
   EXPECT_TRUE(machine.outcome(b)->ok());
 }
 
 TEST(Deadlocks, LongWaitsThatEndLeaveNothingInTheStore) {
   Machine machine(cpus(1));
-  machine.script("slow", {work(5 * kSecond), gives("s")});
+  machine.script("slow", {work(5 * kWaitSecond), gives("s")});
   machine.script("parent", {submit("slow"), await(), gives("p")});
   const auto waits = [&] {
     const auto reading = machine.store().begin_read();
     return reading->scan(store::Range::with_prefix("l"), store::Read::kSnapshot).size();
   };
   const FutureId parent = machine.submit("parent");
-  EXPECT_FALSE(machine.run_until(parent, 3 * kSecond));
+  EXPECT_FALSE(machine.run_until(parent, 3 * kWaitSecond));
   EXPECT_EQ(waits(), 1U);
-  ASSERT_TRUE(machine.run_until(parent, 10 * kSecond));
+  ASSERT_TRUE(machine.run_until(parent, 10 * kWaitSecond));
   EXPECT_TRUE(machine.outcome(parent)->ok());
-  machine.run(2 * kSecond);
+  machine.run(2 * kWaitSecond);
   EXPECT_EQ(waits(), 0U);
 }
 
@@ -148,7 +110,7 @@ TEST(Deadlocks, AParentThatKeepsTheGpuItsChildNeedsFails) {
   machine.script("child", {gives("c")});
   machine.script("parent", {submit("child", gpu), await(), gives("p")});
   const FutureId parent = machine.submit("parent", gpu);
-  ASSERT_TRUE(machine.run_until(parent, 5 * kSecond));
+  ASSERT_TRUE(machine.run_until(parent, 5 * kWaitSecond));
   EXPECT_TRUE(is_deadlock(machine, parent)) << static_cast<int>(machine.outcome(parent)->failure);
 }
 
@@ -157,13 +119,13 @@ TEST(Deadlocks, MemoryThatIsKeptIsFoundAndMemoryThatComesFreeIsWaitedFor) {
   const Resources most{1000, 60, 0, {}};
   machine.script("child", {work(kMs), gives("c")});
   machine.script("parent", {work(kMs), submit("child", most), await(), gives("p")});
-  machine.script("other", {work(10 * kSecond), gives("o")});
+  machine.script("other", {work(10 * kWaitSecond), gives("o")});
   machine.submit("other", Resources{1000, 100, 0, {}});
   const FutureId patient = machine.submit("parent");
-  ASSERT_TRUE(machine.run_until(patient, 20 * kSecond));
+  ASSERT_TRUE(machine.run_until(patient, 20 * kWaitSecond));
   EXPECT_TRUE(machine.outcome(patient)->ok()) << "the other one has ended";
   const FutureId parent = machine.submit("parent", most);
-  ASSERT_TRUE(machine.run_until(parent, 5 * kSecond));
+  ASSERT_TRUE(machine.run_until(parent, 5 * kWaitSecond));
   EXPECT_TRUE(is_deadlock(machine, parent));
 }
 
@@ -177,8 +139,6 @@ TEST(Deadlocks, WhatBlockedTasksLeaveNoRoomForIsLeftToOthers) {
   EXPECT_FALSE(machine.run_until(parent, 500 * kMs));
   EXPECT_EQ(control::index_shapes(machine.store()).size(), 1U) << "the other worker finds it there";
 }
-
-}  // namespace waits
 
 }  // namespace
 }  // namespace morrow::test
