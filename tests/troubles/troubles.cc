@@ -54,7 +54,12 @@ std::map<std::string, std::function<void()>> troubles() {
   all["no_such_resource"] = [] {
     morrow::submit({.resources = {{"license", 1}}, .name = "licensed"}, [] { return 1; }).get();
   };
-  all["sleeps"] = [] { morrow::submit({.name = "sleeper"}, sleep_for_ever).get(); };
+  all["sleeps"] = [] {
+    const auto sleeper = morrow::submit({.name = "sleeper"}, sleep_for_ever);
+    morrow::flush();
+    std::cout << "committed" << std::endl;
+    sleeper.get();
+  };
   all["computes"] = [] { morrow::submit({.name = "busy"}, compute_for_ever).get(); };
   all["locked"] = [] { morrow::submit({.name = "locked"}, lock_twice).get(); };
   all["dependency"] = [] {

@@ -79,10 +79,13 @@ TEST_F(Waiting, SaysBehindHowManyItIsQueued) {
 }
 
 TEST_F(Waiting, NamesAWorkerThatDoesNotAnswer) {
-  const auto one = cluster_.worker({"--cpus", "1", "--name", "one", "--lease-ms", "60000"});
+  // The driver would move after a third of the lease, and send again what was not committed.
+  const std::string an_hour_ms = "3600000";
+  const auto one = cluster_.worker({"--cpus", "1", "--name", "one", "--lease-ms", an_hour_ms});
   const auto driver = stage("sleeps");
+  ASSERT_TRUE(driver->wait_for_text("committed")) << driver->err();
   ASSERT_TRUE(says("sleeper", "runs on worker one"));
-  const auto two = cluster_.worker({"--cpus", "1", "--name", "two", "--lease-ms", "60000"});
+  const auto two = cluster_.worker({"--cpus", "1", "--name", "two", "--lease-ms", an_hour_ms});
   one->signal(SIGSTOP);
   EXPECT_TRUE(
       says("sleeper", "is with worker one (process " + std::to_string(one->pid()) + "), which does not answer"));
