@@ -66,7 +66,8 @@ class Cluster:
 
     def store_bytes(self):
         """What the store's pages take on disk."""
-        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("data.mdb"))
+        files = (Path(folder) / "data.mdb" for folder, _, names in os.walk(self.folder) if "data.mdb" in names)
+        return sum(file.stat().st_blocks * 512 for file in files)
 
     def __exit__(self, *_):
         for worker in reversed(self.workers):

@@ -83,12 +83,15 @@ int lock_folder(const std::string& folder) {
 
 void remove_left_behind(const std::string& folder) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!entry.path().filename().string().starts_with(kFolderPrefix) || !fs::is_directory(entry.symlink_status(error)))
+  std::error_code ignored;  // of one folder; others clear them too
+  for (auto entry = fs::directory_iterator(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (!entry->path().filename().string().starts_with(kFolderPrefix) ||
+        !fs::is_directory(entry->symlink_status(ignored)))
       continue;
-    const int lock = lock_folder(entry.path().string());
+    const int lock = lock_folder(entry->path().string());
     if (lock < 0) continue;
-    fs::remove_all(entry.path(), error);
+    fs::remove_all(entry->path(), ignored);
     close(lock);
   }
 }

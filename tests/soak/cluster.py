@@ -168,12 +168,15 @@ class Cluster:
 
     def files_left(self):
         found = []
-        for file in (self.folder / "spill").rglob("*"):
-            try:
-                if file.is_file() and file.stat().st_size != 0:
-                    found.append(f"{file.stat().st_size} in {file}")
-            except FileNotFoundError:
-                pass  # it was freed just now
+        # Workers free files and clear the folders of dead ones meanwhile: os.walk passes over a folder that is gone.
+        for folder, _, names in os.walk(self.folder / "spill"):
+            for name in names:
+                try:
+                    size = (Path(folder) / name).stat().st_size
+                except FileNotFoundError:
+                    continue
+                if size != 0:
+                    found.append(f"{size} in {Path(folder) / name}")
         return found
 
     def end(self):
