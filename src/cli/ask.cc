@@ -1,111 +1,166 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// A command that asks all workers must not wait for the one that stands still, and can't know beforehand which one that
+// is. A worker answers a greeting from memory at once, also when its store is away; so all are greeted together, and
+// who has not answered after a moment is named and not asked. The questions then may take as long as they need: who was
+// just heard of is at work on them.
 #include "cli/ask.h"
 
+#include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <stdexcept>
+#include <utility>
 
-#include "wire/frame.h"
 #include "wire/join_url.h"
 #include "wire/paths.h"
-#include "wire/remote_session.h"
-#include "wire/socket.h"
 
 namespace morrow::cli {
 
 namespace {
 
-constexpr int kPatienceSeconds = 10;
+/// A worker that runs answers from memory, also on a busy machine.
+constexpr std::chrono::seconds kGreetWithin{2};
+/// A host is farther away.
+constexpr std::chrono::seconds kReachWithin{10};
 
-bool send_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return true;
+std::vector<std::string> places_of(const std::string& cluster) {
+  if (wire::is_join_url(cluster)) return {cluster};
+  wire::check_name("cluster", cluster);
+  return wire::worker_sockets(cluster);
 }
-
-std::string silent;  // the sentence about a worker that did not answer
 
 }  // namespace
 
-int nobody_answered(const std::string& cluster) {
+Deadline after(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+std::string name_of(const std::string& cluster) {
+  return wire::is_join_url(cluster) ? wire::parse_join_url(cluster).cluster : cluster;
+}
+
+Talk::Talk(const std::string& place, const std::string& cluster) : place_(place) {
+  if (wire::is_join_url(place)) {
+    const wire::JoinUrl url = wire::parse_join_url(place);
+    remote_ = std::make_unique<wire::RemoteSession>();
+    socket_ = remote_->connect({url.host, url.port, url.token, url.ca_fingerprint}, kReachWithin);
+  } else {
+    worker_ = wire::worker_of_socket(place);
+    errno = 0;
+    socket_ = wire::connect_unix(place, false);
+    silent_ = !socket_ && errno == EAGAIN;
+  }
+  if (!socket_) return;
+  wire::Hello hello;
+  hello.set_version(wire::kProtocolVersion);
+  hello.set_kind(wire::Hello::COMMAND);
+  hello.set_cluster(name_of(cluster));
+  hello.set_pid(getpid());
+  say(wire::HELLO, hello);
+}
+
+void Talk::say(wire::FrameType type, const google::protobuf::MessageLite& message) {
+  std::string frame;
+  wire::append_frame(frame, type, message);
+  std::string_view rest = frame;
+  while (!rest.empty()) {
+    const ssize_t put = send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return;  // it went away, or reads nothing: no answer will come
+    rest.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
+/// False: nothing more came in time.
+bool Talk::fill(Deadline deadline) {
+  for (;;) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd readable{socket_.get(), POLLIN, 0};
+    const int ready = poll(&readable, 1, left > 0 ? static_cast<int>(left) : 0);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) silent_ = true;
+    if (ready <= 0) return false;
+    constexpr std::size_t kRoom = 64 << 10;
+    const ssize_t got = recv(socket_.get(), reader_.room(kRoom), kRoom, MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) return false;
+    reader_.filled(static_cast<std::size_t>(got));
+    return true;
+  }
+}
+
+bool Talk::hear(wire::FrameType type, google::protobuf::MessageLite& reply, Deadline deadline) {
+  do {
+    while (const auto frame = reader_.next()) {
+      if (frame->type == wire::WELCOME) {
+        wire::Welcome welcome;
+        wire::parse(welcome, frame->payload);
+        if (!welcome.error().empty()) throw std::runtime_error(welcome.error());
+        worker_ = welcome.worker();
+      }
+      if (frame->type != type) continue;
+      wire::parse(reply, frame->payload);
+      return true;
+    }
+  } while (fill(deadline));
+  return false;
+}
+
+std::string Talk::silence() const {
+  const std::string who = worker_.empty() ? "the worker of cluster " + name_of(place_) : "worker " + worker_;
+  if (!silent_) return who + " closed the connection";
+  if (!socket_) return who + " does not answer: it takes no more connections";
+  return remote_ ? who + " does not answer" : wire::silent_worker(place_, wire::peer_of(socket_.get()).pid);
+}
+
+Workers greet(const std::string& cluster) {
+  Workers workers;
+  const auto or_trouble = [&workers](const auto& attempt) {
+    try {
+      attempt();
+    } catch (const std::runtime_error& error) {
+      workers.troubles.emplace_back(error.what());
+    }
+  };
+  std::vector<Talk> greeted;
+  for (const std::string& place : places_of(cluster)) {
+    or_trouble([&] {
+      Talk talk(place, cluster);
+      if (talk.connected()) {
+        greeted.push_back(std::move(talk));
+      } else if (talk.silent()) {
+        workers.troubles.push_back(talk.silence());
+      }
+    });
+  }
+  const Deadline deadline = after(wire::is_join_url(cluster) ? kReachWithin : kGreetWithin);
+  for (Talk& talk : greeted) {
+    or_trouble([&] {
+      wire::Welcome welcome;
+      if (talk.hear(wire::WELCOME, welcome, deadline)) {
+        workers.there.push_back(std::move(talk));
+      } else {
+        workers.troubles.push_back(talk.silence());
+      }
+    });
+  }
+  return workers;
+}
+
+int nobody_answered(const std::string& cluster, const Workers& workers) {
   const std::string name = name_of(cluster);
-  if (!silent.empty()) {
-    std::fprintf(stderr, "morrow: %s\n", silent.c_str());
-  } else if (wire::is_join_url(cluster)) {
+  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+  if (!workers.troubles.empty()) return 1;
+  if (wire::is_join_url(cluster)) {
     std::fprintf(stderr, "morrow: the worker of cluster %s closed the connection\n", name.c_str());
   } else {
     std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
                  name.c_str(), name.c_str());
   }
   return 1;
-}
-
-std::vector<std::string> places_to_ask(const std::string& cluster) {
-  if (wire::is_join_url(cluster)) return {cluster};
-  wire::check_name("cluster", cluster);
-  return wire::worker_sockets(cluster);
-}
-
-std::string name_of(const std::string& cluster) {
-  return wire::is_join_url(cluster) ? wire::parse_join_url(cluster).cluster : cluster;
-}
-
-bool ask_worker(const std::string& path, const std::string& cluster, wire::FrameType type,
-                const google::protobuf::MessageLite& request, wire::FrameType reply_type,
-                google::protobuf::MessageLite& reply) {
-  wire::RemoteSession remote;
-  wire::Fd socket;  // closed before `remote` waits for its thread
-  if (wire::is_join_url(path)) {
-    const wire::JoinUrl url = wire::parse_join_url(path);
-    socket =
-        remote.connect({url.host, url.port, url.token, url.ca_fingerprint}, std::chrono::seconds(kPatienceSeconds));
-  } else {
-    socket = wire::connect_unix(path);
-  }
-  if (!socket) return false;
-  const timeval patience{kPatienceSeconds, 0};
-  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  wire::Hello hello;
-  hello.set_version(wire::kProtocolVersion);
-  hello.set_kind(wire::Hello::COMMAND);
-  hello.set_cluster(name_of(cluster));
-  hello.set_pid(getpid());
-  std::string out;
-  wire::append_frame(out, wire::HELLO, hello);
-  wire::append_frame(out, type, request);
-  if (!send_all(socket.get(), out)) return false;
-  wire::FrameReader reader;
-  for (;;) {
-    while (const auto frame = reader.next()) {
-      if (frame->type == wire::WELCOME) {
-        wire::Welcome welcome;
-        wire::parse(welcome, frame->payload);
-        if (!welcome.error().empty()) throw std::runtime_error(welcome.error());
-      } else if (frame->type == reply_type) {
-        wire::parse(reply, frame->payload);
-        return true;
-      }
-    }
-    constexpr std::size_t kRoom = 64 << 10;
-    const ssize_t got = recv(socket.get(), reader.room(kRoom), kRoom, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) {
-      silent = wire::is_join_url(path) ? "the worker does not answer"
-                                       : wire::silent_worker(path, wire::peer_of(socket.get()).pid);
-    }
-    if (got <= 0) return false;
-    reader.filled(static_cast<std::size_t>(got));
-  }
 }
 
 }  // namespace morrow::cli

@@ -1,36 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <google/protobuf/message_lite.h>
 
+#include "wire/frame.h"
 #include "wire/messages.pb.h"
+#include "wire/remote_session.h"
+#include "wire/socket.h"
 
 namespace morrow::cli {
 
-/// The workers that can be asked about a cluster: the sockets of those on this machine, or the URL itself. \throws
-/// std::invalid_argument for a text that is neither a name nor a URL
-std::vector<std::string> places_to_ask(const std::string& cluster);
+using Deadline = std::chrono::steady_clock::time_point;
+Deadline after(std::chrono::milliseconds time);
+
 /// The name of the cluster, without the rest of a URL.
 std::string name_of(const std::string& cluster);
 
-/// Sends one request to the worker behind a socket or a URL, and reads its answer into `reply`. False when it went away
-/// or gave none in time. \throws std::runtime_error when it refuses, with its sentence
-bool ask_worker(const std::string& path, const std::string& cluster, wire::FrameType type,
-                const google::protobuf::MessageLite& request, wire::FrameType reply_type,
-                google::protobuf::MessageLite& reply);
+/// A connection to one worker, to ask it things in turn. Not thread-safe.
+class Talk {
+ public:
+  /// Connects and says HELLO; waits for nothing but, with a URL, the connection. \param place a socket, or the URL
+  /// \throws std::runtime_error
+  Talk(const std::string& place, const std::string& cluster);
 
-/// Says on standard error that nobody answered, and why; 1.
-int nobody_answered(const std::string& cluster);
+  /// False: nobody is there, or somebody who is `silent`.
+  bool connected() const { return static_cast<bool>(socket_); }
+  bool silent() const { return silent_; }
+  /// Says it; what a worker is asked fits into its socket.
+  void say(wire::FrameType type, const google::protobuf::MessageLite& message);
+  /// Waits for its answer. False: it gave none in time, or went away. \throws std::runtime_error when it refuses
+  bool hear(wire::FrameType type, google::protobuf::MessageLite& reply, Deadline deadline);
 
+  /// The worker's name; empty for a URL, until it is welcome.
+  const std::string& worker() const { return worker_; }
+  /// That it does not answer, or went away.
+  std::string silence() const;
+
+ private:
+  bool fill(Deadline deadline);
+
+  std::string place_;
+  std::string worker_;
+  bool silent_ = false;  ///< it gave no answer in time
+  // Closed before the thread of a remote session is waited for.
+  std::unique_ptr<wire::RemoteSession> remote_;
+  wire::Fd socket_;
+  wire::FrameReader reader_;
+};
+
+/// The workers of a cluster that can be asked: those of this machine, or the one behind a URL. All are greeted side by
+/// side, so one that stands still costs a moment, whichever it is.
+struct Workers {
+  std::vector<Talk> there;            ///< that answered the greeting, by name
+  std::vector<std::string> troubles;  ///< a sentence about each of the others
+};
+/// \throws std::invalid_argument for a text that is neither a name nor a URL
+Workers greet(const std::string& cluster);
+
+/// Says on standard error that nobody answered, and why; the exit status.
+int nobody_answered(const std::string& cluster, const Workers& workers);
+
+/// For how long an answer is waited for, of one who has answered the greeting.
+inline constexpr std::chrono::seconds kAnswerWithin{10};
+
+/// The answer of one of them; nothing: it gave none, which is then one of the troubles.
 template <class Reply>
-std::optional<Reply> ask(const std::string& path, const std::string& cluster, wire::FrameType type,
-                         const google::protobuf::MessageLite& request, wire::FrameType reply_type, Reply reply) {
-  if (!ask_worker(path, cluster, type, request, reply_type, reply)) return std::nullopt;
-  return reply;
+std::optional<Reply> ask(Talk& worker, Workers& workers, wire::FrameType type,
+                         const google::protobuf::MessageLite& request, wire::FrameType reply_type) {
+  worker.say(type, request);
+  Reply reply;
+  if (worker.hear(reply_type, reply, after(kAnswerWithin))) return reply;
+  workers.troubles.push_back(worker.silence());
+  return std::nullopt;
+}
+
+/// The answer of the first of them that gives one.
+template <class Reply>
+std::optional<Reply> ask_one(Workers& workers, wire::FrameType type, const google::protobuf::MessageLite& request,
+                             wire::FrameType reply_type) {
+  for (Talk& worker : workers.there) {
+    if (auto reply = ask<Reply>(worker, workers, type, request, reply_type)) return reply;
+  }
+  return std::nullopt;
+}
+
+/// The answers of all that give one. All are asked at once, the first for `everything`, which is more work, and the
+/// others for what they alone know; when the first gives no answer, the next one is asked for everything.
+template <class Reply, class Request>
+std::vector<Reply> ask_all(Workers& workers, wire::FrameType type, const Request& everything, const Request& own,
+                           wire::FrameType reply_type) {
+  std::vector<Reply> replies;
+  for (std::size_t i = 0; i < workers.there.size(); ++i) workers.there[i].say(type, i == 0 ? everything : own);
+  const Deadline deadline = after(kAnswerWithin);
+  bool has_everything = false;
+  for (std::size_t i = 0; i < workers.there.size(); ++i) {
+    Reply reply;
+    if (workers.there[i].hear(reply_type, reply, deadline)) {
+      has_everything |= i == 0;
+      replies.push_back(std::move(reply));
+    } else {
+      workers.troubles.push_back(workers.there[i].silence());
+    }
+  }
+  if (has_everything || replies.empty()) return replies;
+  for (std::size_t i = 1; i < workers.there.size(); ++i) {
+    workers.there[i].say(type, everything);
+    Reply reply;
+    if (!workers.there[i].hear(reply_type, reply, after(kAnswerWithin))) continue;
+    replies.push_back(std::move(reply));
+    break;
+  }
+  return replies;
 }
 
 }  // namespace morrow::cli

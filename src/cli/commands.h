@@ -13,7 +13,10 @@ void add_token(CLI::App& app, int& exit_status);
 void add_objects(CLI::App& app, int& exit_status);
 void add_why(CLI::App& app, int& exit_status);
 void add_list(CLI::App& app, int& exit_status);
+void add_summary(CLI::App& app, int& exit_status);
+void add_logs(CLI::App& app, int& exit_status);
 void add_cancel(CLI::App& app, int& exit_status);
 void add_stop(CLI::App& app, int& exit_status);
+void add_drain(CLI::App& app, int& exit_status);
 
 }  // namespace morrow::cli

@@ -6,15 +6,12 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "base/environment.h"
-#include "base/hex.h"
 #include "cli/ask.h"
+#include "cli/clusters.h"
 #include "cli/commands.h"
-#include "cli/future_json.h"
-#include "cli/table.h"
-#include "wire/future_ids.h"
+#include "cli/rows.h"
+#include "cli/view.h"
 
 namespace morrow::cli {
 
@@ -25,106 +22,121 @@ struct ListArguments {
   std::string what;
   std::string cluster;
   wire::ListRequest request;
-  bool json = false;
+  View view;
 };
 
-/// What all workers that were asked know together.
-struct Listed {
-  std::map<std::pair<std::uint64_t, std::uint64_t>, wire::FutureInfo> futures;
-  std::vector<wire::SessionInfo> sessions;
+/// What is listed, and how people read it.
+struct List {
+  Rows rows = {};
+  Columns columns = {};
   std::uint64_t more = 0;
-  std::string error;
-  bool answered = false;
+  Found found = {};
+};
 
-  /// Who holds a task knows more of it than the store, which the first one looked into.
-  void add(const wire::ListReply& reply) {
-    answered = true;
-    more += reply.more();
-    if (!reply.error().empty()) error = reply.error();
+/// Who holds a task knows more of it than the store, which the first one looked into.
+List futures_of(const std::vector<wire::ListReply>& replies) {
+  std::map<std::pair<std::uint64_t, std::uint64_t>, wire::FutureInfo> futures;
+  List list;
+  for (const wire::ListReply& reply : replies) {
+    list.more += reply.more();
     for (const wire::FutureInfo& future : reply.futures()) {
       wire::FutureInfo& known = futures[{future.id().scope(), future.id().sequence()}];
       if (!known.has_id() || future.pid() != 0 || known.pid() == 0) known = future;
     }
-    for (const wire::SessionInfo& session : reply.sessions()) sessions.push_back(session);
   }
-};
-
-std::string span_text(std::uint64_t ms) {
-  if (ms == 0) return "-";
-  constexpr std::uint64_t kMinute = 60'000;
-  return ms < 2 * kMinute ? std::to_string(ms / 1000) + " s" : std::to_string(ms / kMinute) + " min";
+  for (const auto& [id, future] : futures) {
+    list.rows.push_back(row_of(future));
+    list.found.worried |= future.state() == "failed";
+  }
+  list.columns = future_columns();
+  return list;
 }
 
-void print_futures(const Listed& listed) {
-  std::vector<std::vector<std::string>> rows{{"FUTURE", "NAME", "STATE", "WORKER", "PID", "FOR", "REASON"}};
-  for (const auto& [id, future] : listed.futures) {
-    rows.push_back({wire::future_text(future.id()), future.name().empty() ? "-" : future.name(),
-                    future.running() ? "running" : future.state(), future.worker().empty() ? "-" : future.worker(),
-                    future.pid() == 0 ? "-" : std::to_string(future.pid()), span_text(future.for_ms()),
-                    future.reason()});
-  }
-  print_table(rows);
-  if (listed.more != 0) std::printf("… and %" PRIu64 " more\n", listed.more);
-}
-
-void print_sessions(const Listed& listed) {
-  std::vector<std::vector<std::string>> rows{{"SESSION", "WORKER", "STATE"}};
-  for (const wire::SessionInfo& session : listed.sessions) {
-    rows.push_back({base::hex_of(session.session()), session.worker().empty() ? "-" : session.worker(),
-                    session.ending()           ? "ends"
-                    : session.worker().empty() ? "its driver is gone, or on its way to another worker"
-                                               : "open"});
-  }
-  print_table(rows);
-}
-
-void print_json(const ListArguments& arguments, const Listed& listed) {
-  nlohmann::ordered_json out;
-  if (arguments.request.sessions()) {
-    out["sessions"] = nlohmann::ordered_json::array();
-    for (const wire::SessionInfo& session : listed.sessions) {
-      out["sessions"].push_back(
-          {{"session", base::hex_of(session.session())}, {"worker", session.worker()}, {"ending", session.ending()}});
+List ask_for_futures_or_sessions(const ListArguments& arguments, Workers& workers) {
+  wire::ListRequest own = arguments.request;
+  own.set_unfinished(arguments.what == "tasks" && !own.failed());
+  own.set_sessions(arguments.what == "sessions");
+  wire::ListRequest everything = own;
+  everything.set_everywhere(true);
+  const auto replies = ask_all<wire::ListReply>(workers, wire::LIST, everything, own, wire::LIST_REPLY);
+  List list;
+  if (own.sessions()) {
+    list.columns = session_columns();
+    for (const wire::ListReply& reply : replies) {
+      for (const wire::SessionInfo& session : reply.sessions()) list.rows.push_back(row_of(session));
     }
   } else {
-    out["futures"] = nlohmann::ordered_json::array();
-    for (const auto& [id, future] : listed.futures) out["futures"].push_back(future_json(future));
-    out["more"] = listed.more;
+    list = futures_of(replies);
   }
-  out["warning"] = listed.error;
-  std::printf("%s\n", out.dump(2).c_str());
+  for (const wire::ListReply& reply : replies) {
+    if (!reply.error().empty()) list.found.worries.push_back(reply.error());
+  }
+  return list;
 }
 
-int show_list(ListArguments& arguments) {
-  arguments.request.set_unfinished(arguments.what == "tasks" && !arguments.request.failed());
-  arguments.request.set_sessions(arguments.what == "sessions");
-  Listed listed;
-  for (const std::string& path : places_to_ask(arguments.cluster)) {
-    arguments.request.set_everywhere(!listed.answered);
-    const auto reply = ask(path, arguments.cluster, wire::LIST, arguments.request, wire::LIST_REPLY, wire::ListReply());
-    if (reply) listed.add(*reply);
+List ask_for_workers(Workers& workers) {
+  wire::Status request;
+  request.set_workers_only(true);
+  List list;
+  list.columns = worker_columns();
+  const auto reply = ask_one<wire::StatusReply>(workers, wire::STATUS, request, wire::STATUS_REPLY);
+  if (!reply) return list;
+  for (const wire::WorkerStatus& worker : reply->workers()) {
+    list.rows.push_back(row_of(worker));
+    list.found.worried |= worker.dying() || worker.cannot_start_size() != 0;
   }
-  if (!listed.answered) return nobody_answered(arguments.cluster);
-  if (arguments.json) {
-    print_json(arguments, listed);
+  // Why a program does not start stands with its worker.
+  for (const std::string& warning : reply->warnings()) {
+    if (warning.find("can't start a program") == std::string::npos) list.found.worries.push_back(warning);
+  }
+  return list;
+}
+
+int print(const ListArguments& arguments, List& list) {
+  if (!arguments.view.sort.empty()) sort_rows(list.rows, list.columns, arguments.view.sort);
+  if (arguments.view.json) {
+    nlohmann::ordered_json out;
+    const bool futures = arguments.what == "tasks" || arguments.what == "futures";
+    out[futures ? "futures" : arguments.what] = list.rows;
+    if (futures) out["more"] = list.more;
+    out["warnings"] = list.found.worries;
+    print_json(out);
   } else {
-    arguments.request.sessions() ? print_sessions(listed) : print_futures(listed);
-    if (!listed.error.empty()) std::printf("warning: %s\n", listed.error.c_str());
+    print_rows(list.rows, list.columns);
+    if (list.more != 0) std::printf("… and %" PRIu64 " more\n", list.more);
+    print_worries(list.found.worries);
   }
-  return 0;
+  return status_of(arguments.view, list.found);
+}
+
+int show_list(const ListArguments& arguments) {
+  if (arguments.what == "clusters") {
+    List list{clusters_of_this_machine(), cluster_columns()};
+    for (const Row& row : list.rows) list.found.worried |= !row["silent"].empty();
+    return print(arguments, list);
+  }
+  if (arguments.cluster.empty())
+    throw std::invalid_argument("say of which cluster: morrow list " + arguments.what + " CLUSTER");
+  Workers workers = greet(arguments.cluster);
+  if (workers.there.empty()) return nobody_answered(arguments.cluster, workers);
+  List list = arguments.what == "workers" ? ask_for_workers(workers) : ask_for_futures_or_sessions(arguments, workers);
+  list.found.worries.insert(list.found.worries.end(), workers.troubles.begin(), workers.troubles.end());
+  return print(arguments, list);
 }
 
 }  // namespace
 
 void add_list(CLI::App& app, int& exit_status) {
   auto arguments = std::make_shared<ListArguments>();
-  CLI::App* command = app.add_subcommand("list", "List a cluster's tasks, futures or sessions, each with the reason");
-  command->add_option("WHAT", arguments->what, "tasks (what has not finished), futures (all), or sessions")
-      ->check(CLI::IsMember({"tasks", "futures", "sessions"}))
+  CLI::App* command = app.add_subcommand(
+      "list", "List a cluster's tasks, futures, workers or sessions, or the clusters of this machine");
+  command
+      ->add_option("WHAT", arguments->what,
+                   "tasks (what has not finished), futures (all), workers, sessions, or clusters")
+      ->check(CLI::IsMember({"tasks", "futures", "workers", "sessions", "clusters"}))
       ->required();
-  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname(base::kClusterVariable)
-      ->required();
+  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line; of clusters: none")
+      ->envname(base::kClusterVariable);
   command->add_flag_callback(
       "--failed", [arguments] { arguments->request.set_failed(true); }, "Only what failed");
   command->add_flag_callback(
@@ -132,8 +144,12 @@ void add_list(CLI::App& app, int& exit_status) {
   command->add_option_function<std::string>(
       "--name", [arguments](const std::string& name) { arguments->request.set_name(name); },
       "Only tasks of this name, in which * stands for any text");
-  command->add_flag("--json", arguments->json, "For programs");
-  command->callback([arguments, &exit_status] { exit_status = show_list(*arguments); });
+  add_view(*command, arguments->view, true,
+           "a failed future, a worker that is dead or does not answer or can't start a program, a store that is full "
+           "or away");
+  command->callback([arguments, &exit_status] {
+    exit_status = show_view(arguments->view, [&arguments] { return show_list(*arguments); });
+  });
 }
 
 }  // namespace morrow::cli

@@ -9,11 +9,13 @@
 #include <morrow/version.h>
 
 #include "cli/commands.h"
+#include "cli/exit_status.h"
 #include "wire/join_url.h"
 
 namespace {
 
-constexpr int kWrongUse = 2;
+using morrow::cli::kFailed;
+using morrow::cli::kWrongUse;
 
 int complain(const std::string& sentence, int status) {
   std::fprintf(stderr, "morrow: %s\n", morrow::wire::without_token(sentence).c_str());
@@ -37,7 +39,9 @@ int main(int argc, char** argv) {
   CLI::App app("Morrow: distributed futures for C++20.", "morrow");
   app.set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   app.require_subcommand(0, 1);
-  app.footer("`morrow COMMAND --help` tells more.");
+  app.footer(
+      "`morrow COMMAND --help` tells more. Exit status: 0 done, 1 it could not be done, 2 wrong use, 3 with --warn: "
+      "there is cause for worry.");
   int exit_status = 0;
   morrow::cli::add_worker(app, exit_status);
   morrow::cli::add_status(app, exit_status);
@@ -45,22 +49,26 @@ int main(int argc, char** argv) {
   morrow::cli::add_token(app, exit_status);
   morrow::cli::add_why(app, exit_status);
   morrow::cli::add_list(app, exit_status);
+  morrow::cli::add_summary(app, exit_status);
+  morrow::cli::add_logs(app, exit_status);
   morrow::cli::add_cancel(app, exit_status);
   morrow::cli::add_stop(app, exit_status);
+  morrow::cli::add_drain(app, exit_status);
   for (CLI::App* command : app.get_subcommands({}))
     command->set_version_flag("--version", std::string("morrow ") + morrow::kVersion);
   try {
     app.parse(take_arguments(argc, argv));
     if (app.get_subcommands().empty())
-      return complain("say what to do: worker, status, why, list, cancel, stop, objects or token; see --help",
-                      kWrongUse);
+      return complain(
+          "say what to do: worker, status, why, list, summary, logs, cancel, drain, stop, objects or token; see --help",
+          kWrongUse);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return complain(std::string(error.what()) + "; see --help", kWrongUse);
   } catch (const std::invalid_argument& error) {
     return complain(error.what(), kWrongUse);
   } catch (const std::exception& error) {
-    return complain(error.what(), 1);
+    return complain(error.what(), kFailed);
   }
   return exit_status;
 }

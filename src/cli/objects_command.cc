@@ -3,95 +3,100 @@
 #include <cinttypes>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/view.h"
 #include "wire/future_ids.h"
 
 namespace morrow::cli {
 
 namespace {
 
-std::string id_text(const wire::FutureId& id) { return id.scope() == 0 ? "-" : wire::future_text(id); }  // none yet
-
-std::string place_text(const wire::ObjectInfo& object) {
-  const std::string state = object.state().empty() ? "" : " (" + object.state() + ")";
-  if (object.in_memory()) return (object.on_disk() ? "memory and disk" : "memory") + state;
-  return (object.on_disk() ? "disk" : "on its way") + state;
-}
-
-std::string age_text(std::uint64_t ms) {
-  constexpr std::uint64_t kSecond = 1000;
-  if (ms < 60 * kSecond) return std::to_string(ms / kSecond) + " s";
-  if (ms < 3600 * kSecond) return std::to_string(ms / (60 * kSecond)) + " min";
-  return std::to_string(ms / (3600 * kSecond)) + " h";
-}
-
-void print_json(const std::vector<wire::ObjectsReply>& replies) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::array();
-  for (const wire::ObjectsReply& reply : replies) {
-    for (const wire::ObjectInfo& object : reply.objects()) {
-      out.push_back({{"future", id_text(object.future())},
-                     {"bytes", object.size()},
-                     {"worker", object.worker()},
-                     {"in_memory", object.in_memory()},
-                     {"on_disk", object.on_disk()},
-                     {"age_ms", object.age_ms()},
-                     {"readers", object.readers()},
-                     {"state", object.state()}});
-    }
-  }
-  std::printf("%s\n", out.dump(2).c_str());
-}
-
-void print(const std::vector<wire::ObjectsReply>& replies) {
-  std::vector<std::vector<std::string>> rows{{"FUTURE", "SIZE", "WORKER", "WHERE", "AGE", "READERS"}};
+/// What the workers hold together.
+struct Held {
+  Rows rows = {};
   std::uint64_t memory = 0;
   std::uint64_t used = 0;
   std::uint64_t spilled = 0;
   std::uint64_t more = 0;
-  for (const wire::ObjectsReply& reply : replies) {
+  std::set<std::string> workers = {};  ///< that have told
+  std::vector<std::string> silent = {};
+
+  void add(const wire::ObjectsReply& reply) {
+    silent.insert(silent.end(), reply.silent().begin(), reply.silent().end());
+    if (!workers.insert(reply.worker()).second) return;
     memory += reply.memory();
     used += reply.used();
     spilled += reply.spilled();
     more += reply.more();
-    std::vector<wire::ObjectInfo> objects(reply.objects().begin(), reply.objects().end());
-    std::sort(objects.begin(), objects.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
-    for (const wire::ObjectInfo& object : objects) {
-      rows.push_back({id_text(object.future()), byte_text(object.size()), object.worker(), place_text(object),
-                      age_text(object.age_ms()), std::to_string(object.readers())});
+    for (const wire::ObjectInfo& object : reply.objects()) {
+      Row row;
+      row["future"] = object.future().scope() == 0 ? Row() : Row(wire::future_text(object.future()));  // none yet
+      row["bytes"] = object.size();
+      row["worker"] = object.worker();
+      row["in_memory"] = object.in_memory();
+      row["on_disk"] = object.on_disk();
+      row["age_ms"] = object.age_ms();
+      row["readers"] = object.readers();
+      row["state"] = or_null(object.state());
+      rows.push_back(std::move(row));
     }
   }
-  print_table(rows);
-  if (more != 0) std::printf("… and %" PRIu64 " smaller ones\n", more);
-  std::printf("\nobject memory: %s of %s in use, %s on disk\n", byte_text(used).c_str(), byte_text(memory).c_str(),
-              byte_text(spilled).c_str());
+};
+
+std::string place_text(const Row& row) {
+  const std::string state = row["state"].is_null() ? "" : " (" + row["state"].get<std::string>() + ")";
+  const bool on_disk = row["on_disk"].get<bool>();
+  if (row["in_memory"].get<bool>()) return (on_disk ? "memory and disk" : "memory") + state;
+  return (on_disk ? "disk" : "on its way") + state;
 }
 
-int show_objects(const std::string& cluster, bool json) {
-  std::vector<wire::ObjectsReply> replies;
-  const auto add = [&replies](const wire::ObjectsReply& reply) {
-    const bool known = std::any_of(replies.begin(), replies.end(),
-                                   [&](const wire::ObjectsReply& one) { return one.worker() == reply.worker(); });
-    if (!known) replies.push_back(reply);
-  };
-  for (const std::string& path : places_to_ask(cluster)) {
-    wire::ObjectsRequest request;
-    request.set_everywhere(replies.empty());
-    auto reply = ask(path, cluster, wire::OBJECTS, request, wire::OBJECTS_REPLY, wire::ObjectsReply());
-    if (!reply) continue;
-    add(*reply);
-    for (const wire::ObjectsReply& other : reply->others()) add(other);
+Columns columns() {
+  return {{"FUTURE", "future"},
+          {"SIZE", "bytes", [](const Row& row) { return byte_text(row["bytes"].get<std::uint64_t>()); }},
+          {"WORKER", "worker"},
+          {"WHERE", "state", place_text},
+          {"AGE", "age_ms", [](const Row& row) { return span_text(row["age_ms"].get<std::uint64_t>()); }},
+          {"READERS", "readers"}};
+}
+
+int show_objects(const std::string& cluster, const View& view) {
+  Workers workers = greet(cluster);
+  wire::ObjectsRequest everything;
+  everything.set_everywhere(true);
+  const auto replies =
+      ask_all<wire::ObjectsReply>(workers, wire::OBJECTS, everything, wire::ObjectsRequest(), wire::OBJECTS_REPLY);
+  if (replies.empty()) return nobody_answered(cluster, workers);
+  Held held;
+  for (const wire::ObjectsReply& reply : replies) {
+    held.add(reply);
+    for (const wire::ObjectsReply& other : reply.others()) held.add(other);
   }
-  if (replies.empty()) return nobody_answered(cluster);
-  json ? print_json(replies) : print(replies);
-  return 0;
+  // One that others could not reach may have told by itself, or be named already.
+  for (const std::string& name : held.silent) {
+    const std::string sentence = "worker " + name + " does not answer";
+    const bool known = held.workers.contains(name) ||
+                       std::any_of(workers.troubles.begin(), workers.troubles.end(),
+                                   [&](const std::string& trouble) { return trouble.starts_with(sentence); });
+    if (!known) workers.troubles.push_back(sentence + ": what it holds is not shown");
+  }
+  sort_rows(held.rows, columns(), view.sort.empty() ? "-bytes" : view.sort);
+  if (view.json) {
+    print_json(held.rows);
+    for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+  } else {
+    print_rows(held.rows, columns());
+    if (held.more != 0) std::printf("… and %" PRIu64 " smaller ones\n", held.more);
+    std::printf("\nobject memory: %s of %s in use, %s on disk\n", byte_text(held.used).c_str(),
+                byte_text(held.memory).c_str(), byte_text(held.spilled).c_str());
+    print_worries(workers.troubles);
+  }
+  return status_of(view, {workers.troubles});
 }
 
 }  // namespace
@@ -99,15 +104,18 @@ int show_objects(const std::string& cluster, bool json) {
 void add_objects(CLI::App& app, int& exit_status) {
   struct Arguments {
     std::string cluster;
-    bool json = false;
+    View view;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
   command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
       ->envname(base::kClusterVariable)
       ->required();
-  command->add_flag("--json", arguments->json, "For programs");
-  command->callback([arguments, &exit_status] { exit_status = show_objects(arguments->cluster, arguments->json); });
+  add_view(*command, arguments->view, true, "a worker that does not answer");
+  command->callback([arguments, &exit_status] {
+    exit_status =
+        show_view(arguments->view, [&arguments] { return show_objects(arguments->cluster, arguments->view); });
+  });
 }
 
 }  // namespace morrow::cli

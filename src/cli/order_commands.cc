@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
@@ -6,6 +7,7 @@
 
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/exit_status.h"
 #include "wire/future_ids.h"
 #include "wire/join_url.h"
 #include "wire/paths.h"
@@ -14,6 +16,7 @@ namespace morrow::cli {
 
 namespace {
 
+/// One after the other, until one does it.
 int cancel_future(const std::string& cluster, const std::string& which) {
   wire::Order order;
   order.set_kind(wire::Order::CANCEL);
@@ -23,38 +26,43 @@ int cancel_future(const std::string& cluster, const std::string& which) {
     order.set_name(which);
   }
   std::string error;
-  for (const std::string& path : places_to_ask(cluster)) {
-    const auto reply = ask(path, cluster, wire::ORDER, order, wire::ORDER_REPLY, wire::OrderReply());
+  Workers workers = greet(cluster);
+  for (Talk& worker : workers.there) {
+    const auto reply = ask<wire::OrderReply>(worker, workers, wire::ORDER, order, wire::ORDER_REPLY);
     if (!reply) continue;
     if (reply->error().empty()) {
       std::printf("%s\n", reply->sentence().c_str());
-      return 0;
+      return kDone;
     }
     error = reply->error();  // another worker may hold what the store does not have yet
   }
-  if (error.empty()) return nobody_answered(cluster);
+  if (error.empty()) return nobody_answered(cluster, workers);
+  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
   throw std::runtime_error(error);
 }
 
 /// Only a worker of this machine: on others its name could be anybody's.
-int stop_worker(const std::string& cluster, const std::string& worker) {
-  if (wire::is_join_url(cluster)) throw std::invalid_argument("a worker is stopped on its own machine, by name");
-  wire::check_name("cluster", cluster);
-  std::string names;
-  for (const std::string& path : wire::worker_sockets(cluster)) {
-    const std::string name = wire::worker_of_socket(path);
-    names += (names.empty() ? "" : ", ") + name;
-    if (name != worker) continue;
-    wire::Order order;
-    order.set_kind(wire::Order::STOP);
-    const auto reply = ask(path, cluster, wire::ORDER, order, wire::ORDER_REPLY, wire::OrderReply());
-    if (!reply) return nobody_answered(cluster);
+int order_worker(const std::string& cluster, const std::string& name, const wire::Order& order) {
+  if (wire::is_join_url(cluster))
+    throw std::invalid_argument("a worker is stopped or drained on its own machine, by name");
+  Workers workers = greet(cluster);
+  const auto named = std::find_if(workers.there.begin(), workers.there.end(),
+                                  [&name](const Talk& worker) { return worker.worker() == name; });
+  if (named != workers.there.end()) {
+    const auto reply = ask<wire::OrderReply>(*named, workers, wire::ORDER, order, wire::ORDER_REPLY);
+    if (!reply) return nobody_answered(cluster, workers);
     if (!reply->error().empty()) throw std::runtime_error(reply->error());
     std::printf("%s\n", reply->sentence().c_str());
-    return 0;
+    return kDone;
   }
-  if (names.empty()) return nobody_answered(cluster);
-  throw std::runtime_error("no worker " + worker + " of cluster " + cluster +
+  const std::string silent = "worker " + name + " does not answer";
+  for (const std::string& trouble : workers.troubles) {
+    if (trouble.starts_with(silent)) throw std::runtime_error(trouble);
+  }
+  if (workers.there.empty()) return nobody_answered(cluster, workers);
+  std::string names;
+  for (const Talk& worker : workers.there) names += (names.empty() ? "" : ", ") + worker.worker();
+  throw std::runtime_error("no worker " + name + " of cluster " + cluster +
                            " runs on this machine; there are: " + names);
 }
 
@@ -75,17 +83,51 @@ void add_cancel(CLI::App& app, int& exit_status) {
   command->callback([arguments, &exit_status] { exit_status = cancel_future(arguments->cluster, arguments->which); });
 }
 
+namespace {
+
+/// What stop and drain are given.
+struct WorkerOrder {
+  std::string cluster;
+  std::string worker;
+  double limit_s = 0;
+};
+
+void add_worker_arguments(CLI::App& command, WorkerOrder& arguments) {
+  command.add_option("CLUSTER", arguments.cluster, "Name of the cluster")->required();
+  command.add_option("WORKER", arguments.worker, "Name of the worker, as morrow list workers shows it")->required();
+}
+
+}  // namespace
+
 void add_stop(CLI::App& app, int& exit_status) {
-  struct Arguments {
-    std::string cluster;
-    std::string worker;
-  };
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<WorkerOrder>();
   CLI::App* command = app.add_subcommand(
       "stop", "Stop a worker of this machine in order: it gives back what runs, hands over its values, and leaves");
-  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster")->required();
-  command->add_option("WORKER", arguments->worker, "Name of the worker")->required();
-  command->callback([arguments, &exit_status] { exit_status = stop_worker(arguments->cluster, arguments->worker); });
+  add_worker_arguments(*command, *arguments);
+  command->callback([arguments, &exit_status] {
+    wire::Order order;
+    order.set_kind(wire::Order::STOP);
+    exit_status = order_worker(arguments->cluster, arguments->worker, order);
+  });
+}
+
+void add_drain(CLI::App& app, int& exit_status) {
+  auto arguments = std::make_shared<WorkerOrder>();
+  CLI::App* command = app.add_subcommand(
+      "drain",
+      "Have a worker of this machine take no new task, let those that run finish, hand over its values, and leave");
+  add_worker_arguments(*command, *arguments);
+  command
+      ->add_option("--limit", arguments->limit_s,
+                   "After so many seconds it gives back what runs still, as stop does (default: it waits)")
+      ->check(CLI::Range(0.001, 1e9));
+  command->callback([arguments, &exit_status] {
+    constexpr double kMsPerSecond = 1000;
+    wire::Order order;
+    order.set_kind(wire::Order::DRAIN);
+    order.set_limit_ms(static_cast<std::uint64_t>(arguments->limit_s * kMsPerSecond));
+    exit_status = order_worker(arguments->cluster, arguments->worker, order);
+  });
 }
 
 }  // namespace morrow::cli

@@ -1,73 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
-#include "cli/table.h"
+#include "cli/rows.h"
+#include "cli/view.h"
 
 namespace morrow::cli {
 
 namespace {
 
-void print_json(const std::string& cluster, const wire::StatusReply& reply) {
-  nlohmann::ordered_json out;
-  out["cluster"] = cluster;
-  out["store"] = reply.store();
-  out["workers"] = nlohmann::ordered_json::array();
-  for (const wire::WorkerStatus& worker : reply.workers()) {
-    out["workers"].push_back({{"name", worker.name()},
-                              {"host", worker.host()},
-                              {"pid", worker.pid()},
-                              {"address", worker.address()},
-                              {"used", worker.used()},
-                              {"total", worker.total()},
-                              {"executors", worker.executors()},
-                              {"dying", worker.dying()}});
-  }
-  out["futures"] = nlohmann::ordered_json::object();
-  for (const auto& [state, count] : reply.futures()) out["futures"][state] = count;
-  out["sessions"] = reply.sessions();
-  out["warnings"] = nlohmann::ordered_json::array();
-  for (const std::string& warning : reply.warnings()) out["warnings"].push_back(warning);
-  std::printf("%s\n", out.dump(2).c_str());
+/// A row of list workers, with the amounts also as texts.
+Row worker_row(const wire::WorkerStatus& worker) {
+  Row row = row_of(worker);
+  row["used"] = worker.used();
+  row["total"] = worker.total();
+  row["executors"] = worker.executors();
+  row["dying"] = worker.dying();
+  row["draining"] = worker.draining();
+  return row;
 }
 
-void print(const std::string& cluster, const wire::StatusReply& reply) {
-  std::printf("cluster %s, store %s\n\n", cluster.c_str(), reply.store().c_str());
-  std::vector<std::vector<std::string>> rows{{"WORKER", "PID", "IN USE", "TOTAL", "PROCESSES"}};
-  for (const wire::WorkerStatus& worker : reply.workers()) {
-    rows.push_back({worker.name() + (worker.dying() ? " (dead)" : ""), std::to_string(worker.pid()),
-                    worker.used().empty() ? "-" : worker.used(), worker.total(), std::to_string(worker.executors())});
+Columns columns() {
+  const auto name = [](const Row& row) {
+    const auto state = row["state"].get<std::string>();
+    return row["name"].get<std::string>() + (state == "open" ? "" : " (" + state + ")");
+  };
+  const auto used = [](const Row& row) {
+    const auto text = row["used"].get<std::string>();
+    return text.empty() ? std::string("-") : text;
+  };
+  return {{"WORKER", "name", name},
+          {"PID", "pid"},
+          {"IN USE", "cpus_in_use", used},
+          {"TOTAL", "cpus", [](const Row& row) { return row["total"].get<std::string>(); }},
+          {"PROCESSES", "processes"}};
+}
+
+void print_status(const std::string& cluster, const wire::StatusReply& reply, const Rows& workers, const Found& found,
+                  bool json) {
+  if (json) {
+    nlohmann::ordered_json out;
+    out["cluster"] = cluster;
+    out["store"] = reply.store();
+    out["workers"] = workers;
+    out["futures"] = nlohmann::ordered_json::object();
+    for (const auto& [state, count] : reply.futures()) out["futures"][state] = count;
+    out["sessions"] = reply.sessions();
+    out["warnings"] = found.worries;
+    return print_json(out);
   }
-  print_table(rows);
+  std::printf("cluster %s, store %s\n\n", cluster.c_str(), reply.store().c_str());
+  print_rows(workers, columns());
   std::printf("\nsessions: %llu\nfutures:  ", static_cast<unsigned long long>(reply.sessions()));
   // In the order of a future's life.
   bool any = false;
   for (const char* state : {"building", "waiting", "ready", "claimed", "realized", "failed", "cancelled"}) {
-    const auto found = reply.futures().find(state);
-    if (found == reply.futures().end() || found->second == 0) continue;
-    std::printf("%s%llu %s", any ? ", " : "", static_cast<unsigned long long>(found->second), state);
+    const auto counted = reply.futures().find(state);
+    if (counted == reply.futures().end() || counted->second == 0) continue;
+    std::printf("%s%llu %s", any ? ", " : "", static_cast<unsigned long long>(counted->second), state);
     any = true;
   }
   std::printf("%s\n", any ? "" : "none");
-  for (const std::string& warning : reply.warnings()) std::printf("warning: %s\n", warning.c_str());
+  print_worries(found.worries);
 }
 
-int show_status(const std::string& cluster, bool json) {
-  for (const std::string& path : places_to_ask(cluster)) {
-    const auto reply = ask(path, cluster, wire::STATUS, wire::Status(), wire::STATUS_REPLY, wire::StatusReply());
-    if (!reply) continue;
-    json ? print_json(name_of(cluster), *reply) : print(name_of(cluster), *reply);
-    return 0;
+int show_status(const std::string& cluster, const View& view) {
+  Workers workers = greet(cluster);
+  const auto reply = ask_one<wire::StatusReply>(workers, wire::STATUS, wire::Status(), wire::STATUS_REPLY);
+  if (!reply) return nobody_answered(cluster, workers);
+  Rows rows;
+  Found found;
+  for (const wire::WorkerStatus& worker : reply->workers()) {
+    rows.push_back(worker_row(worker));
+    found.worried |= worker.dying();
   }
-  return nobody_answered(cluster);
+  const auto failed = reply->futures().find("failed");
+  found.worried |= failed != reply->futures().end() && failed->second != 0;
+  found.worries.assign(reply->warnings().begin(), reply->warnings().end());
+  found.worries.insert(found.worries.end(), workers.troubles.begin(), workers.troubles.end());
+  if (!view.sort.empty()) sort_rows(rows, columns(), view.sort);
+  print_status(name_of(cluster), *reply, rows, found, view.json);
+  return status_of(view, found);
 }
 
 }  // namespace
@@ -75,15 +92,19 @@ int show_status(const std::string& cluster, bool json) {
 void add_status(CLI::App& app, int& exit_status) {
   struct Arguments {
     std::string cluster;
-    bool json = false;
+    View view;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("status", "Show a cluster's workers, what they have in use, and its futures");
   command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
       ->envname(base::kClusterVariable)
       ->required();
-  command->add_flag("--json", arguments->json, "For programs");
-  command->callback([arguments, &exit_status] { exit_status = show_status(arguments->cluster, arguments->json); });
+  add_view(*command, arguments->view, true,
+           "a worker that is dead or does not answer, or can't start a program; a store that is full or away; tasks "
+           "that no worker fits; failed futures");
+  command->callback([arguments, &exit_status] {
+    exit_status = show_view(arguments->view, [&arguments] { return show_status(arguments->cluster, arguments->view); });
+  });
 }
 
 }  // namespace morrow::cli

@@ -3,25 +3,84 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
+#include <stdexcept>
+#include <string_view>
 
 namespace morrow::cli {
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+namespace {
+
+/// "In use" and "in_use" are one name.
+std::string plain(std::string_view name) {
+  std::string plain;
+  for (const char letter : name) {
+    const bool space = letter == ' ' || letter == '-';
+    plain += space ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+  return plain;
+}
+
+/// The field that a name means; empty: none.
+std::string key_of(const Rows& rows, const Columns& columns, const std::string& name) {
+  const std::string wanted = plain(name);
+  for (const Column& column : columns) {
+    if (plain(column.title) == wanted || column.key == wanted) return column.key;
+  }
+  return !rows.empty() && rows.front().contains(wanted) ? wanted : "";
+}
+
+std::string text_of(const Column& column, const Row& row) {
+  if (column.text) return column.text(row);
+  const auto field = row.find(column.key);
+  if (field == row.end() || field->is_null()) return "-";
+  return field->is_string() ? field->get<std::string>() : field->dump();
+}
+
+}  // namespace
+
+void sort_rows(Rows& rows, const Columns& columns, const std::string& by) {
+  const bool descending = by.starts_with('-');
+  const std::string key = key_of(rows, columns, descending ? by.substr(1) : by);
+  if (key.empty()) {
+    std::string names;
+    for (const Column& column : columns) names += (names.empty() ? "" : ", ") + plain(column.title);
+    throw std::invalid_argument("there is no column \"" + by + "\" to sort by; there are: " + names);
+  }
+  const auto field = [&key](const Row& row) { return row.contains(key) ? row[key] : Row(); };
+  std::stable_sort(rows.begin(), rows.end(), [&](const Row& one, const Row& other) {
+    const Row left = field(one);
+    const Row right = field(other);
+    if (left.is_null() || right.is_null()) return !left.is_null() && right.is_null();
+    return descending ? right < left : left < right;
+  });
+}
+
+void print_rows(const Rows& rows, const Columns& columns) {
+  std::vector<std::vector<std::string>> lines(1);
+  for (const Column& column : columns) lines.front().push_back(column.title);
+  for (const Row& row : rows) {
+    std::vector<std::string>& line = lines.emplace_back();
+    for (const Column& column : columns) line.push_back(text_of(column, row));
+  }
+  std::vector<std::size_t> widths(columns.size());
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  for (const auto& line : lines) {
+    std::string text;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      text += line[i];
+      if (i + 1 < line.size()) text.append(widths[i] - line[i].size() + 2, ' ');
     }
-    std::printf("%s\n", line.c_str());
+    std::printf("%s\n", text.c_str());
   }
 }
+
+Row or_null(std::uint64_t number) { return number == 0 ? Row() : Row(number); }
+
+Row or_null(const std::string& text) { return text.empty() ? Row() : Row(text); }
 
 std::string byte_text(std::uint64_t bytes) {
   static constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB"};
@@ -31,6 +90,17 @@ std::string byte_text(std::uint64_t bytes) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", amount, kUnits.at(unit));
   return text.data();
+}
+
+std::string span_text(std::uint64_t ms) {
+  constexpr std::uint64_t kSecond = 1'000;
+  constexpr std::uint64_t kMinute = 60 * kSecond;
+  constexpr std::uint64_t kHour = 60 * kMinute;
+  constexpr std::uint64_t kDay = 24 * kHour;
+  if (ms < 2 * kMinute) return std::to_string(ms / kSecond) + " s";
+  if (ms < 2 * kHour) return std::to_string(ms / kMinute) + " min";
+  if (ms < 2 * kDay) return std::to_string(ms / kHour) + " h";
+  return std::to_string(ms / kDay) + " d";
 }
 
 }  // namespace morrow::cli

@@ -29,20 +29,20 @@ int show_token(const std::string& cluster, const std::string& address) {
   std::string line;
   std::string error;
   Kind best = Kind::kNone;
-  for (const std::string& path : wire::worker_sockets(cluster)) {
-    const auto reply = ask(path, cluster, wire::TOKEN, request, wire::TOKEN_REPLY, wire::TokenReply());
-    if (!reply) continue;
-    if (!reply->error().empty()) {
-      error = reply->error();
+  Workers workers = greet(cluster);
+  for (const wire::TokenReply& reply :
+       ask_all<wire::TokenReply>(workers, wire::TOKEN, request, request, wire::TOKEN_REPLY)) {
+    if (!reply.error().empty()) {
+      error = reply.error();
       continue;
     }
-    const Kind kind = kind_of(reply->line());
+    const Kind kind = kind_of(reply.line());
     if (kind <= best) continue;
     best = kind;
-    line = reply->line();
+    line = reply.line();
   }
   if (best == Kind::kNone) {
-    if (error.empty()) return nobody_answered(cluster);
+    if (error.empty()) return nobody_answered(cluster, workers);
     throw std::runtime_error(error);
   }
   std::printf("%s\n", line.c_str());

@@ -139,6 +139,8 @@ std::string encode_worker(const WorkerInfo& info) {
   out.set_draining(info.draining);
   out.set_pid_space(info.pid_space);
   out.set_started_ticks(info.started_ticks);
+  out.set_started_unix_ms(info.started_unix_ms);
+  out.set_tasks(info.tasks);
   for (const CannotStart& one : info.cannot_start) {
     record::CannotStart* record = out.add_cannot_start();
     record->set_program(one.program);
@@ -162,6 +164,8 @@ WorkerInfo decode_worker(Incarnation incarnation, std::string_view bytes) {
   info.draining = in.draining();
   info.pid_space = in.pid_space();
   info.started_ticks = in.started_ticks();
+  info.started_unix_ms = in.started_unix_ms();
+  info.tasks = in.tasks();
   for (const record::CannotStart& one : in.cannot_start()) info.cannot_start.push_back({one.program(), one.reason()});
   return info;
 }

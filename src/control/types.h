@@ -147,7 +147,9 @@ struct WorkerInfo {
   std::vector<CannotStart> cannot_start = {};  ///< for now
   /// Where `pid` is a process's alone: the boot of a machine, and a pid namespace of it. Empty: nobody can tell.
   std::string pid_space = {};
-  std::uint64_t started_ticks = 0;  ///< of the process, after that boot: its pid may be another's later
+  std::uint64_t started_ticks = 0;    ///< of the process, after that boot: its pid may be another's later
+  std::uint64_t started_unix_ms = 0;  ///< for people; 0: not known
+  std::uint64_t tasks = 0;            ///< that it holds
 };
 
 }  // namespace morrow::control

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include "base/environment.h"
@@ -82,15 +83,41 @@ std::string home() {
   return entry->pw_dir;
 }
 
+// Where the run folders of all clusters are.
+std::string run_base() {
+  const std::string runtime = base::environment(base::kRuntimeDirVariable);
+  const bool has_runtime = !runtime.empty() && is_folder(runtime);
+  return has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid());
+}
+
+// And their state folders.
+std::string state_base() {
+  std::string base = base::environment(base::kHomeVariable);
+  if (!base.empty()) return base;
+  base = base::environment(base::kStateHomeVariable);
+  if (base.empty()) base = home() + "/.local/state";
+  return base + "/morrow";
+}
+
+template <class Take>
+void for_each_entry(const std::string& folder, Take take) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
+  if (!entries) return;
+  while (const dirent* entry = readdir(entries.get())) take(std::string_view(entry->d_name));
+}
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                  c == '.';
+         });
+}
+
 }  // namespace
 
 void check_name(std::string_view what, std::string_view name) {
-  const bool fits = !name.empty() && name.size() <= kMaxNameBytes && name.front() != '.' &&
-                    std::all_of(name.begin(), name.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                             c == '-' || c == '.';
-                    });
-  if (fits) return;
+  if (is_name(name)) return;
   const std::string rule = ": use 1 to 64 letters, digits, '_', '-' and '.', not starting with a dot";
   // A line to join a cluster with that was mistyped, say, has a token in it.
   if (name.find_first_of("/@:") != std::string_view::npos)
@@ -98,21 +125,9 @@ void check_name(std::string_view what, std::string_view name) {
   throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a " + std::string(what) + rule);
 }
 
-std::string run_folder(std::string_view cluster, bool create) {
-  const std::string runtime = base::environment(base::kRuntimeDirVariable);
-  const bool has_runtime = !runtime.empty() && is_folder(runtime);
-  return own_folder(has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid()), cluster, create);
-}
+std::string run_folder(std::string_view cluster, bool create) { return own_folder(run_base(), cluster, create); }
 
-std::string state_folder(std::string_view cluster, bool create) {
-  std::string base = base::environment(base::kHomeVariable);
-  if (base.empty()) {
-    base = base::environment(base::kStateHomeVariable);
-    if (base.empty()) base = home() + "/.local/state";
-    base += "/morrow";
-  }
-  return own_folder(base, cluster, create);
-}
+std::string state_folder(std::string_view cluster, bool create) { return own_folder(state_base(), cluster, create); }
 
 std::string worker_socket(std::string_view cluster, std::string_view worker) {
   check_name("worker", worker);
@@ -127,16 +142,29 @@ std::string worker_socket(std::string_view cluster, std::string_view worker) {
 std::vector<std::string> worker_sockets(std::string_view cluster) {
   const std::string folder = run_folder(cluster, false);
   std::vector<std::string> sockets;
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
-  if (!entries) return sockets;
-  while (const dirent* entry = readdir(entries.get())) {
-    const std::string_view name = entry->d_name;
-    if (name.size() > kSocketEnding.size() && name.front() != '.' && name.ends_with(kSocketEnding)) {
+  for_each_entry(folder, [&](std::string_view name) {
+    if (name.size() > kSocketEnding.size() && name.front() != '.' && name.ends_with(kSocketEnding))
       sockets.push_back(folder + "/" + std::string(name));
-    }
-  }
+  });
   std::sort(sockets.begin(), sockets.end());
   return sockets;
+}
+
+std::string store_note(const std::string& socket_path) { return socket_path + ".store"; }
+
+std::vector<std::string> cluster_names() {
+  std::set<std::string> names;
+  const std::string run = run_base();
+  for_each_entry(run, [&](std::string_view name) {
+    if (is_name(name) && is_folder(run + "/" + std::string(name))) names.emplace(name);
+  });
+  // A state folder may lie among folders that are none of ours.
+  const std::string state = state_base();
+  for_each_entry(state, [&](std::string_view name) {
+    const std::string folder = state + "/" + std::string(name);
+    if (is_name(name) && (is_folder(folder + "/store") || is_folder(folder + "/logs"))) names.emplace(name);
+  });
+  return {names.begin(), names.end()};
 }
 
 std::string worker_of_socket(const std::string& socket_path) {

@@ -28,6 +28,12 @@ std::string worker_socket(std::string_view cluster, std::string_view worker);
 /// All sockets that stand in the cluster's run folder, dead ones included.
 std::vector<std::string> worker_sockets(std::string_view cluster);
 
+/// The file beside a worker's socket that says which store it uses.
+std::string store_note(const std::string& socket_path);
+
+/// The clusters that have a run folder or a state folder on this machine, by name.
+std::vector<std::string> cluster_names();
+
 /// The name of the worker that listens at this socket.
 std::string worker_of_socket(const std::string& socket_path);
 

@@ -23,16 +23,13 @@ namespace {
 
 constexpr int kMaxNameTries = 100;
 
-/// Beside the socket of a worker: which store it uses.
-std::string store_note(const std::string& socket_path) { return socket_path + ".store"; }
-
 /// A cluster is what shares a store: two workers of one name with two stores would each be a cluster of its own, and
 /// drivers would meet the one or the other. \throws std::runtime_error
 void refuse_second_store(const std::string& cluster, const std::string& own_socket, const std::string& store) {
   for (const std::string& path : wire::worker_sockets(cluster)) {
     if (path == own_socket) continue;
     std::string other;
-    std::getline(std::ifstream(store_note(path)), other);
+    std::getline(std::ifstream(wire::store_note(path)), other);
     if (other.empty() || other == store || !wire::connect_unix(path)) continue;
     throw std::runtime_error("another worker of cluster " + cluster + " on this machine uses the store " + other +
                              ", and this one would use " + store +
@@ -76,7 +73,7 @@ Door::Door(const WorkerOptions& options, std::string store) : cluster_(options.c
 Door::~Door() {
   if (!stands()) return;
   unlink(path_.c_str());
-  unlink(store_note(path_).c_str());
+  unlink(wire::store_note(path_).c_str());
 }
 
 wire::Fd Door::copy() const {
@@ -111,7 +108,7 @@ void Door::write_note() {
     device_ = status.st_dev;
     inode_ = status.st_ino;
   }
-  std::ofstream(store_note(path_), std::ios::trunc) << store_ << "\n";
+  std::ofstream(wire::store_note(path_), std::ios::trunc) << store_ << "\n";
 }
 
 bool Door::stands() const {

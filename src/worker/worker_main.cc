@@ -244,7 +244,7 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undert
   const Signals signals(io, worker, door.path());
   worker.listen(door.copy());  // a copy: the door stays open when this worker was fenced and joins again
   logs.say("worker " + door.name() + " of cluster " + options.cluster + " is ready: " + total + "; socket " +
-           door.path() + reached);
+           door.path() + "; logs in " + logs.folder() + reached);
   const Shell::End end = worker.run();
   if (end == Shell::End::kFenced) kept = worker.keep();
   return end;

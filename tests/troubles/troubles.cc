@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -40,6 +42,22 @@ int lock_twice() {
 int crash() {
   std::raise(SIGSEGV);
   return 0;
+}
+
+void write_bytes(int fd, const std::string& bytes) {
+  if (write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) std::abort();
+}
+
+/// The first attempt leaves a note in the cluster's folder.
+int crash_once() {
+  const std::string note = std::string(std::getenv("MORROW_HOME")) + "/crashed";
+  if (access(note.c_str(), F_OK) == 0) {
+    write_bytes(STDOUT_FILENO, "the second attempt\n");
+    return sleep_for_ever();
+  }
+  std::ofstream(note) << "\n";
+  write_bytes(STDOUT_FILENO, "the first attempt\n");
+  return crash();
 }
 
 /// The chain of `length` that ends in a root that sleeps.
@@ -93,6 +111,35 @@ std::map<std::string, std::function<void()>> troubles() {
       morrow::submit({.name = "short-lived"}, []() -> int { throw std::runtime_error("row 7 is not a number"); }).get();
     } catch (const std::exception&) {
     }
+  };
+  all["writes"] = [] {
+    auto writer = morrow::submit({.name = "writer"}, [] {
+      write_bytes(STDOUT_FILENO, std::string("one\n\0\xff\x1b[31m\r\n\nno end", 21));
+      write_bytes(STDERR_FILENO, "careful\n");
+    });
+    writer.get();
+    std::cout << "written" << std::endl;
+    sleep_for_ever();
+  };
+  all["writes_long"] = [] {
+    auto writer = morrow::submit({.name = "writer"}, [] {
+      for (int i = 0; i < 20; ++i) {
+        write_bytes(STDOUT_FILENO, "line " + std::to_string(i) + "\n");
+        sleep_ms(100);
+      }
+    });
+    writer.get();
+    std::cout << "written" << std::endl;
+    sleep_for_ever();
+  };
+  all["crashes_once"] = [] { morrow::submit({.max_retries = 3, .name = "second try"}, crash_once).get(); };
+  all["short_jobs"] = [] {
+    auto first = morrow::submit({.name = "short"}, [] { sleep_ms(1'500); });
+    auto second = morrow::submit({.name = "short"}, [] { sleep_ms(1'500); });
+    first.get();
+    std::cout << "first is done" << std::endl;
+    second.get();
+    std::cout << "second is done" << std::endl;
   };
   all["cancelled"] = [] {
     try {

@@ -72,13 +72,20 @@ void Brain::publish_heartbeat() {
   if (due || starting_.programs.all_given_up() != starting_.told) push_heartbeat();
 }
 
-void Brain::push_heartbeat() {
+control::WorkerInfo Brain::info() const {
   control::WorkerInfo info = setup_.info;
   info.used = ledger_.used();
   info.executors = static_cast<std::uint32_t>(executors_.size());
-  info.draining = stopping_;
-  info.cannot_start = starting_.told = starting_.programs.all_given_up();
-  push(control::op::Publish{std::make_shared<const control::WorkerInfo>(std::move(info))}, nullptr, true);
+  info.draining = leaves();
+  info.tasks = tasks_.size();
+  info.cannot_start = starting_.programs.all_given_up();
+  return info;
+}
+
+void Brain::push_heartbeat() {
+  auto own = std::make_shared<const control::WorkerInfo>(info());
+  starting_.told = own->cannot_start;
+  push(control::op::Publish{std::move(own)}, nullptr, true);
 }
 
 void Brain::poll() {
@@ -94,7 +101,7 @@ void Brain::drain_inbox() {
 }
 
 void Brain::register_idle() {
-  const bool idle = !stopping_ && backlog_.empty() && !others_.index_claims.may_hold_work() && ledger_.has_free_cpu();
+  const bool idle = !leaves() && backlog_.empty() && !others_.index_claims.may_hold_work() && ledger_.has_free_cpu();
   if (auto change = others_.idle.update(now_, idle, !backlog_.empty(), ledger_, others_.view.has_others())) {
     change->left = all_left_to_others();
     act(std::move(*change));
@@ -113,6 +120,7 @@ void Brain::step(Time now) {
   poll();
   reap_idle();
   look_at_long_waits();
+  if (draining_ && !stopping_) relinquish_all_unstarted();
   schedule();
   if (others_.view.others_idle() && !backlog_.empty() && !commits_.queue.empty()) commits_.queue.make_all_due();
   wait_for_earlier();
@@ -180,6 +188,25 @@ void Brain::stop(Time now) {
     }
   }
   for (auto& [id, executor] : executors_) kill(executor, nullptr);
+}
+
+void Brain::drain(Time now) {
+  advance(now);
+  if (leaves()) return;
+  draining_ = true;
+  for (const auto& [id, task] : tasks_) {
+    if (task->place() != Place::kPaused) continue;
+    task->move_to(Place::kEnded);
+    relinquish(task);
+  }
+  for (const auto& [id, executor] : executors_) revoke_queued(executor);
+  push_heartbeat();  // others are to know it at once
+}
+
+bool Brain::ran_out() const {
+  return draining_ && !others_.index_claims.under_way() &&
+         std::all_of(executors_.begin(), executors_.end(),
+                     [](const auto& entry) { return entry.second.stack.empty(); });
 }
 
 bool Brain::drained() const {
@@ -254,16 +281,10 @@ void Brain::checks_found(Time now, const std::vector<control::FutureId>& checks)
 control::Resources Brain::used() const { return ledger_.used(); }
 std::size_t Brain::executors() const { return executors_.size(); }
 
-const std::string* Brain::task_name(ExecutorId id) const {
+const control::Runnable* Brain::running(ExecutorId id) const {
   const ExecutorState* executor = executors_.find(id);
   if (executor == nullptr || executor->stack.empty()) return nullptr;
-  return &executor->stack.back().task->run.spec->name;
-}
-
-control::SessionId Brain::task_session(ExecutorId id) const {
-  const ExecutorState* executor = executors_.find(id);
-  if (executor == nullptr || executor->stack.empty()) return 0;
-  return executor->stack.back().task->run.spec->session;
+  return &executor->stack.back().task->run;
 }
 
 }  // namespace morrow::worker

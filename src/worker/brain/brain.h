@@ -35,6 +35,7 @@
 #include "worker/brain/store_looks.h"
 #include "worker/brain/task_seen.h"
 #include "worker/brain/task_table.h"
+#include "worker/brain/task_totals.h"
 #include "worker/brain/timeouts.h"
 #include "worker/ids/ids.h"
 
@@ -152,6 +153,9 @@ class Brain {
   /// Stops taking work: gives back all that runs or waits here. Done when `drained`.
   void stop(Time now);
   bool drained() const;
+  /// Takes no new work: gives back what has not begun, and lets what runs come to its end. Done when `ran_out`.
+  void drain(Time now);
+  bool ran_out() const;
 
   /// Decides on all that was told since the last step. Call it once after a batch of events.
   void step(Time now);
@@ -163,10 +167,11 @@ class Brain {
   bool expects_soon() const;
 
   // ---- to look at ----
+  /// What it publishes of itself, as it is now.
+  control::WorkerInfo info() const;
   control::Resources used() const;
   std::size_t executors() const;
-  const std::string* task_name(ExecutorId executor) const;  ///< of the task that runs in it now; null: none
-  control::SessionId task_session(ExecutorId executor) const;
+  const control::Runnable* running(ExecutorId executor) const;  ///< the task that runs in it now; null: none
   /// Where a task is; nothing: this worker does not hold it.
   std::optional<TaskSeen> explain(control::FutureId id) const;
   std::vector<TaskSeen> explain_all() const;
@@ -181,6 +186,8 @@ class Brain {
   const Counters& counters() const { return counters_; }
   /// That the store is full.
   const Shortage& shortage() const { return commits_.shortage; }
+  /// How the tasks of each name ended here.
+  const TaskTotals& totals() const { return totals_; }
   /// Changes that wait to be committed.
   std::size_t waiting_changes() const { return commits_.queue.size(); }
 
@@ -239,6 +246,8 @@ class Brain {
   void drain_inbox();
   void fence();
   void tell_unschedulable(const control::Spec& spec);
+  /// It takes no new work.
+  bool leaves() const { return stopping_ || draining_; }
 
   // changes.cc
   template <class O>
@@ -322,6 +331,7 @@ class Brain {
   void relieve_cap();
   bool needed_on_top(const HeldTask& task) const;
   void relinquish_unstarted();
+  void relinquish_all_unstarted();
 
   // dispatch.cc
   bool fits(const control::Resources& need) const;
@@ -367,6 +377,7 @@ class Brain {
   RandomIds random_;
   std::vector<Action> actions_;
   Counters counters_;
+  TaskTotals totals_;
   Ledger ledger_;
   Devices devices_;
   Sessions sessions_;
@@ -381,6 +392,7 @@ class Brain {
   Commits commits_;
   Others others_;
   bool stopping_ = false;
+  bool draining_ = false;
   bool fenced_ = false;
 };
 

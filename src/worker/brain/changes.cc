@@ -98,7 +98,7 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
   const bool once = spec.max_retries == 0 && asker.claim == 0;
   const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead = !resent && !once && !spec.detached && task->place() != Place::kEnded &&
-                     spec.dependencies.empty() && !stopping_ && !commits_.shortage.on() && could_fit &&
+                     spec.dependencies.empty() && !leaves() && !commits_.shortage.on() && could_fit &&
                      !left_to_others(spec);
   if (resent && !once) submit.tries = task->run.tries = 1;
   tasks_.add(task);

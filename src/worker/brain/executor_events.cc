@@ -63,6 +63,7 @@ void Brain::task_done(Time now, ExecutorId id, Done done) {
     if (!std::exchange(executor->worked, true)) starting_.programs.note_worked(executor->program);
     run_times_.learn(stacked.task->run.spec->function_key,
                      stacked.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);
+    totals_.note_run(stacked.task->run.spec->name, ran);
   }
   tasks_.end_claim(done.claim);
   end_execution(*executor);
@@ -184,7 +185,7 @@ void Brain::not_run(std::vector<HeldTaskPtr> tasks) {
 /// It failed and is run here again: soon after its first attempt, and later and later after others. Meanwhile it holds
 /// nothing.
 void Brain::wait_to_retry(const HeldTaskPtr& task) {
-  if (stopping_) return relinquish(task);
+  if (leaves()) return relinquish(task);
   const Backoff backoff{setup_.knobs.retry_first, setup_.knobs.retry_most};
   starting_.paused.add(task, now_ + backoff.after(task->run.tries, random_));
 }

@@ -109,7 +109,7 @@ void Brain::session_ended(const op::EndSession& change) {
 void Brain::check(control::FutureId id) {
   if (!others_.looks.queue_check(id)) return;
   // Claimed here if it turns out ready; given back at once if there is no room by then.
-  push(op::Check{id, stopping_ ? 0 : random_.draw()}, nullptr, true);
+  push(op::Check{id, leaves() ? 0 : random_.draw()}, nullptr, true);
 }
 
 void Brain::forget(const HeldTaskPtr& task) {

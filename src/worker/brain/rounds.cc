@@ -85,6 +85,7 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
     outcome = make_poisoned(task->run.crashes, *outcome);
   if (!outcome->ok() && task->lost.object == 0)
     act(action::TaskFailed{task->run.id, task->run.spec, task->run.tries + 1, again, outcome});
+  if (task->lost.object == 0) totals_.note_end(task->run.spec->name, *outcome, again);
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
@@ -103,7 +104,7 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
   end.outcome = task->outcome;
   end.may_hold_futures = may_hold_futures;
   end.lost = task->lost;
-  if (again && !stopping_) end.next_claim = random_.draw();
+  if (again && !leaves()) end.next_claim = random_.draw();
   task->ends_apart = true;  // its submit, if it still waits, must not write the end too
   push(std::move(end), task, true);
 }
@@ -130,7 +131,7 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
     case Place::kBacklog:
       // What waits behind the cap, what idle workers could start now, and what blocked tasks leave no room for here, is
       // better off in the index.
-      if (left_to_others(spec) || !ledger_.fits_beside_kept(spec.requirements) ||
+      if (left_to_others(spec) || draining_ || !ledger_.fits_beside_kept(spec.requirements) ||
           (!task.wanted && (others_.view.others_idle() || stopping_ || at_cap() ||
                             backlog_.time() / width(spec.requirements) > setup_.knobs.hand_ahead))) {
         submit.how = How::kIndex;
@@ -144,7 +145,7 @@ void Brain::prepare_submit(op::Submit& submit, HeldTask& task, RoundLoad& load) 
     case Place::kDropped: {
       // What was sent again may kill its worker: any one may take it from the index.
       // One that was written for the index once, and found no room in the store, goes there again: its claim is gone.
-      const bool here = submit.tries == 0 && submit.claim != 0 && !stopping_ && !left_to_others(spec) &&
+      const bool here = submit.tries == 0 && submit.claim != 0 && !leaves() && !left_to_others(spec) &&
                         ledger_.fits_beside_kept(spec.requirements) && room_for(spec, load);
       submit.how = here ? How::kClaim : How::kIndex;
       if (here) {

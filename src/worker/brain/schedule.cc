@@ -91,6 +91,7 @@ bool Brain::kept_for_resuming(const control::Resources& need) const {
 
 void Brain::schedule() {
   waiting_.awaits.resume([this](const AwaitPtr& await, Time since) { return try_resume(*await, since); });
+  if (draining_) return backlog_.drop_empty_lanes();
   start_wanted();
   if (first_resumable()) return;  // those whose values are there come before anything new
   start_lanes();
@@ -207,6 +208,14 @@ bool Brain::needed_on_top(const HeldTask& task) const {
   const CapRelief::Needer* needer = waiting_.cap_relief.needer_of(task.run.id);
   const ExecutorState* executor = needer != nullptr ? executors_.find(needer->executor) : nullptr;
   return executor != nullptr && executor->runs(needer->claim) && can_host(*executor, *task.run.spec);
+}
+
+/// Nothing is started here any more: what comes back from executors, or out of rounds and claims that were under way,
+/// is for others.
+void Brain::relinquish_all_unstarted() {
+  for (const HeldTaskPtr& task : backlog_.take_committed([](const HeldTask&) { return true; }, Place::kEnded))
+    relinquish(task);
+  commits_.queue.make_all_due();
 }
 
 void Brain::relinquish_unstarted() {

@@ -176,7 +176,7 @@ void Brain::await_again(const action::Ready& answer) {
   awaited.waiters.push_back(slot);
   if (!tasks_.contains(id) && !awaited.registered && !awaited.asked) {
     awaited.asked = true;
-    push(op::Lost{{id, answer.outcome->object.number}, stopping_ ? 0 : random_.draw()}, nullptr, true);
+    push(op::Lost{{id, answer.outcome->object.number}, leaves() ? 0 : random_.draw()}, nullptr, true);
   }
   const StackPosition position =
       answer.to.executor != 0 ? executors_.find(answer.to.executor, answer.claim) : StackPosition{};

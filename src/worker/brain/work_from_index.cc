@@ -8,7 +8,7 @@
 namespace morrow::worker {
 
 void Brain::claim_work() {
-  if (stopping_ || fenced_) return;
+  if (leaves() || fenced_) return;
   const bool room = backlog_.empty() && !at_cap();
   const Time usual = run_times_.usual_of_any(setup_.knobs.hand_ahead);
   if (auto request = others_.index_claims.start(now_, room, ledger_, usual, random_)) {

@@ -2,8 +2,11 @@
 #include "worker/cluster/status.h"
 
 #include <algorithm>
+#include <map>
+#include <sstream>
 
 #include "control/cluster.h"
+#include "control/questions.h"
 
 namespace morrow::worker {
 
@@ -18,6 +21,13 @@ std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
   return largest == workers.end() ? "" : "the largest, " + largest->info.name + ", has " + largest->info.total.text();
 }
 
+void show(const control::Resources& amounts, wire::Requirements& shown) {
+  shown.set_cpu_milli(amounts.cpu_milli);
+  shown.set_memory(amounts.memory);
+  shown.set_gpu_milli(amounts.gpu_milli);
+  for (const auto& [name, milli] : amounts.named_milli) (*shown.mutable_named_milli())[name] = milli;
+}
+
 void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerStatus& shown) {
   shown.set_name(info.name);
   shown.set_host(info.host);
@@ -28,6 +38,12 @@ void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerSt
   shown.set_executors(info.executors);
   shown.set_this_one(self);
   shown.set_dying(dying);
+  shown.set_draining(info.draining);
+  show(info.total, *shown.mutable_offered());
+  show(info.used, *shown.mutable_in_use());
+  shown.set_started_unix_ms(info.started_unix_ms);
+  shown.set_tasks(info.tasks);
+  for (const control::CannotStart& one : info.cannot_start) shown.add_cannot_start(one.reason);
 }
 
 }  // namespace
@@ -74,9 +90,14 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   std::vector<control::WorkerSeen> workers = control::workers(store);
   std::sort(workers.begin(), workers.end(),
             [](const auto& one, const auto& other) { return one.info.name < other.info.name; });
+  std::map<control::Incarnation, std::uint64_t> drivers;
+  for (const control::SessionSeen& session : control::all_sessions(store)) ++drivers[session.worker];
   for (const control::WorkerSeen& worker : workers) {
     const bool self = worker.info.incarnation == facts.self.incarnation;
-    show(self ? facts.self : worker.info, self, worker.dying, *reply.add_workers());
+    wire::WorkerStatus& shown = *reply.add_workers();
+    show(self ? facts.self : worker.info, self, worker.dying, shown);
+    shown.set_drivers(drivers[worker.info.incarnation]);
+    shown.set_incarnation(worker.info.incarnation);
     for (const control::CannotStart& one : worker.info.cannot_start) {
       if (worker.dying) continue;
       reply.add_warnings(
@@ -84,16 +105,19 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
           " can't start a program; it leaves the tasks to others and tries it now and then: " + one.reason);
     }
   }
+  if (facts.workers_only) return reply;
   const control::ClusterCounts counts = control::count(store);
   for (const auto& [status, number] : counts.futures) (*reply.mutable_futures())[name_of(status)] = number;
   reply.set_sessions(counts.sessions);
   for (const control::ShapeWaiting& shape : control::index_shapes(store)) {
     const auto nobody = nobody_has(shape.requirements, workers);
     if (!nobody) continue;
-    const std::string task =
-        shape.first_spec && !shape.first_spec->name.empty() ? " (the first: " + shape.first_spec->name + ")" : "";
+    std::ostringstream task;
+    task << " (the first: future " << shape.first;
+    if (shape.first_spec && !shape.first_spec->name.empty()) task << " '" << shape.first_spec->name << "'";
+    task << ")";
     reply.add_warnings(std::to_string(shape.count) + (shape.count == 1 ? " future waits" : " futures wait") + " for " +
-                       shape.requirements.text() + task + ", and " + *nobody);
+                       shape.requirements.text() + task.str() + ", and " + *nobody);
   }
   return reply;
 }

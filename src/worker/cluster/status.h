@@ -14,8 +14,9 @@ namespace morrow::worker {
 
 /// Known to the answering worker by itself.
 struct StatusFacts {
-  control::WorkerInfo self;  ///< with the resources in use now
+  control::WorkerInfo self;  ///< as it is now
   std::string store_url;
+  bool workers_only = false;  ///< futures are not counted
 };
 
 /// For `morrow status`: all workers, how many futures are in each state, and shapes that no worker has the resources

@@ -70,6 +70,11 @@ std::vector<FailureDetector::Suspect> FailureDetector::look(std::uint64_t now,
   return suspects;
 }
 
+std::uint64_t FailureDetector::silence_of(control::Incarnation worker) const {
+  const auto seen = seen_.find(worker);
+  return seen == seen_.end() ? 0 : time_ - seen->second.since;
+}
+
 /// The findings of one look at the store.
 struct Upkeep::Look {
   bool polls = true;

@@ -32,6 +32,8 @@ class FailureDetector {
   std::vector<Suspect> look(std::uint64_t now, const std::vector<control::WorkerSeen>& workers);
   /// What it measures silence with, in nanoseconds: it passes with own heartbeats.
   std::uint64_t time() const { return time_; }
+  /// For how long that worker has given no sign, in nanoseconds; 0 also when nothing is known of it.
+  std::uint64_t silence_of(control::Incarnation worker) const;
 
  private:
   /// The last heartbeat of a worker, and since when it is the last.
@@ -87,6 +89,9 @@ class Upkeep {
   void end_scopes(const std::vector<control::ScopeId>& scopes);
   /// Serves futures with very many waiters or dependents that ended.
   void fan_out();
+
+  /// For how long that worker has given no sign, in nanoseconds.
+  std::uint64_t silence_of(control::Incarnation worker) const { return failure_detector_.silence_of(worker); }
 
  private:
   struct Look;

@@ -26,6 +26,8 @@ class Maintenance {
   void stop();
   void end_scopes(const std::vector<control::ScopeId>& scopes) { upkeep_.end_scopes(scopes); }
   void fan_out() { upkeep_.fan_out(); }
+  /// For how long that worker has given no sign, in nanoseconds.
+  std::uint64_t silence_of(control::Incarnation worker) const { return upkeep_.silence_of(worker); }
 
  private:
   Events with_local_workers(Events events);

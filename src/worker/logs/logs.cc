@@ -19,35 +19,34 @@ constexpr std::size_t kOldFiles = 3;
 
 }  // namespace
 
-void LineCutter::cut(std::string_view text, std::vector<std::string>& lines) {
+void LineCutter::cut(std::string_view text, std::vector<OutputLine>& lines) {
   while (!text.empty()) {
     const std::size_t end = text.find('\n');
     const std::string_view piece = text.substr(0, end);
     if (partial_.size() + piece.size() > kMaxLine) {
       const std::size_t room = kMaxLine - partial_.size();
       partial_.append(piece.substr(0, room));
-      lines.push_back(std::move(partial_));
+      lines.push_back({std::move(partial_), false});
       partial_.clear();
       text.remove_prefix(room);
       continue;
     }
     partial_.append(piece);
     if (end == std::string_view::npos) return;
-    if (!partial_.empty() && partial_.back() == '\r') partial_.pop_back();
-    lines.push_back(std::move(partial_));
+    lines.push_back({std::move(partial_), true});
     partial_.clear();
     text.remove_prefix(end + 1);
   }
 }
 
-bool LineCutter::rest(std::string& line) {
+bool LineCutter::rest(OutputLine& line) {
   if (partial_.empty()) return false;
-  line = std::move(partial_);
+  line = {std::move(partial_), false};
   partial_.clear();
   return true;
 }
 
-Logs::Logs(const Options& options) {
+Logs::Logs(const Options& options) : folder_(options.folder) {
   auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   console->set_pattern("morrow: %v");
   console->set_level(options.quiet ? spdlog::level::warn : spdlog::level::info);
@@ -79,9 +78,9 @@ void Logs::say(const std::string& sentence) { worker_->info("{}", sentence); }
 
 void Logs::warn(const std::string& sentence) { worker_->warn("{}", sentence); }
 
-void Logs::task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines) {
+void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines) {
   if (!tasks_) return;
-  for (const std::string& line : lines) tasks_->info("{} {}: {}", task, to_stderr ? "err" : "out", line);
+  for (const OutputLine& line : lines) tasks_->info("{}", task_line(source, to_stderr, line));
 }
 
 void Logs::flush() {

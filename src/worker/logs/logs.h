@@ -6,21 +6,23 @@
 #include <string_view>
 #include <vector>
 
+#include "worker/logs/task_lines.h"
+
 namespace spdlog {
 class logger;
 }
 
 namespace morrow::worker {
 
-/// Cuts the output of a task into lines. A line longer than kMaxLine is cut. Not thread-safe.
+/// Cuts the output of a task into lines; no byte gets lost. A line longer than kMaxLine is cut. Not thread-safe.
 class LineCutter {
  public:
   static constexpr std::size_t kMaxLine = 16 << 10;
 
-  /// The whole lines that `text` completes, without their ends, appended to `lines`.
-  void cut(std::string_view text, std::vector<std::string>& lines);
+  /// The lines that `text` completes, appended to `lines`.
+  void cut(std::string_view text, std::vector<OutputLine>& lines);
   /// Gives the rest, a line without an end; false when there is none.
-  bool rest(std::string& line);
+  bool rest(OutputLine& line);
   bool empty() const { return partial_.empty(); }
 
  private:
@@ -46,11 +48,14 @@ class Logs {
   void note(const std::string& sentence);
   void warn(const std::string& sentence);
   /// Lines of a task, one stream.
-  void task_lines(std::string_view task, bool to_stderr, const std::vector<std::string>& lines);
+  void task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines);
   /// Writes all that is buffered to the files.
   void flush();
+  /// Where the files are; empty: there are none.
+  const std::string& folder() const { return folder_; }
 
  private:
+  std::string folder_;
   std::shared_ptr<spdlog::logger> worker_;
   std::shared_ptr<spdlog::logger> tasks_;
 };

@@ -167,15 +167,15 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& ta
                       std::function<void(std::vector<std::string>)> done) {
   struct Inquiry {
     Inquiry(std::size_t count, std::function<void(std::vector<std::string>)> then)
-        : missing(count), done(std::move(then)) {}
+        : missing(count), answers(count), done(std::move(then)) {}
     base::Mutex mutex;
     std::size_t missing GUARDED_BY(mutex);
     std::vector<std::string> answers GUARDED_BY(mutex);
     const std::function<void(std::vector<std::string>)> done;
   };
   const auto inquiry = std::make_shared<Inquiry>(workers.size(), std::move(done));
-  for (wire::Endpoint& worker : workers) {
-    boost::asio::post(askers_, [this, inquiry, worker = std::move(worker), target, most_bytes] {
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    boost::asio::post(askers_, [this, inquiry, i, worker = std::move(workers[i]), target, most_bytes] {
       std::string answer;
       try {
         answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
@@ -186,7 +186,7 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& ta
       }
       const base::MutexLock lock(inquiry->mutex);
       MORROW_INVARIANT(inquiry->missing > 0, "each worker that was asked answers once");
-      if (!answer.empty()) inquiry->answers.push_back(std::move(answer));
+      inquiry->answers[i] = std::move(answer);
       if (--inquiry->missing == 0) inquiry->done(std::move(inquiry->answers));
     });
   }

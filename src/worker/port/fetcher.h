@@ -49,8 +49,8 @@ class Fetcher {
   void have_copied(wire::Endpoint worker, const control::HeldValue& value,
                    std::function<void(Copied, std::string sentence)> done);
 
-  /// The answer of each of these workers (at least one) to a GET, if it does within a moment; all are asked at once.
-  /// `done` is called on a thread of this.
+  /// The answers of these workers (at least one) to a GET, in their order; empty: it gave none within a moment. All are
+  /// asked at once. `done` is called on a thread of this.
   void ask_all(std::vector<wire::Endpoint> workers, const std::string& target, std::size_t most_bytes,
                std::function<void(std::vector<std::string>)> done);
 

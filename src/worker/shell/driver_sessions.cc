@@ -87,7 +87,8 @@ bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_vi
     return false;
   }
   if (type == wire::STATUS || type == wire::OBJECTS || type == wire::TOKEN || type == wire::WHY) return false;
-  if (driver.kind == Kind::kCommand && (type == wire::LIST || type == wire::ORDER)) return false;
+  const bool of_people = type == wire::LIST || type == wire::SUMMARY || type == wire::ORDER;
+  if (driver.kind == Kind::kCommand && of_people) return false;
   if (driver.kind == Kind::kCommand) throw wire::ProtocolError("a command may only ask for what people want to see");
   // Also after the end of its session: values may outlive it.
   if (type == wire::UNPIN) return false;
@@ -105,6 +106,7 @@ bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_vi
       end_session(client, driver, payload);
       return true;
     case wire::LIST:
+    case wire::SUMMARY:
     case wire::ORDER:
       throw wire::ProtocolError("a driver sent a frame of type " + std::to_string(type) +
                                 ", which only commands may send");

@@ -20,20 +20,24 @@ const char* scheme_of(bool encrypt) { return encrypt ? "https://" : "http://"; }
 bool PeerDirectory::workers_seen(const std::vector<control::WorkerSeen>& workers) {
   const std::vector<std::string> before = std::exchange(addresses_, {});
   urls_.clear();
+  names_.clear();
   const std::string scheme = scheme_of(options_.encrypt);
   for (const control::WorkerSeen& worker : workers) {
     const std::string& address = worker.info.address;
     if (worker.info.incarnation == options_.incarnation || worker.dying || address.empty()) continue;
     urls_.push_back(address);
-    if (address.starts_with(scheme)) addresses_.push_back(address.substr(scheme.size()));
+    if (!address.starts_with(scheme)) continue;
+    addresses_.push_back(address.substr(scheme.size()));
+    names_.push_back(worker.info.name);
   }
   return addresses_ != before;
 }
 
-std::vector<wire::Endpoint> PeerDirectory::endpoints() const {
-  std::vector<wire::Endpoint> all;
-  for (const std::string& address : addresses_) {
-    if (auto endpoint = endpoint_of(scheme_of(options_.encrypt) + address)) all.push_back(std::move(*endpoint));
+std::vector<PeerDirectory::Reachable> PeerDirectory::reachable() const {
+  std::vector<Reachable> all;
+  for (std::size_t i = 0; i < addresses_.size(); ++i) {
+    if (auto endpoint = endpoint_of(scheme_of(options_.encrypt) + addresses_[i]))
+      all.push_back({names_[i], std::move(*endpoint)});
   }
   return all;
 }

@@ -35,8 +35,12 @@ class PeerDirectory {
 
   /// HOST:PORT of other workers that encrypt as this one does, or do not as this one does not.
   const std::vector<std::string>& addresses() const { return addresses_; }
-  /// How those are reached.
-  std::vector<wire::Endpoint> endpoints() const;
+  /// One of those, and how it is reached.
+  struct Reachable {
+    std::string name;
+    wire::Endpoint endpoint;
+  };
+  std::vector<Reachable> reachable() const;
   /// Of "https://HOST:PORT" or "http://HOST:PORT", as workers write it into the store; nothing: it is neither.
   std::optional<wire::Endpoint> endpoint_of(const std::string& address) const;
   /// The line to join this cluster with from another host.
@@ -50,7 +54,8 @@ class PeerDirectory {
   const Options options_;
   control::Secrets secrets_;
   std::vector<std::string> addresses_;
-  std::vector<std::string> urls_;  ///< of all other workers, whether or not they encrypt as this one does
+  std::vector<std::string> names_;  ///< of those at `addresses_`
+  std::vector<std::string> urls_;   ///< of all other workers, whether or not they encrypt as this one does
 };
 
 }  // namespace morrow::worker

@@ -49,6 +49,9 @@ ShellOptions with_incarnation(ShellOptions options) {
   const ProcessIdentity process = own_process();
   options.info.pid_space = process.space;
   options.info.started_ticks = process.started_ticks;
+  options.info.started_unix_ms = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count());
   options.knobs.claim_slots = wire::ClaimWords::kSlots;
   return options;
 }
@@ -96,7 +99,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
       relay_(io, store_, {options_.cluster, options_.info.name}),
       maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
       loop_{.alarm = {boost::asio::steady_timer(io)}},
-      ending_{.timer = boost::asio::steady_timer(io)} {
+      ending_{.timer = boost::asio::steady_timer(io), .drain_timer = boost::asio::steady_timer(io)} {
   store_.on_broken([this](const std::string& sentence) {
     logs_.warn(sentence + "; this worker ends");
     finish(End::kBroken);
@@ -139,6 +142,7 @@ Shell::End Shell::run() {
   tasks_.memory.start();
   drivers_.signs.start();
   offer_kept();
+  if (options_.kept.draining) drain(0);
   while (!ending_.end) turn();
   maintenance_.stop();
   port_.reset();
@@ -181,6 +185,10 @@ void Shell::decide() {
   }
   pool_.flush();
   clients_.flush();
+  if (ending_.draining && !stopping() && brain_.ran_out()) {
+    logs_.say("what ran here has ended");
+    stop();
+  }
   if (ending_.stage == Stage::kStops && brain_.drained()) hand_over(true);
   arm(now());
 }
@@ -250,7 +258,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
     case wire::LOG:
       return tasks_.output.relayed(payload);
     case wire::STATUS:
-      return show_status(client);
+      return show_status(client, payload);
     case wire::OBJECTS:
       return show_objects(client, payload);
     case wire::TOKEN:
@@ -259,6 +267,8 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
       return tell_why(client, payload);
     case wire::LIST:
       return list(client, payload);
+    case wire::SUMMARY:
+      return summarize(client, payload);
     case wire::ORDER:
       return carry_out_order(client, payload);
     default:
@@ -299,6 +309,20 @@ void Shell::stop() {
   });
 }
 
+void Shell::drain(std::uint64_t limit_ms) {
+  if (stopping()) return;
+  if (limit_ms != 0) {
+    ending_.drain_timer.expires_after(std::chrono::milliseconds(limit_ms));
+    ending_.drain_timer.async_wait([this](const boost::system::error_code& error) {
+      if (error || stopping()) return;
+      logs_.say("what runs here has not ended within the limit: it is given back");
+      stop();
+    });
+  }
+  ending_.draining = true;
+  brain_.drain(now());
+}
+
 /// `late` is called unless the worker comes further within that time.
 void Shell::end_within(std::uint64_t milliseconds, std::function<void()> late) {
   ending_.timer.expires_after(std::chrono::milliseconds(milliseconds));
@@ -325,6 +349,7 @@ KeptValues Shell::keep() {
   for (const auto& [process, pidfd] : kept.readers) living.push_back(process);
   kept.objects = objects_.keep(living);
   kept.last_client = clients_.last();
+  kept.draining = ending_.draining;
   return kept;
 }
 

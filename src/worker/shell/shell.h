@@ -53,6 +53,7 @@ struct KeptValues {
   KeptObjects objects;
   std::vector<std::pair<ProcessId, wire::Fd>> readers;  ///< that may look at the memory; pidfds
   ClientId last_client = 0;                             ///< what is called by a higher number came later
+  bool draining = false;                                ///< it was to take nothing new
 };
 
 /// What a worker is started with.
@@ -101,6 +102,8 @@ class Shell final : public ClientEvents {
   /// Gives back all that runs, hands over what only this worker has, and leaves the cluster; `run` returns when that is
   /// done, or some seconds after its time.
   void stop();
+  /// Takes nothing new, lets what runs come to its end, and then stops, or after that time. \param limit_ms 0: never
+  void drain(std::uint64_t limit_ms);
 
  private:
   /// How far the worker's end is.
@@ -121,6 +124,8 @@ class Shell final : public ClientEvents {
   /// How this worker ends.
   struct Ending {
     boost::asio::steady_timer timer;
+    boost::asio::steady_timer drain_timer;  ///< then it stops, whatever runs still
+    bool draining = false;                  ///< it takes nothing new, and stops when what runs has ended
     Stage stage = Stage::kRuns;
     std::optional<End> end = std::nullopt;
   };
@@ -237,7 +242,7 @@ class Shell final : public ClientEvents {
   PortHandlers port_handlers();
   std::string metrics() const;
   wire::ObjectsReply own_objects() const;
-  void show_status(ClientId client);
+  void show_status(ClientId client, std::string_view payload);
   void show_objects(ClientId client, std::string_view payload);
   void show_token(ClientId client, std::string_view payload);
 
@@ -250,6 +255,7 @@ class Shell final : public ClientEvents {
   std::string store_trouble() const;
   void tell_why(ClientId client, std::string_view payload);
   void list(ClientId client, std::string_view payload);
+  void summarize(ClientId client, std::string_view payload);
   void carry_out_order(ClientId client, std::string_view payload);
   wire::OrderReply cancel(const wire::WhyReply& which);
 

@@ -346,22 +346,18 @@ PoolOptions Shell::pool_options() {
 }
 
 TaskOutput::Source Shell::source_of(ExecutorId executor) const {
+  if (const control::Runnable* running = brain_.running(executor))
+    return {running->spec->name, true, running->spec->session, running->id, running->tries + 1};
   const auto& handed = tasks_.starter.handed(executor);
-  const std::string* running = brain_.task_name(executor);
-  TaskOutput::Source source;
-  source.is_task = running != nullptr || !handed.empty();
-  source.name = running != nullptr ? *running
-                : handed.empty()   ? tasks_.executors.program_of(executor)
-                                   : handed.front().spec->name;
-  source.session = brain_.task_session(executor);
-  if (source.session == 0 && !handed.empty()) source.session = handed.front().spec->session;
-  return source;
+  if (handed.empty()) return {tasks_.executors.program_of(executor)};
+  const HandedTask& first = handed.front();
+  return {first.spec->name, true, first.spec->session, first.id, first.attempt};
 }
 
 TaskOutput::Means Shell::output_means() {
   return {
-      .log_lines = [this](std::string_view task, bool to_stderr,
-                          const std::vector<std::string>& lines) { logs_.task_lines(task, to_stderr, lines); },
+      .log_lines = [this](const OutputSource& source, bool to_stderr,
+                          const std::vector<OutputLine>& lines) { logs_.task_lines(source, to_stderr, lines); },
       .source_of = [this](ExecutorId executor) { return source_of(executor); },
       .reader_of =
           [this](control::SessionId session) {

@@ -17,6 +17,7 @@ namespace {
 
 /// People wait for a status.
 constexpr std::uint64_t kStorePatienceMs = 3'000;
+constexpr std::uint64_t kMillisecondNs = 1'000'000;
 
 }  // namespace
 
@@ -110,14 +111,16 @@ std::string Shell::metrics() const {
 
 // ---- what people ask ----
 
-void Shell::show_status(ClientId client) {
+void Shell::show_status(ClientId client, std::string_view payload) {
+  wire::Status request;
+  wire::parse(request, payload);
   auto reply = std::make_shared<wire::StatusReply>();
-  StatusFacts facts{options_.info, options_.store_url};
-  facts.self.used = brain_.used();
-  facts.self.executors = static_cast<std::uint32_t>(brain_.executors());
+  const StatusFacts facts{brain_.info(), options_.store_url, request.workers_only()};
   const auto answered = std::make_shared<bool>(false);
   const auto answer = [this, answered, client](wire::StatusReply& status) {
     if (std::exchange(*answered, true)) return;
+    for (wire::WorkerStatus& worker : *status.mutable_workers())
+      worker.set_silent_ms(maintenance_.silence_of(worker.incarnation()) / kMillisecondNs);
     if (brain_.shortage().on()) {
       status.add_warnings(brain_.shortage().sentence() + " " + std::to_string(brain_.waiting_changes()) +
                           " changes of drivers of this worker wait for room.");
@@ -179,17 +182,26 @@ void Shell::show_objects(ClientId client, std::string_view payload) {
   wire::ObjectsRequest request;
   wire::parse(request, payload);
   auto reply = std::make_shared<wire::ObjectsReply>(own_objects());
-  std::vector<wire::Endpoint> others = peers_.endpoints();
+  std::vector<wire::Endpoint> others;
+  std::vector<std::string> names;
+  for (PeerDirectory::Reachable& other : peers_.reachable()) {
+    others.push_back(std::move(other.endpoint));
+    names.push_back(std::move(other.name));
+  }
   if (!request.everywhere() || others.empty() || !fetcher_) return clients_.send(client, wire::OBJECTS_REPLY, *reply);
-  fetcher_->ask_all(std::move(others), "/objects", kMostBytes, [this, client, reply](std::vector<std::string> answers) {
-    boost::asio::post(io_, [this, client, reply, answers = std::move(answers)] {
-      for (const std::string& bytes : answers) {
-        wire::ObjectsReply other;
-        const bool fits = reply->ByteSizeLong() + bytes.size() < kMostBytes;
-        if (fits && other.ParseFromString(bytes)) *reply->add_others() = std::move(other);
+  const auto answered = [this, client, reply, names](const std::vector<std::string>& answers) {
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      wire::ObjectsReply other;
+      if (answers[i].empty()) {
+        reply->add_silent(names[i]);
+      } else if (reply->ByteSizeLong() + answers[i].size() < kMostBytes && other.ParseFromString(answers[i])) {
+        *reply->add_others() = std::move(other);
       }
-      clients_.send(client, wire::OBJECTS_REPLY, *reply);
-    });
+    }
+    clients_.send(client, wire::OBJECTS_REPLY, *reply);
+  };
+  fetcher_->ask_all(std::move(others), "/objects", kMostBytes, [this, answered](std::vector<std::string> answers) {
+    boost::asio::post(io_, [answered, answers = std::move(answers)] { answered(answers); });
   });
 }
 

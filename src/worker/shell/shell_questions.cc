@@ -9,6 +9,7 @@
 #include "worker/shell/convert.h"
 #include "worker/shell/listing.h"
 #include "worker/shell/shell.h"
+#include "worker/shell/summary.h"
 
 // What people ask about tasks, and what is known of the processes that run them.
 namespace morrow::worker {
@@ -69,8 +70,7 @@ void Shell::ask_worker(const std::string& address, control::FutureId id, std::fu
   set_id(&future, id);
   fetcher_->ask_all({*endpoint}, "/why/" + wire::future_text(future), kMostAnswerBytes,
                     [this, then = std::move(then)](std::vector<std::string> answers) {
-                      boost::asio::post(
-                          io_, [then, answers = std::move(answers)] { then(answers.empty() ? "" : answers.front()); });
+                      boost::asio::post(io_, [then, answer = std::move(answers.front())] { then(answer); });
                     });
 }
 
@@ -113,6 +113,16 @@ void Shell::list(ClientId client, std::string_view payload) {
     reply.set_error(trouble.empty() ? "the store is busy: it has not answered for some seconds" : trouble);
     answer(reply);
   });
+}
+
+void Shell::summarize(ClientId client, std::string_view payload) {
+  wire::SummaryRequest request;
+  wire::parse(request, payload);
+  const SummaryFacts facts{options_.info.name, options_.info.started_unix_ms, brain_.totals().all(),
+                           brain_.explain_all()};
+  worker::summarize(
+      request, facts, post_to_store(), call_later(), kListPatienceMs,
+      [this, client](const wire::SummaryReply& reply) { clients_.send(client, wire::SUMMARY_REPLY, reply); });
 }
 
 // ---- what people order ----
@@ -158,6 +168,12 @@ void Shell::carry_out_order(ClientId client, std::string_view payload) {
       clients_.send(client, wire::ORDER_REPLY, reply);
       clients_.flush();
       return stop();
+    case wire::Order::DRAIN:
+      drain(order.limit_ms());
+      reply.set_sentence("worker " + options_.info.name + " takes no new task, and leaves when what runs has ended" +
+                         (peers_.addresses().empty() ? "; no other worker is there to take what comes meanwhile" : ""));
+      logs_.say("a person drains this worker: it takes no new task, and leaves when what runs has ended");
+      return clients_.send(client, wire::ORDER_REPLY, reply);
     default:
       reply.set_error("this worker does not know that order: it is of another version");
       return clients_.send(client, wire::ORDER_REPLY, reply);

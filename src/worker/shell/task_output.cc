@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "wire/frame.h"
+#include "wire/future_ids.h"
+#include "worker/shell/convert.h"
 
 namespace morrow::worker {
 
@@ -12,20 +14,34 @@ namespace {
 /// A driver that does not read what its tasks write loses lines, not the worker its memory.
 constexpr std::size_t kMaxUnsentLogBytes = 4 << 20;
 
+OutputSource logged(const TaskOutput::Source& source) {
+  if (!source.is_task) return {"(no task)", "", 0};
+  if (source.future == control::FutureId{}) return {source.name, "", 0};
+  wire::FutureId id;
+  set_id(&id, source.future);
+  return {source.name, wire::future_text(id), source.attempt};
+}
+
+/// A driver shows lines on its own terminal, and gives them ends of its own.
+std::string_view shown(const OutputLine& line) {
+  const std::string_view text = line.text;
+  return line.whole && text.ends_with('\r') ? text.substr(0, text.size() - 1) : text;
+}
+
 }  // namespace
 
 TaskOutput::TaskOutput(Means means, std::string worker, bool private_worker)
     : means_(std::move(means)), worker_(std::move(worker)), private_worker_(private_worker) {}
 
 void TaskOutput::program_wrote(const std::string& program, std::string_view text) {
-  std::vector<std::string> lines;
+  std::vector<OutputLine> lines;
   starting_[program].cut(text, lines);
-  means_.log_lines("(the start of a program)", false, lines);
+  means_.log_lines({"(the start of a program)", "", 0}, false, lines);
 }
 
 void TaskOutput::wrote(ExecutorId executor, bool to_stderr, std::string_view text) {
   Streams& streams = cutters_[executor];
-  std::vector<std::string> lines;
+  std::vector<OutputLine> lines;
   (to_stderr ? streams.err : streams.out).cut(text, lines);
   tell(executor, to_stderr, lines);
 }
@@ -35,21 +51,21 @@ void TaskOutput::end_lines(ExecutorId executor) {
   if (found == cutters_.end()) return;
   Streams& streams = found->second;
   if (streams.out.empty() && streams.err.empty()) return;
-  std::vector<std::string> line(1);
+  std::vector<OutputLine> line(1);
   if (streams.out.rest(line.front())) tell(executor, false, line);
   if (streams.err.rest(line.front())) tell(executor, true, line);
 }
 
-void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<std::string>& lines) {
+void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<OutputLine>& lines) {
   if (lines.empty()) return;
   const Source source = means_.source_of(executor);
-  means_.log_lines(source.is_task ? std::string_view(source.name) : "(no task)", to_stderr, lines);
+  means_.log_lines(logged(source), to_stderr, lines);
   const auto log_of = [&] {
     wire::Log log;
     log.set_task(source.name);
     log.set_worker(worker_);
     log.set_to_stderr(to_stderr);
-    for (const std::string& line : lines) log.add_lines(line);
+    for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
     return log;
   };
   const Reader reader = means_.reader_of(source.session);

@@ -25,6 +25,8 @@ class TaskOutput {
     std::string name;  ///< of the task, else of the program
     bool is_task = false;
     control::SessionId session = 0;  ///< 0: none
+    control::FutureId future = {};   ///< of the task
+    std::uint32_t attempt = 0;       ///< from 1
   };
   /// Where lines of a session go.
   struct Reader {
@@ -34,7 +36,7 @@ class TaskOutput {
   };
   /// What it acts with.
   struct Means {
-    std::function<void(std::string_view task, bool to_stderr, const std::vector<std::string>& lines)> log_lines;
+    std::function<void(const OutputSource&, bool to_stderr, const std::vector<OutputLine>& lines)> log_lines;
     std::function<Source(ExecutorId)> source_of;
     std::function<Reader(control::SessionId)> reader_of;
     std::function<std::size_t(ClientId)> unsent_bytes;
@@ -64,7 +66,7 @@ class TaskOutput {
     LineCutter out;
     LineCutter err;
   };
-  void tell(ExecutorId executor, bool to_stderr, const std::vector<std::string>& lines);
+  void tell(ExecutorId executor, bool to_stderr, const std::vector<OutputLine>& lines);
   void tell_dropped(ClientId client);
 
   Means means_;

@@ -12,29 +12,30 @@ namespace {
 
 TEST(LineCutter, PiecesBecomeTheLinesTheyWere) {
   LineCutter cutter;
-  std::vector<std::string> lines;
+  std::vector<OutputLine> lines;
   cutter.cut("one\ntw", lines);
   cutter.cut("o\n\nthree\r\nfo", lines);
-  EXPECT_EQ(lines, (std::vector<std::string>{"one", "two", "", "three"}));
-  std::string rest;
+  EXPECT_EQ(lines, (std::vector<OutputLine>{{"one", true}, {"two", true}, {"", true}, {"three\r", true}}));
+  OutputLine rest;
   ASSERT_TRUE(cutter.rest(rest));
-  EXPECT_EQ(rest, "fo");
+  EXPECT_EQ(rest, (OutputLine{"fo", false}));
   EXPECT_FALSE(cutter.rest(rest));
 }
 
 TEST(LineCutter, ALineWithoutAnEndIsCutAndNothingIsLost) {
   LineCutter cutter;
-  std::vector<std::string> lines;
+  std::vector<OutputLine> lines;
   const std::string text(LineCutter::kMaxLine * 2 + 5, 'x');
   for (std::size_t at = 0; at < text.size(); at += 1000) cutter.cut(std::string_view(text).substr(at, 1000), lines);
   std::string all;
-  for (const std::string& line : lines) {
-    EXPECT_LE(line.size(), LineCutter::kMaxLine);
-    all += line;
+  for (const OutputLine& line : lines) {
+    EXPECT_LE(line.text.size(), LineCutter::kMaxLine);
+    EXPECT_FALSE(line.whole);
+    all += line.text;
   }
-  std::string rest;
+  OutputLine rest;
   ASSERT_TRUE(cutter.rest(rest));
-  EXPECT_EQ(all + rest, text);
+  EXPECT_EQ(all + rest.text, text);
 }
 
 TEST(Logs, WhatTasksWriteStandsInTheirFileWithTheirNames) {
@@ -42,15 +43,16 @@ TEST(Logs, WhatTasksWriteStandsInTheirFileWithTheirNames) {
   ASSERT_NE(mkdtemp(folder), nullptr);
   {
     Logs logs({std::string(folder) + "/deep/one", true});
-    logs.task_lines("train", false, {"loss 1", "loss {} %n"});
-    logs.task_lines("train", true, {"careful"});
+    const OutputSource train{"train", "0123456789abcdef/5", 1};
+    logs.task_lines(train, false, {{"loss 1"}, {"loss {} %n"}});
+    logs.task_lines(train, true, {{"careful"}});
   }
   std::ifstream file(std::string(folder) + "/deep/one/tasks.log");
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_NE(text.str().find("train out: loss 1\n"), std::string::npos);
-  EXPECT_NE(text.str().find("train out: loss {} %n\n"), std::string::npos);
-  EXPECT_NE(text.str().find("train err: careful\n"), std::string::npos);
+  EXPECT_NE(text.str().find("0123456789abcdef/5#1 out train: loss 1\n"), std::string::npos);
+  EXPECT_NE(text.str().find("0123456789abcdef/5#1 out train: loss {} %n\n"), std::string::npos);
+  EXPECT_NE(text.str().find("0123456789abcdef/5#1 err train: careful\n"), std::string::npos);
   std::filesystem::remove_all(folder);
 }
 

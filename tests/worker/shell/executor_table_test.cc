@@ -22,8 +22,8 @@ class ExecutorTableTest : public ::testing::Test {
   }
   TaskOutput::Means output_means() {
     TaskOutput::Means means;
-    means.log_lines = [this](std::string_view, bool, const std::vector<std::string>& lines) {
-      for (const std::string& line : lines) said_.push_back("line " + line);
+    means.log_lines = [this](const OutputSource&, bool, const std::vector<OutputLine>& lines) {
+      for (const OutputLine& line : lines) said_.push_back("line " + line.text);
     };
     means.source_of = [](ExecutorId) { return TaskOutput::Source{"task", true, 0}; };
     means.reader_of = [](control::SessionId) { return TaskOutput::Reader(); };

@@ -9,6 +9,7 @@ namespace {
 control::WorkerSeen worker(control::Incarnation incarnation, const std::string& address, bool dying = false) {
   control::WorkerSeen seen;
   seen.info.incarnation = incarnation;
+  seen.info.name = "worker " + std::to_string(incarnation);
   seen.info.address = address;
   seen.dying = dying;
   return seen;
@@ -25,8 +26,9 @@ TEST(PeerDirectory, OthersThatLiveAndEncryptAsThisOneAreReached) {
   peers.workers_seen({worker(7, "http://127.0.0.1:1"), worker(8, "http://10.0.0.2:2"), worker(9, "https://10.0.0.3:3"),
                       worker(10, "http://10.0.0.4:4", true), worker(11, "")});
   EXPECT_EQ(peers.addresses(), std::vector<std::string>{"10.0.0.2:2"});
-  ASSERT_EQ(peers.endpoints().size(), 1u);
-  EXPECT_EQ(peers.endpoints()[0].port, 2);
+  ASSERT_EQ(peers.reachable().size(), 1u);
+  EXPECT_EQ(peers.reachable()[0].name, "worker 8");
+  EXPECT_EQ(peers.reachable()[0].endpoint.port, 2);
   peers.workers_seen({});
   EXPECT_TRUE(peers.addresses().empty());
 }

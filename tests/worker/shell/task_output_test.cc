@@ -15,8 +15,8 @@ class TaskOutputTest : public ::testing::Test {
   TaskOutput::Means means() {
     return {
         .log_lines =
-            [this](std::string_view task, bool, const Lines& lines) {
-              for (const std::string& line : lines) logged_.push_back(std::string(task) + ": " + line);
+            [this](const OutputSource& source, bool, const std::vector<OutputLine>& lines) {
+              for (const OutputLine& line : lines) logged_.push_back(source.name + ": " + line.text);
             },
         .source_of = [this](ExecutorId) { return source_; },
         .reader_of = [this](control::SessionId) { return reader_; },
