@@ -49,9 +49,10 @@ enum class CommitResult {
 /// What a transaction is for, when room runs short: each kind leaves some of it to those that follow, so that a store
 /// that is full can always be emptied.
 enum class Room {
-  kNew,   ///< brings something new: refused from the high-water mark on
-  kEnd,   ///< brings to its end what is there: refused when half of the reserve is gone
-  kFree,  ///< frees room, or keeps the cluster alive: takes the last page
+  kNew,      ///< brings something new: refused from the high-water mark on
+  kRefusal,  ///< says of something new that it found no room: refused when an eighth of the reserve is gone
+  kEnd,      ///< brings to its end what is there: refused when half of the reserve is gone
+  kFree,     ///< frees room, or keeps the cluster alive: takes the last page
 };
 
 inline constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
@@ -72,7 +73,8 @@ class StoreFull : public StoreError {
   using StoreError::StoreError;
 };
 
-/// The store's files were removed or replaced while this process had them open: what it writes is for nobody any more.
+/// This process can't use the store any more. Its files were removed or replaced, so that what is written there is for
+/// nobody; or a write failed half done, and only one who opens them anew knows what they hold.
 class StoreGone : public StoreError {
  public:
   using StoreError::StoreError;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/lmdb/environment.h"
 #include "store/lmdb/lmdb_store.h"
 #include "store/open/open_store.h"
 #include "tests/store/child_process.h"
@@ -135,8 +136,11 @@ TEST_F(LmdbFiles, WhatEndsAndWhatFreesHasRoomWhereWhatIsNewHasNone) {
     return written;
   };
   EXPECT_GT(fill(Room::kNew, "new/"), 100);
-  EXPECT_GT(fill(Room::kEnd, "end/"), 100);
+  const int refusals = fill(Room::kRefusal, "refusal/");
+  EXPECT_GT(refusals, 10);
   EXPECT_EQ(fill(Room::kNew, "more/"), 0);
+  EXPECT_GT(fill(Room::kEnd, "end/"), 2 * refusals) << "what was given up leaves most of the reserve to ends";
+  EXPECT_EQ(fill(Room::kRefusal, "more/"), 0);
   // A deletion writes too: the heartbeat of its worker, say.
   for (int i = 0; i < 100; ++i) {
     store.transact(Room::kFree, [&](Transaction& transaction) {
@@ -144,8 +148,15 @@ TEST_F(LmdbFiles, WhatEndsAndWhatFreesHasRoomWhereWhatIsNewHasNone) {
       transaction.clear("new/" + std::to_string(i));
     });
   }
-  store.transact(Room::kFree, [](Transaction& transaction) { transaction.clear_range({"end/", "end0"}); });
+  store.transact(Room::kFree, [](Transaction& transaction) {
+    transaction.clear_range({"end/", "end0"});
+    transaction.clear_range({"refusal/", "refusal0"});
+  });
   EXPECT_GT(fill(Room::kNew, "again/"), 50);
+}
+
+TEST_F(LmdbFiles, AStoreThatIsOfNoUseToThisProcessAnyMoreIsGone) {
+  EXPECT_THROW(throw_lmdb_error(MDB_PANIC, "committing", options.directory), StoreGone);
 }
 
 TEST_F(LmdbFiles, AStoreThatWasFilledToItsEndIsEmptiedAfterItIsOpenedAgain) {

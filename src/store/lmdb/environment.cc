@@ -35,7 +35,17 @@ constexpr std::uint64_t kBlockBytes = 512;          // in which stat counts
 
 /// What of the reserve this kind of transaction leaves to others.
 std::uint64_t kept_from(Room room, std::uint64_t reserve) {
-  return room == Room::kNew ? reserve : room == Room::kEnd ? reserve / 2 : 0;
+  switch (room) {
+    case Room::kNew:
+      return reserve;
+    case Room::kRefusal:
+      return reserve - reserve / 8;
+    case Room::kEnd:
+      return reserve / 2;
+    case Room::kFree:
+      break;
+  }
+  return 0;
 }
 
 std::uint64_t beyond(std::uint64_t end, std::uint64_t limit) { return end > limit ? end - limit : 0; }
@@ -79,7 +89,13 @@ void throw_lmdb_error(int result, std::string_view doing, const std::string& dir
   if (result == MDB_READERS_FULL) {
     throw StoreError(fmt::format("Too many reads of the store in {} are open at once: end some.", directory));
   }
-  if (result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND || result == MDB_INVALID || result == MDB_PANIC) {
+  if (result == MDB_PANIC) {
+    throw StoreGone(
+        fmt::format("The store in {} can't be used by this process any more, since a write to its first pages failed "
+                    "(the kernel's log may say why): start the worker again; what was acknowledged is there.",
+                    directory));
+  }
+  if (result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND || result == MDB_INVALID) {
     throw StoreError(fmt::format("The store in {} is damaged ({}): move it away and start with an empty one.",
                                  directory, mdb_strerror(result)));
   }
