@@ -49,10 +49,9 @@ enum class CommitResult {
 /// What a transaction is for, when room runs short: each kind leaves some of it to those that follow, so that a store
 /// that is full can always be emptied.
 enum class Room {
-  kNew,      ///< brings something new: refused from the high-water mark on
-  kRefusal,  ///< says of something new that it found no room: refused when an eighth of the reserve is gone
-  kEnd,      ///< brings to its end what is there: refused when half of the reserve is gone
-  kFree,     ///< frees room, or keeps the cluster alive: takes the last page
+  kNew,   ///< brings something new: refused from the high-water mark on
+  kEnd,   ///< brings to its end what is there: refused when half of the reserve is gone
+  kFree,  ///< frees room, or keeps the cluster alive: takes the last page
 };
 
 inline constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);

@@ -35,17 +35,7 @@ constexpr std::uint64_t kBlockBytes = 512;          // in which stat counts
 
 /// What of the reserve this kind of transaction leaves to others.
 std::uint64_t kept_from(Room room, std::uint64_t reserve) {
-  switch (room) {
-    case Room::kNew:
-      return reserve;
-    case Room::kRefusal:
-      return reserve - reserve / 8;
-    case Room::kEnd:
-      return reserve / 2;
-    case Room::kFree:
-      break;
-  }
-  return 0;
+  return room == Room::kNew ? reserve : room == Room::kEnd ? reserve / 2 : 0;
 }
 
 std::uint64_t beyond(std::uint64_t end, std::uint64_t limit) { return end > limit ? end - limit : 0; }

@@ -13,8 +13,7 @@
 // order would wait for ever. So while there is no room, rounds are built of what may pass:
 //
 //   - Each change needs room of a kind (store::Room): a submit brings something new, an end completes what is there,
-//     and a release, the end of a scope or of a session frees. The store keeps a reserve for the last two. That a
-//     submit was given up must be said too, but a driver may have sent very many: that has a small part of the reserve.
+//     and a release, the end of a scope or of a session frees. The store keeps a reserve for the last two.
 //   - A change passes when it needs less than what is left, and nothing stays behind that must stand before it: of the
 //     same client, whose changes are counted and acknowledged in order; of the same execution; the submit of the future
 //     that it is about.
@@ -99,7 +98,7 @@ struct Brain::LeftBehind {
 
 Room room_of(const control::Op& change) {
   if (const auto* submit = std::get_if<op::Submit>(&change)) {
-    return submit->how == op::Submit::How::kEnded && gave_up(submit->outcome) ? Room::kRefusal : Room::kNew;
+    return submit->how == op::Submit::How::kEnded && gave_up(submit->outcome) ? Room::kEnd : Room::kNew;
   }
   if (const auto* end = std::get_if<op::End>(&change)) {
     if (gave_up(end->outcome)) return Room::kFree;
@@ -120,9 +119,8 @@ Room Brain::room_of(const Item& item) {
     if (!is_overdue(item)) return Room::kNew;
     // It was given up, or is written as claimed, since it runs or has submitted something itself.
     const bool ended = task.place() == Place::kEnded;
-    if (task.place() == Place::kHanded || task.place() == Place::kDropped || (ended && task.ends_apart))
-      return Room::kEnd;
-    return ended && gave_up(task.outcome) ? Room::kRefusal : Room::kNew;
+    const bool small = task.place() == Place::kHanded || (ended && (task.ends_apart || gave_up(task.outcome)));
+    return small || task.place() == Place::kDropped ? Room::kEnd : Room::kNew;
   }
   return worker::room_of(item.op);
 }
@@ -162,8 +160,8 @@ void Brain::build_round_while_full() {
     if (!commits_.queue.has_due()) push_heartbeat();
     return start_round(commits_.queue.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), Room::kNew);
   }
-  for (const Room room : {Room::kFree, Room::kEnd, Room::kRefusal}) {
-    if (commits_.shortage.waits(room)) continue;
+  for (const Room room : {Room::kFree, Room::kEnd}) {
+    if (room == Room::kEnd && commits_.shortage.ends_wait()) continue;
     std::vector<Item> passing = take_passing(room);
     if (!passing.empty()) return start_round(std::move(passing), room);
   }
@@ -171,7 +169,7 @@ void Brain::build_round_while_full() {
 
 /// The store had no room for all of a round: `items` are those that were not committed.
 void Brain::refused_by_store(std::vector<Item> items, Room room, std::string sentence) {
-  commits_.shortage.refused_too(room);
+  if (room == Room::kEnd) commits_.shortage.ends_refused();
   commits_.queue.give_back(std::move(items));
   if (!commits_.shortage.refused(now_, std::move(sentence))) return;
   backlog_.remove_uncommitted(Place::kStored);  // what runs now would fill the reserve with its value

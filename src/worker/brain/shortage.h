@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
 
-#include "control/round.h"
 #include "worker/ids/ids.h"
 
 namespace morrow::worker {
@@ -28,14 +26,14 @@ class Shortage {
     if (std::exchange(on_, true)) return false;
     since_ = now;
     next_look_ = now + kLookEvery;
-    refused_up_to_ = store::Room::kNew;
+    ends_wait_ = false;
     return true;
   }
   void is_over() { on_ = false; }
 
-  /// What needs no more room than this found none either: it waits for the next look.
-  void refused_too(store::Room room) { refused_up_to_ = std::max(refused_up_to_, room); }
-  bool waits(store::Room room) const { return room <= refused_up_to_; }
+  /// Ends found no room either: they wait for the next look.
+  void ends_refused() { ends_wait_ = true; }
+  bool ends_wait() const { return ends_wait_; }
 
   Time next_look() const { return next_look_; }
   void look_at(Time time) { next_look_ = time; }
@@ -43,13 +41,13 @@ class Shortage {
   bool take_look(Time now) {
     if (now < next_look_) return false;
     next_look_ = now + kLookEvery;
-    refused_up_to_ = store::Room::kNew;
+    ends_wait_ = false;
     return true;
   }
 
  private:
   bool on_ = false;
-  store::Room refused_up_to_ = store::Room::kNew;
+  bool ends_wait_ = false;
   Time since_ = 0;
   Time next_look_ = 0;
   std::string sentence_;

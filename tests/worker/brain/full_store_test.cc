@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "tests/worker/brain/machine.h"
-#include "tests/worker/brain/steps.h"
 
 namespace morrow::test {
 namespace {
@@ -63,29 +62,12 @@ TEST_F(FullStoreTest, AReleaseDoesNotPassASubmitThatNeedsTheFuture) {
 }
 
 TEST_F(FullStoreTest, WhatWaitedForLongerThanItsDriversPatienceFails) {
-  only(Room::kRefusal);
+  only(Room::kEnd);
   const FutureId waits = machine_.submit("waits");
   machine_.await(waits);
   machine_.run(worker::kStorePatience / 2);
   EXPECT_EQ(machine_.outcome(waits), nullptr);
   ASSERT_TRUE(machine_.run_until(waits, worker::kStorePatience));
-  EXPECT_EQ(machine_.outcome(waits)->failure, FailureKind::kStoreFull);
-}
-
-TEST_F(FullStoreTest, WhatWasGivenUpLeavesTheReserveToEnds) {
-  machine_.script("runs", {work(3 * worker::kStorePatience)});
-  const FutureId runs = machine_.submit("runs");
-  machine_.await(runs);
-  machine_.run(kOneSecond);
-  only(Room::kEnd);
-  const FutureId waits = machine_.submit("waits");
-  machine_.await(waits);
-  machine_.run(2 * worker::kStorePatience);
-  EXPECT_EQ(machine_.outcome(waits), nullptr) << "that it was given up finds no room either";
-  EXPECT_TRUE(machine_.run_until(runs, 2 * worker::kStorePatience));
-  EXPECT_EQ(machine_.outcome(waits), nullptr);
-  only(Room::kRefusal);
-  ASSERT_TRUE(machine_.run_until(waits, 10 * kOneSecond));
   EXPECT_EQ(machine_.outcome(waits)->failure, FailureKind::kStoreFull);
 }
 
