@@ -24,9 +24,11 @@ namespace morrow {
 /// cluster runs it. submit() returns when all of that is in the store. It is there until Future::release, so that
 /// another one of its name can be submitted; until then submit() throws NameTakenError.
 ///
-/// What it depends on is not detached with it: a dependency that has not ended fails with its own session, and the
-/// detached future then too. A large value lies with workers, and is computed again when all that hold it have died,
-/// but not when that needs large arguments or dependencies that are gone.
+/// What it depends on lives until it has ended, and so does all else of the session or block that this is of. A future
+/// that it has only captured does not: give it as an argument. A large value lies with workers, and is computed again
+/// when all that hold it have died, but not when that needs large arguments or dependencies that are gone.
+///
+/// A task that is tried again, and submits it again, gets the one that its last attempt has submitted.
 ///
 /// `T` must be the type of the value: nothing checks it but the decoding. Thread-safe.
 ///

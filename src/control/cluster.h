@@ -167,8 +167,14 @@ bool ending_step(store::Store& store, Incarnation self, ScopeId scope);
 
 // ---- detached futures ----
 
+/// A detached future.
+struct NamedFuture {
+  FutureId id;
+  FutureId again;  ///< what a later attempt of the task that submitted it submitted by its name; 0: none did
+};
+
 /// The detached future of this name; nothing: there is none.
-std::optional<FutureId> find_named(store::Store& store, std::string_view name);
+std::optional<NamedFuture> find_named(store::Store& store, std::string_view name);
 /// The program that a session, or the scope of a detached future, uses; nothing: none, or it is gone.
 std::optional<std::string> program_used(store::Store& store, SessionId user);
 

@@ -120,6 +120,7 @@ void Transition::finish(FutureId id, Entry& entry, const Neighbours& neighbours,
   if (state.dependencies() != 0) {
     for (const FutureId& dependency : distinct(spec(id, state)->dependencies)) unpin(id, dependency);
   }
+  if (state.detached()) let_go_needed(id);
   // A value that lies with workers may be lost: then it is computed again.
   if (!outcome.object) clear_spec(id, entry);
   if (state.released() && (neighbours.dependents.empty() || planted(Fault::kReleasedWhileNeeded))) {
@@ -215,6 +216,7 @@ bool Transition::fan_out(FutureId id) {
   MORROW_INVARIANT(work.served(), "dependencies are let go after all were served", id, work.next_dependency());
   tx.clear(key);
   entry.state.set_fanout(0);
+  if (state.detached()) let_go_needed(id);
   if (!state.outcome().has_object()) clear_spec(id, entry);
   if (state.released() && tx.scan(keys::edges(id), store::Read::kConflict, 1).empty()) {
     erase(id, entry);

@@ -133,7 +133,9 @@ void add_user(store::Transaction& transaction, char family, std::string_view has
 }
 
 void put_program(store::Store& store, std::string_view program, std::string_view bytes, SessionId user) {
-  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
+  // One that is there takes nothing: its driver came to another worker, or is one of many.
+  const store::Room room = usable(store, kProgram, program) ? store::Room::kFree : store::Room::kNew;
+  store.transact(room, [&](store::Transaction& transaction) {
     const auto there = header(transaction, kProgram, program);
     if (!there || there->removing()) {
       record::Blob blob;
@@ -168,7 +170,7 @@ void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t in
 }
 
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size) {
-  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
+  store.transact(store::Room::kNew, [&](store::Transaction& transaction) {
     rescue(transaction, kBlob, hash);
     record::Blob blob;
     blob.set_parts(chunks);

@@ -309,6 +309,14 @@ std::string child(ScopeId parent, ScopeId child) {
 
 store::Range children(ScopeId parent) { return below(suffixed('o', parent, 'c')); }
 ScopeId child_of(std::string_view key) { return number_at(key, kSuffixedAt); }
+
+std::string needed(ScopeId scope, ScopeId by) {
+  std::string key = suffixed('o', scope, 'n');
+  put(key, by);
+  return key;
+}
+
+store::Range needed(ScopeId scope) { return below(suffixed('o', scope, 'n')); }
 store::Range all_scopes() { return below("o"); }
 bool is_scope(std::string_view key) { return key.size() == kListedAt; }
 std::string ending(ScopeId scope) { return numbered('e', scope); }

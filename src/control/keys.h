@@ -131,6 +131,9 @@ std::string child(ScopeId parent, ScopeId child);
 store::Range children(ScopeId parent);
 /// The scope that stands in its parent's list.
 ScopeId child_of(std::string_view key);
+/// A detached future, in the scope `by`, needs what is in this one.
+std::string needed(ScopeId scope, ScopeId by);
+store::Range needed(ScopeId scope);
 store::Range all_scopes();
 /// Whether it is the key of the scope itself, and not that of a child.
 bool is_scope(std::string_view key);

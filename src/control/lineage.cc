@@ -110,6 +110,7 @@ OpResult Transition::recompute(const op::LostValue& value, Claim claim) {
   const auto dependencies = distinct(spec->dependencies);
   const auto failure = link(id, dependencies, 0, dependencies.size(), missing);
   MORROW_INVARIANT(!failure, "what is computed again has no failed dependency", id, failure->failure, failure->root);
+  if (entry.state.detached()) keep_needed(id, *spec);
   if (missing != 0) {
     move_to(id, entry, Status::kWaiting);
     save(id, entry);

@@ -85,8 +85,10 @@ void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
 
 void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
   if (!entry.open()) return;
-  if (!entry.scope.detached().empty()) tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
-  if (!entry.scope.session() && scope_empty(id)) {
+  const bool named = !entry.scope.detached().empty() && !entry.scope.ends_later();
+  if (named) tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
+  const bool needed = !tx.scan(keys::needed(id), store::Read::kConflict, 1).empty();
+  if (!needed && !entry.scope.session() && scope_empty(id)) {
     remove_scope(id, entry);
     return;
   }
@@ -94,6 +96,10 @@ void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
   if (!entry.scope.linked() && entry.scope.parent() != 0 && !planted(Fault::kUnlistedScope)) {
     tx.set(keys::child(entry.scope.parent(), id), "");
     entry.scope.set_linked(true);
+  }
+  if (needed) {
+    entry.scope.set_ends_later(true);
+    return save_scope(id, entry);
   }
   entry.scope.set_closing(true);
   save_scope(id, entry);

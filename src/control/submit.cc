@@ -32,6 +32,7 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
   // one's going.
   entry.state.set_tries(op.tries);
   entry.state.set_detached(op.spec->detached);
+  if (op.spec->detached) t.keep_needed(op.id, *op.spec);
   if (!t.tx.scan(keys::needs(op.id), store::Read::kConflict, 1).empty()) {
     t.move_to(op.id, entry, Status::kWaiting);
     t.save(op.id, entry);
@@ -55,7 +56,7 @@ std::optional<std::string> shape_of(const Spec& spec) {
 OpResult apply(Transition& t, const op::Submit& op) {
   if (const Verdict passed = t.accept(op.origin); passed != Verdict::kDone) return verdict(passed);
   if (!t.enter_scope(op.origin, op.id.scope)) return verdict(Verdict::kAbsent);
-  if (op.spec->detached && !t.detach(op.id, *op.spec)) return verdict(Verdict::kAbsent);
+  if (op.spec->detached && !t.detach(op.id, *op.spec, op.origin)) return verdict(Verdict::kAbsent);
   if (op.how == op::Submit::How::kEnded) {
     // It ran ahead of the commit: one record, and nothing else of its own.
     const OutcomePtr kept = bounded(op.outcome);
@@ -79,6 +80,7 @@ OpResult apply(Transition& t, const op::Submit& op) {
   if (const auto failure = t.link(op.id, dependencies, 0, dependencies.size(), missing)) {
     return submit_failed(t, op.id, entry, *failure);
   }
+  if (op.spec->detached) t.keep_needed(op.id, *op.spec);
   entry.state.set_dependencies(static_cast<std::uint32_t>(dependencies.size()));
   entry.state.set_shape(std::move(*shape));
   if (!planted(Fault::kUncountedResend)) entry.state.set_tries(op.tries);

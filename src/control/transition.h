@@ -180,12 +180,19 @@ class Transition {
 
   // ---- detached futures (detached.cc) ----
   /// The scope of `id` belongs to nobody from here on, and is found by `name`. False: another one has that name.
-  bool detach(FutureId id, const Spec& spec);
+  bool detach(FutureId id, const Spec& spec, const Origin& origin);
+
+  /// What a detached future depends on stays until `let_go_needed`, also when its scopes are to end before.
+  void keep_needed(FutureId id, const Spec& spec);
+  /// It has ended.
+  void let_go_needed(FutureId id);
 
   /// Writes what is gathered: the sessions' applied numbers.
   void flush();
 
  private:
+  /// The same for all attempts of a task, and for no other task. Empty: it can't be told.
+  std::string lineage(FutureId id);
   /// Counts its record, once, and lets it exist.
   void note_record(Entry& entry);
 

@@ -72,7 +72,8 @@ class StoreFull : public StoreError {
   using StoreError::StoreError;
 };
 
-/// The store's files were removed or replaced while this process had them open: what it writes is for nobody any more.
+/// This process can't use the store any more. Its files were removed or replaced, so that what is written there is for
+/// nobody; or a write failed half done, and only one who opens them anew knows what they hold.
 class StoreGone : public StoreError {
  public:
   using StoreError::StoreError;

@@ -31,6 +31,8 @@
 #include "worker/last_words.h"
 #include "worker/logs/logs.h"
 #include "worker/machine.h"
+#include "worker/pool/process/control_groups.h"
+#include "worker/pool/process/executor_groups.h"
 #include "worker/pool/process/undertaker.h"
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
@@ -205,9 +207,10 @@ int run_private(const WorkerOptions& options) {
 
 /// `kept` is what the one before this has kept, and then what this one has.
 Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undertaker& undertaker,
-                    const std::string& state, KeptValues& kept) {
+                    ExecutorGroups& groups, const std::string& state, KeptValues& kept) {
   ShellOptions shell = shell_options(options);
   shell.undertaker = &undertaker;
+  shell.groups = &groups;
   shell.store_url = store_of(options, state);
   shell.look_at_door = [&door, &logs] { return door.look(logs); };
   shell.cache_folder = state + "/images";
@@ -256,14 +259,21 @@ int run_worker(const WorkerOptions& options) {
   set_up_process();
   if (!options.private_folder.empty()) return run_private(options);
   wire::check_name("cluster", options.cluster);
-  Undertaker undertaker;  // before all that takes memory, threads or descriptors
+  // Before there are other processes, which would be in another group, and these before all that takes memory, threads
+  // or descriptors.
+  ExecutorGroups groups(ControlGroups().own(), getpid(), ExecutorGroups::means());
+  Undertaker undertaker;
   const std::string state = wire::state_folder(options.cluster, true);
   Door door(options, identity_of(store_of(options, state)));
   Logs logs({state + "/logs/" + door.name(), options.quiet});
   const LastWords last_words(logs);
+  if (groups.active()) {
+    logs.say(std::string("each executor has a control group of its own") +
+             (groups.limits_memory() ? ", which holds it to the memory that its task asked for" : ""));
+  }
   KeptValues kept;
   for (;;) {
-    const Shell::End end = run_once(options, logs, door, undertaker, state, kept);
+    const Shell::End end = run_once(options, logs, door, undertaker, groups, state, kept);
     if (end != Shell::End::kFenced) {
       logs.say("worker " + door.name() + " has ended");
       return exit_status(end);

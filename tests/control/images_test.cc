@@ -45,6 +45,21 @@ TEST_F(ImagesTest, WhatASessionUsesStaysAndGoesAfterIt) {
   EXPECT_TRUE(left_keys().empty());
 }
 
+TEST_F(ImagesTest, WhatIsNewNeedsAsMuchRoomAsASubmitAndWhatIsThereCanBeUsedWithout) {
+  upload();
+  const std::string program(16, 'p');
+  put_program(store, program, "modules", 10);
+  database->hooks.full = [](store::Room room) { return room == store::Room::kNew; };
+  EXPECT_THROW(put_blob_chunk(store, std::string(32, 'n'), 0, "new"), store::StoreFull);
+  EXPECT_THROW(put_blob_header(store, std::string(32, 'n'), 1, 3), store::StoreFull);
+  EXPECT_THROW(put_program(store, std::string(16, 'n'), "modules", 10), store::StoreFull);
+  open_session(1, 11);
+  put_program(store, program, "modules", 11);
+  EXPECT_TRUE(use_blob(store, hash, 11));
+  database->hooks.full = nullptr;
+  EXPECT_EQ(get_program(store, std::string(16, 'n')), std::nullopt) << "nothing of it was written";
+}
+
 TEST_F(ImagesTest, AUserWhoseSessionNeverCameIsForgottenAtTheSecondLook) {
   upload();
   EXPECT_TRUE(use_blob(store, hash, 77));

@@ -180,7 +180,10 @@ void Invariants::take_in(std::string_view key, const std::string* value, Touched
       break;
     case 'o':
       touched.scopes.insert(number(1));
-      if (key.size() == 9) {
+      if (key.size() > 9 && key[9] == 'n') {
+        touched.scopes.insert(number(10));
+        put(view_.scope_needs, std::pair(number(10), number(1)), there);
+      } else if (key.size() == 9) {
         put(view_.scopes, number(1), value,
             [](const std::string& bytes) { return parse_record<record::Scope>(bytes); });
       } else {
@@ -380,6 +383,8 @@ void Invariants::look_at_claim(Incarnation incarnation, Id id) {
     wrong("A claim key of no such claim: " + text(id));
 }
 
+bool Invariants::scope_is_open(const record::Scope& scope) { return !scope.closing() && !scope.ends_later(); }
+
 void Invariants::look_at_scope(ScopeId id) {
   const auto found_scope = view_.scopes.find(id);
   const bool exists = found_scope != view_.scopes.end();
@@ -387,19 +392,27 @@ void Invariants::look_at_scope(ScopeId id) {
   for (auto link = view_.links.lower_bound({id, 0}); link != view_.links.end() && link->first == id; ++link)
     if (!(exists && view_.scopes.contains(link->second))) wrong("A link between scopes that are not there.");
   if (!(exists || !view_.sessions.contains(id))) wrong("A session has no scope.");
+  const auto needs = view_.scope_needs.lower_bound({id, 0});
+  if (!exists && needs != view_.scope_needs.end() && needs->first == id)
+    wrong("A scope that is gone keeps another one from its end.");
   if (!exists) return;
   const record::Scope& scope = found_scope->second;
   const std::string name = std::to_string(id);
   const bool detached = !scope.detached().empty();
   if (!(scope.session() || detached || view_.scopes.contains(scope.parent())))
     wrong("Scope " + name + " has no parent.");
-  if (const auto named = view_.names.find(scope.detached()); detached && !scope.closing())
+  if (const auto named = view_.names.find(scope.detached()); detached && scope_is_open(scope))
     if (named == view_.names.end() || named->second.scope != id) wrong("Nobody finds scope " + name + " by its name.");
   if (scope.session() && !view_.sessions.contains(id)) wrong("Scope " + name + " has no session.");
   if (!(scope.closing() == view_.endings.contains(id)))
     wrong("Scope " + name + " closes and is not listed, or the other way round.");
   if (!(scope.linked() == view_.links.contains({scope.parent(), id})))
     wrong("The link of scope " + name + " does not match it.");
+  for (auto need = view_.scope_needs.lower_bound({id, 0}); need != view_.scope_needs.end() && need->first == id; ++need)
+    if (std::find(scope.needs().begin(), scope.needs().end(), need->second) == scope.needs().end())
+      wrong("Scope " + name + " keeps another one from its end, and does not know it");
+  for (const ScopeId need : scope.needs())
+    if (!view_.scope_needs.contains({id, need})) wrong("Scope " + name + " needs one that does not know it");
   if (scope.closing() || scope.linked() || scope.session() || detached) return;
   const auto owner = view_.states.find(read_id(scope.owner()));
   if (!(owner != view_.states.end() && status_of(owner->second) == Status::kClaimed && owner->second.claim() == id))

@@ -51,6 +51,7 @@ class Invariants {
     std::map<std::pair<Id, Incarnation>, bool> fanouts;
     std::map<ScopeId, record::Scope> scopes;
     std::set<std::pair<ScopeId, ScopeId>> links;
+    std::set<std::pair<ScopeId, ScopeId>> scope_needs;  ///< the scope of a detached future, and what must not end
     std::map<std::string, Id> names;
     std::set<ScopeId> endings;
     std::map<SessionId, record::Session> sessions;
@@ -80,6 +81,7 @@ class Invariants {
   void look_at_neighbours(Id id);
   void look_at_index(const std::string& key);
   void look_at_claim(Incarnation incarnation, Id id);
+  static bool scope_is_open(const record::Scope& scope);
   void look_at_scope(ScopeId id);
   void look_at_session(SessionId id);
   void look_at_incarnation(Incarnation incarnation);

@@ -69,7 +69,7 @@ class Cluster {
       if (!driver.ended) end_driver(driver);
     }
     for (const char* name : {"a", "b", "c"}) {
-      if (const auto detached = find_named(last.store, name)) commit(last, {op::Release{{}, *detached}});
+      if (const auto detached = find_named(last.store, name)) commit(last, {op::Release{{}, detached->id}});
     }
     for (int rounds = 0; rounds < 200; ++rounds) {
       for (auto& worker : workers_) {

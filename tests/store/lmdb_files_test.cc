@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/lmdb/environment.h"
 #include "store/lmdb/lmdb_store.h"
 #include "store/open/open_store.h"
 #include "tests/store/child_process.h"
@@ -146,6 +147,10 @@ TEST_F(LmdbFiles, WhatEndsAndWhatFreesHasRoomWhereWhatIsNewHasNone) {
   }
   store.transact(Room::kFree, [](Transaction& transaction) { transaction.clear_range({"end/", "end0"}); });
   EXPECT_GT(fill(Room::kNew, "again/"), 50);
+}
+
+TEST_F(LmdbFiles, AStoreThatIsOfNoUseToThisProcessAnyMoreIsGone) {
+  EXPECT_THROW(throw_lmdb_error(MDB_PANIC, "committing", options.directory), StoreGone);
 }
 
 TEST_F(LmdbFiles, AStoreThatWasFilledToItsEndIsEmptiedAfterItIsOpenedAgain) {

@@ -2,6 +2,7 @@
 // What the tests of detached futures run as drivers: the first argument names the job.
 #include <morrow/morrow.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -71,6 +72,38 @@ std::map<std::string, std::function<void(char**)>> jobs() {
       morrow::submit({.detached = true, .name = kName}, slow, std::string(), 42);
       return morrow::find<int>(kName).get();
     }).get();
+    std::cout << "submitted" << std::endl;
+  };
+
+  // A task whose process ends after it has detached one, and that is tried again.
+  all["from_task_again"] = [](char** args) {
+    const auto parent = [](const std::string& first) {
+      const auto detached = morrow::submit({.detached = true, .name = kName}, slow, std::string(), 42);
+      if (!std::ifstream(first)) {
+        std::ofstream(first) << "was here";
+        std::abort();
+      }
+      return detached.get();
+    };
+    std::cout << "parent " << morrow::submit(parent, std::string(args[0])).get() << std::endl;
+  };
+
+  // It depends on one that has not begun, one that has a large value, and one that was put.
+  all["submit_after"] = [](char** args) {
+    const auto large = morrow::submit([] { return std::vector<int>(1'000'000, 3); });
+    const auto put = morrow::put(std::vector<int>(1'000'000, 4));
+    large.get();
+    const auto waits = morrow::submit(slow, std::string(args[0]), 1);
+    morrow::submit(
+        {.detached = true, .name = kName},
+        [](int one, const std::vector<int>& three, const std::vector<int>& four) { return one + three[7] + four[7]; },
+        waits, large, put);
+    std::cout << "submitted" << std::endl;
+  };
+
+  all["submit_captured"] = [](char** args) {
+    const auto waits = morrow::submit(slow, std::string(args[0]), 1);
+    morrow::submit({.max_retries = 0, .detached = true, .name = kName}, [waits] { return waits.get(); });
     std::cout << "submitted" << std::endl;
   };
 

@@ -63,6 +63,29 @@ TEST_F(DetachedJobs, ATaskMaySubmitOne) {
   EXPECT_EQ(run("find").out, "found 42\n");
 }
 
+TEST_F(DetachedJobs, ATaskThatIsTriedAgainFindsTheOneOfItsLastAttempt) {
+  const auto one = worker("one");
+  const Result result = run("from_task_again", cluster_.folder() + "/first");
+  EXPECT_EQ(result.out, "parent 42\n") << result.err;
+  EXPECT_EQ(run("find").out, "found 42\n");
+}
+
+TEST_F(DetachedJobs, WhatItDependsOnOutlivesTheSessionToo) {
+  const std::string gate = cluster_.folder() + "/gate";
+  const auto one = worker("one");
+  EXPECT_EQ(run("submit_after", gate).out, "submitted\n");
+  std::ofstream(gate) << "go";
+  EXPECT_EQ(run("find").out, "found 8\n");
+  EXPECT_TRUE(has(run("release").out, "no detached future of the name nightly"));
+}
+
+TEST_F(DetachedJobs, WhatItHasOnlyCapturedEndsWithTheSessionAndTheErrorSaysSo) {
+  const auto one = worker("one");
+  EXPECT_EQ(run("submit_captured", cluster_.folder() + "/gate").out, "submitted\n");
+  const Result result = run("find");
+  EXPECT_TRUE(has(result.out, "released, or its scope has ended")) << result.out << result.err;
+}
+
 TEST_F(DetachedJobs, ANameThatIsNoneIsRefused) {
   const auto one = worker("one");
   const Result result = run("bad_names");

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +78,45 @@ int leave_and_abort(const std::string& file) {
   leave_processes(file);
   raise(SIGKILL);
   return 0;
+}
+
+/// The children of a process, also those that have ended and nobody asked how.
+int children_of(pid_t parent) {
+  std::ifstream children("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  int count = 0;
+  for (pid_t pid = 0; children >> pid;) ++count;
+  return count;
+}
+
+/// Starts processes that end at once, later, and as orphans, and waits for none. Gives its own number.
+pid_t forget_processes() {
+  for (int i = 0; i < 100; ++i) {
+    if (fork() == 0) {
+      if (i % 3 == 1) std::this_thread::sleep_for(200ms);
+      if (i % 3 == 2 && fork() == 0) std::this_thread::sleep_for(100ms);
+      _exit(0);
+    }
+  }
+  return getpid();
+}
+
+/// How a process ended that it has started, and waits for after it has waited for another task.
+int wait_for_own() {
+  const pid_t child = fork();
+  if (child == 0) _exit(7);
+  morrow::submit([] { return 1; }).get();
+  std::this_thread::sleep_for(50ms);
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// Whether no other task has the file while this one does.
+bool alone(const std::string& file) {
+  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const bool got = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  std::this_thread::sleep_for(100ms);
+  close(fd);
+  return got;
 }
 
 std::string score_of(const std::string& pid) {
@@ -152,6 +192,20 @@ int main(int argc, char** argv) {
     }
     if (how.starts_with("memory")) {
       use_memory(how, std::atoi(file.c_str()));
+      return 0;
+    }
+    if (how == "forget") {
+      const pid_t executor = morrow::submit(forget_processes).get();
+      while (children_of(executor) > 0) std::this_thread::sleep_for(20ms);
+      std::cout << "none is left, its own ended with " << morrow::submit(wait_for_own).get() << std::endl;
+      return 0;
+    }
+    if (how == "alone") {
+      std::vector<morrow::Future<bool>> all;
+      for (int i = 0; i < 4; ++i) all.push_back(morrow::submit(alone, file));
+      bool each = true;
+      for (const auto& one : all) each = one.get() && each;
+      std::cout << (each ? "one at a time" : "several at once") << std::endl;
       return 0;
     }
     if (how == "scores") {

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,6 +47,22 @@ class Trees : public testing::TestWithParam<bool> {
       if (!eventually([&] { return !lives(pid); })) return testing::AssertionFailure() << pid << " lives";
     }
     return testing::AssertionSuccess();
+  }
+
+  /// The process that outlives a worker: a fork of it, and nobody's child. 0: none.
+  static pid_t undertaker_of(pid_t worker) {
+    const auto line = [](const std::filesystem::path& process) {
+      std::ifstream file(process / "cmdline");
+      return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    const std::filesystem::path proc("/proc");
+    const std::string own = line(proc / std::to_string(worker));
+    for (const auto& process : std::filesystem::directory_iterator(proc)) {
+      std::string name;
+      if (std::ifstream(process.path() / "comm") >> name && name == "undertaker" && line(process) == own)
+        return std::stoi(process.path().filename());
+    }
+    return 0;
   }
 
   Cluster cluster_;
@@ -122,6 +140,26 @@ TEST_P(Trees, EndWhenTheirWorkerIsKilledWhileTheirProgramIsStopped) {
   worker->signal(SIGKILL);
   worker->wait();
   EXPECT_TRUE(all_gone());
+}
+
+TEST_P(Trees, EndWhenTheirWorkerAndItsUndertakerAreKilledTogether) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const auto driver = start("hang");
+  ASSERT_TRUE(driver->wait_for_text("left"));
+  const auto below = descendants(worker->pid());
+  const pid_t undertaker = undertaker_of(worker->pid());
+  ASSERT_GT(undertaker, 0);
+  kill(undertaker, SIGKILL);
+  worker->signal(SIGKILL);
+  worker->wait();
+  EXPECT_TRUE(all_gone());
+  for (const pid_t pid : below) EXPECT_TRUE(eventually([&] { return kill(pid, 0) != 0; })) << pid << " is left";
+}
+
+TEST_P(Trees, LeaveNoZombiesAndKeepTheEndsOfWhatATaskWaitsForItself) {
+  const auto worker = cluster_.worker({"--cpus", "1"});
+  const Result result = run("forget");
+  EXPECT_EQ(result.out, "none is left, its own ended with 7\n") << result.err;
 }
 
 TEST_P(Trees, EndWithAPrivateWorkerWhoseDriverIsKilled) {

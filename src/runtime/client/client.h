@@ -116,7 +116,8 @@ class Client : protected Link::Handler {
       EXCLUDES(link_.mutex());
   detail::FutureId submit_detached(const detail::Call& call, const Options& options, std::source_location where)
       EXCLUDES(link_.mutex());
-  void wait_until_kept(detail::FutureId id, const std::string& name) EXCLUDES(link_.mutex());
+  /// Gives the future of the name: `id`, or what the last attempt of the same task has submitted.
+  detail::FutureId wait_until_kept(detail::FutureId id, const std::string& name) EXCLUDES(link_.mutex());
   wire::Found ask_for(const std::string& name) EXCLUDES(link_.mutex());
   void take_found(const wire::Found& found) REQUIRES(link_.mutex());
   void answer(const wire::Ready& ready) REQUIRES(link_.mutex());

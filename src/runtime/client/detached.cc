@@ -14,6 +14,7 @@
 
 // Detached futures, which outlive the session. Who submits one may end right after, so submit returns only when nothing
 // of the session is needed any more: the future stands in the store under its name, and so do all files of its program.
+// A task that is tried again gets the one that its last attempt has submitted.
 namespace morrow::runtime {
 
 namespace {
@@ -28,24 +29,26 @@ detail::FutureId Client::submit_detached(const detail::Call& call, const Options
   try {
     const detail::FutureId id = submit_here(call, options, where);
     leave_scope(scope);
-    wait_until_kept(id, options.name);
-    return id;
+    const detail::FutureId kept = wait_until_kept(id, options.name);
+    if (kept != id) end_scope(scope);
+    return kept;
   } catch (...) {
     end_scope(scope);
     throw;
   }
 }
 
-void Client::wait_until_kept(detail::FutureId id, const std::string& name) {
+detail::FutureId Client::wait_until_kept(detail::FutureId id, const std::string& name) {
   flush();
   for (;;) {
     const wire::Found found = ask_for(name);
-    if (read_id(found.id()) != id) {
+    const bool of_last_attempt = found.has_again() && read_id(found.again()) == id;
+    if (read_id(found.id()) != id && !of_last_attempt) {
       throw NameTakenError("submit: the name " + name +
                            " belongs to another detached future of the cluster; release that one (morrow::find finds "
                            "it), or take another name");
     }
-    if (found.complete()) return;
+    if (found.complete()) return read_id(found.id());
     std::this_thread::sleep_for(kLookAgain);
   }
 }

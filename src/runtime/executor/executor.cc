@@ -26,6 +26,7 @@ constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
 constexpr std::chrono::seconds kLeftEndsWithin{10};  // a process that hangs in the kernel can't be waited for
+constexpr std::chrono::seconds kBetweenReaps{1};     // of what tasks have left, while no task comes
 
 }  // namespace
 
@@ -43,6 +44,7 @@ Executor::Executor(ExecutorSetup setup)
 
 void Executor::run() {
   const base::MutexLock lock(link_.mutex());
+  left_.spare_those_there();
   for (;;) {
     Waiter waiter;
     idle_ = &waiter;
@@ -52,6 +54,8 @@ void Executor::run() {
       if (unpinned) link_.write();
     }
     const auto has_task = [this]() REQUIRES(link_.mutex()) { return !queue_.empty() || !guests_.empty(); };
+    while (left_.reap() && !link_.wait(waiter, has_task, Clock::now() + kBetweenReaps)) {
+    }
     link_.wait(waiter, has_task, std::nullopt);
     idle_ = nullptr;
     // One that was to run on top of a wait, which ended before.

@@ -9,6 +9,7 @@
 
 #include "runtime/client/client.h"
 #include "runtime/client/scopes.h"
+#include "runtime/executor/left_processes.h"
 #include "runtime/executor/output_pipes.h"
 #include "runtime/executor/task_runner.h"
 #include "wire/claim_words.h"
@@ -87,6 +88,7 @@ class Executor : public Client {
   std::vector<TaskPtr> spare_ GUARDED_BY(link_.mutex());  // messages to be used again
   std::vector<std::shared_ptr<RunningTask>> running_ GUARDED_BY(link_.mutex());  // the topmost last
   Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
+  LeftProcesses left_ GUARDED_BY(link_.mutex());
   bool last_was_brief_ GUARDED_BY(link_.mutex()) = false;
   wire::TaskDone done_ GUARDED_BY(link_.mutex());
 };

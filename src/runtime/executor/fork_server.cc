@@ -32,6 +32,7 @@
 #include "base/environment.h"
 #include "base/process_tree.h"
 #include "runtime/executor/executor.h"
+#include "runtime/executor/worker_watch.h"
 #include "runtime/failures/crash_stack.h"
 #include "runtime/image/manifest.h"
 #include "runtime/image/program.h"
@@ -255,7 +256,8 @@ class ForkServer {
     const wire::Fd process(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     send_forked(answer, process);
     restore_state();
-    become_executor(std::move(request), program_key_);  // the channel stays open as long as the process lives
+    end_with_worker(channel_.get());
+    become_executor(std::move(request), program_key_);
   }
 
   void fork_executor(ForkRequest request, wire::Forked& answer) {

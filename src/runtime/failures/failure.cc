@@ -38,6 +38,8 @@ std::string happening(const Failure& failure, FailureKind kind);
 
 /// "it ended its process at each of 3 attempts: attempt 1 on worker a, the process died of SIGSEGV …; …".
 std::string crashes(const Failure& last) {
+  const bool is_told_apart = last.signal != 0 || last.exit_status != 0 || !last.earlier.empty();
+  if (!is_told_apart && !last.message.empty()) return last.message;
   std::string text = "it ended its process again and again, and is not tried any more: ";
   const auto add = [&](const Failure& one) {
     text += "attempt " + std::to_string(one.attempt) + (one.worker.empty() ? "" : " on worker " + one.worker) + ", " +

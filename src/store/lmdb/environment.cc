@@ -79,7 +79,13 @@ void throw_lmdb_error(int result, std::string_view doing, const std::string& dir
   if (result == MDB_READERS_FULL) {
     throw StoreError(fmt::format("Too many reads of the store in {} are open at once: end some.", directory));
   }
-  if (result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND || result == MDB_INVALID || result == MDB_PANIC) {
+  if (result == MDB_PANIC) {
+    throw StoreGone(
+        fmt::format("The store in {} can't be used by this process any more, since a write to its first pages failed "
+                    "(the kernel's log may say why): start the worker again; what was acknowledged is there.",
+                    directory));
+  }
+  if (result == MDB_CORRUPTED || result == MDB_PAGE_NOTFOUND || result == MDB_INVALID) {
     throw StoreError(fmt::format("The store in {} is damaged ({}): move it away and start with an empty one.",
                                  directory, mdb_strerror(result)));
   }

@@ -234,6 +234,7 @@ void Brain::workers_seen(Time now, const std::vector<control::WorkerSeen>& worke
   advance(now);
   if (others_.view.update(workers) && !control::planted(control::Fault::kWokenInSight))
     act(action::WakeIdle{kWakeAtOnce});
+  give_to_idle();
   if (!starting_.programs.empty())
     others_.index_claims.note_work();  // what was left to others may have to be taken now
 }

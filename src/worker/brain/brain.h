@@ -367,6 +367,7 @@ class Brain {
 
   // work_from_index.cc
   void claim_work();
+  void give_to_idle();
 
   // explain.cc
   TaskSeen explain_alone(const HeldTask& task) const;

@@ -6,17 +6,13 @@
 
 namespace morrow::worker {
 
-namespace {
-
-/// Why this worker can't start the program; null: it may be able to.
+/// Null: it may be able to.
 const std::string* find_reason(const control::WorkerInfo& worker, const std::string& program) {
   for (const control::CannotStart& one : worker.cannot_start) {
     if (one.program == program) return &one.reason;
   }
   return nullptr;
 }
-
-}  // namespace
 
 bool ClusterView::update(std::vector<control::WorkerSeen> workers) {
   workers_ = std::move(workers);
@@ -29,6 +25,15 @@ bool ClusterView::update(std::vector<control::WorkerSeen> workers) {
 bool ClusterView::note_indexed() {
   indexed_alone_ |= !has_others();
   return has_others();
+}
+
+std::vector<control::WorkerInfo> ClusterView::idle_others() const {
+  std::vector<control::WorkerInfo> idle;
+  for (const control::WorkerSeen& worker : workers_) {
+    if (worker.idle && !worker.dying && !worker.info.draining && worker.info.incarnation != self_)
+      idle.push_back(worker.info);
+  }
+  return idle;
 }
 
 std::vector<control::Resources> ClusterView::others_for(const std::string& program) const {

@@ -9,6 +9,9 @@
 
 namespace morrow::worker {
 
+/// Why this worker can't start the program; null: it may be able to.
+const std::string* find_reason(const control::WorkerInfo& worker, const std::string& program);
+
 /// The workers of the cluster as the store had them a while ago. Not thread-safe.
 class ClusterView {
  public:
@@ -22,6 +25,8 @@ class ClusterView {
 
   /// Another worker has nothing to do.
   bool others_idle() const { return others_idle_; }
+  /// The others that have nothing to do and take work.
+  std::vector<control::WorkerInfo> idle_others() const;
   bool has_others() const { return workers_.size() > 1; }
   /// What each of the others has in all that may be able to start the program: it lives, takes work, and has not given
   /// it up.

@@ -66,6 +66,8 @@ struct Knobs {
   Time idle_after = 5'000'000;
   /// The slow poll behind every wake-up, for one that got lost; jittered; 0: off.
   Time poll = 1'000'000'000;
+  /// A task that waited here so long is given to a worker that has nothing to do: what runs before it takes its time.
+  Time give_after = 500'000'000;
   /// A task that waited so long keeps others from taking what it needs.
   Time starving_after = 1'000'000'000;
 

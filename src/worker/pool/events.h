@@ -8,6 +8,7 @@
 
 #include "store/store.h"
 #include "wire/frame.h"
+#include "worker/pool/process/executor_groups.h"
 #include "worker/pool/process/undertaker.h"
 
 namespace morrow::worker {
@@ -46,6 +47,7 @@ struct PoolOptions {
   int object_memory = -1;                   ///< descriptor that executors get too; -1: none
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   Undertaker* undertaker = nullptr;  ///< outlives the pool; null: programs die with this process, not what they left
+  ExecutorGroups* groups = nullptr;  ///< outlives the pool
   std::uint64_t stack_bytes = 256u << 20;  ///< RLIMIT_STACK of executors, when the hard limit allows
   /// Gets the output of the first process of a program, before it is an executor: for the worker's log. As it was read,
   /// not cut into lines.

@@ -32,6 +32,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
@@ -49,6 +50,18 @@ constexpr int kReadsAtOnce = 4;                    // of a full buffer each: one
 constexpr int kReadsAtEnd = 256;  // a death's last frames: a grandchild with the socket could write for ever
 constexpr std::chrono::seconds kEndAfterSilence{1};  // its exit is usually heard of long before
 constexpr std::chrono::seconds kReportedWithin{1};   // its death, by its parent
+constexpr std::chrono::seconds kKilledWithin{1};     // what it has left, so that its control group can be removed
+
+void end_group(PoolContext& pool, ExecutorProcess id) {
+  ExecutorGroups* const groups = pool.options.groups;
+  if (groups == nullptr || !groups->active()) return;
+  const auto number = static_cast<std::uint32_t>(id);
+  groups->end(number);
+  const auto timer = std::make_shared<boost::asio::steady_timer>(pool.io, kKilledWithin);
+  timer->async_wait([timer, groups, number](const boost::system::error_code& stopped) {
+    if (!stopped) groups->end(number);
+  });
+}
 
 }  // namespace
 
@@ -94,6 +107,7 @@ void ExecutorLink::running(pid_t pid, wire::Fd pidfd) {
   MORROW_INVARIANT(state_ == State::kWaiting, "an executor gets a process once", id_, state_);
   pid_ = pid;
   state_ = State::kRunning;
+  if (pool_.options.groups != nullptr) pool_.options.groups->add(static_cast<std::uint32_t>(id_), pid);
   if (pidfd) pidfd_.assign(pidfd.release());
   watch_death();
   if (kill_wanted_) return kill();  // asked for while it was on its way
@@ -243,6 +257,7 @@ void ExecutorLink::kill() {
 }
 
 void ExecutorLink::kill_now() {
+  if (pool_.options.groups != nullptr) pool_.options.groups->kill(static_cast<std::uint32_t>(id_));
   if (!pidfd_.is_open()) return;
   // Its group first, which can be named while it lives. What else it has started is killed by those who reap it.
   pollfd ended{pidfd_.native_handle(), POLLIN, 0};
@@ -281,6 +296,7 @@ void ExecutorLink::finish(ExecutorExit exit) {
   state_ = State::kGone;
   close();
   pool_.events.executor_exited(id_, exit);
+  end_group(pool_, id_);
   pool_.forget(id_);
 }
 
@@ -299,6 +315,7 @@ std::string ExecutorLink::crash_record() const {
 }
 
 void ExecutorLink::drop() {
+  end_group(pool_, id_);
   state_ = State::kGone;
   close();
 }

@@ -220,6 +220,7 @@ void DriverSessions::carry_out(action::Welcome& welcome) {
   message.set_attachment(welcome.attachment);
   message.set_applied(welcome.applied);
   means_.send_welcome(welcome.client, message, driver->maps_objects);
+  if (!driver->program_waits.empty()) say_program_waits(welcome.client, driver->program_waits);
   send_need(welcome.client, *driver);
 }
 
@@ -260,22 +261,48 @@ void DriverSessions::program(ClientId client, Driver& driver, std::string_view p
   }
   events_.program_named(driver.program, driver.pid);
   auto missing = std::make_shared<std::vector<std::string>>();
+  const auto put = [missing, hashes, key = driver.program, bytes = std::string(payload),
+                    session = driver.session](store::Store& store) {
+    control::put_program(store, key, bytes, session);
+    missing->clear();
+    for (const std::string& hash : *hashes) {
+      if (!control::use_blob(store, hash, session)) missing->push_back(hash);
+    }
+  };
+  const auto done = [this, missing, client] {
+    Driver* uploads = find(client);
+    if (uploads == nullptr || missing->empty()) return;
+    uploads->upload.lacks(std::move(*missing));
+    if (uploads->welcome) send_need(client, *uploads);  // the welcome is the first that a driver hears
+  };
+  // It is to be there before the session is. But when the store has no room, it must not keep from the rounds what
+  // would make some.
+  const auto full = std::make_shared<std::string>();
   means_.post(
       StoreLane::kRound,
-      [missing, hashes, key = driver.program, bytes = std::string(payload),
-       session = driver.session](store::Store& store) {
-        control::put_program(store, key, bytes, session);
-        missing->clear();
-        for (const std::string& hash : *hashes) {
-          if (!control::use_blob(store, hash, session)) missing->push_back(hash);
+      [put, full](store::Store& store) {
+        full->clear();
+        try {
+          put(store);
+        } catch (const store::StoreFull& error) {
+          *full = error.what();
         }
       },
-      [this, missing, client] {
-        Driver* uploads = find(client);
-        if (uploads == nullptr || missing->empty()) return;
-        uploads->upload.lacks(std::move(*missing));
-        if (uploads->welcome) send_need(client, *uploads);  // the welcome is the first that a driver hears
+      [this, put, done, full, client] {
+        if (full->empty()) return done();
+        say_program_waits(client, *full);
+        means_.post(StoreLane::kUpload, put, done);
       });
+}
+
+void DriverSessions::say_program_waits(ClientId client, const std::string& sentence) {
+  Driver* driver = find(client);
+  if (driver == nullptr) return;
+  driver->program_waits = sentence;
+  if (!driver->welcome) return;
+  wire::Notice notice;
+  notice.set_text("the program waits for room in the store, and its tasks for the program: " + sentence);
+  means_.send(client, wire::NOTICE, notice);
 }
 
 void DriverSessions::send_need(ClientId client, Driver& driver) {
@@ -314,9 +341,7 @@ void DriverSessions::uploads_wait(const std::string& sentence) {
     if (!driver.upload.no_room()) continue;
     control::coverage_mark<"a program waits for room in the store">();
     if (was_ahead) means_.resume(client);
-    wire::Notice notice;
-    notice.set_text("the program waits for room in the store, and its tasks for the program: " + sentence);
-    means_.send(client, wire::NOTICE, notice);
+    say_program_waits(client, sentence);
   }
 }
 

@@ -127,6 +127,7 @@ class DriverSessions {
     std::uint64_t attachment = 0;
     std::string program;
     std::uint64_t acked = 0;
+    std::string program_waits;  ///< the store has no room for its program; told with the welcome
     ProgramUpload upload;
     SessionEnd end;
   };
@@ -136,6 +137,7 @@ class DriverSessions {
   void hello(ClientId client, Driver& driver, std::string_view payload);
   void refuse(ClientId client, const std::string& sentence);
   void program(ClientId client, Driver& driver, std::string_view payload);
+  void say_program_waits(ClientId client, const std::string& sentence);
   void send_need(ClientId client, Driver& driver);
   void blob_chunk(ClientId client, Driver& driver, std::string_view payload);
   void end_session(ClientId client, Driver& driver, std::string_view payload);

@@ -26,9 +26,33 @@ const char* sentence_of(FailureKind kind) {
       return "the worker that ran it died";
     case FailureKind::kTimeout:
       return "it ran longer than its timeout";
-    default:
-      return "it failed, and nothing more is known";
+    case FailureKind::kException:
+      return "it threw an exception";
+    case FailureKind::kUnschedulable:
+      return "no worker could ever meet its requirements";
+    case FailureKind::kProgram:
+      return "its program could not be started on any worker";
+    case FailureKind::kTooLarge:
+      return "its value is larger than a value may be";
+    case FailureKind::kStackOverflow:
+      return "it ran out of stack";
+    case FailureKind::kNoRoom:
+      return "its value found no room in the object memory of its worker";
+    case FailureKind::kLost:
+      return "no worker that is alive has its value any more";
+    case FailureKind::kPoisoned:
+      return "it ended its process, or its worker, at each of its attempts";
+    case FailureKind::kStoreFull:
+      return "the store was full for longer than the patience of its driver (SessionOptions::store_patience): release "
+             "futures, or end sessions that hold some";
+    case FailureKind::kDeadlock:
+      return "it waited, through others, for itself";
+    case FailureKind::kOutOfMemory:
+      return "memory ran out";
+    case FailureKind::kNone:
+      break;
   }
+  return "it failed, and nothing more is known";
 }
 
 bool is_failure(const std::string& bytes) {

@@ -7,6 +7,9 @@
 // and has run other tasks, whose memory the allocator keeps. So what counts is the growth since the task was given to
 // an idle process. What it starts counts too. The object memory does not: it is the worker's.
 //
+// Where the executor has a control group of its own (pool/process/executor_groups.cc), the kernel ends it at a limit
+// that lies a little above, so that one which is quicker than ten looks a second harms nobody else.
+//
 // The kernel does not say whom it killed, only how many so far. A process that died of a SIGKILL that nobody here sent,
 // within two seconds after that number rose, is taken for one of them, each rise for one process.
 #include "worker/shell/memory_watch.h"
@@ -105,8 +108,17 @@ std::optional<OutOfMemory> MemoryWatch::why_ended(ExecutorId executor, std::opti
   const auto use = uses_.extract(executor);
   auto ended = ended_.extract(executor);
   if (!ended.empty() && !killed) return std::move(ended.mapped());
-  if (!asked_bytes || !by_signal_9 || killed || means_.kernel_kills() <= kills_before_) return std::nullopt;
-  ++kills_before_;
+  if (!asked_bytes || !by_signal_9 || killed) return std::nullopt;
+  const bool counted = means_.kernel_kills() > kills_before_;
+  if (counted) ++kills_before_;
+  const auto most = means_.killed_at_limit && *asked_bytes != 0 ? means_.killed_at_limit(executor) : std::nullopt;
+  if (most) {
+    return OutOfMemory{fmt::format("it used {} of memory, more than the {} that it asked for (Options::memory), so the "
+                                   "kernel ended its process; {}",
+                                   text(*most), text(*asked_bytes), largest_but(executor, means_.executors())),
+                       *asked_bytes, *most, false};
+  }
+  if (!counted) return std::nullopt;
   const std::uint64_t used = use.empty() ? 0 : use.mapped().last;
   const std::string asked = *asked_bytes == 0
                                 ? "it asked for none, so that nothing kept other tasks away (Options::memory)"

@@ -44,6 +44,8 @@ class MemoryWatch {
     std::function<std::uint64_t()> kernel_kills;                          ///< so far, see ControlGroups::memory_kills
     std::function<void(ExecutorId)> kill;
     CallLater after;
+    /// The most that it has used, when the kernel ended it at its limit (ExecutorGroups); nothing: it did not.
+    std::function<std::optional<std::uint64_t>(ExecutorId)> killed_at_limit = {};
   };
 
   explicit MemoryWatch(Means means) : means_(std::move(means)) {}

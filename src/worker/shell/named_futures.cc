@@ -37,11 +37,13 @@ void NamedFutures::find(const Waiter& who, std::string_view payload) {
       [found, name = question.name()](store::Store& store) {
         found->clear_id();
         found->set_complete(false);
-        const auto id = control::find_named(store, name);
-        if (!id) return;
-        set_id(found->mutable_id(), *id);
-        const auto program = control::program_used(store, id->scope);
-        found->set_complete(program && keep_files(store, id->scope, *program));
+        found->clear_again();
+        const auto named = control::find_named(store, name);
+        if (!named) return;
+        set_id(found->mutable_id(), named->id);
+        if (named->again != control::FutureId{}) set_id(found->mutable_again(), named->again);
+        const auto program = control::program_used(store, named->id.scope);
+        found->set_complete(program && keep_files(store, named->id.scope, *program));
       },
       [this, found, who] { means_.send(who, wire::FOUND, *found); });
 }

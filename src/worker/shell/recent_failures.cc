@@ -32,9 +32,15 @@ std::string RecentFailures::add(Time now, const action::TaskFailed& failed) {
   info.set_worker(worker_);
   info.set_failed_attempts(failed.attempt);
   info.set_max_retries(failed.spec->max_retries);
+  bytes_ += bytes_of(info);
   kept_.emplace_back(now, std::move(info));
-  while (kept_.size() > kMostKept || now - kept_.front().first > kKeptFor) kept_.pop_front();
+  while (kept_.size() > kMostKept || bytes_ > kMostBytes || now - kept_.front().first > kKeptFor) drop_first();
   return line;
+}
+
+void RecentFailures::drop_first() {
+  bytes_ -= bytes_of(kept_.front().second);
+  kept_.pop_front();
 }
 
 std::vector<wire::FutureInfo> RecentFailures::recent(Time now) const {
@@ -76,9 +82,14 @@ const char* name_of(control::FailureKind kind) {
       return "poisoned";
     case FailureKind::kStoreFull:
       return "store_full";
-    default:
-      return "other";
+    case FailureKind::kDeadlock:
+      return "deadlock";
+    case FailureKind::kOutOfMemory:
+      return "out_of_memory";
+    case FailureKind::kNone:
+      break;
   }
+  return "other";
 }
 
 }  // namespace morrow::worker

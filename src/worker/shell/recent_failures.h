@@ -19,6 +19,7 @@ namespace morrow::worker {
 class RecentFailures {
  public:
   static constexpr std::size_t kMostKept = 10'000;
+  static constexpr std::size_t kMostBytes = 4 << 20;  ///< of their names and reasons
   static constexpr Time kKeptFor = 3'600'000'000'000;
 
   explicit RecentFailures(std::string worker) : worker_(std::move(worker)) {}
@@ -35,7 +36,11 @@ class RecentFailures {
 
  private:
   std::string worker_;
+  static std::size_t bytes_of(const wire::FutureInfo& info) { return info.name().size() + info.reason().size(); }
+  void drop_first();
+
   std::deque<std::pair<Time, wire::FutureInfo>> kept_;
+  std::size_t bytes_ = 0;  ///< of what is kept
   std::map<control::FailureKind, std::uint64_t> ends_;
   std::uint64_t retries_ = 0;
 };

@@ -207,10 +207,27 @@ void Shell::arm(Time time) {
 
 // ---- actions that no part carries out alone ----
 
+/// By the kernel, where it can. Only when all tasks that the executor has ask for memory: one that does not may use
+/// what there is.
+void Shell::limit_memory(const action::Dispatch& dispatch) {
+  const auto process = tasks_.executors.process_of(dispatch.executor);
+  if (options_.groups == nullptr || !process) return;
+  const auto& others = tasks_.starter.handed(dispatch.executor);
+  std::uint64_t sum = dispatch.task.spec->requirements.memory;
+  bool all_ask = sum != 0;
+  for (const HandedTask& task : others) {
+    sum += task.spec->requirements.memory;
+    all_ask = all_ask && task.spec->requirements.memory != 0;
+  }
+  options_.groups->limit(static_cast<std::uint32_t>(*process), all_ask ? std::optional(sum) : std::nullopt,
+                         others.empty());
+}
+
 void Shell::carry_out(action::Dispatch& dispatch) {
   const bool asks = dispatch.task.spec->requirements.memory != 0;
   if (asks && tasks_.executors.process_of(dispatch.executor))
     tasks_.memory.given(dispatch.executor, tasks_.starter.handed(dispatch.executor).empty());
+  limit_memory(dispatch);
   tasks_.starter.carry_out(dispatch);
 }
 

@@ -72,6 +72,7 @@ struct ShellOptions {
   bool encrypt = false;              ///< what is said on the port
   bool private_worker = false;       ///< one client, no cluster: ends when it goes
   Undertaker* undertaker = nullptr;  ///< outlives the shell; see PoolOptions
+  ExecutorGroups* groups = nullptr;  ///< the same
   bool inline_store = false;         ///< commits on the main thread, for measurements
   /// Looks whether drivers still find the socket that this worker listens on; else makes another one. None: all is
   /// well, or it could not. May be empty.
@@ -218,6 +219,7 @@ class Shell final : public ClientEvents {
   ChangeRequests::Means change_means();
   Maintenance::Events upkeep_events();
   MemoryWatch::Means memory_means();
+  void limit_memory(const action::Dispatch& dispatch);
   std::optional<MemoryWatch::Executor> watched(ExecutorId executor) const;
   PoolOptions pool_options();
   PostToStore post_to_store();

@@ -331,6 +331,11 @@ MemoryWatch::Means Shell::memory_means() {
             if (const auto process = tasks_.executors.process_of(executor)) pool_.kill(*process);
           },
       .after = call_later(),
+      .killed_at_limit = [this](ExecutorId executor) -> std::optional<std::uint64_t> {
+        const auto process = tasks_.executors.process_of(executor);
+        if (!process || options_.groups == nullptr) return std::nullopt;
+        return options_.groups->killed_at_limit(static_cast<std::uint32_t>(*process));
+      },
   };
 }
 
@@ -339,6 +344,7 @@ PoolOptions Shell::pool_options() {
   pool.cache_folder = options_.cache_folder;
   pool.object_memory = objects_.memory_fd();
   pool.undertaker = options_.undertaker;
+  pool.groups = options_.groups;
   pool.program_output = [this](const std::string& program, std::string_view text) {
     tasks_.output.program_wrote(program, text);
   };

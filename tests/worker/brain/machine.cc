@@ -380,12 +380,13 @@ void Machine::finish_task(worker::ExecutorId id, control::Outcome outcome) {
   });
 }
 
-void Machine::see_other(control::Resources total, const std::string& cannot_start) {
+void Machine::see_other(control::Resources total, const std::string& cannot_start, bool idle) {
   auto workers = control::workers(*store_);
   control::WorkerSeen other;
   other.info.incarnation = 9;
   other.info.name = "two";
   other.info.total = std::move(total);
+  other.idle = idle;
   if (!cannot_start.empty()) other.info.cannot_start.push_back({kProgram, cannot_start});
   workers.push_back(std::move(other));
   brain_->workers_seen(now_, workers);

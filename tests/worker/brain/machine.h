@@ -78,8 +78,8 @@ class Machine {
   /// While it returns true a process that has started ends before it takes a task.
   std::function<bool()> dies_at_once;
   /// Another worker is seen in the cluster, with so much in all; a reason: it can't start the program of the tasks
-  /// here.
-  void see_other(control::Resources total, const std::string& cannot_start = {});
+  /// here. `idle`: it has nothing to do.
+  void see_other(control::Resources total, const std::string& cannot_start = {}, bool idle = false);
 
   /// Ends the executor that runs a task of this script now, as a crash.
   bool crash(const std::string& script);

@@ -283,6 +283,27 @@ TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHea
   EXPECT_EQ(sent_[1].as<wire::Need>().blobs(0), hash) << "what came meanwhile is asked for again";
 }
 
+TEST_F(DriverSessionsTest, AProgramThatFindsNoRoomKeepsNothingElseFromTheStoreAndItsDriverIsTold) {
+  const std::string hash(base::kSha256Bytes, 'h');
+  store_.store.database().hooks.full = [](store::Room room) { return room == store::Room::kNew; };
+  come(1, hello(5));
+  say(1, wire::PROGRAM, program_with(hash));
+  FakeStore::Posted first = store_.take();
+  EXPECT_EQ(first.lane, StoreLane::kRound);
+  first.job(store_.store);
+  first.done();
+  ASSERT_EQ(store_.posted.size(), 1u);
+  EXPECT_EQ(store_.posted[0].lane, StoreLane::kUpload) << "where it waits for itself alone";
+  EXPECT_TRUE(sent_.empty()) << "the first word of a worker is its welcome";
+  welcome(1);
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[1].type, wire::NOTICE);
+  EXPECT_NE(sent_[1].as<wire::Notice>().text().find("waits for room in the store"), std::string::npos);
+  store_.store.database().hooks.full = nullptr;
+  store_.run();
+  EXPECT_EQ(sent_.back().as<wire::Need>().blobs(0), hash);
+}
+
 TEST_F(DriverSessionsTest, ASessionEndsWhenAllThatItAskedIsCommitted) {
   come(1, hello(5));
   welcome(1);

@@ -17,6 +17,16 @@ wire::Failure parsed(const std::string& bytes) {
   return failure;
 }
 
+TEST(Failures, EachKindHasASentenceAlsoWhenItsRecordHasNone) {
+  for (auto kind = 1U; kind <= static_cast<unsigned>(control::kLastFailureKind); ++kind) {
+    control::Outcome outcome;
+    outcome.failure = static_cast<control::FailureKind>(kind);
+    const std::string text = parsed(failure_bytes(outcome, "w1")).message();
+    EXPECT_FALSE(text.empty()) << kind;
+    EXPECT_EQ(text.find("nothing more is known"), std::string::npos) << kind;
+  }
+}
+
 TEST(Failures, ADeathBySignalNamesTheSignal) {
   ExecutorExit exit;
   exit.status = SIGSEGV;

@@ -19,22 +19,28 @@ class FakeStore {
       posted.push_back({lane, std::move(job), std::move(done)});
     };
   }
+  struct Posted {
+    StoreLane lane;
+    std::function<void(store::Store&)> job;
+    std::function<void()> done;
+  };
+
+  /// The first that was posted and not run.
+  Posted take() {
+    Posted one = std::move(posted.front());
+    posted.pop_front();
+    return one;
+  }
   /// Runs all that was posted, and what that posts. Each job twice, as after an answer that was lost.
   void run() {
     while (!posted.empty()) {
-      const Posted one = std::move(posted.front());
-      posted.pop_front();
+      const Posted one = take();
       one.job(store);
       one.job(store);
       if (one.done) one.done();
     }
   }
 
-  struct Posted {
-    StoreLane lane;
-    std::function<void(store::Store&)> job;
-    std::function<void()> done;
-  };
   std::deque<Posted> posted;
   store::SimStore store;
 };

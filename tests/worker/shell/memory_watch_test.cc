@@ -36,6 +36,10 @@ class MemoryWatchTest : public testing::Test {
         .kill = [this](ExecutorId id) { killed_.push_back(id); },
         .after = [this](std::uint64_t milliseconds,
                         std::function<void()> then) { later_.emplace_back(milliseconds, std::move(then)); },
+        .killed_at_limit = [this](ExecutorId id) -> std::optional<std::uint64_t> {
+          const auto found = at_limit_.find(id);
+          return found == at_limit_.end() ? std::nullopt : std::optional(found->second);
+        },
     };
   }
   void runs(ExecutorId id, const std::string& task, std::uint64_t asked) {
@@ -58,11 +62,30 @@ class MemoryWatchTest : public testing::Test {
 
   std::map<ExecutorId, MemoryWatch::Executor> executors_;
   std::map<pid_t, std::uint64_t> used_;
+  std::map<ExecutorId, std::uint64_t> at_limit_;
   std::uint64_t kernel_kills_ = 7;
   std::vector<ExecutorId> killed_;
   std::vector<std::pair<std::uint64_t, std::function<void()>>> later_;
   MemoryWatch watch_{means()};
 };
+
+TEST_F(MemoryWatchTest, OneThatTheKernelEndedAtItsLimitIsToldAsOneThatWasEndedHere) {
+  watch_.start();
+  runs(1, "large", 100 * kMiB);
+  runs(2, "neighbour", 0);
+  used_[2] = 3 * kMiB;
+  watch_.given(1, true);
+  at_limit_[1] = 130 * kMiB;
+  ++kernel_kills_;
+  const auto why = watch_.why_ended(1, 100 * kMiB, true, false);
+  ASSERT_TRUE(why);
+  EXPECT_FALSE(why->by_kernel) << "it is not tried again: it would use as much";
+  EXPECT_EQ(why->used_bytes, 130 * kMiB);
+  EXPECT_EQ(why->sentence,
+            "it used 130.0 MiB of memory, more than the 100.0 MiB that it asked for (Options::memory), so the kernel "
+            "ended its process; the largest of its neighbours on this worker was 'neighbour' with 3.0 MiB");
+  EXPECT_FALSE(watch_.why_ended(2, 0, true, false)) << "that kill is explained";
+}
 
 TEST_F(MemoryWatchTest, ATaskThatUsesMoreThanItAskedForIsEndedAndTheSentenceHasAllThree) {
   watch_.start();

@@ -43,5 +43,22 @@ TEST(RecentFailures, AreKeptForAnHourAndNeverTooMany) {
   EXPECT_EQ(recent.front().id().sequence(), 5U);
 }
 
+TEST(RecentFailures, TakeNoMoreBytesHoweverLongTheirNames) {
+  RecentFailures failures("one");
+  auto one = failed(1);
+  auto spec = std::make_shared<control::Spec>();
+  spec->name = std::string(RecentFailures::kMostBytes / 10, 'n');
+  one.spec = spec;
+  for (int i = 0; i < 30; ++i) failures.add(2, one);
+  EXPECT_EQ(failures.recent(3).size(), 9U);
+  for (std::uint64_t i = 0; i < 30; ++i) failures.add(2, failed(i));
+  EXPECT_EQ(failures.recent(3).size(), 39U) << "what went is not counted any more";
+}
+
+TEST(RecentFailures, HaveANameForEachKind) {
+  for (auto kind = 1U; kind <= static_cast<unsigned>(control::kLastFailureKind); ++kind)
+    EXPECT_STRNE(name_of(static_cast<control::FailureKind>(kind)), "other") << kind;
+}
+
 }  // namespace
 }  // namespace morrow::worker

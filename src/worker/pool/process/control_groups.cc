@@ -15,6 +15,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "worker/pool/process/executor_groups.h"
+
 namespace morrow::worker {
 
 namespace {
@@ -70,6 +72,11 @@ ControlGroups::ControlGroups(const std::string& root) : root_(root) {
   }
 }
 
+std::optional<std::filesystem::path> ControlGroups::own() const {
+  if (unified_.empty()) return std::nullopt;
+  return unified_.front();
+}
+
 std::optional<std::uint64_t> ControlGroups::memory_limit() const {
   std::optional<std::uint64_t> least;
   for (const auto& folder : unified_) {
@@ -97,7 +104,9 @@ std::optional<double> ControlGroups::cpu_limit() const {
 
 std::uint64_t ControlGroups::memory_kills() const {
   std::optional<std::uint64_t> kills;
-  if (!unified_.empty()) kills = number_after(unified_.front() / "memory.events", "oom_kill");
+  // The executors may have groups beside the worker's: then the one above counts for all.
+  const bool is_below = unified_.size() > 1 && unified_.front().filename() == ExecutorGroups::kWorkerGroup;
+  if (!unified_.empty()) kills = number_after(unified_[is_below ? 1 : 0] / "memory.events", "oom_kill");
   if (!kills && !memory_.empty()) kills = number_after(memory_.front() / "memory.oom_control", "oom_kill");
   if (!kills) kills = number_after(root_ + "/proc/vmstat", "oom_kill");
   return kills.value_or(0);

@@ -16,6 +16,8 @@ class ControlGroups {
   /// `root` stands before all paths: a test has files of its own.
   explicit ControlGroups(const std::string& root = "");
 
+  /// The folder of the own group of version 2; nothing: there is none.
+  std::optional<std::filesystem::path> own() const;
   /// Bytes of memory that the group may use; nothing: there is no limit.
   std::optional<std::uint64_t> memory_limit() const;
   /// Processors that the group may use; nothing: there is no quota.
