@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "worker/brain/brain.h"
@@ -21,7 +22,21 @@ namespace morrow::worker {
 
 using Place = HeldTask::Place;
 
+namespace {
+
+// A process of a program that is no good ends before it takes a task: at once.
+constexpr Time kHasTakenItNs = 1'000'000'000;
+
+}  // namespace
+
 void Brain::note_start_failure(const std::string& program, std::string reason) {
+  // The program starts here where it runs a task, though that may end late: then this is no failure after others.
+  const bool works = std::any_of(executors_.begin(), executors_.end(), [&](const auto& entry) {
+    const ExecutorState& executor = entry.second;
+    return executor.program == program && executor.started && !executor.killed && !executor.stack.empty() &&
+           (executor.stack.back().blocked || now_ - executor.stack.back().running_since >= kHasTakenItNs);
+  });
+  if (works) starting_.programs.note_worked(program);
   starting_.programs.note_failure(now_, program, std::move(reason), random_);
 }
 

@@ -158,6 +158,23 @@ TEST(Attempts, AProcessThatEndsBeforeItTakesItsTaskCostsNoAttempt) {
   }
 }
 
+TEST(Starts, AProgramThatRunsALongTaskIsNotGivenUpHoweverManyStartsFailMeanwhile) {
+  Machine machine(machine_of(2));
+  machine.script("long", {works_for(30 * kSecond), ends_with("long")});
+  const FutureId runs = machine.submit("long");
+  machine.run(2 * kSecond);
+  bool fails = true;
+  machine.start_fails = [&fails] { return fails; };
+  const FutureId waits = machine.submit("task");
+  machine.run(20 * kSecond);
+  EXPECT_EQ(machine.outcome(waits), nullptr);
+  fails = false;
+  for (const FutureId id : {runs, waits}) {
+    ASSERT_TRUE(machine.run_until(id, 60 * kSecond));
+    EXPECT_TRUE(machine.outcome(id)->ok());
+  }
+}
+
 TEST(Attempts, AProgramWhoseProcessesAllEndBeforeTheirTaskFailsInTheEnd) {
   Machine machine(machine_of(2));
   machine.dies_at_once = [] { return true; };
