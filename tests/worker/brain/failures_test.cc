@@ -175,6 +175,16 @@ TEST(Starts, AProgramThatRunsALongTaskIsNotGivenUpHoweverManyStartsFailMeanwhile
   }
 }
 
+TEST(Starts, AProgramWhoseTasksCrashIsNotGivenUpWhenEverySecondStartFails) {
+  Machine machine(machine_of(1));
+  int starts = 0;
+  machine.start_fails = [&starts] { return starts++ % 2 == 0; };
+  machine.script("crashes", {works_for(kSecond / 2), dies()});
+  const FutureId id = machine.submit("crashes", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 10; });
+  ASSERT_TRUE(machine.run_until(id, 600 * kSecond));
+  EXPECT_EQ(machine.outcome(id)->failure, FailureKind::kPoisoned);
+}
+
 TEST(Attempts, AProgramWhoseProcessesAllEndBeforeTheirTaskFailsInTheEnd) {
   Machine machine(machine_of(2));
   machine.dies_at_once = [] { return true; };
