@@ -31,6 +31,7 @@
 #include "base/defer.h"
 #include "base/invariant.h"
 #include "control/coverage_mark.h"
+#include "control/faults.h"
 #include "control/round.h"
 #include "control/transition.h"
 
@@ -151,6 +152,7 @@ void Committer::run_part(std::span<const Op> ops) {
   } catch (const store::TooLarge&) {
     if (unknown_ || ops.size() < 2) throw;
   } catch (const store::StoreFull&) {
+    if (planted(Fault::kUnwrittenAck) && result.results.size() == ops.size()) return committed(std::move(result));
     throw;  // nothing of it was written
   } catch (const store::StoreError&) {
     if (result.results.size() == ops.size()) {

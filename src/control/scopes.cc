@@ -85,7 +85,8 @@ void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
 
 void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
   if (!entry.open()) return;
-  if (!entry.scope.detached().empty()) tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
+  if (!entry.scope.detached().empty() && !planted(Fault::kKeptName))
+    tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
   if (!entry.scope.session() && scope_empty(id)) {
     remove_scope(id, entry);
     return;

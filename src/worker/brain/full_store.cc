@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/must.h"
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 
 // The store is full. What would free it stands in the queue behind what fills it, and a queue that is committed in
@@ -132,7 +133,8 @@ std::vector<Item> Brain::take_passing(Room room) {
   std::vector<Item> taken =
       commits_.queue.take_if(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes, [&](Item& item) {
         if (room_of(item) >= room && !left.hold_up(item)) return true;
-        if (room == Room::kFree && !item.passed && !left.of_same_execution(item)) {
+        const bool may_pass = room == Room::kFree && !control::planted(control::Fault::kHeldDeletions);
+        if (may_pass && !item.passed && !left.of_same_execution(item)) {
           std::optional<Item> copy;
           if (const auto* release = std::get_if<op::Release>(&item.op)) {
             if (!left.futures.contains(release->id)) copy = early_copy(*release);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 #include "worker/brain/worker_failure.h"
 
@@ -50,6 +51,7 @@ bool Brain::left_to_others(const control::Spec& spec) const {
 /// For a look into the index.
 std::vector<control::LeftToOthers> Brain::all_left_to_others() const {
   std::vector<control::LeftToOthers> all;
+  if (control::planted(control::Fault::kSwallowedWork)) return all;
   for (const std::string& program : starting_.programs.held_back()) {
     auto others = others_.view.others_for(program);
     if (!others.empty()) all.push_back({program, starting_.programs.on_trial(program) ? 1U : 0U, std::move(others)});
@@ -61,7 +63,8 @@ void Brain::settle_unstartable() {
   for (const std::string& program : starting_.programs.held_back()) {
     const std::string* reason = starting_.programs.given_up(program);
     for (Backlog::Lane* lane : backlog_.lanes_of(program)) {
-      const bool others = others_.view.another_may_start(program, lane->requirements);
+      const bool others = others_.view.another_may_start(program, lane->requirements) &&
+                          !control::planted(control::Fault::kFailedByFirst);
       if (!others && reason == nullptr) continue;
       std::size_t kept = others && starting_.programs.on_trial(program) ? 1 : 0;  // to try it with
       for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) {
