@@ -14,7 +14,9 @@
 // A conflict cuts the part in halves, down to single operations, so that one contended future does not hold up the
 // rest. Each part has a number, which it writes; when an answer is lost, the same part is tried again under the same
 // number, and finds there which of its tries committed. Until that is known it can't be cut: a late try might land.
-// After an error of the store the whole round is handed in again and goes on where it stopped.
+// After an error of the store the whole round is handed in again and goes on where it stopped. When there is no room
+// for the same list again, its number is written alone, which needs none: then each try is seen to have landed or can't
+// any more, and the round may be left.
 //
 // A submit that is too large for a transaction is written ahead in steps (building.cc); its own transaction then only
 // makes it visible.
@@ -26,8 +28,10 @@
 #include <iterator>
 #include <utility>
 
+#include "base/defer.h"
 #include "base/invariant.h"
 #include "control/coverage_mark.h"
+#include "control/faults.h"
 #include "control/round.h"
 #include "control/transition.h"
 
@@ -91,10 +95,11 @@ RoundResult Committer::run(const Round& round) {
     round_ = nullptr;  // no repetition helps
     throw;
   } catch (const store::StoreFull& error) {
-    // What may take the last page waits here, like for a store that is away; and an answer that was lost comes first.
-    if (round.room == store::Room::kFree || unknown_) throw;
+    // What may take the last page waits here, like for a store that is away.
+    if (round.room == store::Room::kFree) throw;
     coverage_mark<"the store had no room for a round">();
-    total_.full = error.what();
+    while (unknown_ && !total_.fenced) run_part({});
+    if (!parts_.empty()) total_.full = error.what();
   }
   MORROW_INVARIANT(total_.fenced || !total_.full.empty() || total_.results.size() == round.ops.size(),
                    "each operation has a result", total_.results.size(), round.ops.size());
@@ -127,9 +132,10 @@ void Committer::begin(const Round& round) {
   } while (begin < round.ops.size());
 }
 
+/// \p ops: those of the part; or none, to settle what became of its tries.
 void Committer::run_part(std::span<const Op> ops) {
   if (!std::exchange(numbered_, true)) ++*number_;
-  const auto transaction = store_.begin(round_->room);
+  const auto transaction = store_.begin(ops.empty() ? store::Room::kFree : round_->room);
   RoundResult result;
   store::CommitResult commit = store::CommitResult::kConflict;
   try {
@@ -146,6 +152,7 @@ void Committer::run_part(std::span<const Op> ops) {
   } catch (const store::TooLarge&) {
     if (unknown_ || ops.size() < 2) throw;
   } catch (const store::StoreFull&) {
+    if (planted(Fault::kUnwrittenAck) && result.results.size() == ops.size()) return committed(std::move(result));
     throw;  // nothing of it was written
   } catch (const store::StoreError&) {
     if (result.results.size() == ops.size()) {
@@ -167,14 +174,17 @@ void Committer::run_part(std::span<const Op> ops) {
 
 void Committer::committed(RoundResult&& result) {
   const Part part = parts_.front();
+  const base::Defer settled([this] {
+    numbered_ = unknown_ = false;
+    tries_.clear();
+  });
+  if (result.results.empty() && part.begin != part.end) return;  // its number alone: none of the tries has landed
   MORROW_INVARIANT(!part.ahead && result.results.size() == part.end - part.begin,
                    "a part that is committed has a result for each operation", result.results.size(), part.begin,
                    part.end);
   ++total_.commits;
   merge(total_, std::move(result));
   parts_.pop_front();
-  numbered_ = unknown_ = false;
-  tries_.clear();
 }
 
 void Committer::split() {

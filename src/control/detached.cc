@@ -28,6 +28,7 @@
 
 #include "base/invariant.h"
 #include "control/cluster.h"
+#include "control/faults.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -78,10 +79,12 @@ bool Transition::detach(FutureId id, const Spec& spec, const Origin& origin) {
     const keys::Use one = keys::read_use(used);
     if (one.family == keys::kBlob) add_user(tx, one.family, one.hash, id.scope);
   }
-  if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id.scope));
-  entry.scope.set_linked(false);
-  entry.scope.set_parent(0);
   entry.scope.set_detached(spec.name);
+  if (!planted(Fault::kEndedWithSession)) {
+    if (entry.scope.linked()) tx.clear(keys::child(entry.scope.parent(), id.scope));
+    entry.scope.set_linked(false);
+    entry.scope.set_parent(0);
+  }
   save_scope(id.scope, entry);
   return true;
 }

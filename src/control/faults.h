@@ -45,6 +45,16 @@ enum class Fault : std::uint8_t {
   kHeldUpFromBelow,      ///< a task that can go on, but under another one, keeps all others from starting
   kEarlyAck,             ///< changes are acknowledged when their round begins
   kSilenceByClock,       ///< silence is told by the clock alone, not by the observer's own heartbeats
+  kSwallowedWork,        ///< a worker where a program does not start goes on taking its futures
+  kFailedByFirst,        ///< the first worker that gives a program up fails its futures
+  kUnwrittenAck,         ///< what the store had no room for counts as committed
+  kHeldDeletions,        ///< deletions wait behind what finds no room in the store
+  kUnseenCircle,         ///< nobody looks for circles of waits
+  kFailedBystander,      ///< who waits for any of some futures counts as waiting for all of them
+  kOnceAhead,            ///< what may run once alone runs ahead of its commit
+  kEndedWithSession,     ///< a detached future ends with its session
+  kKeptName,             ///< the name of a detached future outlives it
+  kUnbeaten,             ///< a worker that has nothing to say says nothing
 };
 
 #ifdef MORROW_PLANTED_FAULTS

@@ -86,7 +86,8 @@ void Transition::remove_scope(ScopeId id, ScopeEntry& entry) {
 void Transition::close_scope(ScopeId id, ScopeEntry& entry) {
   if (!entry.open()) return;
   const bool named = !entry.scope.detached().empty() && !entry.scope.ends_later();
-  if (named) tx.clear(keys::name(entry.scope.detached()));  // another may have it at once
+  // Another may have it at once.
+  if (named && !planted(Fault::kKeptName)) tx.clear(keys::name(entry.scope.detached()));
   const bool needed = !tx.scan(keys::needed(id), store::Read::kConflict, 1).empty();
   if (!needed && !entry.scope.session() && scope_empty(id)) {
     remove_scope(id, entry);

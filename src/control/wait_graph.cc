@@ -28,6 +28,7 @@
 #include <utility>
 
 #include "base/invariant.h"
+#include "control/faults.h"
 #include "control/keys.h"
 
 namespace morrow::control {
@@ -79,10 +80,10 @@ void WaitGraph::read_waits() {
                         state.incarnation() == keys::number_of(key) && !state.recomputed();
     if (!stands) continue;
     Node blocked{.id = id, .kind = Kind::kBlocked};
-    blocked.need = wait.need();
     blocked.resources = Resources::decode(wait.keeps());
     blocked.worker = state.incarnation();
     for (const record::Id& future : wait.futures()) blocked.on.push_back(at(read_id(future)));
+    blocked.need = planted(Fault::kFailedBystander) ? blocked.on.size() : wait.need();
     nodes_[at(id)] = std::move(blocked);
   }
 }

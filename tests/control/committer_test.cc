@@ -77,6 +77,46 @@ TEST_F(CommitterTest, AConflictSplitsTheRoundAndEveryOperationIsDoneInOrder) {
   for (std::uint64_t i = 1; i <= 8; ++i) EXPECT_EQ(result.results[i - 1].runnable.id.sequence, i);
 }
 
+/// The answer to its first commit is lost; from then on there is room for deletions only.
+class LostAnswerTest : public CommitterTest, public testing::WithParamInterface<store::Fate> {
+ protected:
+  RoundResult run_without_room(Committer& committer, const Round& round) {
+    bool lost = false;
+    database->hooks.fate = [&lost](const store::Commit&) {
+      return std::exchange(lost, true) ? store::Fate::kNormal : GetParam();
+    };
+    database->hooks.full = [&lost](store::Room room) { return lost && room != store::Room::kFree; };
+    RoundResult result = committer.run(round);
+    database->hooks.fate = nullptr;
+    return result;
+  }
+};
+
+TEST_P(LostAnswerTest, IsSettledThoughThereIsNoRoomAndHoldsUpNothing) {
+  Committer committer(store, 1);
+  const Round round{1, {submit(driver(10), {10, 1}, 101), submit(driver(10), {10, 2}, 102)}};
+  const RoundResult result = run_without_room(committer, round);
+  const bool landed = GetParam() == store::Fate::kUnknownApplied;
+  EXPECT_EQ(result.results.size(), landed ? 2U : 0U);
+  EXPECT_EQ(result.full.empty(), landed);
+
+  Round deletion{1, {op::Release{{}, {10, 9}}}};
+  deletion.room = store::Room::kFree;
+  EXPECT_EQ(committer.run(deletion).results.size(), 1U) << "what needs no room goes on";
+  while (database->in_flight() > 0) EXPECT_EQ(database->land(0), store::CommitResult::kConflict);
+
+  database->hooks.full = nullptr;
+  if (landed) return;
+  const RoundResult again = committer.run(round);
+  ASSERT_EQ(again.results.size(), 2U);
+  for (const OpResult& one : again.results)
+    EXPECT_EQ(one.verdict, Verdict::kClaimed) << "none of it was applied before";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, LostAnswerTest,
+                         testing::Values(store::Fate::kUnknownApplied, store::Fate::kUnknownNotApplied,
+                                         store::Fate::kUnknownLater));
+
 TEST_F(CommitterTest, ARoundGoesOnWhereTheStoreFailed) {
   // Each of its commits meets conflicts, a lost answer and a store that is out of reach, in all orders.
   const std::vector<store::Fate> fates{store::Fate::kNormal, store::Fate::kConflict, store::Fate::kUnknownApplied,

@@ -22,9 +22,10 @@ control::SpecPtr make_spec(const ChildPlan& child, std::vector<FutureId> depende
   spec->retry_exceptions = plan.retry_exceptions;
   if (plan.end == Plan::End::kSleeps) spec->timeout_ns = kSleepTimeout;
   spec->name = std::to_string(plan.tag);
-  spec->program = kProgram;
+  spec->program = plan.end == Plan::End::kUnstartable ? kHopelessProgram : kProgram;
   spec->function_key = plan.tag % 7 + 1;
   spec->session = session;
+  spec->detached = child.detached;
   std::string& payload = spec->payload;
   payload.resize(8 + 16 * given.size());
   std::memcpy(payload.data(), &plan.tag, 8);

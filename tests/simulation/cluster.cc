@@ -20,7 +20,6 @@ std::uint64_t virtual_microseconds() { return the_timeline->now() / kMicrosecond
 constexpr std::size_t kMostTransactionBytes = 1'000'000;
 constexpr Time kLookForKeys = 100 * kMillisecond;
 constexpr Time kSettle = 200 * kMillisecond;
-constexpr Time kPatience = 200 * kMillisecond;
 
 }  // namespace
 
@@ -40,13 +39,22 @@ Cluster::Cluster(const Config& config, Options options)
   // That fault is to be found by what it does, not by how it is written.
   if (control::planted(control::Fault::kDrainedInbox)) invariants_.allow_other_ranges();
   for (std::size_t i = 0; i < config_.workers; ++i) add_worker();
-  for (std::size_t i = 0; i < config_.drivers; ++i) {
-    drivers_.push_back(std::make_unique<VirtualDriver>(
-        VirtualDriver::World{timeline_, random_, config_, [this] { return pick_worker(); }, [this] { return fresh(); },
-                             [this](const std::string& sentence) { wrong(sentence); }},
-        plans_.driver()));
-    timeline_.after(random_.delay(config_.calm_after / 8), [driver = drivers_.back().get()] { driver->start(); });
-  }
+  for (std::size_t i = 0; i < config_.drivers; ++i) add_driver(plans_.driver(), config_.calm_after / 8);
+}
+
+void Cluster::add_driver(PlanPtr plan, Time within) {
+  VirtualDriver::World world{
+      timeline_,
+      random_,
+      config_,
+      [this] { return pick_worker(); },
+      [this] { return fresh(); },
+      [this](const std::string& sentence) { wrong(sentence); },
+      [this](FutureId id) { return is_released(id); },
+      [this](const std::string& name) { kept_.insert(name); },
+  };
+  drivers_.push_back(std::make_unique<VirtualDriver>(std::move(world), std::move(plan)));
+  timeline_.after(random_.delay(within), [driver = drivers_.back().get()] { driver->start(); });
 }
 
 Cluster::~Cluster() { database_->hooks = {}; }
@@ -126,6 +134,7 @@ void Cluster::add_worker() {
       },
       [this](VirtualWorker& worker) { worker_ended(worker); },
       [this](const Plan& plan) { worker_killed(plan); },
+      [this](control::FutureId id, const Plan& plan) { task_begun(id, plan); },
       [this](control::Incarnation holder, std::uint64_t object) { return ask_holder(holder, object); }};
   const bool only = std::none_of(workers_.begin(), workers_.end(),
                                  [](const auto& worker) { return worker->open() && worker->licensed(); });
@@ -156,6 +165,16 @@ void Cluster::worker_killed(const Plan& plan) {
           " workers.");
 }
 
+void Cluster::task_begun(control::FutureId id, const Plan& plan) {
+  if (plan.max_retries == 0 && !ran_once_.insert(id).second)
+    wrong("A task of plan " + std::to_string(plan.tag) + " that may run once ran twice.");
+}
+
+bool Cluster::is_released(FutureId id) const {
+  const std::string* const state = database_->find(control::keys::state(id));
+  return state == nullptr || control::parse_record<control::record::State>(*state).released();
+}
+
 VirtualWorker* Cluster::pick_worker() {
   std::vector<VirtualWorker*> open;
   for (const auto& worker : workers_) {
@@ -166,109 +185,6 @@ VirtualWorker* Cluster::pick_worker() {
 
 bool Cluster::workers_gone() const {
   return std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->process().alive(); });
-}
-
-// ---- adversaries ----
-
-void Cluster::sometime(std::uint64_t times, std::function<void()> event) {
-  for (; times > 0; --times) {
-    timeline_.after(random_.below(config_.calm_after), [this, event] {
-      if (!calm_) event();
-    });
-  }
-}
-
-void Cluster::sometime_to_a_worker(std::uint64_t times, std::function<void(VirtualWorker&)> event) {
-  sometime(times, [this, event = std::move(event)] {
-    if (VirtualWorker* const worker = pick_worker()) event(*worker);
-  });
-}
-
-void Cluster::stop_worker(VirtualWorker& worker, bool beyond_lease) {
-  const Time lease = config_.lease_ms * kMillisecond;
-  const Time takes = beyond_lease ? random_.between(lease, 4 * lease) : random_.delay(lease / 3);
-  say("worker " + std::to_string(worker.incarnation()) + " stands still");
-  worker.process().stop_until(timeline_.now() + takes);
-  if (random_.chance(60)) scatter_drivers(worker, std::min(takes, kPatience));
-}
-
-/// Its drivers lose patience, and leave what they sent in its buffers.
-void Cluster::scatter_drivers(const VirtualWorker& worker, Time within) {
-  for (const auto& driver : drivers_) {
-    if (driver->worker() == &worker) timeline_.after(random_.delay(within), [raw = driver.get()] { raw->move(); });
-  }
-}
-
-Time Cluster::downtime() {
-  const Time lease = config_.lease_ms * kMillisecond;
-  return random_.chance(60) ? random_.delay(lease / 4) : random_.between(lease, 3 * lease);
-}
-
-void Cluster::lose_machine(VirtualWorker& worker) {
-  say("the machine of worker " + std::to_string(worker.incarnation()) + " is lost");
-  for (const auto& driver : drivers_) {
-    if (driver->worker() == &worker && !driver->done()) driver->vanish();
-  }
-  worker.die();
-}
-
-void Cluster::cut_off(VirtualWorker& worker) {
-  say("worker " + std::to_string(worker.incarnation()) + " is cut off from the store");
-  worker.cut_off_until(timeline_.now() + downtime());
-}
-
-void Cluster::silence(VirtualWorker& worker) {
-  const Time takes = downtime();
-  const std::uint64_t which = random_.between(1, 3);
-  say("worker " + std::to_string(worker.incarnation()) + " and its drivers are cut off from each other");
-  if ((which & 1) != 0) worker.deaf_until(timeline_.now() + takes);
-  if ((which & 2) != 0) worker.mute_until(timeline_.now() + takes);
-  if (random_.chance(70)) scatter_drivers(worker, std::min(takes, kPatience));
-}
-
-worker::Fetcher::End Cluster::ask_holder(control::Incarnation holder, std::uint64_t object) {
-  using End = worker::Fetcher::End;
-  VirtualWorker* const worker = find(holder);
-  if (worker == nullptr || worker->process().stopped()) return End::kFailed;
-  if (!worker->objects().contains(object)) return End::kAbsent;
-  return !calm_ && random_.chance(10) ? End::kBusy : End::kWhole;
-}
-
-void Cluster::outage() {
-  const Time lease = config_.lease_ms * kMillisecond;
-  say("the store is out of reach");
-  weather_.out_until(timeline_.now() +
-                     (random_.chance(50) ? random_.delay(lease / 4) : random_.between(lease, 3 * lease)));
-}
-
-void Cluster::plan_adversaries() {
-  using Worker = VirtualWorker;
-  sometime_to_a_worker(config_.short_pauses, [this](Worker& worker) { stop_worker(worker, false); });
-  sometime_to_a_worker(config_.long_pauses, [this](Worker& worker) { stop_worker(worker, true); });
-  sometime(config_.outages, [this] { outage(); });
-  sometime(config_.moves, [this] { drivers_[random_.below(drivers_.size())]->move(); });
-  sometime_to_a_worker(config_.crashes, [](Worker& worker) {
-    if (worker.executors() != nullptr) worker.executors()->crash_one();
-  });
-  sometime_to_a_worker(config_.leaves, [](Worker& worker) { worker.stop(); });
-  sometime(config_.vanishes, [this] {
-    VirtualDriver& driver = *drivers_[random_.below(drivers_.size())];
-    if (!driver.done()) driver.vanish();
-  });
-  sometime_to_a_worker(config_.deaths, [this](Worker& worker) {
-    say("worker " + std::to_string(worker.incarnation()) + " dies");
-    worker.die();
-  });
-  sometime_to_a_worker(config_.lies, [](Worker& worker) { worker.forget_one(); });
-  sometime_to_a_worker(config_.lost_machines, [this](Worker& worker) { lose_machine(worker); });
-  sometime_to_a_worker(config_.cut_offs, [this](Worker& worker) { cut_off(worker); });
-  sometime_to_a_worker(config_.silences, [this](Worker& worker) { silence(worker); });
-}
-
-void Cluster::calm() {
-  calm_ = true;
-  weather_.calm();
-  for (const auto& worker : workers_) worker->calm();
 }
 
 // ---- the run ----
@@ -321,8 +237,41 @@ void Cluster::drive() {
   const Time begin = timeline_.now();
   plan_adversaries();
   timeline_.after(config_.calm_after, [this] { calm(); });
-  const bool ended = run_until(begin + config_.calm_after + config_.patience, [this] { return drivers_done(); });
-  if (ended || !violations_.empty()) return;
+  finish_drivers(begin + config_.calm_after + config_.patience);
+  if (violations_.empty() && config_.sizes.detached) look_on_monday();
+}
+
+/// All drivers are gone, and then all workers. Detached futures are found by a driver that comes later.
+void Cluster::look_on_monday() {
+  if (!run_until(timeline_.now() + config_.calm_after, [this] { return calm_; })) return;
+  const std::size_t before = workers_.size();
+  for (std::size_t i = 0; i < before; ++i) {
+    if (!workers_[i]->process().alive()) continue;
+    if (random_.chance(50)) {
+      workers_[i]->stop();
+    } else {
+      workers_[i]->die();
+    }
+  }
+  const auto all_new = [this, before] {
+    return pick_worker() != nullptr &&
+           std::none_of(workers_.begin(), workers_.begin() + static_cast<std::ptrdiff_t>(before),
+                        [](const auto& worker) { return worker->process().alive(); });
+  };
+  if (!run_until(timeline_.now() + config_.patience, all_new)) return;
+  std::vector<PlanPtr> there;
+  database_->for_each(control::keys::names(), [&](std::string_view key, std::string_view) {
+    const std::string name(key.substr(1));
+    kept_.erase(name);
+    there.push_back(plans_.detached(name));
+  });
+  for (const std::string& name : kept_) wrong("The detached future " + name + " is gone.");
+  add_driver(plans_.finder(there), kSecond);
+  finish_drivers(timeline_.now() + config_.patience);
+}
+
+void Cluster::finish_drivers(Time deadline) {
+  if (run_until(deadline, [this] { return drivers_done(); }) || !violations_.empty()) return;
   for (const auto& driver : drivers_) {
     if (!driver->done()) wrong("Not all ends: " + driver->text() + ".");
   }

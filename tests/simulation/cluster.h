@@ -44,19 +44,24 @@ class Cluster {
   void say(const std::string& sentence);
   void committed(const store::Commit& commit);
   void check_evictions(const store::Commit& commit);
+  void add_driver(PlanPtr plan, Time within);
   void add_worker();
   void worker_ended(VirtualWorker& worker);
   void tell_of_death(control::Incarnation dead);
   void worker_killed(const Plan& plan);
+  bool is_released(FutureId id) const;
+  void task_begun(control::FutureId id, const Plan& plan);
   VirtualWorker* pick_worker();
   void plan_adversaries();
   void sometime(std::uint64_t times, std::function<void()> event);
   void sometime_to_a_worker(std::uint64_t times, std::function<void(VirtualWorker&)> event);
   void stop_worker(VirtualWorker& worker, bool beyond_lease);
   void outage();
+  void fill_store();
   void lose_machine(VirtualWorker& worker);
   void cut_off(VirtualWorker& worker);
   void silence(VirtualWorker& worker);
+  void make_unfit(VirtualWorker& worker);
   /// For how long something is down: mostly for less than a lease.
   Time downtime();
   worker::Fetcher::End ask_holder(control::Incarnation holder, std::uint64_t object);
@@ -74,6 +79,8 @@ class Cluster {
   template <typename Done>
   bool run_until(Time deadline, Done done);
   void drive();
+  void finish_drivers(Time deadline);
+  void look_on_monday();
   void wind_up();
   std::uint64_t fresh();
 
@@ -90,6 +97,8 @@ class Cluster {
   /// How long each worker had been away when it gave its last sign.
   std::unordered_map<control::Incarnation, Time> away_at_last_sign_;
   std::unordered_map<std::uint64_t, std::uint64_t> killed_;  ///< workers, by the tag of the plan that did it
+  std::set<std::string> kept_;            ///< names of detached futures, of which a driver knows that they stay
+  std::set<control::FutureId> ran_once_;  ///< of those that may not run twice
   std::vector<std::string> violations_;
   std::vector<std::string> odd_;
   std::uint64_t commits_ = 0;

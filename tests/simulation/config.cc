@@ -3,6 +3,17 @@
 
 namespace morrow::simulation {
 
+namespace {
+
+/// Some can't start the program. Then nobody goes, so that there is always one that can: no future may fail.
+void make_some_unfit(Config& config, Random& random) {
+  config.unfit = random.between(1, 4);
+  config.deaths = config.lost_machines = config.leaves = config.cut_offs = config.long_pauses = 0;
+  config.sizes.killers = false;
+}
+
+}  // namespace
+
 Config draw_config(std::uint64_t seed) {
   Random random(seed * 0x9e3779b97f4a7c15ULL + 1);
   Config config;
@@ -70,6 +81,14 @@ Config draw_config(std::uint64_t seed) {
   config.lies = often(30, 10);
   config.sizes.killers = config.sizes.deaths && random.chance(20);
   config.one_machine = random.chance(50);
+  config.start_failure_percent = random.chance(40) ? random.between(1, 30) : 0;
+  config.sizes.once = random.chance(40);
+  // At a low cap there may be no process left for another program.
+  config.sizes.unstartable = config.sizes.deaths && random.chance(20);
+  config.sizes.circles = config.sizes.deaths && random.chance(25);
+  config.shortages = often(25, 4);
+  config.sizes.detached = random.chance(20);
+  if (config.workers > 1 && random.chance(15)) make_some_unfit(config, random);
   return config;
 }
 
@@ -85,7 +104,10 @@ std::string Config::text() const {
          one("outages", outages) + one("moves", moves) + one("crashes", crashes) + one("leaves", leaves) +
          one("deaths", deaths) + one("lost_machines", lost_machines) + one("killers", sizes.killers) +
          one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) +
-         one("losses%", loss_percent) + (scarce_room() ? one("room_for", room_for_values) : std::string());
+         one("losses%", loss_percent) + one("start_failures%", start_failure_percent) + one("unfit", unfit) +
+         one("shortages", shortages) + one("once", sizes.once) + one("unstartable", sizes.unstartable) +
+         one("circles", sizes.circles) + one("detached", sizes.detached) +
+         (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 
 }  // namespace morrow::simulation

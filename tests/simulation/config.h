@@ -53,6 +53,10 @@ struct Config {
   std::uint64_t lies = 0;               ///< a worker has not what the store says that it has
   std::uint64_t silences = 0;           ///< nothing gets through between a worker and its drivers, one way or both
 
+  std::uint64_t shortages = 0;              ///< the store is full, but for deletions
+  std::uint64_t start_failure_percent = 0;  ///< so many starts of a process fail, but never two after each other
+  std::uint64_t unfit = 0;                  ///< a worker can't start the program for a while, though another one can
+
   Time patience = 300 * kSecond;  ///< after `calm_after` all must end within so long
 
   static constexpr std::uint64_t kAmpleRoom = 4096;

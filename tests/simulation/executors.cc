@@ -2,14 +2,11 @@
 #include "tests/simulation/executors.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-namespace morrow::simulation {
+#include "tests/simulation/executor_parts.h"
 
-using worker::Brain;
-using worker::Waiter;
-namespace action = worker::action;
+namespace morrow::simulation {
 
 namespace {
 
@@ -20,138 +17,6 @@ constexpr Time kAsksAnew = 200 * kMillisecond;
 constexpr std::uint32_t kMostFailures = 10;
 
 }  // namespace
-
-struct Executors::Process {
-  ExecutorId id = 0;
-  bool alive = true;
-  std::vector<std::unique_ptr<Task>> stack;
-  std::deque<action::Dispatch> queue;
-  std::map<std::uint32_t, std::pair<std::uint32_t, bool>> words;  ///< slot: generation, taken
-  std::uint64_t number = 0;                                       ///< of its changes
-  Time last_up = 0;
-  Time last_down = 0;
-};
-
-/// One task on the stack of a process.
-class Executors::Task : public Script::Owner {
- public:
-  Task(Executors& executors, Process& process, action::Dispatch sent)
-      : executors_(executors),
-        process_(process),
-        sent_(std::move(sent)),
-        plan_(executors.world_.plans.by_tag(tag(sent_))),
-        began(executors.world_.timeline.now()),
-        script(*this, plan_, sent_.task.dependencies, given(sent_), executors.world_.random) {}
-
-  const action::Dispatch& sent() const { return sent_; }
-  const Plan& plan() const { return plan_; }
-
-  /// Whether this attempt kills its process before the step that comes now.
-  bool crashes() const {
-    return sent_.task.tries < plan_.crashes &&
-           (script.step() >= plan_.crash_at || script.state() == Script::State::kEnded);
-  }
-  bool given_nothing() const { return given(sent_).empty(); }
-  bool throws() const { return sent_.task.tries < plan_.throws; }
-  /// It waits for none: so it may read its arguments to its end, and nobody waits for it to let them go for ever.
-  bool leaf() const { return plan_.children.empty() && given_nothing(); }
-  bool ends_large() const {
-    // Chosen by the future, not at random: so other seeds are played as they were.
-    const FutureId id = sent_.task.id;
-    return (id.scope ^ id.sequence ^ 5) % 16 < executors_.world_.large_values;
-  }
-  /// One that can't be computed again stays: it was given futures that may be freed by then.
-  std::uint64_t large_size() const {
-    return sent_.task.spec->dependencies.empty() && given_nothing() ? kMayBeLost : kStays;
-  }
-
-  ScopeId root_scope() override { return sent_.task.claim; }
-  ScopeId fresh_scope() override { return executors_.world_.fresh(); }
-  void submit(FutureId id, const ChildPlan& child, std::vector<FutureId> dependencies,
-              std::vector<FutureId> handles) override {
-    change([id, spec = make_spec(child, std::move(dependencies), handles, sent_.task.spec->session)](
-               Brain& brain, Time now, const Brain::Asker& asker) { brain.submit(now, asker, id, spec); });
-  }
-  std::uint64_t ask(std::vector<FutureId> ids, std::uint32_t need, bool poll, bool hosts) override {
-    Brain::AwaitRequest request;
-    request.token = executors_.world_.fresh();
-    request.ids = std::move(ids);
-    request.claim = sent_.task.claim;
-    request.need = need;
-    request.poll = poll;
-    request.hosts = hosts;
-    request.endless = !poll;
-    executors_.up(process_,
-                  [&e = executors_, who = who(), request] { e.brain_.await(e.world_.timeline.now(), who, request); });
-    return request.token;
-  }
-  void unask(std::uint64_t token) override {
-    executors_.up(process_,
-                  [&e = executors_, who = who(), token] { e.brain_.unawait(e.world_.timeline.now(), who, token); });
-  }
-  void release(FutureId id) override {
-    change([id](Brain& brain, Time now, const Brain::Asker& asker) { brain.release(now, asker, id); });
-  }
-  void cancel(FutureId id) override {
-    change([id](Brain& brain, Time now, const Brain::Asker& asker) { brain.cancel(now, asker, id); });
-  }
-  void open_scope(ScopeId scope, ScopeId parent) override {
-    change([scope, parent](Brain& brain, Time now, const Brain::Asker& asker) {
-      brain.open_scope(now, asker, scope, parent);
-    });
-  }
-  void end_scope(ScopeId scope) override {
-    change([scope](Brain& brain, Time now, const Brain::Asker& asker) { brain.end_scope(now, asker, scope); });
-  }
-  void flush() override { work(1); }
-  void work(Time time) override {
-    executors_.world_.timeline.after(time, [&e = executors_, weak = std::weak_ptr(executors_.find(process_.id)), this] {
-      const ProcessPtr process = weak.lock();
-      // It may have died; one that works stays where it is on the stack.
-      if (!process || !process->alive || process->stack.empty() || process->stack.back().get() != this) return;
-      script.advance();
-      e.task_stands(*process);
-    });
-  }
-  void wrong(const std::string& sentence) override {
-    // What an execution sees that was cancelled or fenced is nobody's value. If it is, its parent's value is wrong.
-    executors_.world_.odd("in a task: " + sentence);
-  }
-
- private:
-  Executors& executors_;
-  Process& process_;
-  action::Dispatch sent_;
-  const Plan& plan_;
-
- public:
-  const Time began;
-  Script script;
-
- private:
-  static std::uint64_t tag(const action::Dispatch& sent) {
-    std::uint64_t tag = 0;
-    std::memcpy(&tag, sent.task.spec->payload.data(), 8);
-    return tag;
-  }
-  static std::vector<FutureId> given(const action::Dispatch& sent) {
-    const std::string& payload = sent.task.spec->payload;
-    std::vector<FutureId> out((payload.size() - 8) / 16);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      std::memcpy(&out[i].scope, payload.data() + 8 + 16 * i, 8);
-      std::memcpy(&out[i].sequence, payload.data() + 16 + 16 * i, 8);
-    }
-    return out;
-  }
-  Waiter who() const { return Waiter{0, process_.id}; }
-  template <typename Change>
-  void change(Change change) {
-    const Brain::Asker asker{who(), sent_.task.claim, ++process_.number, false};
-    executors_.up(process_, [&e = executors_, change = std::move(change), asker] {
-      change(e.brain_, e.world_.timeline.now(), asker);
-    });
-  }
-};
 
 Executors::Executors(World world, Brain& brain, std::function<void(std::function<void()>)> tell)
     : world_(std::move(world)), brain_(brain), tell_(std::move(tell)) {}
@@ -174,18 +39,44 @@ void Executors::down(Process& process, std::function<void()> event) {
   });
 }
 
-/// What the process says comes in its order, also when it is dead by then; not when its worker is.
+/// What the process says comes in its order, also when it is dead by then; not when its worker is, nor when its end
+/// was told.
 void Executors::up(Process& process, std::function<void()> event) {
   process.last_up = std::max(process.last_up, world_.timeline.now() + world_.random.delay(kHop));
-  world_.timeline.at(process.last_up, [tell = tell_, event = std::move(event)] { tell(event); });
+  world_.timeline.at(process.last_up, [this, tell = tell_, id = process.id, event = std::move(event)] {
+    tell([this, id, event] {
+      if (find(id) != nullptr) event();
+    });
+  });
 }
 
 void Executors::start(const action::StartExecutor& start) {
+  using Fate = StartLuck::Fate;
   auto process = std::make_shared<Process>();
   process->id = start.executor;
+  process->program = start.program;
   processes_[start.executor] = process;
   process->last_down = process->last_up = world_.timeline.now() + world_.random.delay(kStart);
-  up(*process, [this, id = start.executor] { brain_.executor_started(world_.timeline.now(), id); });
+  const Fate fate = world_.start_fate(start.program);
+  if (fate == Fate::kFails) return up(*process, [this, program = start.program] { fail_program(program); });
+  up(*process, [this, raw = process.get(), id = start.executor] {
+    raw->started = true;
+    brain_.executor_started(world_.timeline.now(), id);
+    down(*raw, [this, raw] { next_task(*raw); });
+  });
+  if (fate == Fate::kEnds) crash(*process);
+}
+
+/// Those that were to start are not heard of again.
+void Executors::fail_program(const std::string& program) {
+  std::vector<ExecutorId> gone;
+  for (auto one = processes_.begin(); one != processes_.end();) {
+    const bool lives = one->second->started || one->second->program != program;
+    if (!lives) gone.push_back(one->first);
+    if (!lives) one->second->alive = false;
+    one = lives ? std::next(one) : processes_.erase(one);
+  }
+  world_.program_failed(program, gone);
 }
 
 void Executors::give(const action::Dispatch& dispatch) {
@@ -225,9 +116,17 @@ void Executors::crash(Process& process) {
       if (word.second) exit.taken.push_back(slot);
     }
     exit.crash.failure = control::FailureKind::kCrash;
+    exit.reason = "it ended";
     processes_.erase(id);
+    last_end_ = world_.timeline.now();
     world_.exited(id, exit);
   });
+}
+
+Time Executors::without_process_since() const {
+  const bool any = std::any_of(processes_.begin(), processes_.end(),
+                               [](const auto& one) { return one.second->alive && one.second->started; });
+  return any ? world_.timeline.now() : last_end_;
 }
 
 bool Executors::crash_one() {
@@ -254,8 +153,9 @@ void Executors::ready(const action::Ready& ready) {
   });
 }
 
+/// It is given nothing before its worker knows that it has started.
 void Executors::next_task(Process& process) {
-  while (!process.queue.empty()) {
+  while (process.started && !process.queue.empty()) {
     const bool free = process.stack.empty();
     const bool hosts = !free && process.stack.back()->script.state() == Script::State::kWaits &&
                        process.stack.back()->script.hosts() && process.queue.front().nested;
@@ -270,6 +170,7 @@ void Executors::next_task(Process& process) {
     word.second = true;
     ++tasks_begun;
     process.stack.push_back(std::make_unique<Task>(*this, process, std::move(sent)));
+    world_.begun(process.stack.back()->sent().task.id, process.stack.back()->plan());
     if (!process.stack.back()->leaf()) values_read(process, process.stack.back()->sent());
     count_resources();
     if (!process.stack.back()->crashes()) process.stack.back()->script.advance();

@@ -10,6 +10,7 @@
 
 #include "tests/simulation/process.h"
 #include "tests/simulation/script.h"
+#include "tests/simulation/start_luck.h"
 #include "worker/brain/brain.h"
 
 namespace morrow::simulation {
@@ -38,7 +39,11 @@ class Executors {
     std::uint64_t large_values = 1;
     std::function<void(ExecutorId, worker::Brain::Done)> task_done = {};
     std::function<void(ExecutorId, const worker::Brain::Exit&)> exited = {};
-    std::function<void(const Plan&)> kill_worker = {};  ///< by a task with this plan
+    std::function<void(const Plan&)> kill_worker = {};      ///< by a task with this plan
+    std::function<void(FutureId, const Plan&)> begun = {};  ///< a task is executed
+    std::function<StartLuck::Fate(const std::string& program)> start_fate = {};
+    /// It can't be started; those of its processes that were to start are gone.
+    std::function<void(const std::string& program, const std::vector<ExecutorId>& gone)> program_failed = {};
   };
   /// Sizes of large values: of those that may be lost, and of those that can't be computed again, since the task was
   /// given futures that may be freed by then.
@@ -58,6 +63,9 @@ class Executors {
   bool take_back(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
   void kill(const worker::action::KillExecutor& kill);
   void ready(const worker::action::Ready& ready);
+
+  /// Since when none of its processes runs; now: one does.
+  Time without_process_since() const;
 
   /// A process that runs a task dies. False when there is none.
   bool crash_one();
@@ -82,12 +90,14 @@ class Executors {
   void end_task(Process& process, control::Outcome outcome, std::uint64_t number);
   void values_read(Process& process, const worker::action::Dispatch& sent);
   void crash(Process& process);
+  void fail_program(const std::string& program);
   void count_resources();
 
   World world_;
   worker::Brain& brain_;
   std::function<void(std::function<void()>)> tell_;
   std::map<ExecutorId, ProcessPtr> processes_;
+  Time last_end_ = 0;  ///< of a process
 };
 
 /// The specification of a child as it is submitted: its payload names the plan and the handles it is given.
@@ -95,5 +105,6 @@ control::SpecPtr make_spec(const ChildPlan& child, std::vector<FutureId> depende
                            const std::vector<FutureId>& given, control::SessionId session);
 
 inline constexpr const char* kProgram = "program-16-bytes";
+inline constexpr const char* kHopelessProgram = "hopeless-program";  ///< no worker can start it
 
 }  // namespace morrow::simulation

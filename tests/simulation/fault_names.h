@@ -49,6 +49,16 @@ inline const std::vector<std::pair<Fault, const char*>>& fault_names() {
       {Fault::kHeldUpFromBelow, "held_up_from_below"},
       {Fault::kEarlyAck, "early_ack"},
       {Fault::kSilenceByClock, "silence_by_clock"},
+      {Fault::kSwallowedWork, "swallowed_work"},
+      {Fault::kFailedByFirst, "failed_by_first"},
+      {Fault::kUnwrittenAck, "unwritten_ack"},
+      {Fault::kHeldDeletions, "held_deletions"},
+      {Fault::kUnseenCircle, "unseen_circle"},
+      {Fault::kFailedBystander, "failed_bystander"},
+      {Fault::kOnceAhead, "once_ahead"},
+      {Fault::kEndedWithSession, "ended_with_session"},
+      {Fault::kKeptName, "kept_name"},
+      {Fault::kUnbeaten, "unbeaten"},
   };
   return names;
 }

@@ -34,7 +34,10 @@ std::vector<Expected> evaluate_children(const Plan& plan) {
       failed |= out.at(at).failure != FailureKind::kNone;
     }
     for (const std::size_t at : child.given) given.push_back(out.at(at));
-    out.push_back(failed ? Expected{FailureKind::kDependency, 0, nullptr} : evaluate(*child.plan, dependencies, given));
+    // In a circle it fails with the others, by its dependency or not.
+    const bool circle = child.plan->end == Plan::End::kCircle;
+    out.push_back(failed && !circle ? Expected{FailureKind::kDependency, 0, nullptr}
+                                    : evaluate(*child.plan, dependencies, given));
   }
   return out;
 }
@@ -42,6 +45,8 @@ std::vector<Expected> evaluate_children(const Plan& plan) {
 Expected evaluate(const Plan& plan, const std::vector<Expected>& dependencies, const std::vector<Expected>& given) {
   if (plan.end == Plan::End::kDoomed) return {FailureKind::kCrash, 0, nullptr};
   if (plan.end == Plan::End::kSleeps) return {FailureKind::kTimeout, 0, nullptr};
+  if (plan.end == Plan::End::kUnstartable) return {FailureKind::kProgram, 0, nullptr};
+  if (plan.end == Plan::End::kCircle) return {FailureKind::kDeadlock, 0, nullptr};
   const std::vector<Expected> children = evaluate_children(plan);
   std::uint64_t value = mix(plan.tag, 1);
   for (const Expected& dependency : dependencies) value = fold(value, dependency);
@@ -69,6 +74,9 @@ class Plans::Maker {
  public:
   Maker(Plans& plans, Plan& plan, std::size_t depth, bool driver)
       : plans_(plans), random_(plans.random_), plan_(plan), depth_(depth), driver_(driver) {}
+
+  /// Lets these alone.
+  void keep_off(const std::vector<std::size_t>& children) { gone_.insert(children.begin(), children.end()); }
 
   void run(std::size_t children) {
     while (plan_.children.size() < children) {
@@ -115,6 +123,9 @@ class Plans::Maker {
     }
     for (const std::size_t at : child.dependencies) child.tainted |= plan_.children[at].tainted;
     child.plan = depth_ > 0 && random_.chance(60) ? plans_.task(depth_ - 1) : plans_.leaf();
+    if (plans_.sizes_.once && random_.chance(10)) child.plan = plans_.once(*child.plan);
+    if (plans_.sizes_.unstartable && random_.chance(5)) child.plan = plans_.unstartable(*child.plan);
+    child.tainted |= child.plan->runs_once_alone();
     if (!child.given.empty()) {
       auto with = std::make_shared<Plan>(*child.plan);
       for (std::size_t i = 0; i < child.given.size(); ++i) {
@@ -275,13 +286,43 @@ PlanPtr Plans::leaf() {
   return plan;
 }
 
+/// Gives a plan so many children more, and perhaps some that wait for each other.
+void Plans::run(Plan& plan, std::size_t depth, bool driver, std::size_t children) {
+  std::vector<std::size_t> apart;
+  if (sizes_.circles && random_.chance(driver ? 70 : 10)) apart = random_.chance(60) ? circle(plan) : near_circle(plan);
+  Maker maker(*this, plan, depth, driver);
+  maker.keep_off(apart);
+  for (std::size_t at = 0; at < plan.children.size(); ++at) {
+    if (plan.children[at].detached) maker.keep_off({at});
+  }
+  maker.run(plan.children.size() + children);
+  if (!apart.empty()) plan.steps.push_back({Kind::kAwait, 0, 0, apart});
+}
+
 PlanPtr Plans::task(std::size_t depth) {
   auto plan = std::make_shared<Plan>(*leaf());
   if (plan->end == Plan::End::kDoomed || plan->end == Plan::End::kSleeps) return plan;
-  Maker(*this, *plan, depth, false).run(1 + random_.below(sizes_.task_children));
+  run(*plan, depth, false, 1 + random_.below(sizes_.task_children));
   if (plan->crashes != 0) plan->crash_at = random_.below(plan->steps.size() + 1);
   plans_[plan->tag] = plan;
   return plan;
+}
+
+/// The same, but it may run once alone.
+PlanPtr Plans::once(const Plan& plan) {
+  auto with = std::make_shared<Plan>(plan);
+  if (plan.end == Plan::End::kValue) with->max_retries = 0;
+  plans_[with->tag] = with;
+  return with;
+}
+
+/// The same, but no worker can start its program.
+PlanPtr Plans::unstartable(const Plan& plan) {
+  auto with = std::make_shared<Plan>(plan);
+  with->max_retries = Plan().max_retries;
+  with->end = Plan::End::kUnstartable;
+  plans_[with->tag] = with;
+  return with;
 }
 
 /// Very many around one future: what one transaction does not take.
@@ -324,7 +365,8 @@ PlanPtr Plans::driver() {
   auto plan = std::make_shared<Plan>();
   plan->tag = ++tags_;
   if (sizes_.wide && random_.chance(50)) wide(*plan);
-  Maker(*this, *plan, sizes_.depth, true).run(plan->children.size() + random_.between(2, sizes_.driver_children));
+  while (sizes_.detached && random_.chance(50)) detach(*plan);
+  run(*plan, sizes_.depth, true, random_.between(2, sizes_.driver_children));
   if (sizes_.killers && random_.chance(50)) killer(*plan);
   return plan;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/types.h"
@@ -21,18 +22,23 @@ using PlanPtr = std::shared_ptr<const Plan>;
 
 struct PlanStep {
   enum class Kind : std::uint8_t {
-    kWork,         ///< computes, or is idle
-    kSubmit,       ///< submits child `at`
-    kAwait,        ///< waits for all of `children`, and takes their outcomes into its value
-    kAwaitSome,    ///< waits for any `at` of `children`; its value does not depend on which
-    kAwaitGiven,   ///< waits for the future it was given as number `at`
-    kAwaitHandle,  ///< waits for the future that the value of child `at` holds
-    kPoll,         ///< asks for `children` without waiting
-    kOpenScope,    ///< opens scope `at`
+    kWork,           ///< computes, or is idle
+    kSubmit,         ///< submits child `at`
+    kAwait,          ///< waits for all of `children`, and takes their outcomes into its value
+    kAwaitSome,      ///< waits for any `at` of `children`; its value does not depend on which
+    kAwaitGiven,     ///< waits for the future it was given as number `at`
+    kAwaitLater,     ///< waits for the one it was given last, as soon as that is submitted; it may be itself
+    kAwaitAnyGiven,  ///< waits for any of those it was given; its value does not depend on which
+    kAwaitHandle,    ///< waits for the future that the value of child `at` holds
+    kPoll,           ///< asks for `children` without waiting
+    kOpenScope,      ///< opens scope `at`
     kEndScope,
     kRelease,  ///< of child `at`
     kCancel,
     kFlush,
+    kLeaveScope,  ///< goes on outside of the innermost scope, which stays open
+    kKeep,        ///< makes sure that child `at` is found by its name
+    kFind,        ///< finds child `at` by its name, in place of a submit
   };
   Kind kind = Kind::kWork;
   Time work = 0;
@@ -45,15 +51,20 @@ struct ChildPlan {
   std::vector<std::size_t> dependencies;  ///< earlier children, as arguments
   std::vector<std::size_t> given;         ///< earlier children, as handles
   std::optional<std::size_t> scope;       ///< one of the parent's scopes
-  bool tainted = false;                   ///< cancelled or let go, or depends on such: its outcome is not certain
+  /// Cancelled or let go, may run once alone, or depends on such: its outcome is not certain.
+  bool tainted = false;
+  std::optional<std::size_t> later = {};  ///< a child that may come later, or itself, as the last handle
+  bool detached = false;                  ///< it outlives its parent, and is found by its plan's tag
 };
 
 struct Plan {
   enum class End : std::uint8_t {
     kValue,
     kThrow,
-    kDoomed,  ///< each attempt kills its process
-    kSleeps,  ///< longer than its timeout
+    kDoomed,       ///< each attempt kills its process
+    kSleeps,       ///< longer than its timeout
+    kUnstartable,  ///< no worker can start its program
+    kCircle,       ///< it waits, through others, for itself
   };
   std::uint64_t tag = 0;
   control::Resources needs;
@@ -67,8 +78,10 @@ struct Plan {
   std::vector<ChildPlan> children;
   std::vector<PlanStep> steps;
   std::optional<std::size_t> handle;  ///< its value holds this child
-  std::size_t value_bytes = 0;        ///< padding of the value
-  std::size_t payload_bytes = 0;      ///< padding of the specification
+  /// Whatever happens to its process or its worker may be its end.
+  bool runs_once_alone() const { return max_retries == 0 && end == End::kValue; }
+  std::size_t value_bytes = 0;    ///< padding of the value
+  std::size_t payload_bytes = 0;  ///< padding of the specification
   std::size_t scopes = 0;
 };
 
@@ -91,6 +104,10 @@ struct PlanSizes {
   bool failures = true;
   bool deaths = true;    ///< plans that kill their process
   bool killers = false;  ///< … and plans that kill their worker
+  bool once = false;     ///< plans that may run once alone
+  bool unstartable = false;
+  bool circles = false;   ///< futures that wait for each other
+  bool detached = false;  ///< futures that outlive their session
 };
 
 /// Makes plans and knows them again by their tags.
@@ -98,15 +115,26 @@ class Plans {
  public:
   Plans(Random& random, PlanSizes sizes) : random_(random), sizes_(sizes) {}
   PlanPtr driver();
+  /// Of a driver that finds detached futures by their names, awaits and releases them.
+  PlanPtr finder(const std::vector<PlanPtr>& detached);
   const Plan& by_tag(std::uint64_t tag) const { return *plans_.at(tag); }
+  PlanPtr detached(std::string_view name) const;
   std::size_t size() const { return plans_.size(); }
 
  private:
   class Maker;
   PlanPtr task(std::size_t depth);
+  void run(Plan& plan, std::size_t depth, bool driver, std::size_t children);
   PlanPtr leaf();
+  PlanPtr once(const Plan& plan);
+  PlanPtr unstartable(const Plan& plan);
   void wide(Plan& plan);
   void killer(Plan& plan);
+  void detach(Plan& plan);
+  PlanPtr member(PlanStep::Kind waits, Plan::End end);
+  std::size_t add(Plan& plan, ChildPlan child);
+  std::vector<std::size_t> circle(Plan& plan);
+  std::vector<std::size_t> near_circle(Plan& plan);
 
   Random& random_;
   PlanSizes sizes_;

@@ -13,6 +13,12 @@ namespace morrow::simulation {
 using control::FailureKind;
 using Kind = PlanStep::Kind;
 
+namespace {
+
+constexpr Time kAskAgain = 20 * kMillisecond;
+
+}  // namespace
+
 std::string encode_value(std::uint64_t value, FutureId handle, std::size_t padding) {
   std::string bytes(24, '\0');
   std::memcpy(bytes.data(), &value, 8);
@@ -69,7 +75,7 @@ Script::Script(Owner& owner, const Plan& plan, std::vector<control::OutcomePtr> 
 void Script::order_submits(Random& random) {
   const auto free = [this](const PlanStep& step) {
     return step.kind == Kind::kSubmit && plan_.children[step.at].dependencies.empty() &&
-           plan_.children[step.at].given.empty();
+           plan_.children[step.at].given.empty() && !plan_.children[step.at].later;
   };
   for (auto begin = steps_.begin(); begin != steps_.end();) {
     auto end = begin;
@@ -82,15 +88,22 @@ void Script::order_submits(Random& random) {
   }
 }
 
-void Script::submit(std::size_t at) {
+FutureId Script::id_of(std::size_t at) {
   const ChildPlan& child = plan_.children[at];
   const ScopeId scope = child.scope ? scopes_[*child.scope] : owner_.root_scope();
-  ids_[at] = {scope, ++sequences_[scope]};
+  if (ids_[at] == FutureId{}) ids_[at] = {scope, ++sequences_[scope]};
+  return ids_[at];
+}
+
+void Script::submit(std::size_t at) {
+  const ChildPlan& child = plan_.children[at];
+  const FutureId id = id_of(at);
   std::vector<FutureId> dependencies;
   for (const std::size_t one : child.dependencies) dependencies.push_back(ids_[one]);
   std::vector<FutureId> given;
   for (const std::size_t one : child.given) given.push_back(ids_[one]);
-  owner_.submit(ids_[at], child, std::move(dependencies), std::move(given));
+  if (child.later) given.push_back(id_of(*child.later));
+  owner_.submit(id, child, std::move(dependencies), std::move(given));
 }
 
 void Script::ask(std::vector<FutureId> ids, std::uint32_t need, bool poll, bool hosts) {
@@ -125,7 +138,7 @@ void Script::compare(const ChildPlan& child, FutureId id, const control::Outcome
                got.bytes.substr(0, 200));
 }
 
-void Script::take_answers() {
+bool Script::take_answers() {
   asked_ = false;
   const PlanStep& step = steps_[next_];
   const bool unanswered = std::count(here_.begin(), here_.end(), false) != 0;
@@ -142,6 +155,11 @@ void Script::take_answers() {
         if (step.kind == Kind::kAwait && !plan_.children[at].tainted) value_ = fold(value_, got);
       }
       break;
+    case Kind::kAwaitAnyGiven:
+      break;
+    case Kind::kAwaitLater:
+      if (answers_.front()->failure == FailureKind::kReleased) return false;  // it is not submitted yet
+      [[fallthrough]];
     case Kind::kAwaitGiven:
       value_ = fold(value_, read_value(*answers_.front(), nullptr));
       break;
@@ -151,13 +169,29 @@ void Script::take_answers() {
       value_ = fold(value_, read_value(*answers_.front(), nullptr));
     }
   }
+  return true;
+}
+
+void Script::found(FutureId id, bool complete) {
+  const PlanStep& step = steps_[next_];
+  const bool find = step.kind == Kind::kFind;
+  if (id == FutureId{} || (!find && id != ids_[step.at])) {
+    owner_.wrong("A detached future of plan " + std::to_string(plan_.children[step.at].plan->tag) +
+                 " is not found by its name.");
+  }
+  ids_[step.at] = id;
+  if (find || complete) ++next_;
+  advance();
 }
 
 void Script::advance() {
   if (state_ == State::kEnded) return;
   state_ = State::kRuns;
   if (asked_) {
-    take_answers();
+    if (!take_answers()) {
+      state_ = State::kWorks;
+      return owner_.work(kAskAgain);
+    }
     ++next_;
   }
   while (next_ < steps_.size() && state_ == State::kRuns) {
@@ -178,6 +212,12 @@ void Script::advance() {
       case Kind::kAwaitGiven:
         ask({given_.at(step.at)}, 1, false, true);
         continue;
+      case Kind::kAwaitLater:
+        ask({given_.back()}, 1, false, true);
+        continue;
+      case Kind::kAwaitAnyGiven:
+        ask(given_, 1, false, false);
+        continue;
       case Kind::kAwaitHandle:
         ask({handles_.at(step.at)}, 1, false, true);
         continue;
@@ -197,6 +237,13 @@ void Script::advance() {
         owner_.open_scope(scopes_[step.at], open_.empty() ? owner_.root_scope() : open_.back());
         open_.push_back(scopes_[step.at]);
         break;
+      case Kind::kLeaveScope:
+        open_.pop_back();
+        break;
+      case Kind::kKeep:
+      case Kind::kFind:
+        state_ = State::kWorks;
+        return owner_.find(std::to_string(plan_.children[step.at].plan->tag));
       case Kind::kEndScope:
         owner_.end_scope(scopes_[step.at]);
         open_.pop_back();  // the plan ends the latest first

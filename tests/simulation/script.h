@@ -32,6 +32,8 @@ class Script {
     virtual void cancel(FutureId id) = 0;
     virtual void open_scope(ScopeId scope, ScopeId parent) = 0;
     virtual void end_scope(ScopeId scope) = 0;
+    /// Asks for the detached future of this name; `found` follows.
+    virtual void find(const std::string& name) = 0;
     /// Calls `advance` again when all that was asked is committed.
     virtual void flush() = 0;
     /// Calls `advance` again after `time`.
@@ -49,6 +51,9 @@ class Script {
   /// An answer; true when it waits no longer, and `advance` is to be called.
   bool answered(std::uint64_t token, std::uint32_t index, const control::OutcomePtr& outcome, bool pending);
 
+  /// The detached future of the name that was asked for, and whether the store has all that it needs.
+  void found(FutureId id, bool complete);
+
   State state() const { return state_; }
   bool hosts() const { return hosts_; }  ///< while it waits: a task may run on top of it
   std::size_t step() const { return next_; }
@@ -59,9 +64,11 @@ class Script {
 
  private:
   void order_submits(Random& random);
+  FutureId id_of(std::size_t child);
   void submit(std::size_t child);
   void ask(std::vector<FutureId> ids, std::uint32_t need, bool poll, bool hosts);
-  void take_answers();
+  /// False: it is to ask again.
+  bool take_answers();
   void compare(const ChildPlan& child, FutureId id, const control::Outcome& got, const Expected& expected);
 
   Owner& owner_;

@@ -10,12 +10,13 @@ namespace morrow::simulation {
 Weather::Weather(Timeline& timeline, Random& random, const Config& config, store::SimDatabase& database)
     : timeline_(timeline), random_(random), config_(config), database_(database) {
   database_.hooks.fate = [this](const store::Commit&) { return fate(); };
+  database_.hooks.full = [this](store::Room room) { return no_room_for(room); };
   database_.hooks.watch = [this](std::string_view) { return watch(); };
 }
 
 void Weather::calm() {
   calm_ = true;
-  out_until_ = 0;
+  out_until_ = full_until_ = 0;
 }
 
 Time Weather::step() { return random_.chance(config_.step_percent) ? random_.delay(config_.step_delay) : 0; }
@@ -98,7 +99,8 @@ void StoreLanes::run_job(const Job& job) {
       world_.wrong(std::string("A job of the store threw: ") + error.what());
       return;
     }
-    if (!world_.weather.out() && !cut_off()) world_.wrong("The store failed with no outage: " + away);
+    if (!world_.weather.out() && !world_.weather.full() && !cut_off())
+      world_.wrong("The store failed with no outage: " + away);
     sleep(pause);
     pause = std::min(pause * 2, kSecond);
   }

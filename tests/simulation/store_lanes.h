@@ -25,11 +25,20 @@ class Weather {
   void out_until(Time time) { out_until_ = std::max(out_until_, time); }
   bool out() const { return timeline_.now() < out_until_; }
   Time last_out() const { return out_until_; }
+  /// Until then there is no room for anything new, or for ends neither.
+  void full_until(Time time, bool for_ends) {
+    full_until_ = std::max(full_until_, time);
+    full_for_ends_ = for_ends;
+  }
+  bool full() const { return timeline_.now() < full_until_; }
   void calm();
   /// How long the next step of a transaction takes; 0: it goes on at once.
   Time step();
 
  private:
+  bool no_room_for(store::Room room) const {
+    return full() && (room == store::Room::kNew || (room == store::Room::kEnd && full_for_ends_));
+  }
   store::Fate fate();
   store::WatchFate watch();
 
@@ -38,6 +47,8 @@ class Weather {
   const Config& config_;
   store::SimDatabase& database_;
   Time out_until_ = 0;
+  Time full_until_ = 0;
+  bool full_for_ends_ = false;
   bool calm_ = false;
 };
 

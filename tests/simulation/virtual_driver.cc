@@ -4,84 +4,25 @@
 #include <algorithm>
 #include <utility>
 
-namespace morrow::simulation {
+#include "tests/simulation/driver_connection.h"
 
-using worker::Brain;
-using worker::Waiter;
+namespace morrow::simulation {
 
 namespace {
 
 constexpr Time kTryAgain = 50 * kMillisecond;
 constexpr Time kRefusedFor = 5 * kSecond;
 constexpr std::uint64_t kGraceMs = 60'000;
+constexpr Time kReleased = 5 * kSecond;  ///< within so long a release is committed
 
 }  // namespace
 
-/// A connection to one worker: both directions in order, each message with its own delay. What is said while nothing
-/// gets through comes when something does again.
-class VirtualDriver::Connection : public WorkerVoice, public std::enable_shared_from_this<Connection> {
- public:
-  Connection(VirtualDriver& driver, VirtualWorker& worker) : driver_(&driver), world_(driver.world_), worker_(worker) {}
-
-  void open(const VirtualWorker::Hello& hello) {
-    client_ = worker_.connect(shared_from_this());
-    up([this, hello] { worker_.hello(client_, hello); });
-  }
-  /// The driver hears nothing more; what it has said still arrives.
-  void drop() {
-    driver_ = nullptr;
-    up([this] { worker_.client_gone(client_); });
-  }
-  void up(std::function<void()> event) {
-    last_up_ =
-        std::max({last_up_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.hears_again()});
-    world_.timeline.at(last_up_, [self = shared_from_this(), event = std::move(event)] { event(); });
-  }
-  void request(std::function<void(Brain&, Time)> request) {
-    up([this, request = std::move(request)]() mutable { worker_.hear(client_, std::move(request)); });
-  }
-  void end_session(std::uint64_t number) {
-    up([this, number] { worker_.end_session(client_, number); });
-  }
-  Waiter who() const { return Waiter{client_, 0}; }
-  VirtualWorker& worker() { return worker_; }
-
-  // WorkerVoice
-  void welcome(std::uint64_t applied, const std::string& refused) override {
-    down([applied, refused](VirtualDriver& driver) { driver.welcomed(applied, refused); });
-  }
-  void ready(const worker::action::Ready& ready) override {
-    down([ready](VirtualDriver& driver) { driver.answered(ready); });
-  }
-  void ack(std::uint64_t number) override {
-    down([number](VirtualDriver& driver) { driver.acknowledged(number); });
-  }
-  void session_ended() override {
-    down([](VirtualDriver& driver) { driver.ended(); });
-  }
-  void lost() override {
-    down([](VirtualDriver& driver) { driver.lost(); });
-  }
-
- private:
-  void down(std::function<void(VirtualDriver&)> event) {
-    last_down_ =
-        std::max({last_down_, world_.timeline.now() + world_.random.delay(world_.config.hop), worker_.speaks_again()});
-    world_.timeline.at(last_down_, [self = shared_from_this(), event = std::move(event)] {
-      if (self->driver_ != nullptr) event(*self->driver_);
-    });
-  }
-
-  VirtualDriver* driver_;
-  World world_;
-  VirtualWorker& worker_;
-  ClientId client_ = 0;
-  Time last_up_ = 0;
-  Time last_down_ = 0;
-};
-
 VirtualDriver::VirtualDriver(World world, PlanPtr plan)
-    : world_(std::move(world)), plan_(std::move(plan)), session_(world_.fresh()) {}
+    : world_(std::move(world)),
+      plan_(std::move(plan)),
+      session_(world_.fresh()),
+      afar_(session_ % 2 != 0),
+      signs_(world_.config.lease_ms) {}
 
 VirtualDriver::~VirtualDriver() = default;
 
@@ -95,7 +36,7 @@ void VirtualDriver::connect() {
   if (worker == nullptr) return connect_soon();
   if (!was_welcome_) session_ = world_.fresh();  // one whose first open was never answered draws a new id
   connection_ = std::make_shared<Connection>(*this, *worker);
-  connection_->open({session_, was_welcome_, kGraceMs, ++connections_});
+  connection_->open({session_, was_welcome_, kGraceMs, ++connections_, !afar_});
   world_.timeline.after(world_.config.welcome_patience, [this, number = connections_] {
     if (number != connections_ || welcome_ || over_) return;
     drop_connection();
@@ -110,7 +51,7 @@ void VirtualDriver::connect_soon() {
 }
 
 void VirtualDriver::drop_connection() {
-  welcome_ = false;
+  welcome_ = store_full_ = false;
   ++connections_;
   if (connection_) std::exchange(connection_, nullptr)->drop();
 }
@@ -124,6 +65,26 @@ void VirtualDriver::move() {
 void VirtualDriver::vanish() {
   over_ = true;
   drop_connection();
+}
+
+/// As Driver::run_life: turn by turn, as long as this connection lasts.
+void VirtualDriver::prove_life() {
+  world_.timeline.after(static_cast<Time>(signs_.period().count()) * kMillisecond, [this, connection = connections_] {
+    if (connection == connections_ && !over_) look_at_signs();
+  });
+}
+
+void VirtualDriver::look_at_signs() {
+  if (signs_.turn(connection_->heard(), connection_->said())) {
+    connection_->beat();
+    signs_.beat_sent(connection_->said());
+  }
+  if (!signs_.is_silent()) return prove_life();
+  if (worker()->open() &&
+      worker()->was_mute() - connection_->mute_when_heard() < world_.config.lease_ms * kMillisecond / 6)
+    wrong("It leaves a worker that spoke.");
+  drop_connection();
+  connect();
 }
 
 void VirtualDriver::lost() {
@@ -152,6 +113,8 @@ void VirtualDriver::welcomed(std::uint64_t applied, const std::string& refused) 
   }
   refused_since_ = 0;
   welcome_ = true;
+  signs_ = wire::SignsOfLife(world_.config.lease_ms);
+  prove_life();
   if (applied < acknowledged_) {
     return wrong("Acknowledged were " + std::to_string(acknowledged_) + " changes, committed " +
                  std::to_string(applied));
@@ -165,12 +128,13 @@ void VirtualDriver::welcomed(std::uint64_t applied, const std::string& refused) 
   for (const Kept& kept : kept_) send(kept, true);
   for (const auto& [token, question] : questions_) send_question(question);
   if (flushing_ != 0) send_flush();
+  if (find_token_ != 0) connection_->find(find_token_, find_name_);
 }
 
 // ---- changes ----
 
-void VirtualDriver::keep(Change change) {
-  kept_.push_back({++number_, std::move(change)});
+void VirtualDriver::keep(Change change, std::vector<FutureId> submitted) {
+  kept_.push_back({++number_, std::move(change), std::move(submitted)});
   if (welcome_) send(kept_.back(), false);
 }
 
@@ -182,12 +146,29 @@ void VirtualDriver::send(const Kept& kept, bool resent) {
 
 void VirtualDriver::submit(FutureId id, const ChildPlan& child, std::vector<FutureId> dependencies,
                            std::vector<FutureId> given) {
+  std::vector<FutureId> submitted = dependencies;
+  submitted.push_back(id);
   keep([id, spec = make_spec(child, std::move(dependencies), given, session_)](
-           Brain& brain, Time now, const Brain::Asker& asker) { brain.submit(now, asker, id, spec); });
+           Brain& brain, Time now, const Brain::Asker& asker) { brain.submit(now, asker, id, spec); },
+       std::move(submitted));
 }
 
 void VirtualDriver::release(FutureId id) {
   keep([id](Brain& brain, Time now, const Brain::Asker& asker) { brain.release(now, asker, id); });
+  look_for_release(id);
+}
+
+/// While the store is full a release passes what waits there for room, but no submit that needs the future.
+void VirtualDriver::look_for_release(FutureId id) {
+  const bool needed = std::any_of(kept_.begin(), kept_.end(), [id](const Kept& kept) {
+    return std::find(kept.submitted.begin(), kept.submitted.end(), id) != kept.submitted.end();
+  });
+  if (!store_full_ || !worker()->open() || needed || world_.config.outages + world_.config.silences != 0) return;
+  world_.timeline.after(kReleased, [this, id, connection = connections_, was_away = worker()->was_away()] {
+    const bool undisturbed =
+        connection == connections_ && store_full_ && worker()->open() && worker()->was_away() == was_away;
+    if (undisturbed && !over_ && !world_.is_released(id)) wrong("A release waits since the store is full.");
+  });
 }
 
 void VirtualDriver::cancel(FutureId id) {
@@ -251,6 +232,20 @@ void VirtualDriver::answered(const worker::action::Ready& ready) {
   go_on();
 }
 
+void VirtualDriver::find(const std::string& name) {
+  find_token_ = world_.fresh();
+  find_name_ = name;
+  if (welcome_) connection_->find(find_token_, find_name_);
+}
+
+void VirtualDriver::found(std::uint64_t token, FutureId id, bool complete) {
+  if (over_ || token != find_token_) return;
+  find_token_ = 0;
+  if (complete) world_.kept(find_name_);
+  script_->found(id, complete);
+  after_step();
+}
+
 // ---- the program ----
 
 void VirtualDriver::work(Time time) {
@@ -261,6 +256,10 @@ void VirtualDriver::work(Time time) {
 
 void VirtualDriver::go_on() {
   script_->advance();
+  after_step();
+}
+
+void VirtualDriver::after_step() {
   if (script_->state() == Script::State::kEnded && !std::exchange(ending_, true)) end();
 }
 

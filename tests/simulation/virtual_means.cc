@@ -41,6 +41,15 @@ void VirtualWorker::make_executors() {
     executor_gone(executor);
     brain_->executor_exited(now(), executor, exit);
   };
+  world.begun = world_.begun;
+  world.start_fate = [this](const std::string& program) { return luck_.draw(now(), program == kHopelessProgram); };
+  world.program_failed = [this](const std::string& program, const std::vector<worker::ExecutorId>& gone) {
+    for (const worker::ExecutorId executor : gone) {
+      starter_->executor_gone(executor);
+      executor_gone(executor);
+    }
+    brain_->program_failed(now(), program, "it does not start");
+  };
   executors_ = std::make_unique<Executors>(std::move(world), *brain_,
                                            [this](std::function<void()> event) { tell(std::move(event)); });
 }
@@ -56,6 +65,11 @@ void VirtualWorker::make_parts() {
   store_actions_ = std::make_unique<worker::StoreActions>(post_to_store(), info_, store_events());
   sessions_ = std::make_unique<worker::DriverSessions>(
       session_means(), worker::DriverSessions::Options{kCluster, info_.name, incarnation_}, session_events());
+  signs_ = std::make_unique<worker::DriverSigns>(sign_means(), world_.config.lease_ms);
+  names_ = std::make_unique<worker::NamedFutures>(worker::NamedFutures::Means{
+      post_to_store(), [this](const Waiter& who, wire::FrameType type, const google::protobuf::MessageLite& message) {
+        send(who.client, type, message);
+      }});
   transfers_ = std::make_unique<worker::ObjectTransfers>(
       transfer_means(), worker::ObjectTransfers::Options{incarnation_, world_.config.lease_ms});
   starter_ = std::make_unique<worker::TaskStarter>(starter_means(), worker::TaskStarter::Options{info_.name},
@@ -71,7 +85,11 @@ worker::PostToStore VirtualWorker::post_to_store() {
 worker::StoreActions::Events VirtualWorker::store_events() {
   return {
       .round_done = [this](control::RoundResult result) { brain_->round_done(now(), std::move(result)); },
-      .claim_done = [this](control::ClaimResult result) { brain_->claim_done(now(), std::move(result)); },
+      .claim_done =
+          [this](control::ClaimResult result) {
+            look_at_taken(result);
+            brain_->claim_done(now(), std::move(result));
+          },
       .ready_dependencies_done =
           [this](FutureId id, const std::vector<FutureId>& ready) {
             brain_->ready_dependencies_done(now(), id, ready);
@@ -116,11 +134,32 @@ worker::DriverSessions::Means VirtualWorker::session_means() {
       .post = post_to_store(),
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { send(client, type, message); },
-      .send_welcome = [this](ClientId client, wire::Welcome& welcome, bool) { send(client, wire::WELCOME, welcome); },
+      .send_welcome =
+          [this](ClientId client, wire::Welcome& welcome, bool) {
+            if (voice_of(client) == nullptr) return;
+            signs_->welcome(client, connections_[client].on_this_machine);
+            send(client, wire::WELCOME, welcome);
+          },
       .close = [this](ClientId client) { close(client); },
       .pause = [](ClientId) {},
       .resume = [](ClientId) {},
       .rounds = [this] { return store_actions_->rounds(); },
+  };
+}
+
+worker::DriverSigns::Means VirtualWorker::sign_means() {
+  return {
+      .after = upkeep_means().after,
+      .send = [this](ClientId client, wire::FrameType type,
+                     const google::protobuf::MessageLite& message) { send(client, type, message); },
+      .traffic =
+          [this](ClientId client) {
+            const Connection& connection = connections_[client];
+            return worker::Clients::Traffic{.came = connection.came, .taken = connection.taken};
+          },
+      .is_open = [this](ClientId client) { return sessions_->takes_changes(client); },
+      .cut = [this](ClientId client) { cut(client); },
+      .warn = [](const std::string&) {},
   };
 }
 

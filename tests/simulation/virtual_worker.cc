@@ -31,7 +31,10 @@ worker::Knobs make_knobs(const Config& config) {
 }  // namespace
 
 VirtualWorker::VirtualWorker(World world, control::Incarnation incarnation, std::string name, bool licensed)
-    : world_(std::move(world)), incarnation_(incarnation), process_(world_.timeline) {
+    : world_(std::move(world)),
+      incarnation_(incarnation),
+      process_(world_.timeline),
+      luck_(world_.random, world_.config.start_failure_percent) {
   info_.incarnation = incarnation_;
   info_.name = std::move(name);
   info_.address = std::to_string(incarnation_);
@@ -54,6 +57,7 @@ void VirtualWorker::joined() {
   joined_ = true;
   watch_signal();
   upkeep_->start();
+  signs_->start();
 }
 
 void VirtualWorker::watch_signal() {
@@ -110,6 +114,7 @@ void VirtualWorker::stop() {
   if (stopping_ || !process_.alive()) return;
   stopping_ = true;
   sessions_->stop();
+  signs_->stop();
   tell([this] {
     brain_->stop(now());
     process_.after(5 * kSecond, [this] { die(); });
@@ -125,8 +130,7 @@ void VirtualWorker::leave_when_drained() {
 void VirtualWorker::calm() {
   if (!process_.alive()) return;
   lanes_->reconnect();
-  deaf_.end(now());
-  mute_.end(now());
+  luck_.calm(now());
 }
 
 void VirtualWorker::local_worker_ended(control::Incarnation incarnation, Time later) {
@@ -137,6 +141,7 @@ void VirtualWorker::die() {
   if (!process_.alive()) return;
   process_.die();
   upkeep_->stop();
+  signs_->stop();
   for (auto& [client, connection] : connections_) {
     if (!connection.closed) connection.voice->lost();
   }
@@ -146,88 +151,6 @@ void VirtualWorker::die() {
     lanes_.reset();
     executors_.reset();
     world_.ended(*this);
-  });
-}
-
-// ---- drivers ----
-
-ClientId VirtualWorker::connect(std::shared_ptr<WorkerVoice> voice) {
-  const ClientId client = ++last_client_;
-  connections_[client].voice = std::move(voice);
-  sessions_->came(client, 0);
-  return client;
-}
-
-WorkerVoice* VirtualWorker::voice_of(ClientId client) {
-  const auto found = connections_.find(client);
-  return found == connections_.end() || found->second.closed ? nullptr : found->second.voice.get();
-}
-
-/// What a driver says, once it comes here.
-void VirtualWorker::frame(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message) {
-  if (voice_of(client) == nullptr) return;
-  if (!sessions_->frame(client, type, message.SerializeAsString())) world_.wrong("A driver's frame was for nobody.");
-}
-
-void VirtualWorker::hello(ClientId client, const Hello& hello) {
-  tell([this, client, hello] {
-    wire::Hello message;
-    message.set_version(wire::kProtocolVersion);
-    message.set_cluster(kCluster);
-    message.set_kind(wire::Hello::DRIVER);
-    message.set_session(hello.session);
-    message.set_program(kProgram);
-    message.set_resume(hello.resume);
-    message.set_grace_ms(hello.grace_ms);
-    message.set_opening(hello.opening);
-    frame(client, wire::HELLO, message);
-    wire::Program program;
-    program.set_key(kProgram);
-    frame(client, wire::PROGRAM, program);
-  });
-}
-
-void VirtualWorker::hear(ClientId client, std::function<void(Brain&, Time)> request) {
-  tell([this, client, request = std::move(request)] {
-    if (voice_of(client) != nullptr && sessions_->takes_changes(client)) request(*brain_, now());
-  });
-}
-
-void VirtualWorker::end_session(ClientId client, std::uint64_t number) {
-  tell([this, client, number] {
-    wire::EndSession end;
-    end.set_number(number);
-    frame(client, wire::END_SESSION, end);
-  });
-}
-
-void VirtualWorker::send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message) {
-  WorkerVoice* const voice = voice_of(client);
-  if (voice == nullptr) return;
-  if (type == wire::WELCOME) {
-    const auto& welcome = static_cast<const wire::Welcome&>(message);
-    voice->welcome(welcome.applied(), welcome.error());
-  } else if (type == wire::ACK) {
-    voice->ack(static_cast<const wire::Ack&>(message).number());
-  } else if (type == wire::SESSION_ENDED) {
-    voice->session_ended();
-  } else {
-    world_.wrong("A driver was sent a frame of type " + std::to_string(type) + ".");
-  }
-}
-
-void VirtualWorker::close(ClientId client) {
-  WorkerVoice* const voice = voice_of(client);
-  if (voice == nullptr) return;
-  connections_[client].closed = true;
-  voice->lost();
-  client_gone(client);
-}
-
-void VirtualWorker::client_gone(ClientId client) {
-  tell([this, client] {
-    connections_.erase(client);
-    sessions_->gone(client, "");
   });
 }
 
@@ -321,6 +244,14 @@ void VirtualWorker::executor_gone(worker::ExecutorId executor) {
   memory_->gone(executor);
 }
 
+/// A worker where a program does not start leaves its futures to the others.
+void VirtualWorker::look_at_taken(const control::ClaimResult& result) {
+  const auto of_program = std::count_if(result.taken.begin(), result.taken.end(),
+                                        [](const auto& taken) { return taken.spec->program == kProgram; });
+  if (!luck_.may_take(now(), static_cast<std::size_t>(of_program), executors_->without_process_since()))
+    world_.wrong("A worker goes on taking work whose program does not start there.");
+}
+
 void VirtualWorker::carry_out(action::FreeObjects& freed) {
   for (const std::uint64_t number : freed.objects) objects_.erase(number);
 }
@@ -351,7 +282,10 @@ void VirtualWorker::carry_out(action::Ready& ready) {
 
 void VirtualWorker::answer(const action::Ready& ready) {
   if (ready.to.client == 0) return executors_->ready(ready);
-  if (WorkerVoice* const voice = voice_of(ready.to.client)) voice->ready(ready);
+  WorkerVoice* const voice = voice_of(ready.to.client);
+  if (voice == nullptr) return;
+  ++connections_[ready.to.client].taken;
+  voice->ready(ready);
 }
 
 }  // namespace morrow::simulation

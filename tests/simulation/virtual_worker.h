@@ -21,6 +21,8 @@
 #include "worker/cluster/upkeep.h"
 #include "worker/port/fetcher.h"
 #include "worker/shell/driver_sessions.h"
+#include "worker/shell/driver_signs.h"
+#include "worker/shell/named_futures.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/store_actions.h"
 #include "worker/shell/task_starter.h"
@@ -37,6 +39,10 @@ class WorkerVoice {
   virtual void ready(const worker::action::Ready& ready) = 0;
   virtual void ack(std::uint64_t number) = 0;
   virtual void session_ended() = 0;
+  virtual void store_room(bool full) = 0;
+  virtual void beaten() = 0;  ///< it lives
+  /// The detached future of a name; 0: there is none.
+  virtual void found(std::uint64_t token, control::FutureId id, bool complete) = 0;
   virtual void lost() = 0;  ///< the connection is closed from the worker's side
 };
 
@@ -57,6 +63,7 @@ class VirtualWorker {
     std::function<void(const std::string&)> odd;
     std::function<void(VirtualWorker&)> ended;
     std::function<void(const Plan&)> killed;  ///< by a task with this plan
+    std::function<void(control::FutureId, const Plan&)> begun;
     /// Asks another worker for a large value.
     std::function<worker::Fetcher::End(control::Incarnation holder, std::uint64_t object)> ask_holder;
   };
@@ -75,6 +82,9 @@ class VirtualWorker {
   const std::map<std::uint64_t, std::uint64_t>& objects() const { return objects_; }
   /// A value that can be computed again is gone, and this worker does not know.
   void forget_one();
+  /// It can't start the program until then.
+  void unfit_until(Time time) { luck_.unfit_until(now(), time); }
+  bool unfit() const { return luck_.unfit(now()); }
   const ObjectMemory& memory() const { return *memory_; }
 
   /// A driver's connection; what it says goes through `hear`, in its order.
@@ -84,11 +94,14 @@ class VirtualWorker {
     bool resume = false;
     std::uint64_t grace_ms = 10'000;
     std::uint64_t opening = 0;
+    bool on_this_machine = false;  ///< the driver
   };
   void hello(ClientId client, const Hello& hello);
   /// What a driver asks of the brain, once it is greeted.
   void hear(ClientId client, std::function<void(worker::Brain&, Time)> request);
   void end_session(ClientId client, std::uint64_t number);
+  void hear_beat(ClientId client);
+  void find(ClientId client, std::uint64_t token, const std::string& name);
   void client_gone(ClientId client);
 
   /// Does not reach the store until then, while others do.
@@ -96,6 +109,9 @@ class VirtualWorker {
   /// Hears nothing of its drivers until then, or says nothing that they hear.
   void deaf_until(Time time) { deaf_.down_until(now(), time); }
   void mute_until(Time time) { mute_.down_until(now(), time); }
+  /// How long nothing that it said was heard so far, all in all; and how long it heard nothing.
+  Time was_mute() const { return process_.stood_still() + mute_.total(now()); }
+  Time was_deaf() const { return process_.stood_still() + deaf_.total(now()); }
   Time hears_again() const { return deaf_.until(); }
   Time speaks_again() const { return mute_.until(); }
   /// All is healed.
@@ -115,6 +131,10 @@ class VirtualWorker {
   static constexpr const char* kCluster = "simulated";
   struct Connection {
     std::shared_ptr<WorkerVoice> voice;
+    std::uint64_t came = 0;   ///< frames
+    std::uint64_t taken = 0;  ///< by the driver
+    Time away_when_heard = 0;
+    bool on_this_machine = false;
     bool closed = false;  ///< by the worker: nothing more is read
   };
 
@@ -126,6 +146,8 @@ class VirtualWorker {
   void arm();
   void watch_signal();
   void close(ClientId client);
+  bool hears(ClientId client);
+  void cut(ClientId client);
   void frame(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
   void send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message);
   WorkerVoice* voice_of(ClientId client);
@@ -136,6 +158,7 @@ class VirtualWorker {
   void give(const worker::action::Dispatch& dispatch, const std::vector<worker::DependencyPlace>& places);
   void values_read(worker::ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
   void executor_gone(worker::ExecutorId executor);
+  void look_at_taken(const control::ClaimResult& result);
   void answer(const worker::action::Ready& ready);
   void leave_when_drained();
 
@@ -146,6 +169,7 @@ class VirtualWorker {
   worker::StoreActions::Events store_events();
   worker::DriverSessions::Means session_means();
   worker::DriverSessions::Events session_events();
+  worker::DriverSigns::Means sign_means();
   worker::TaskStarter::Means starter_means();
   worker::TaskStarter::Events starter_events();
   worker::ObjectTransfers::Means transfer_means();
@@ -164,7 +188,7 @@ class VirtualWorker {
   void carry_out(worker::action::Refuse& refuse) { sessions_->carry_out(refuse); }
   void carry_out(worker::action::SessionEnded& ended) { sessions_->carry_out(ended); }
   void carry_out(worker::action::Notice&) {}
-  void carry_out(worker::action::StoreRoom&) {}
+  void carry_out(worker::action::StoreRoom& room) { sessions_->carry_out(room); }
   void carry_out(worker::action::CommitRound& commit) { store_actions_->carry_out(commit); }
   void carry_out(worker::action::ClaimWork& claim) { store_actions_->carry_out(claim); }
   void carry_out(worker::action::FindReadyDependencies& find) { store_actions_->carry_out(find); }
@@ -185,6 +209,8 @@ class VirtualWorker {
   std::unique_ptr<worker::Upkeep> upkeep_;
   std::unique_ptr<worker::StoreActions> store_actions_;
   std::unique_ptr<worker::DriverSessions> sessions_;
+  std::unique_ptr<worker::DriverSigns> signs_;
+  std::unique_ptr<worker::NamedFutures> names_;
   std::unique_ptr<worker::TaskStarter> starter_;
   std::unique_ptr<worker::ObjectTransfers> transfers_;
   std::unique_ptr<Executors> executors_;
@@ -195,6 +221,7 @@ class VirtualWorker {
   bool joined_ = false;
   bool stopping_ = false;
   bool leaving_ = false;
+  StartLuck luck_;
   Downtime deaf_;
   Downtime mute_;
   Time armed_ = 0;

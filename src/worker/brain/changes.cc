@@ -95,7 +95,7 @@ void Brain::submit(Time now, const Asker& asker, control::FutureId id, control::
   }
   // A resent submit may have killed the worker it ran on: it is committed first, with that try counted. One that may
   // run once alone never runs ahead: then it has not run when it is sent again. Nor does one whose name may be taken.
-  const bool once = spec.max_retries == 0 && asker.claim == 0;
+  const bool once = spec.max_retries == 0 && asker.claim == 0 && !control::planted(control::Fault::kOnceAhead);
   const bool resent = asker.resent && !control::planted(control::Fault::kResentAhead);
   const bool ahead = !resent && !once && !spec.detached && task->place() != Place::kEnded &&
                      spec.dependencies.empty() && !leaves() && !commits_.shortage.on() && could_fit &&

@@ -235,6 +235,8 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
     }
   }
   not_run(std::move(untaken));
+  // One that took a task shows that the program starts, however that ended.
+  if (!exit.taken.empty()) starting_.programs.note_worked(executor.program);
   // One that never came to its first task would be replaced at once, and the next one the same, for ever.
   if (!executor.killed && !executor.worked && exit.taken.empty())
     note_start_failure(executor.program,

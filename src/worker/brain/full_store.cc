@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/must.h"
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 
 // The store is full. What would free it stands in the queue behind what fills it, and a queue that is committed in
@@ -132,7 +133,8 @@ std::vector<Item> Brain::take_passing(Room room) {
   std::vector<Item> taken =
       commits_.queue.take_if(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes, [&](Item& item) {
         if (room_of(item) >= room && !left.hold_up(item)) return true;
-        if (room == Room::kFree && !item.passed && !left.of_same_execution(item)) {
+        const bool may_pass = room == Room::kFree && !control::planted(control::Fault::kHeldDeletions);
+        if (may_pass && !item.passed && !left.of_same_execution(item)) {
           std::optional<Item> copy;
           if (const auto* release = std::get_if<op::Release>(&item.op)) {
             if (!left.futures.contains(release->id)) copy = early_copy(*release);
@@ -157,7 +159,7 @@ void Brain::build_round_while_full() {
   if (commits_.shortage.take_look(now_)) {
     give_up_overdue();
     commits_.queue.make_all_due();
-    if (!commits_.queue.has_due()) push_heartbeat();
+    push_heartbeat();  // it passes as the next round; by the time between rounds it would never be due
     return start_round(commits_.queue.take(setup_.knobs.max_round_ops, setup_.knobs.max_round_bytes), Room::kNew);
   }
   for (const Room room : {Room::kFree, Room::kEnd}) {
@@ -171,7 +173,11 @@ void Brain::build_round_while_full() {
 void Brain::refused_by_store(std::vector<Item> items, Room room, std::string sentence) {
   if (room == Room::kEnd) commits_.shortage.ends_refused();
   commits_.queue.give_back(std::move(items));
-  if (!commits_.shortage.refused(now_, std::move(sentence))) return;
+  if (!commits_.shortage.refused(now_, std::move(sentence))) {
+    // A look may take longer than the time between two: what passes has its turn first.
+    if (room == Room::kNew) commits_.shortage.look_at(now_ + Shortage::kLookEvery);
+    return;
+  }
   backlog_.remove_uncommitted(Place::kStored);  // what runs now would fill the reserve with its value
   for (const auto& [id, session] : sessions_) tell_shortage(session);
 }
@@ -187,12 +193,15 @@ void Brain::tell_shortage(const SessionState& session) {
                         commits_.shortage.on() ? commits_.shortage.sentence() : std::string()});
 }
 
-/// It waited for longer than its driver's patience, or its session ends.
+/// It waited for longer than its driver's patience, or that ends its session. What tasks submit may be of a detached
+/// future, which goes on.
 bool Brain::is_overdue(const Item& item) {
   const SessionState* session = sessions_.find(item.task->run.spec->session);
   const Time patience = session == nullptr ? kStorePatience : session->store_patience;
   const Time since = std::max(item.arrived, commits_.shortage.since());
-  const bool ending = session != nullptr && session->ending;
+  const control::Origin* origin = origin_in(item.op);
+  const bool of_driver = origin != nullptr && origin->kind == control::Origin::Kind::kSession;
+  const bool ending = of_driver && session != nullptr && session->ending;
   return ending || now_ - since >= patience;
 }
 

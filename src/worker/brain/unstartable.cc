@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
+#include "control/faults.h"
 #include "worker/brain/brain.h"
 #include "worker/brain/worker_failure.h"
 
@@ -21,7 +23,21 @@ namespace morrow::worker {
 
 using Place = HeldTask::Place;
 
+namespace {
+
+// A process of a program that is no good ends before it takes a task: at once.
+constexpr Time kHasTakenItNs = 1'000'000'000;
+
+}  // namespace
+
 void Brain::note_start_failure(const std::string& program, std::string reason) {
+  // The program starts here where it runs a task, though that may end late: then this is no failure after others.
+  const bool works = std::any_of(executors_.begin(), executors_.end(), [&](const auto& entry) {
+    const ExecutorState& executor = entry.second;
+    return executor.program == program && executor.started && !executor.killed && !executor.stack.empty() &&
+           (executor.stack.back().blocked || now_ - executor.stack.back().running_since >= kHasTakenItNs);
+  });
+  if (works) starting_.programs.note_worked(program);
   starting_.programs.note_failure(now_, program, std::move(reason), random_);
 }
 
@@ -35,6 +51,7 @@ bool Brain::left_to_others(const control::Spec& spec) const {
 /// For a look into the index.
 std::vector<control::LeftToOthers> Brain::all_left_to_others() const {
   std::vector<control::LeftToOthers> all;
+  if (control::planted(control::Fault::kSwallowedWork)) return all;
   for (const std::string& program : starting_.programs.held_back()) {
     auto others = others_.view.others_for(program);
     if (!others.empty()) all.push_back({program, starting_.programs.on_trial(program) ? 1U : 0U, std::move(others)});
@@ -46,7 +63,8 @@ void Brain::settle_unstartable() {
   for (const std::string& program : starting_.programs.held_back()) {
     const std::string* reason = starting_.programs.given_up(program);
     for (Backlog::Lane* lane : backlog_.lanes_of(program)) {
-      const bool others = others_.view.another_may_start(program, lane->requirements);
+      const bool others = others_.view.another_may_start(program, lane->requirements) &&
+                          !control::planted(control::Fault::kFailedByFirst);
       if (!others && reason == nullptr) continue;
       std::size_t kept = others && starting_.programs.on_trial(program) ? 1 : 0;  // to try it with
       for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) {

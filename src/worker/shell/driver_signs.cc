@@ -13,6 +13,8 @@
 
 #include <utility>
 
+#include "control/faults.h"
+
 namespace morrow::worker {
 
 void DriverSigns::start() { arm(); }
@@ -48,7 +50,8 @@ bool DriverSigns::is_silent(ClientId client, Driver& driver) {
   const std::uint64_t said = traffic.taken + traffic.unsent;
   // One that does not take what it asked for is not read; so it lives as long as it takes some of it.
   const std::uint64_t heard = traffic.choked ? traffic.taken : traffic.came;
-  if (driver.signs.turn(heard, said) && traffic.unsent == 0) {
+  const bool due = driver.signs.turn(heard, said) && !control::planted(control::Fault::kUnbeaten);
+  if (due && traffic.unsent == 0) {
     const wire::Beat beat;
     means_.send(client, wire::BEAT, beat);
     const Clients::Traffic after = means_.traffic(client);

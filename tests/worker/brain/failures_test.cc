@@ -158,6 +158,33 @@ TEST(Attempts, AProcessThatEndsBeforeItTakesItsTaskCostsNoAttempt) {
   }
 }
 
+TEST(Starts, AProgramThatRunsALongTaskIsNotGivenUpHoweverManyStartsFailMeanwhile) {
+  Machine machine(machine_of(2));
+  machine.script("long", {works_for(30 * kSecond), ends_with("long")});
+  const FutureId runs = machine.submit("long");
+  machine.run(2 * kSecond);
+  bool fails = true;
+  machine.start_fails = [&fails] { return fails; };
+  const FutureId waits = machine.submit("task");
+  machine.run(20 * kSecond);
+  EXPECT_EQ(machine.outcome(waits), nullptr);
+  fails = false;
+  for (const FutureId id : {runs, waits}) {
+    ASSERT_TRUE(machine.run_until(id, 60 * kSecond));
+    EXPECT_TRUE(machine.outcome(id)->ok());
+  }
+}
+
+TEST(Starts, AProgramWhoseTasksCrashIsNotGivenUpWhenEverySecondStartFails) {
+  Machine machine(machine_of(1));
+  int starts = 0;
+  machine.start_fails = [&starts] { return starts++ % 2 == 0; };
+  machine.script("crashes", {works_for(kSecond / 2), dies()});
+  const FutureId id = machine.submit("crashes", Machine::one_cpu(), [](control::Spec& spec) { spec.max_retries = 10; });
+  ASSERT_TRUE(machine.run_until(id, 600 * kSecond));
+  EXPECT_EQ(machine.outcome(id)->failure, FailureKind::kPoisoned);
+}
+
 TEST(Attempts, AProgramWhoseProcessesAllEndBeforeTheirTaskFailsInTheEnd) {
   Machine machine(machine_of(2));
   machine.dies_at_once = [] { return true; };

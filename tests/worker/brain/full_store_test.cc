@@ -94,5 +94,42 @@ TEST_F(FullStoreTest, TheHeartbeatGoesOnWhenOnlyDeletionsHaveRoom) {
   EXPECT_GT(machine_.database->version(), before + 5);
 }
 
+TEST_F(FullStoreTest, WhatATaskSubmittedIsNotGivenUpWhenItsDriverEnds) {
+  const Step works{Step::Kind::kWork, kOneSecond, {}, {}, {}, {}};
+  const Step submits{Step::Kind::kSubmit, 0, "child", Machine::one_cpu(), {}, {}};
+  const Step awaits{Step::Kind::kAwait, 0, {}, {}, {}, {}};
+  machine_.script("parent", {works, submits, awaits, {Step::Kind::kReturn, 0, {}, {}, {}, "value"}});
+  machine_.await(machine_.submit("parent"));
+  machine_.run(kOneSecond / 2);
+  only(Room::kEnd);
+  machine_.run(kOneSecond);
+  machine_.brain().session_ending(machine_.now(), 1);
+  machine_.run(kOneSecond);
+  EXPECT_EQ(std::count(machine_.ended.begin(), machine_.ended.end(), "parent"), 0);
+  make_room();
+  machine_.run(10 * kOneSecond);
+  EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "child"), 1);
+  EXPECT_EQ(std::count(machine_.ended.begin(), machine_.ended.end(), "parent"), 1);
+}
+
+class FullStoreHeartbeat : public testing::TestWithParam<Time> {};
+
+TEST_P(FullStoreHeartbeat, GoesOnWithoutThePollHoweverLongALookForRoomTakes) {
+  Machine::Setup setup;
+  setup.total = control::Resources{4000, 0, 0, {}};
+  setup.knobs.poll = 0;
+  setup.commit_takes = GetParam();
+  Machine machine(setup);
+  machine.database->hooks.full = [](Room asked) { return asked < Room::kFree; };
+  machine.submit("waits");
+  machine.run(2 * kOneSecond);
+  const std::uint64_t before = machine.database->version();
+  machine.run(10 * kOneSecond);
+  EXPECT_GT(machine.database->version(), before + 5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Quick, FullStoreHeartbeat, testing::Values(30'000));
+INSTANTIATE_TEST_SUITE_P(Slow, FullStoreHeartbeat, testing::Values(3 * worker::Shortage::kLookEvery));
+
 }  // namespace
 }  // namespace morrow::test
