@@ -128,6 +128,8 @@ std::vector<std::string> worker_sockets(std::string_view cluster) {
   const std::string folder = run_folder(cluster, false);
   std::vector<std::string> sockets;
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
+  if (!entries && errno != ENOENT && errno != ENOTDIR)
+    throw std::runtime_error("cannot look for workers in " + folder + ": " + std::strerror(errno));
   if (!entries) return sockets;
   while (const dirent* entry = readdir(entries.get())) {
     const std::string_view name = entry->d_name;
