@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +28,12 @@ class Maintenance {
   void stop();
   void end_scopes(const std::vector<control::ScopeId>& scopes) { upkeep_.end_scopes(scopes); }
   void fan_out() { upkeep_.fan_out(); }
+  /// See Upkeep.
+  std::optional<std::uint64_t> session_left_ms(control::SessionId session) const {
+    return upkeep_.session_left_ms(session);
+  }
+  /// See LocalWorkers.
+  std::string stopped_local_worker() const { return local_workers_.stopped(); }
 
  private:
   Events with_local_workers(Events events);
