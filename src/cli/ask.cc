@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "wire/join_url.h"
+#include "wire/no_worker.h"
 #include "wire/paths.h"
 
 namespace morrow::cli {
@@ -157,8 +158,7 @@ int nobody_answered(const std::string& cluster, const Workers& workers) {
   if (wire::is_join_url(cluster)) {
     std::fprintf(stderr, "morrow: the worker of cluster %s closed the connection\n", name.c_str());
   } else {
-    std::fprintf(stderr, "morrow: no worker of cluster %s runs on this machine; start one with: morrow worker %s\n",
-                 name.c_str(), name.c_str());
+    std::fprintf(stderr, "morrow: %s\n", wire::no_worker(name).c_str());
   }
   return 1;
 }

@@ -163,6 +163,7 @@ void Committer::run_part(std::span<const Op> ops) {
     throw;
   }
   if (commit == store::CommitResult::kCommitted) return committed(std::move(result));
+  if (commit == store::CommitResult::kConflict) ++total_.conflicts;
   tries_.push_back(std::move(result));
   if (commit == store::CommitResult::kUnknown) {
     coverage_mark<"the answer to a round was lost">();

@@ -60,6 +60,7 @@ std::optional<Runnable> Transition::assemble(FutureId id, const Entry& entry, co
                                              std::optional<Outcome>& failure) {
   Runnable runnable{id, entry.state.claim(), entry.state.tries(), spec, {}};
   runnable.crashes.assign(entry.state.crashes().begin(), entry.state.crashes().end());
+  runnable.recomputed = entry.state.recomputed();
   runnable.dependencies.reserve(spec->dependencies.size());
   bool missing = false;
   for (const FutureId& dependency : spec->dependencies) {

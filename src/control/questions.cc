@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kLongestChain = 1'000;
 constexpr std::size_t kCountedAhead = 10'000;
+constexpr std::size_t kNamedAhead = 200;
 constexpr std::size_t kPageKeys = 500;
 
 bool has_no_driver(store::Transaction& transaction, SessionId session) {
@@ -54,6 +55,17 @@ void look_closer(store::Transaction& transaction, const record::State& state, Fu
   }
 }
 
+/// Of those that stand before it in the index, and of no more than a person reads of.
+void look_who_is_ahead(store::Transaction& transaction, const record::State& state, FutureSeen& future) {
+  store::Range before = keys::index_shape(state.shape());
+  before.end = state.index_key();
+  for (const auto& [key, value] : transaction.scan(before, store::Read::kSnapshot, kNamedAhead)) {
+    const FutureId other = keys::read_index(key).id;
+    const auto bytes = transaction.get(keys::state(other), store::Read::kSnapshot);
+    if (bytes) ++future.ahead_names[seen(transaction, other, parse_record<record::State>(*bytes)).name];
+  }
+}
+
 bool wanted(const FutureFilter& filter, const record::State& state) {
   const Status status = status_of(state);
   if (filter.unfinished && is_final(status)) return false;
@@ -74,6 +86,7 @@ std::vector<FutureSeen> waits_for(store::Store& store, FutureId id) {
     const auto state = parse_record<record::State>(*bytes);
     chain.push_back(seen(*transaction, *next, state));
     look_closer(*transaction, state, chain.back());
+    if (chain.back().ahead.value_or(0) != 0) look_who_is_ahead(*transaction, state, chain.back());
     next = chain.back().missing;
   }
   return chain;

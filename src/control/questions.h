@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ struct FutureSeen {
   std::optional<FutureId> missing = {};     ///< while waiting: the first that it waits for
   OutcomePtr outcome = nullptr;             ///< of one that is final
   std::optional<std::uint64_t> ahead = {};  ///< while ready: entries of its shape before it, counted to 10,000
+  std::map<std::string, std::uint64_t> ahead_names = {};  ///< of which names the first of those are; `waits_for` only
 };
 
 /// The future, and what it waits for: the next one is what the one before misses, and the last is the root, which waits

@@ -237,8 +237,9 @@ struct RoundResult {
   std::vector<ScopeId> endings;      ///< scopes that began to close: EndingStep works them off
   bool indexed = false;              ///< work was left in the index: others may be idle
   bool fanouts = false;  ///< a future with very many waiters, dependents or dependencies ended: fanout_step serves them
-  std::uint32_t records = 0;  ///< future records (state or specification) written: for tests and counters
-  std::uint32_t commits = 0;  ///< transactions that were needed (more than one when a conflict split the round)
+  std::uint32_t records = 0;    ///< future records (state or specification) written: for tests and counters
+  std::uint32_t commits = 0;    ///< transactions that were needed (more than one when a conflict split the round)
+  std::uint32_t conflicts = 0;  ///< tries of these that others were in the way of
   std::uint64_t committed_attempt =
       0;  ///< of apply_round: the try of this very round that had committed before; nothing was done now
 };

@@ -123,6 +123,7 @@ struct Runnable {
   SpecPtr spec;
   std::vector<OutcomePtr> dependencies;   ///< in the order of spec->dependencies; all ok
   std::vector<std::string> crashes = {};  ///< the failures of the last attempts that ended their process, oldest first
+  bool recomputed = false;                ///< its value was lost, and is computed again
 };
 
 /// A program that a worker has tried to start for a while, and could not.

@@ -99,9 +99,12 @@ std::string state_base() {
   return base + "/morrow";
 }
 
+/// None of a folder that is not there.
 template <class Take>
 void for_each_entry(const std::string& folder, Take take) {
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(folder.c_str()), closedir);
+  if (!entries && errno != ENOENT && errno != ENOTDIR)
+    throw std::runtime_error("cannot look for workers in " + folder + ": " + std::strerror(errno));
   if (!entries) return;
   while (const dirent* entry = readdir(entries.get())) take(std::string_view(entry->d_name));
 }

@@ -25,7 +25,8 @@ std::string state_folder(std::string_view cluster, bool create);
 /// run_folder/NAME.sock. Kept under the 107 bytes of a unix socket's path (\throws std::runtime_error otherwise).
 std::string worker_socket(std::string_view cluster, std::string_view worker);
 
-/// All sockets that stand in the cluster's run folder, dead ones included.
+/// All sockets that stand in the cluster's run folder, dead ones included; none when there is no such folder. \throws
+/// std::runtime_error when it can't be looked into
 std::vector<std::string> worker_sockets(std::string_view cluster);
 
 /// The file beside a worker's socket that says which store it uses.

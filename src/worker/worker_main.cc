@@ -98,11 +98,12 @@ bool ignores_hang_up() {
   return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/// Ends the process when it is told to stop while it starts, and the start takes too long: the store may be away.
-/// Nothing was taken in by then.
+/// Says so when the start takes long, since the store may be away or held by another process, and ends the process when
+/// it is told to stop then. Nothing was taken in by then.
 class SignalsWhileStarting {
  public:
-  SignalsWhileStarting(Logs& logs, std::string socket_path) : logs_(logs), socket_path_(std::move(socket_path)) {
+  SignalsWhileStarting(Logs& logs, std::string socket_path, std::string store)
+      : logs_(logs), socket_path_(std::move(socket_path)), store_(std::move(store)) {
     thread_ = std::thread([this] { run(); });
   }
   ~SignalsWhileStarting() {
@@ -115,11 +116,17 @@ class SignalsWhileStarting {
  private:
   static constexpr std::chrono::milliseconds kTick{20};
   static constexpr std::chrono::seconds kPatience{3};
+  static constexpr std::chrono::seconds kSayAfter{2};
 
   void run() {
     std::chrono::milliseconds pending{0};
+    const auto begin = std::chrono::steady_clock::now();
+    bool said = false;
     while (!started_) {
       std::this_thread::sleep_for(kTick);
+      if (std::chrono::steady_clock::now() - begin >= kSayAfter && !std::exchange(said, true))
+        logs_.warn("it is still starting: the store " + store_ +
+                   " does not answer; a process that is stopped may hold it, or its disk be away");
       sigset_t signals;
       sigemptyset(&signals);
       sigpending(&signals);
@@ -136,6 +143,7 @@ class SignalsWhileStarting {
 
   Logs& logs_;
   std::string socket_path_;
+  std::string store_;
   std::atomic<bool> started_ = false;
   std::thread thread_;
 };
@@ -200,6 +208,7 @@ int run_private(const WorkerOptions& options) {
   leave_disk_to_store(shell);
   boost::asio::io_context io(1);
   Shell worker(io, std::move(shell), logs);
+  worker.join();
   const Signals signals(io, worker, "");
   worker.adopt(std::move(driver));
   return exit_status(worker.run());
@@ -241,11 +250,12 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undert
   }
   const std::string total = shell.info.total.text();
   const std::string reached = "; " + shell.info.address;
-  std::optional<SignalsWhileStarting> starting(std::in_place, logs, door.path());
+  std::optional<SignalsWhileStarting> starting(std::in_place, logs, door.path(), shell.store_url);
   Shell worker(io, std::move(shell), logs);
+  worker.listen(door.copy());  // a copy: the door stays open when this worker was fenced and joins again
+  worker.join();
   starting.reset();
   const Signals signals(io, worker, door.path());
-  worker.listen(door.copy());  // a copy: the door stays open when this worker was fenced and joins again
   logs.say("worker " + door.name() + " of cluster " + options.cluster + " is ready: " + total + "; socket " +
            door.path() + "; logs in " + logs.folder() + reached);
   const Shell::End end = worker.run();

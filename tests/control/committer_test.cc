@@ -73,6 +73,7 @@ TEST_F(CommitterTest, AConflictSplitsTheRoundAndEveryOperationIsDoneInOrder) {
   for (std::uint64_t i = 1; i <= 8; ++i) ops.emplace_back(submit(driver(10), {10, i}, 100 + i));
   const RoundResult result = run(1, ops);
   EXPECT_GT(result.commits, 1U);
+  EXPECT_EQ(result.conflicts, 3U);
   ASSERT_EQ(result.results.size(), 8U);
   for (std::uint64_t i = 1; i <= 8; ++i) EXPECT_EQ(result.results[i - 1].runnable.id.sequence, i);
 }

@@ -43,6 +43,27 @@ TEST_F(QuestionsTest, AReadyFutureKnowsHowManyStandBeforeIt) {
   EXPECT_EQ(*first[0].ahead + *second[0].ahead, 1U);
 }
 
+TEST_F(QuestionsTest, AReadyFutureKnowsTheNamesOfThoseBeforeIt) {
+  const auto named = [](const std::string& name) {
+    auto spec = std::make_shared<Spec>(*make_spec());
+    spec->name = name;
+    return spec;
+  };
+  std::uint64_t sequence = 0;
+  for (const std::string name : {"render", "load", "render", "last"})
+    one(1, submit(driver(10), {10, ++sequence}, 0, named(name)));
+  std::map<std::string, std::uint64_t> all;
+  for (std::uint64_t i = 1; i <= sequence; ++i) {
+    const FutureSeen seen = waits_for(store, {10, i}).back();
+    std::uint64_t told = 0;
+    for (const auto& [name, count] : seen.ahead_names) told += count;
+    EXPECT_EQ(told, seen.ahead);
+    if (seen.ahead == sequence - 1) all = seen.ahead_names;
+    all[seen.name] += seen.ahead == sequence - 1 ? 1 : 0;
+  }
+  EXPECT_EQ(all, (std::map<std::string, std::uint64_t>{{"render", 2}, {"load", 1}, {"last", 1}}));
+}
+
 TEST_F(QuestionsTest, AllFuturesAreFoundPageByPage) {
   for (std::uint64_t i = 0; i < 700; ++i) one(1, submit(driver(10), {10, i}, 0));
   std::set<FutureId> found;

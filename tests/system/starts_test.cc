@@ -56,9 +56,11 @@ TEST(Starts, AProgramThatNoWorkerCanStartFailsWithTheReasonOfEach) {
   const Result result = cluster.run({fragile(), "unloadable", "bad=1", "300"});
   EXPECT_TRUE(has(result.out, "good 0 bad 300")) << result.err;
   EXPECT_TRUE(
-      has(result.out, "worker one: program fragile can't be loaded on this machine: error while loading shared"));
+      has(result.out,
+          "worker one: program fragile can't be loaded on this machine: libfoo.so.1 is missing (error while loading"));
   EXPECT_TRUE(
-      has(result.out, "worker two: program fragile can't be loaded on this machine: error while loading shared"));
+      has(result.out,
+          "worker two: program fragile can't be loaded on this machine: libfoo.so.1 is missing (error while loading"));
 }
 
 TEST(Starts, AForkServerThatIsStoppedIsReplaced) {

@@ -15,9 +15,9 @@ namespace morrow::test {
 /// A trouble is staged by a driver; a person asks by a command.
 class Stage : public testing::Test {
  protected:
+  static std::string troubles() { return std::filesystem::path(scenarios()).replace_filename("troubles"); }
   std::unique_ptr<Process> stage(const std::string& trouble) {
-    const std::string program = std::filesystem::path(scenarios()).replace_filename("troubles");
-    auto driver = cluster_.start({program, trouble});
+    auto driver = cluster_.start({troubles(), trouble});
     EXPECT_TRUE(driver->wait_for_text("staged")) << driver->err();
     return driver;
   }

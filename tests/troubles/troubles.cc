@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -58,6 +60,27 @@ int crash_once() {
   std::ofstream(note) << "\n";
   write_bytes(STDOUT_FILENO, "the first attempt\n");
   return crash();
+}
+
+constexpr std::size_t kMostOfTheRoom = 48 << 20;  // of 64 MiB
+
+morrow::Array<char> large_value() {
+  auto made = morrow::Array<char>::make(kMostOfTheRoom);
+  made[0] = 1;
+  return made;
+}
+
+/// Holds most of the room for ever.
+int hold_room() {
+  const auto held = large_value();
+  return sleep_for_ever() + held[0];
+}
+
+/// The second time it does not come to an end.
+morrow::Array<char> make_once(const std::string& marker) {
+  if (std::filesystem::exists(marker)) sleep_for_ever();
+  std::ofstream(marker) << "made";
+  return morrow::Array<char>::make(1 << 20);
 }
 
 /// The chain of `length` that ends in a root that sleeps.
@@ -104,6 +127,54 @@ std::map<std::string, std::function<void()>> troubles() {
   all["fails"] = [] {
     auto bad = morrow::submit({.name = "bad"}, []() -> int { throw std::runtime_error("row 7 is not a number"); });
     while (!bad.ready()) sleep_ms(20);
+    sleep_for_ever();
+  };
+  all["crowd"] = [] {
+    std::vector<morrow::Future<int>> all;
+    all.push_back(morrow::submit({.name = "first"}, sleep_for_ever));
+    for (int i = 0; i < 3; ++i) all.push_back(morrow::submit({.name = "render"}, sleep_for_ever));
+    for (int i = 0; i < 2; ++i) all.push_back(morrow::submit({.name = "load"}, sleep_for_ever));
+    morrow::submit({.name = "last"}, sleep_for_ever).get();
+  };
+  all["room"] = [] {
+    const auto holds = morrow::submit({.name = "holder"}, hold_room);
+    sleep_ms(300);
+    morrow::submit({.name = "wants"}, hold_room).get();
+  };
+  all["own_room"] = [] {
+    const auto holds = morrow::submit({.name = "holder"}, hold_room);
+    sleep_ms(300);
+    large_value();
+  };
+  all["flush"] = [] {
+    const auto sleeper = morrow::submit({.name = "sleeper"}, sleep_for_ever);
+    morrow::flush();
+    std::cout << "committed" << std::endl;
+    while (!std::filesystem::exists("go")) sleep_ms(20);
+    const auto next = morrow::submit({.name = "next"}, sleep_for_ever);
+    morrow::flush();
+  };
+  all["throttled"] = [] {
+    const auto sleeper = morrow::submit({.name = "sleeper"}, sleep_for_ever);
+    morrow::flush();
+    std::cout << "committed" << std::endl;
+    while (!std::filesystem::exists("go")) sleep_ms(20);
+    std::vector<morrow::Future<int>> all;
+    for (;;) all.push_back(morrow::submit({.name = "many"}, sleep_for_ever));
+  };
+  all["rebuilt"] = [] {
+    const std::string marker = std::filesystem::current_path() / "made";
+    auto value = morrow::submit({.resources = {{"there", 1}}, .name = "maker"}, make_once, marker);
+    while (!value.ready()) sleep_ms(20);
+    std::cout << "committed" << std::endl;
+    while (!std::filesystem::exists("go")) sleep_ms(20);
+    morrow::submit(
+        {.resources = {{"here", 1}}, .name = "user"}, [](const morrow::Array<char>& v) { return v.size(); }, value)
+        .get();
+  };
+  all["times_out"] = [] {
+    auto slow = morrow::submit({.timeout = std::chrono::milliseconds(100), .name = "slow"}, sleep_for_ever);
+    while (!slow.ready()) sleep_ms(20);
     sleep_for_ever();
   };
   all["gone"] = [] {

@@ -78,6 +78,13 @@ TEST_F(Waiting, SaysBehindHowManyItIsQueued) {
   EXPECT_TRUE(says("second", "is the next one that worker one runs when it has 1 cpu free"));
 }
 
+TEST_F(Waiting, SaysOfWhichTasksThoseAreThatComeBeforeIt) {
+  const auto worker = cluster_.worker({"--cpus", "1", "--name", "one"});
+  const auto driver = stage("crowd");
+  // Some of them are with the worker, and the rest are left to any: of three, two stand behind each other.
+  EXPECT_TRUE(says("render", "behind 1 other, of 'render'"));
+}
+
 TEST_F(Waiting, NamesAWorkerThatDoesNotAnswer) {
   // The driver would move after a third of the lease, and send again what was not committed.
   const std::string an_hour_ms = "3600000";

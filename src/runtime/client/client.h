@@ -92,8 +92,8 @@ class Client : protected Link::Handler {
   void acknowledge(std::uint64_t number) REQUIRES(link_.mutex());
   /// A wait of the program that has lasted so long that it is to be told of.
   struct Overdue {
-    std::optional<detail::FutureId> future;  ///< that it waits for; nothing: for changes to be committed
-    std::chrono::nanoseconds lasted{0};
+    std::optional<detail::FutureId> future;                       ///< that it waits for, or:
+    wire::WhyRequest::OwnWait own_wait = wire::WhyRequest::NONE;  ///< what else
   };
   /// To be asked now and then; `throttled`: a submit stands still.
   std::optional<Overdue> overdue(std::chrono::nanoseconds patience, bool throttled) REQUIRES(link_.mutex());
@@ -154,6 +154,7 @@ class Client : protected Link::Handler {
   std::vector<Find*> finds_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> flushing_ GUARDED_BY(link_.mutex());
   LongWait commit_wait_ GUARDED_BY(link_.mutex());
+  LongWait room_wait_ GUARDED_BY(link_.mutex());
   Reservations reservations_ GUARDED_BY(link_.mutex());
   HeldValues held_values_ GUARDED_BY(link_.mutex());
   std::uint64_t workers_ GUARDED_BY(link_.mutex()) = 0;  ///< how many this client has spoken with

@@ -24,10 +24,6 @@ class LongWait {
   }
   /// It is over.
   void end() { since_.reset(); }
-  /// How long it has lasted, as far as known.
-  std::chrono::nanoseconds lasted(Clock::time_point now) const {
-    return since_ ? now - *since_ : std::chrono::nanoseconds(0);
-  }
 
  private:
   std::optional<Clock::time_point> since_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/client/reservations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/invariant.h"
@@ -40,6 +41,10 @@ wire::Reserve Reservations::add(Request& request, std::uint64_t token) {
 
 void Reservations::remove(const Request& request) {
   base::must_erase(requests_, request.token, "a call for room waits until it is removed");
+}
+
+bool Reservations::any_waits() const {
+  return std::any_of(requests_.begin(), requests_.end(), [](const auto& one) { return !one.second->answer; });
 }
 
 std::optional<Reservations::SpareRoom> Reservations::take_spare(std::size_t size) {

@@ -40,6 +40,8 @@ class Reservations {
   /// The call waits until `remove`. The message is to be sent; no other question has this token.
   wire::Reserve add(Request& request, std::uint64_t token);
   void remove(const Request& request);
+  /// Whether a call waits for its answer.
+  bool any_waits() const;
 
   /// Whether spare room is there.
   bool has_spare() const { return spare_.object != 0; }

@@ -14,6 +14,7 @@
 
 #include "runtime/image/program.h"
 #include "wire/join_url.h"
+#include "wire/no_worker.h"
 #include "wire/paths.h"
 
 namespace morrow::runtime {
@@ -82,8 +83,7 @@ Connection Dialer::connect_first(const SessionOptions& options) {
     if (now >= deadline) give_up();
     if (!said && !remote_ && now - start >= kSayWaitingAfter) {
       said = true;
-      say("waiting for a worker of cluster " + cluster_ + " on this machine; " +
-          (why().empty() ? "start one with: morrow worker " + cluster_ : why()));
+      say("waiting for a worker: " + (why().empty() ? wire::no_worker(cluster_) : why()));
     }
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(kLookAgain, deadline - now));
   }
@@ -111,8 +111,7 @@ void Dialer::give_up() const {
                        " can't be reached: " + (why().empty() ? "it did not answer in time" : why()));
   if (const std::string silent = why(); !silent.empty())
     throw SessionError("no worker of cluster " + cluster_ + " answers: " + silent);
-  throw SessionError("No worker of cluster " + cluster_ + " runs on this machine; start one with: morrow worker " +
-                     cluster_);
+  throw SessionError(wire::no_worker(cluster_));
 }
 
 std::optional<Connection> Dialer::connect(Clock::time_point deadline) {

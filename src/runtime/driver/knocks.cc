@@ -34,6 +34,7 @@ constexpr std::size_t kReadBytes = 4 << 10;
 }  // namespace
 
 std::optional<Knocks::Answer> Knocks::first(const std::set<std::string>& except, Clock::time_point deadline) {
+  trouble_.clear();
   std::vector<std::string> left = fresh(except);
   for (;;) {
     if (!left.empty()) {
@@ -81,7 +82,8 @@ void Knocks::knock(const std::string& path) {
     Knock& one = knocks_.emplace_back();
     one.path = path;
     one.socket = std::move(socket);
-  } catch (const std::system_error&) {  // not one of ours
+  } catch (const std::system_error& error) {
+    trouble_ = error.what();  // no descriptor left, or not one of ours
   }
 }
 
@@ -117,7 +119,7 @@ void Knocks::hear(Knock& knock) {
 }
 
 std::string Knocks::silent() const {
-  if (knocks_.empty()) return {};
+  if (knocks_.empty()) return trouble_;
   try {
     return wire::silent_worker(knocks_.front().path, wire::peer_of(knocks_.front().socket.get()).pid);
   } catch (const std::system_error&) {

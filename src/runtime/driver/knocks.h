@@ -32,7 +32,7 @@ class Knocks {
   std::optional<Answer> first(const std::set<std::string>& except, Clock::time_point deadline);
   /// Hangs up everywhere.
   void clear() { knocks_.clear(); }
-  /// A sentence about a worker that did not answer; empty: there is none.
+  /// A sentence about a worker that did not answer, or why none could be asked; empty: there is none.
   std::string silent() const;
 
  private:
@@ -53,6 +53,7 @@ class Knocks {
 
   const std::string cluster_;
   std::vector<Knock> knocks_;
+  std::string trouble_;  ///< why one of the last could not be knocked at
 };
 
 }  // namespace morrow::runtime

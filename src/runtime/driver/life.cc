@@ -7,7 +7,6 @@
 // A thread of its own does that, which waits for nothing but the time: whatever else the driver does may stand still
 // for a while, the program in its own code, the other threads before a terminal that takes no more lines, and none of
 // that is the driver's end.
-#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -49,22 +48,17 @@ void Driver::prove_life() {
 void Driver::ask_why() {
   if (patience_.any.count() == 0 || !link_.connected() || said_silent_) return;
   const std::optional<Overdue> wait = overdue(patience_.any, !throttled_.empty());
-  if (!wait) return;
-  if (wait->future) {
-    wire::WhyRequest request;
-    write_id(*request.mutable_id(), *wait->future);
-    link_.send(wire::WHY, request);
-    link_.write();
-    return;
-  }
-  say("waits for " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(wait->lasted).count()) +
-      " s until what it submitted is committed" +
-      (store_full_.empty() ? ", and worker " + worker_name_ + " or its store is slow; see morrow status"
-                           : ": " + store_full_));
+  if (!wait || (!wait->future && wait->own_wait == wire::WhyRequest::NONE)) return;
+  wire::WhyRequest request;
+  if (wait->future) write_id(*request.mutable_id(), *wait->future);
+  request.set_own_wait(wait->own_wait);
+  link_.send(wire::WHY, request);
+  link_.write();
 }
 
 void Driver::tell_why(const wire::WhyReply& reply) {
-  std::string sentence = reply.error();
+  std::string sentence = reply.own_wait().empty() ? reply.error() : reply.own_wait();
+  if (sentence.empty() && reply.futures_size() == 0) return;  // it is over by now
   if (reply.futures_size() != 0) {
     const wire::FutureInfo& future = reply.futures(0);
     sentence = "future " + wire::future_text(future.id()) +

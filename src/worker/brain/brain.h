@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/invariant.h"
@@ -16,6 +17,7 @@
 #include "worker/brain/cap_relief.h"
 #include "worker/brain/cluster_view.h"
 #include "worker/brain/commit_queue.h"
+#include "worker/brain/durations.h"
 #include "worker/brain/executor_states.h"
 #include "worker/brain/held_task.h"
 #include "worker/brain/idle_programs.h"
@@ -180,10 +182,20 @@ class Brain {
   /// Since the start.
   struct Counters {
     std::uint64_t rounds = 0;
-    std::uint64_t commits = 0;  ///< transactions of these rounds
-    std::uint64_t tasks = 0;    ///< given to executors
+    std::uint64_t commits = 0;    ///< transactions of these rounds
+    std::uint64_t conflicts = 0;  ///< tries of them that found that others had changed what they read
+    std::uint64_t bytes = 0;      ///< of these rounds, about
+    std::uint64_t tasks = 0;      ///< given to executors
+    std::uint64_t values = 0;     ///< attempts that ended with a value
+    Durations waited;             ///< from a task's coming here to its start
+    Durations ran;                ///< from an attempt's start to its end, without its waits for other futures
+    Durations committed;          ///< from a round's start to its answer
   };
   const Counters& counters() const { return counters_; }
+  /// How long the round that is under way has been so; 0: none is.
+  Time commit_lasts(Time now) const;
+  /// How many tasks wait here for a process and resources, by what they need.
+  std::vector<std::pair<control::Resources, std::size_t>> queued_by_need() const;
   /// That the store is full.
   const Shortage& shortage() const { return commits_.shortage; }
   /// How the tasks of each name ended here.

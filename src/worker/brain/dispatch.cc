@@ -45,6 +45,7 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
 }
 
 void Brain::note_start(const ExecutorState& executor, const HeldTask& task) {
+  counters_.waited.add(now_ - task.arrived);
   const std::uint64_t timeout_ns = task.run.spec->timeout_ns;
   if (timeout_ns != 0) timeouts_.add(now_ + timeout_ns, executor.id, task.run.claim);
 }

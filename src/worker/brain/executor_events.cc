@@ -60,6 +60,7 @@ void Brain::task_done(Time now, ExecutorId id, Done done) {
   const StackedTask& stacked = executor->stack.back();
   const Time ran = stacked.ran + (stacked.blocked ? 0 : now - stacked.running_since);
   if (!done.unstarted) {
+    counters_.ran.add(ran);
     if (!std::exchange(executor->worked, true)) starting_.programs.note_worked(executor->program);
     run_times_.learn(stacked.task->run.spec->function_key,
                      stacked.ran == 0 && done.ran_ns != 0 ? std::min<Time>(ran, done.ran_ns) : ran);

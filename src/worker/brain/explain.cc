@@ -10,14 +10,24 @@ namespace morrow::worker {
 using Place = HeldTask::Place;
 using Stage = TaskSeen::Stage;
 
+namespace {
+
+/// What came first has the lower one; much comes together.
+using Turn = std::pair<Time, control::FutureId>;
+Turn turn_of(const HeldTask& task) { return {task.arrived, task.run.id}; }
+
+}  // namespace
+
 std::optional<TaskSeen> Brain::explain(control::FutureId id) const {
   const HeldTaskPtr& task = tasks_.find(id);
   if (!task) return std::nullopt;
   TaskSeen seen = explain_alone(*task);
   if (seen.stage == Stage::kQueued) {
-    seen.ahead = static_cast<std::size_t>(std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& other) {
-      return other.second->place() == Place::kBacklog && other.second->arrived < task->arrived;
-    }));
+    for (const auto& [other_id, other] : tasks_) {
+      if (other->place() != Place::kBacklog || turn_of(*other) >= turn_of(*task)) continue;
+      ++seen.ahead;
+      ++seen.ahead_names[other->run.spec->name];
+    }
   }
   return seen;
 }
@@ -33,6 +43,7 @@ TaskSeen Brain::explain_alone(const HeldTask& task) const {
   seen.tries = task.run.tries;
   seen.max_retries = spec.max_retries;
   seen.since = task.arrived;
+  seen.recomputed = task.run.recomputed;
   if (const std::string* trouble = starting_.programs.last_failure(spec.program)) seen.trouble = *trouble;
   switch (task.place()) {
     case Place::kStored:
@@ -79,15 +90,16 @@ void Brain::explain_handed(const HeldTask& task, TaskSeen& seen) const {
 
 std::vector<TaskSeen> Brain::explain_all() const {
   std::vector<TaskSeen> all;
-  std::vector<Time> queued;  // when each came
+  std::vector<Turn> queued;
   for (const auto& [id, task] : tasks_) {
     all.push_back(explain_alone(*task));
-    if (task->place() == Place::kBacklog) queued.push_back(task->arrived);
+    if (task->place() == Place::kBacklog) queued.push_back(turn_of(*task));
   }
   std::sort(queued.begin(), queued.end());
   for (TaskSeen& seen : all) {
     if (seen.stage != Stage::kQueued) continue;
-    seen.ahead = static_cast<std::size_t>(std::lower_bound(queued.begin(), queued.end(), seen.since) - queued.begin());
+    seen.ahead = static_cast<std::size_t>(std::lower_bound(queued.begin(), queued.end(), Turn(seen.since, seen.id)) -
+                                          queued.begin());
   }
   return all;
 }
@@ -99,6 +111,25 @@ std::vector<TaskSeen> Brain::explain_running() const {
       running.push_back(explain_alone(*executor.stack.back().task));
   }
   return running;
+}
+
+Time Brain::commit_lasts(Time now) const {
+  return commits_.round.under_way() ? now - std::min(now, commits_.round.last_start()) : 0;
+}
+
+std::vector<std::pair<control::Resources, std::size_t>> Brain::queued_by_need() const {
+  std::vector<std::pair<control::Resources, std::size_t>> queued;
+  for (const auto& [id, task] : tasks_) {
+    if (task->place() != Place::kBacklog) continue;
+    const control::Resources& need = task->run.spec->requirements;
+    const auto same = std::find_if(queued.begin(), queued.end(), [&](const auto& one) { return one.first == need; });
+    if (same != queued.end()) {
+      ++same->second;
+    } else {
+      queued.emplace_back(need, 1);
+    }
+  }
+  return queued;
 }
 
 }  // namespace morrow::worker

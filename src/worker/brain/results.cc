@@ -36,6 +36,8 @@ void Brain::round_done(Time now, control::RoundResult result) {
     store_has_room();
   }
   counters_.commits += result.commits;
+  counters_.conflicts += result.conflicts;
+  counters_.committed.add(now_ - commits_.round.last_start());
   std::map<Waiter, std::uint64_t> acks;
   std::uint64_t* ack = nullptr;  // of the client whose item was the last: they come in runs
   const Waiter* acked = nullptr;

@@ -86,6 +86,7 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
   if (!outcome->ok() && task->lost.object == 0)
     act(action::TaskFailed{task->run.id, task->run.spec, task->run.tries + 1, again, outcome});
   if (task->lost.object == 0) totals_.note_end(task->run.spec->name, *outcome, again);
+  if (outcome->ok()) ++counters_.values;
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);
   task->may_hold_futures = may_hold_futures;
@@ -182,6 +183,7 @@ void Brain::start_round(std::vector<Item> items, store::Room room) {
   RoundLoad load;
   for (Item& item : items) {
     prepare(item, load);
+    counters_.bytes += item.bytes;
     if (control::planted(control::Fault::kEarlyAck) && item.number != 0) act(action::Ack{item.who, item.number});
     if (!commits_.shortage.on()) round->room = std::min(round->room, worker::room_of(item.op));
     round->ops.push_back(std::move(item.op));

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,9 +40,11 @@ struct TaskSeen {
   control::Claim claim = 0;
   Time since = 0;  ///< in this stage, about
   Time until = 0;
-  std::size_t ahead = 0;                       ///< while it is queued: tasks here that came before it
-  std::vector<control::FutureId> awaits = {};  ///< not there yet
-  std::string trouble = {};                    ///< why its program did not start the last time; empty: it did
+  std::size_t ahead = 0;                                  ///< while it is queued: tasks here that came before it
+  std::map<std::string, std::uint64_t> ahead_names = {};  ///< of which names; only of one that is asked for alone
+  std::vector<control::FutureId> awaits = {};             ///< not there yet
+  bool recomputed = false;                                ///< its value was lost, and is computed again
+  std::string trouble = {};  ///< why its program did not start the last time; empty: it did
 };
 
 }  // namespace morrow::worker

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/process_facts.h"
 #include "wire/socket.h"
 
 namespace morrow::worker {
@@ -30,6 +31,8 @@ namespace morrow::worker {
 struct LocalWorkers::Watched {
   explicit Watched(boost::asio::io_context& io) : pidfd(io) {}
   boost::asio::posix::stream_descriptor pidfd;
+  std::string name;
+  pid_t pid = 0;
   bool ended = false;
 };
 
@@ -58,9 +61,21 @@ void LocalWorkers::workers_seen(const std::vector<control::WorkerSeen>& workers)
   }
 }
 
+std::string LocalWorkers::stopped() const {
+  for (const auto& [incarnation, watched] : watched_) {
+    const auto facts = base::process_facts(watched->pid);
+    if (facts && (facts->state == 'T' || facts->state == 't'))
+      return "worker " + watched->name + " (process " + std::to_string(watched->pid) +
+             ") of this machine is stopped by a signal";
+  }
+  return "";
+}
+
 void LocalWorkers::watch(const control::WorkerInfo& worker) {
   const auto pid = static_cast<pid_t>(worker.pid);
   auto watched = std::make_shared<Watched>(io_);
+  watched->name = worker.name;
+  watched->pid = pid;
   wire::Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (pidfd) {
     if (start_of_process(pid) != worker.started_ticks) return;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -24,6 +25,8 @@ class LocalWorkers {
   /// What a look at the store found.
   void workers_seen(const std::vector<control::WorkerSeen>& workers);
 
+  /// "worker one (process 12) of this machine is stopped by a signal"; empty: none is. Looks at each of them now.
+  std::string stopped() const;
   /// Of how many it would see the death at once.
   std::size_t watched() const { return watched_.size(); }
 

@@ -138,30 +138,46 @@ void Upkeep::looked(Look& found) {
   if (stopped_) return;
   events_.workers_seen(found.workers);
   if (!found.checks.empty()) events_.checks_found(found.checks);
+  note_who_went(found.workers);
   for (const FailureDetector::Suspect& suspect : failure_detector_.look(means_.clock_ns(), found.workers))
     evict({suspect.incarnation, Cause::kSilent, suspect.round});
   for (const control::Incarnation tombstone : found.tombstones) {
     if (!control::planted(control::Fault::kHalfEvicted)) evict({tombstone, Cause::kBegun, 0});
   }
   time_orphans(found.orphans);
-  note_who_went(found.workers);
   end_scopes(found.endings);
   if (found.polls && found.rare) fan_out();
 }
 
 /// A worker that went, dead or not, may have left scopes half ended.
 void Upkeep::note_who_went(const std::vector<control::WorkerSeen>& workers) {
-  std::map<control::Incarnation, std::string> there;
-  for (const control::WorkerSeen& worker : workers) there.emplace(worker.info.incarnation, worker.info.name);
-  one_went_ = one_went_ || std::any_of(there_.begin(), there_.end(),
-                                       [&there](const auto& worker) { return !there.contains(worker.first); });
+  const bool first = there_.empty();
+  std::map<control::Incarnation, There> there;
+  for (const control::WorkerSeen& worker : workers) {
+    const control::WorkerInfo& info = worker.info;
+    const auto known = there_.find(info.incarnation);
+    const bool self = info.incarnation == incarnation_;
+    const std::string who = "worker " + info.name;
+    if (known == there_.end() && !first && !self && !worker.dying)
+      events_.say(who + " (process " + std::to_string(info.pid) + " on " + info.host + ") has joined");
+    if (info.draining && !self && (known == there_.end() || !known->second.leaves))
+      events_.say(who + " is leaving: it gives back what it has not begun");
+    there.emplace(info.incarnation, There{info.name, info.draining, known != there_.end() && known->second.evicted});
+  }
+  for (const auto& [incarnation, worker] : there_) {
+    if (there.contains(incarnation)) continue;
+    one_went_ = true;
+    if (!worker.evicted && incarnation != incarnation_)
+      events_.say("worker " + worker.name + (worker.leaves ? " has left" : " has left, or was evicted by another one"));
+  }
   there_ = std::move(there);
 }
 
 void Upkeep::process_ended(control::Incarnation incarnation) { evict({incarnation, Cause::kEnded, std::nullopt}); }
 
-void Upkeep::evict(const Eviction& eviction) {
+void Upkeep::evict(Eviction eviction) {
   const control::Incarnation incarnation = eviction.incarnation;
+  if (const auto seen = there_.find(incarnation); seen != there_.end()) eviction.name = seen->second.name;
   if (stopped_ || incarnation == incarnation_ || !evicting_.insert(incarnation).second) return;
   struct Step {
     bool more = false;
@@ -192,8 +208,8 @@ void Upkeep::evict(const Eviction& eviction) {
 }
 
 void Upkeep::say_evicted(const Eviction& eviction) {
-  const auto seen = there_.find(eviction.incarnation);
-  const std::string who = seen == there_.end() ? "a worker" : "worker " + seen->second;
+  if (const auto seen = there_.find(eviction.incarnation); seen != there_.end()) seen->second.evicted = true;
+  const std::string who = eviction.name.empty() ? "a worker" : "worker " + eviction.name;
   switch (eviction.cause) {
     case Cause::kSilent:
       return events_.say(who + " gave no sign of life for the lease and is evicted; what it held goes on elsewhere");
@@ -258,7 +274,7 @@ void Upkeep::time_orphans(const std::vector<control::OrphanSession>& orphans) {
   const std::uint64_t now = failure_detector_.time();
   std::unordered_map<control::SessionId, Orphan> still;
   for (const control::OrphanSession& session : orphans) {
-    Orphan orphan{session.attachment, now, false};
+    Orphan orphan{session.attachment, now, session.grace_ms, false};
     if (const auto before = orphans_.find(session.session);
         before != orphans_.end() && before->second.attachment == session.attachment) {
       orphan = before->second;
@@ -270,6 +286,13 @@ void Upkeep::time_orphans(const std::vector<control::OrphanSession>& orphans) {
     still.emplace(session.session, orphan);
   }
   orphans_ = std::move(still);
+}
+
+std::optional<std::uint64_t> Upkeep::session_left_ms(control::SessionId session) const {
+  const auto orphan = orphans_.find(session);
+  if (orphan == orphans_.end()) return std::nullopt;
+  const std::uint64_t gone_ms = (failure_detector_.time() - orphan->second.since) / 1'000'000;
+  return orphan->second.grace_ms - std::min(orphan->second.grace_ms, gone_ms);
 }
 
 }  // namespace morrow::worker

@@ -85,6 +85,9 @@ class Upkeep {
   /// The process of this worker is gone, as the kernel says: it is evicted at once. What is only silent has its lease.
   void process_ended(control::Incarnation incarnation);
 
+  /// When a session that has no driver will be ended, as this worker counts; nothing: it has one, or is not known.
+  std::optional<std::uint64_t> session_left_ms(control::SessionId session) const;
+
   /// Works off scopes that began to close, chunk by chunk between other work.
   void end_scopes(const std::vector<control::ScopeId>& scopes);
   /// Serves futures with very many waiters or dependents that ended.
@@ -107,8 +110,9 @@ class Upkeep {
     Cause cause = Cause::kSilent;
     std::optional<std::uint64_t> round;  ///< at which it fell silent
     bool begun = false;
+    std::string name = {};
   };
-  void evict(const Eviction& eviction);
+  void evict(Eviction eviction);
   void say_evicted(const Eviction& eviction);
   void end_scope(control::ScopeId scope);
   void time_orphans(const std::vector<control::OrphanSession>& orphans);
@@ -125,12 +129,19 @@ class Upkeep {
   std::uint64_t turns_ = 0;
   std::set<control::ScopeId> ending_;
   std::set<control::Incarnation> evicting_;
-  std::map<control::Incarnation, std::string> there_;  ///< the workers of the last look, and their names
+  /// A worker of the last look.
+  struct There {
+    std::string name;
+    bool leaves = false;
+    bool evicted = false;  ///< by this one, which says so itself
+  };
+  std::map<control::Incarnation, There> there_;
   bool one_went_ = true;  ///< since the last look for scopes that close; at first some may have gone before
   /// A session that no driver is attached to.
   struct Orphan {
     std::uint64_t attachment = 0;
     std::uint64_t since = 0;  ///< by the failure detector's time
+    std::uint64_t grace_ms = 0;
     bool told = false;
   };
   std::unordered_map<control::SessionId, Orphan> orphans_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -28,6 +30,12 @@ class Maintenance {
   void fan_out() { upkeep_.fan_out(); }
   /// For how long that worker has given no sign, in nanoseconds.
   std::uint64_t silence_of(control::Incarnation worker) const { return upkeep_.silence_of(worker); }
+  /// See Upkeep.
+  std::optional<std::uint64_t> session_left_ms(control::SessionId session) const {
+    return upkeep_.session_left_ms(session);
+  }
+  /// See LocalWorkers.
+  std::string stopped_local_worker() const { return local_workers_.stopped(); }
 
  private:
   Events with_local_workers(Events events);

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/logs/logs.h"
 
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "base/mutex.h"
 
 namespace morrow::worker {
 
@@ -16,6 +21,23 @@ namespace {
 constexpr std::size_t kWorkerLogBytes = 5 << 20;
 constexpr std::size_t kTasksLogBytes = 20 << 20;
 constexpr std::size_t kOldFiles = 3;
+constexpr std::chrono::minutes kBetweenComplaints{1};
+
+/// A log that can't be written, on a full disk say, must hold up nobody, and is said where it still can be.
+void complain_on_stderr(spdlog::logger& logger, const std::string& folder) {
+  using Clock = std::chrono::steady_clock;
+  struct Told {
+    base::Mutex mutex;
+    std::optional<Clock::time_point> last GUARDED_BY(mutex);
+  };
+  logger.set_error_handler([folder, told = std::make_shared<Told>()](const std::string& problem) {
+    const base::MutexLock lock(told->mutex);
+    if (told->last && Clock::now() - *told->last < kBetweenComplaints) return;
+    told->last = Clock::now();
+    std::fprintf(stderr, "morrow: the log in %s can't be written, and lines of it are lost: %s\n", folder.c_str(),
+                 problem.c_str());
+  });
+}
 
 }  // namespace
 
@@ -61,11 +83,13 @@ Logs::Logs(const Options& options) : folder_(options.folder) {
       tasks_ = std::make_shared<spdlog::logger>("tasks", std::make_shared<spdlog::sinks::rotating_file_sink_st>(
                                                              options.folder + "/tasks.log", kTasksLogBytes, kOldFiles));
       tasks_->set_pattern("%Y-%m-%d %H:%M:%S.%e %v");
+      complain_on_stderr(*tasks_, options.folder);
     } catch (const std::exception& error) {
       throw std::runtime_error("can't write logs in " + options.folder + ": " + error.what());
     }
   }
   worker_ = std::make_shared<spdlog::logger>("worker", sinks.begin(), sinks.end());
+  complain_on_stderr(*worker_, options.folder);
   worker_->set_level(spdlog::level::debug);
   worker_->flush_on(spdlog::level::info);
 }
@@ -84,6 +108,7 @@ void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vec
 }
 
 void Logs::flush() {
+  worker_->flush();
   if (tasks_) tasks_->flush();
 }
 

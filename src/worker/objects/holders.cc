@@ -45,8 +45,13 @@ bool Holders::end_writing(ProcessId process, ObjectNumber object) {
 }
 
 bool Holders::holds_anything(ProcessId process) const {
+  const Held* const held = find(process);
+  return held != nullptr && !held->empty();
+}
+
+const Holders::Held* Holders::find(ProcessId process) const {
   const auto found = held_.find(process);
-  return found != held_.end() && !found->second.empty();
+  return found == held_.end() ? nullptr : &found->second;
 }
 
 }  // namespace morrow::worker

@@ -43,6 +43,8 @@ class Holders {
   bool end_writing(ProcessId process, ObjectNumber object);
 
   bool holds_anything(ProcessId process) const;
+  /// Null: it is not known.
+  const Held* find(ProcessId process) const;
   /// Calls `visit(process)` for each one that holds something, in no order.
   template <class Visit>
   void for_each_holder(Visit visit) const {

@@ -10,6 +10,9 @@
 /// The sentences by which people learn that there is no room in object memory.
 namespace morrow::worker {
 
+/// "640 kB", "80 MB"
+std::string amount_text(std::uint64_t bytes);
+
 /// For a value of this size; `why` goes on after the sentence.
 ObjectProblem no_room(const data::Extents& extents, const std::string& owner, std::uint64_t size_bytes,
                       const std::string& why);

@@ -55,6 +55,12 @@ struct ObjectSeen {
   const char* state = "";  ///< for people: what it holds memory for when it is not a published value
 };
 
+/// What a process holds of the object memory: it reads or writes there.
+struct RoomHeld {
+  ProcessId process = kNoProcess;
+  std::uint64_t bytes = 0;
+};
+
 /// The objects of one worker: values too large for a record. They lie in shared memory, where executors and drivers
 /// write and read them in place; what nobody looks at goes to disk when room is needed, the least recently used first,
 /// and comes back when it is wanted. An extent is used again only when its writer and all its readers let it go or are
@@ -80,6 +86,8 @@ class Objects {
     /// There is no room for the copy here: `then(true)` when another worker has the value and the store knows of the
     /// copy no more. Never from inside.
     std::function<void(control::FutureId, std::uint64_t object, std::function<void(bool)> then)> give_up;
+    /// Who holds the memory, for people: "60 MB are held by …". May be empty.
+    std::function<std::string()> who_holds = {};
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -152,6 +160,10 @@ class Objects {
     std::size_t objects = 0;
   };
   Usage usage() const;
+  /// Who holds the memory, the most first. What nobody looks at is not counted: it makes way.
+  std::vector<RoomHeld> holders() const;
+  /// For how much room somebody waits on behalf of the process; 0: nobody does.
+  std::uint64_t waits_for_room(ProcessId who) const { return queue_.waits_for_bytes(who); }
 
  private:
   /// Takes the extent, or the reason why there is none.

@@ -61,6 +61,16 @@ Ticket RoomQueue::ask(std::uint64_t size_bytes, std::vector<Party> parties, std:
   return waiting_.back().ticket;
 }
 
+std::uint64_t RoomQueue::waits_for_bytes(ProcessId process) const {
+  std::uint64_t bytes = 0;
+  for (const Request& one : waiting_) {
+    const bool its = std::any_of(one.parties.begin(), one.parties.end(),
+                                 [&](const Party& party) { return party.process == process; });
+    bytes += its ? one.size_bytes : 0;
+  }
+  return bytes;
+}
+
 void RoomQueue::join(Ticket ticket, Party party) {
   const auto at = std::lower_bound(waiting_.begin(), waiting_.end(), ticket,
                                    [](const Request& one, Ticket wanted) { return one.ticket < wanted; });

@@ -98,6 +98,8 @@ class RoomQueue {
   /// Needs one that waits.
   std::uint64_t first_bytes() const;
   std::size_t waiting() const { return waiting_.size(); }
+  /// How much room in all is waited for on behalf of the process.
+  std::uint64_t waits_for_bytes(ProcessId process) const;
   std::size_t granted() const { return granted_.size(); }
   /// The next request's.
   Ticket next_ticket() const { return static_cast<Ticket>(next_ticket_); }

@@ -6,6 +6,7 @@
 
 #include "base/invariant.h"
 #include "base/monotonic_clock.h"
+#include "base/must.h"
 #include "worker/objects/no_room.h"
 #include "worker/objects/objects.h"
 
@@ -79,18 +80,21 @@ void Objects::carry_out(const RoomDecision& decision) {
 
 std::string Objects::why_refused(RoomDecision::Reason reason) {
   using Reason = RoomDecision::Reason;
-  constexpr const char* kInUse = "all of it is in use by tasks and drivers";
+  const auto in_use_by = [this] {
+    const std::string who = events_.who_holds ? events_.who_holds() : "";
+    return "all of it is in use by tasks and drivers" + (who.empty() ? "" : " (" + who + ")");
+  };
   switch (reason) {
     case Reason::kMachineIsFull:
       return growth_.problem();
     case Reason::kMadeWay:
-      return kInUse;
+      return in_use_by();
     case Reason::kDeadlock:
       return "tasks hold all of it that wait for each other";
     case Reason::kWaitedEnough:
       if (!spiller_.problem().empty()) return spiller_.problem();
       if (extents_.limit() < extents_.capacity()) return growth_.problem();
-      return std::string(kInUse) + ": free some, or start the worker with a larger --object-memory";
+      return in_use_by() + ": free some, or start the worker with a larger --object-memory";
     case Reason::kNone:
       break;
   }
@@ -116,6 +120,24 @@ void Objects::tell_after_waiting() {
   for (; !after_waiting_.empty() && queue_.all_through_before(after_waiting_.front().ticket);
        after_waiting_.pop_front())
     background_.main_thread().post(std::move(after_waiting_.front().then));
+}
+
+std::vector<RoomHeld> Objects::holders() const {
+  std::vector<RoomHeld> all;
+  holders_.for_each_holder([&](ProcessId process) {
+    RoomHeld one{process, 0};
+    const auto add = [&](std::uint64_t number) {
+      if (const Object* const object = table_.find(number)) one.bytes += object->extent.size;
+    };
+    const Holders::Held& held = base::not_null(holders_.find(process), "a process that holds something is known");
+    for (const auto& [number, times] : held.pins) add(number);
+    for (const std::uint64_t number : held.writes) add(number);
+    all.push_back(one);
+  });
+  std::sort(all.begin(), all.end(), [](const RoomHeld& one, const RoomHeld& other) {
+    return one.bytes != other.bytes ? one.bytes > other.bytes : one.process < other.process;
+  });
+  return all;
 }
 
 /// Where the caller looks at objects that others may change.

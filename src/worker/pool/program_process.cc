@@ -37,6 +37,14 @@ bool is_stopped(pid_t pid) {
   return facts && facts->state == 'T';
 }
 
+/// What is missing comes before the words of the loader, when that is what they say.
+std::string with_missing_library(std::string text) {
+  constexpr std::string_view kBefore = "error while loading shared libraries: ";
+  const std::size_t end = text.find(": cannot open shared object file");
+  if (!text.starts_with(kBefore) || end == std::string::npos) return text;
+  return text.substr(kBefore.size(), end - kBefore.size()) + " is missing (" + text + ")";
+}
+
 }  // namespace
 
 ProgramProcess::ProgramProcess(PoolContext& pool, ProcessOwner& owner, StartedProgram started)
@@ -209,7 +217,7 @@ std::string ProgramProcess::loader_error() const {
     if (found == std::string::npos) continue;
     const std::size_t line = printed_.rfind('\n', found) + 1;  // of the first line, npos + 1 is 0
     const std::size_t begin = std::min(found, printed_.find(": ", line) + 2);
-    return printed_.substr(begin, printed_.find('\n', found) - begin);
+    return with_missing_library(printed_.substr(begin, printed_.find('\n', found) - begin));
   }
   return {};
 }

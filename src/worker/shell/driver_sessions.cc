@@ -60,6 +60,11 @@ const std::string& DriverSessions::program_of(ClientId client) const { return at
 
 control::SessionId DriverSessions::session_of(ClientId client) const { return at(client).session; }
 
+std::int64_t DriverSessions::pid_of(ClientId client) const {
+  const auto found = drivers_.find(client);
+  return found == drivers_.end() ? 0 : found->second.pid;
+}
+
 bool DriverSessions::wants_log(ClientId client) const { return at(client).log; }
 
 ClientId DriverSessions::client_of(control::SessionId session) const {

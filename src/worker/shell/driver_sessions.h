@@ -100,6 +100,8 @@ class DriverSessions {
   ClientId client_of(control::SessionId session) const;
   /// A driver is here for this session, welcome or not yet.
   bool is_attached(control::SessionId session) const { return sessions_.contains(session); }
+  /// Of the process at the other end; 0: it has gone.
+  std::int64_t pid_of(ClientId client) const;
   /// It wants to see what its tasks write. \pre `client` is here
   bool wants_log(ClientId client) const;
   std::size_t sessions() const { return sessions_.size(); }

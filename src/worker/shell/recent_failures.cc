@@ -2,6 +2,9 @@
 #include "worker/shell/recent_failures.h"
 
 #include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "worker/shell/convert.h"
 #include "worker/shell/why_sentences.h"
@@ -10,37 +13,68 @@ namespace morrow::worker {
 
 namespace {
 
+constexpr Time kLogSecond = 1'000'000'000;
 constexpr std::size_t kMostTextBytes = 1'000;  // of the text of an exception, which may be long
 
-std::string first_line(const std::string& text) { return text.substr(0, std::min(text.find('\n'), kMostTextBytes)); }
+/// Never within a character of UTF-8.
+std::string cut(const std::string& text, std::size_t most) {
+  const auto goes_on = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+  std::size_t size = std::min(text.size(), most);
+  while (size != 0 && size != text.size() && goes_on(text[size])) --size;
+  return text.substr(0, size);
+}
+
+std::string first_line(const std::string& text) { return cut(text, std::min(text.find('\n'), kMostTextBytes)); }
+
+/// About what it takes in memory.
+std::size_t bytes_of(const wire::FutureInfo& info) {
+  return sizeof(info) + info.name().size() + info.reason().size() + info.worker().size();
+}
 
 }  // namespace
 
-std::string RecentFailures::add(Time now, const action::TaskFailed& failed) {
+bool RecentFailures::may_write_line(Time now) {
+  if (const Time second = now / kLogSecond; second != second_) {
+    second_ = second;
+    lines_ = 0;
+  }
+  if (lines_ < kLinesASecond) return ++lines_, true;
+  ++left_out_;
+  return false;
+}
+
+std::optional<std::string> RecentFailures::left_out(Time now) {
+  if (left_out_ == 0 || now / kLogSecond == second_) return std::nullopt;
+  return fmt::format("and {} more attempts failed; the counts are among the metrics", std::exchange(left_out_, 0));
+}
+
+void RecentFailures::forget_first() {
+  kept_bytes_ -= bytes_of(kept_.front().second);
+  kept_.pop_front();
+}
+
+std::optional<std::string> RecentFailures::add(Time now, const action::TaskFailed& failed) {
   const std::string text = first_line(failure_text(*failed.outcome));
-  const std::string line = named(failed.id, failed.spec->name) + " " + text;
+  const std::string name = cut(failed.spec->name, kMostTextBytes);
+  std::optional<std::string> line;
+  if (may_write_line(now)) line = named(failed.id, name) + " " + text + (failed.again ? "; it is tried again" : "");
   if (failed.again) {
     ++retries_;
-    return line + "; it is tried again";
+    return line;
   }
   ++ends_[failed.outcome->failure];
   wire::FutureInfo info;
   set_id(info.mutable_id(), failed.id);
-  info.set_name(failed.spec->name);
+  info.set_name(name);
   info.set_state("failed");
   info.set_reason(text);
   info.set_worker(worker_);
   info.set_failed_attempts(failed.attempt);
   info.set_max_retries(failed.spec->max_retries);
-  bytes_ += bytes_of(info);
+  kept_bytes_ += bytes_of(info);
   kept_.emplace_back(now, std::move(info));
-  while (kept_.size() > kMostKept || bytes_ > kMostBytes || now - kept_.front().first > kKeptFor) drop_first();
+  while (kept_.size() > kMostKept || kept_bytes_ > kMostBytes || now - kept_.front().first > kKeptFor) forget_first();
   return line;
-}
-
-void RecentFailures::drop_first() {
-  bytes_ -= bytes_of(kept_.front().second);
-  kept_.pop_front();
 }
 
 std::vector<wire::FutureInfo> RecentFailures::recent(Time now) const {

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <future>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -110,6 +113,22 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
 }
 
 Shell::~Shell() = default;
+
+void Shell::join() {
+  const auto joined = std::make_shared<std::promise<void>>();
+  store_.post(
+      StoreLane::kRound,
+      [this, joined](store::Store& store) {
+        try {
+          store_actions_.join(store);
+          joined->set_value();
+        } catch (...) {
+          joined->set_exception(std::current_exception());
+        }
+      },
+      nullptr);
+  joined->get_future().get();
+}
 
 void Shell::adopt(wire::Fd socket) {
   const pid_t peer = wire::peer_of(socket.get()).pid;

@@ -88,7 +88,7 @@ class Shell final : public ClientEvents {
   /// Why a worker's run ended.
   enum class End { kStopped, kFenced, kPrivateEnded, kBroken };
 
-  /// Opens the store, and joins the cluster. \throws store::StoreError
+  /// Opens the store. \throws store::StoreError
   Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs);
   ~Shell() override;
 
@@ -96,7 +96,10 @@ class Shell final : public ClientEvents {
   void listen(wire::Fd socket) { clients_.listen(std::move(socket)); }
   void adopt(wire::Fd socket);
 
-  /// Runs until the worker is to end; says why.
+  /// Joins the cluster: from here on others see this worker. The last step of its start, so that one whose start failed
+  /// was never seen. \throws store::StoreError
+  void join();
+  /// Runs until the worker is to end; says why. It has joined before.
   End run();
   /// After a run that ended fenced: the values that it still has.
   KeptValues keep();
@@ -252,9 +255,14 @@ class Shell final : public ClientEvents {
   Why::Means why_means();
   RunsOn runs_on(const TaskSeen& task);
   pid_t pid_of(const TaskSeen& task) const;
+  std::string holder_text(ProcessId process) const;
+  std::string who_holds_room() const;
+  std::string waits_for_room(std::uint64_t bytes) const;
+  std::string own_wait(ClientId client, wire::WhyRequest::OwnWait wait);
   void look_at_processes();
   void ask_worker(const std::string& address, control::FutureId id, std::function<void(std::string)> then);
-  std::string store_trouble() const;
+  std::string store_trouble();
+  std::string store_is_busy(const std::string& sentence) const;
   void tell_why(ClientId client, std::string_view payload);
   void list(ClientId client, std::string_view payload);
   void summarize(ClientId client, std::string_view payload);

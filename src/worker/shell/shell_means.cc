@@ -43,7 +43,6 @@ std::unique_ptr<store::Store> Shell::open_store() {
   store::StoreOptions open;
   open.log = [this](std::string_view sentence) { logs_.warn(std::string(sentence)); };
   auto store = store::open_store(options_.store_url, std::move(open));
-  store_actions_.join(*store);
   if (!options_.private_worker) {
     const wire::Certificate authority = wire::make_authority(options_.cluster);
     peers_.set_secrets(control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate}));
@@ -90,6 +89,7 @@ Maintenance::Events Shell::upkeep_events() {
       },
       [this](const std::string& sentence) { logs_.say(sentence); },
       [this] {
+        if (const auto line = questions_.failures.left_out(now())) logs_.note(*line);
         logs_.flush();
         look_at_door();
         look_at_processes();

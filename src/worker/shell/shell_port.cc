@@ -8,6 +8,7 @@
 #include "wire/tls.h"
 #include "worker/cluster/status.h"
 #include "worker/shell/convert.h"
+#include "worker/shell/metrics.h"
 #include "worker/shell/shell.h"
 
 // What other workers, other hosts and people ask of the main thread. The port's own threads hand it over.
@@ -78,35 +79,15 @@ void Shell::open_port() {
 }
 
 std::string Shell::metrics() const {
-  std::string text;
-  const auto gauge = [&text](const char* name, const char* kind, const char* help, double value) {
-    text += fmt::format("# HELP morrow_{0} {2}\n# TYPE morrow_{0} {1}\nmorrow_{0} {3}\n", name, kind, help, value);
-  };
-  const Objects::Usage objects = objects_.usage();
-  const Brain::Counters& counters = brain_.counters();
-  const control::Resources used = brain_.used();
-  gauge("executors", "gauge", "Processes that run tasks.", static_cast<double>(brain_.executors()));
-  gauge("cpus_total", "gauge", "CPUs that tasks may use.", static_cast<double>(options_.info.total.cpu_milli) / 1000);
-  gauge("cpus_used", "gauge", "CPUs that tasks use.", static_cast<double>(used.cpu_milli) / 1000);
-  gauge("memory_total_bytes", "gauge", "Memory that tasks may ask for.",
-        static_cast<double>(options_.info.total.memory));
-  gauge("memory_used_bytes", "gauge", "Memory that tasks asked for.", static_cast<double>(used.memory));
-  gauge("sessions", "gauge", "Drivers that are attached to this worker.",
-        static_cast<double>(drivers_.sessions.sessions()));
-  gauge("tasks_total", "counter", "Tasks given to executors.", static_cast<double>(counters.tasks));
-  gauge("commits_total", "counter", "Transactions of this worker.", static_cast<double>(counters.commits));
-  gauge("rounds_total", "counter", "Rounds of this worker.", static_cast<double>(counters.rounds));
-  gauge("retries_total", "counter", "Attempts that failed and were tried again.",
-        static_cast<double>(questions_.failures.retries()));
-  text += "# HELP morrow_failures_total Tasks that failed for good, by kind.\n# TYPE morrow_failures_total counter\n";
-  for (const auto& [kind, count] : questions_.failures.ends())
-    text += fmt::format("morrow_failures_total{{kind=\"{}\"}} {}\n", name_of(kind), count);
-  gauge("objects", "gauge", "Large values that this worker holds.", static_cast<double>(objects.objects));
-  gauge("object_memory_total_bytes", "gauge", "Shared memory for large values.", static_cast<double>(objects.memory));
-  gauge("object_memory_used_bytes", "gauge", "Shared memory that large values take.",
-        static_cast<double>(objects.used));
-  gauge("object_spilled_bytes", "gauge", "Bytes of large values on disk.", static_cast<double>(objects.spilled));
-  return text;
+  return metrics_text({.total = options_.info.total,
+                       .used = brain_.used(),
+                       .executors = brain_.executors(),
+                       .sessions = drivers_.sessions.sessions(),
+                       .counters = brain_.counters(),
+                       .queued = brain_.queued_by_need(),
+                       .failures = questions_.failures.ends(),
+                       .retries = questions_.failures.retries(),
+                       .objects = objects_.usage()});
 }
 
 // ---- what people ask ----
@@ -133,10 +114,10 @@ void Shell::show_status(ClientId client, std::string_view payload) {
   call_later()(kStorePatienceMs, [this, answer, facts] {
     wire::StatusReply status = make_status(facts);
     const std::string trouble = store_.trouble();
-    status.add_warnings(trouble.empty()
-                            ? "The store is busy: it has not answered for " + std::to_string(kStorePatienceMs / 1000) +
-                                  " s, so this is what one worker knows."
-                            : trouble + " This is what one worker knows.");
+    status.add_warnings(trouble.empty() ? store_is_busy("The store is busy: it has not answered for " +
+                                                        std::to_string(kStorePatienceMs / 1000) + " s") +
+                                              ". This is what one worker knows."
+                                        : trouble + " This is what one worker knows.");
     answer(status);
   });
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "wire/future_ids.h"
+#include "worker/objects/no_room.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/listing.h"
 #include "worker/shell/shell.h"
@@ -22,6 +23,8 @@ constexpr Time kLongTask = 1'000'000'000;
 /// People wait for the answer.
 constexpr std::uint64_t kListPatienceMs = 5'000;
 constexpr Time kBetweenLooks = 2'000'000'000;
+/// One that the store's disk or others hold up; else a commit takes some milliseconds.
+constexpr Time kSlowCommit = 1'000'000'000;
 
 }  // namespace
 
@@ -46,21 +49,77 @@ void Shell::look_at_processes() {
 }
 
 RunsOn Shell::runs_on(const TaskSeen& task) {
-  RunsOn where{options_.info.name, pid_of(task), "", ""};
-  if (task.stage != TaskSeen::Stage::kRuns || where.pid == 0) return where;
+  RunsOn where{options_.info.name, pid_of(task), "", "", ""};
+  if (where.pid == 0) return where;
+  const std::uint64_t room = objects_.waits_for_room(process_of({0, task.executor}));
+  if (room != 0) where.room = "waits for " + waits_for_room(room);
+  if (task.stage != TaskSeen::Stage::kRuns) return where;
   questions_.processors.look(now(), where.pid, read_process_stat(where.pid));
   where.processor = questions_.processors.sentence(now(), where.pid);
   if (tasks_.starter.given(task.executor, task.claim) == nullptr) {
-    where.values =
-        "large values that it needs are on their way here, or wait for room in the object memory (morrow "
-        "objects shows what is in it)";
+    const bool lacks = room != 0 || tasks_.starter.lacks_room(task.executor, task.claim);
+    where.values = lacks ? "values that it needs wait for " + waits_for_room(room)
+                         : "large values that it needs are on their way here";
   }
   return where;
 }
 
-std::string Shell::store_trouble() const {
+/// Who reads or writes in the object memory, for people.
+std::string Shell::holder_text(ProcessId process) const {
+  if (process == kThisWorker) return "this worker, for others";
+  if (is_driver(process)) {
+    const std::int64_t pid = drivers_.sessions.pid_of(process & ~kDriverBit);
+    return pid == 0 ? "a driver that has ended" : "the driver process " + std::to_string(pid);
+  }
+  const auto executor = static_cast<ExecutorId>(process);
+  const auto running = tasks_.executors.process_of(executor);
+  const auto pid = running ? pool_.pid(*running) : std::nullopt;
+  const std::string where = pid ? " (process " + std::to_string(*pid) + ")" : "";
+  const std::deque<HandedTask>* const handed = running ? &tasks_.starter.handed(executor) : nullptr;
+  if (handed == nullptr || handed->empty()) return "a process that runs no task" + where;
+  return named(handed->front().id, handed->front().spec->name) + where;
+}
+
+std::string Shell::who_holds_room() const {
+  std::vector<RoomHolder> holders;
+  for (const RoomHeld& one : objects_.holders()) holders.push_back({holder_text(one.process), one.bytes});
+  return held_text(holders);
+}
+
+/// "80 MB of room in the object memory of worker one, which has 100 MB: 60 MB by …"; 0 bytes: of some room.
+std::string Shell::waits_for_room(std::uint64_t bytes) const {
+  const std::string who = who_holds_room();
+  return (bytes == 0 ? "" : amount_text(bytes) + " of ") + "room in the object memory of worker " + options_.info.name +
+         ", which has " + amount_text(objects_.usage().memory) + (who.empty() ? "" : "; held are " + who);
+}
+
+/// What a call of a driver waits for that is no future.
+std::string Shell::own_wait(ClientId client, wire::WhyRequest::OwnWait wait) {
+  if (wait == wire::WhyRequest::ROOM) {
+    const std::uint64_t bytes = objects_.waits_for_room(kDriverBit | client);
+    return bytes == 0 ? "" : "this program waits for " + waits_for_room(bytes);
+  }
+  const std::string trouble = store_trouble();
+  const std::size_t changes = brain_.waiting_changes();
+  return "what this program submitted is not committed yet: " +
+         (trouble.empty()
+              ? "worker " + options_.info.name + " is busy; changes that wait there: " + std::to_string(changes)
+              : trouble);
+}
+
+/// That the store is away, full or slow; empty: it is well.
+std::string Shell::store_trouble() {
   if (std::string trouble = store_.trouble(); !trouble.empty()) return trouble;
-  return brain_.shortage().on() ? brain_.shortage().sentence() : "";
+  if (brain_.shortage().on()) return brain_.shortage().sentence();
+  const Time lasts = brain_.commit_lasts(now());
+  return lasts < kSlowCommit ? ""
+                             : store_is_busy("the store is slow: a commit has been under way for " + span_text(lasts));
+}
+
+/// A process that was stopped within a transaction holds it from all others.
+std::string Shell::store_is_busy(const std::string& sentence) const {
+  const std::string stopped = maintenance_.stopped_local_worker();
+  return sentence + (stopped.empty() ? "" : "; " + stopped + ", and may hold the store");
 }
 
 void Shell::ask_worker(const std::string& address, control::FutureId id, std::function<void(std::string)> then) {
@@ -83,6 +142,7 @@ Why::Means Shell::why_means() {
       .ask = [this](const std::string& address, control::FutureId id,
                     std::function<void(std::string)> then) { ask_worker(address, id, std::move(then)); },
       .store_trouble = [this] { return store_trouble(); },
+      .session_left_ms = [this](control::SessionId session) { return maintenance_.session_left_ms(session); },
       .after = call_later(),
       .now = [this] { return now(); },
   };
@@ -91,12 +151,22 @@ Why::Means Shell::why_means() {
 void Shell::tell_why(ClientId client, std::string_view payload) {
   wire::WhyRequest request;
   wire::parse(request, payload);
-  questions_.why.answer(request,
-                        [this, client](const wire::WhyReply& reply) { clients_.send(client, wire::WHY_REPLY, reply); });
+  if (request.own_wait() != wire::WhyRequest::NONE) {
+    wire::WhyReply reply;
+    reply.set_own_wait(own_wait(client, request.own_wait()));
+    return clients_.send(client, wire::WHY_REPLY, reply);
+  }
+  questions_.why.answer(request, [this, client](wire::WhyReply reply) {
+    const std::string room = own_wait(client, wire::WhyRequest::ROOM);
+    if (!room.empty()) reply.set_warning(reply.warning().empty() ? room : reply.warning() + "; " + room);
+    clients_.send(client, wire::WHY_REPLY, reply);
+  });
 }
 
 /// A line in the log is what is left of it when its session is gone.
-void Shell::carry_out(action::TaskFailed& failed) { logs_.note(questions_.failures.add(now(), failed)); }
+void Shell::carry_out(action::TaskFailed& failed) {
+  if (const auto line = questions_.failures.add(now(), failed)) logs_.note(*line);
+}
 
 void Shell::list(ClientId client, std::string_view payload) {
   wire::ListRequest request;

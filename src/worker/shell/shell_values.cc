@@ -149,6 +149,7 @@ Objects::Events Shell::object_events() {
             },
             [given_up, then = std::move(then)] { then(*given_up); });
       },
+      [this] { return who_holds_room(); },
   };
 }
 

@@ -107,6 +107,13 @@ const HandedTask* TaskStarter::given(ExecutorId executor, control::Claim claim) 
   return waits ? nullptr : handed(executor, claim);
 }
 
+bool TaskStarter::lacks_room(ExecutorId executor, control::Claim claim) const {
+  const auto queue = queues_.find(executor);
+  if (queue == queues_.end()) return false;
+  return std::any_of(queue->second.pending.begin(), queue->second.pending.end(),
+                     [&](const PendingPtr& one) { return one->dispatch.task.claim == claim && one->tries != 0; });
+}
+
 void TaskStarter::executor_came(ExecutorId executor) {
   MORROW_INVARIANT(queues_.try_emplace(executor).second, "an executor's number is used once", executor);
 }

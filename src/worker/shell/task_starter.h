@@ -89,6 +89,8 @@ class TaskStarter {
   const HandedTask* handed(ExecutorId executor, control::Claim claim) const;
   /// The same, if its process has been given the task: what waits for values here can't have ended.
   const HandedTask* given(ExecutorId executor, control::Claim claim) const;
+  /// Whether it waits for room for its values, and has tried in vain before.
+  bool lacks_room(ExecutorId executor, control::Claim claim) const;
 
  private:
   struct PendingStart;

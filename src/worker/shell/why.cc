@@ -62,8 +62,9 @@ void Why::by_name(const std::string& name, const Then& then) {
     if (std::exchange(*answered, true)) return;
     if (!ids->empty()) return by_ids({ids->begin(), ids->end()}, more, then);
     wire::WhyReply reply;
-    reply.set_error("no future of a task named '" + name + "' is unfinished or failed; morrow list futures shows all" +
-                    (trouble.empty() ? "" : ". " + trouble));
+    reply.set_error(trouble.empty() ? "no future of a task named '" + name +
+                                          "' is unfinished or failed; morrow list futures shows all"
+                                    : "this worker holds no task named '" + name + "', and " + trouble);
     then(reply);
   };
   // What has not finished first; when there is none of the name, what has failed.
@@ -84,7 +85,9 @@ void Why::by_name(const std::string& name, const Then& then) {
     if (!ids->empty()) return answer(more, "");
     collect({.failed = true}, [answer](std::uint64_t failed) { answer(failed, ""); });
   });
-  means_.after(kWhyPatienceMs, [answer] { answer(0, "The store has not answered for 3 s."); });
+  means_.after(kWhyPatienceMs, [this, answer, answered] {
+    if (!*answered) answer(0, silent_store());
+  });
 }
 
 void Why::by_ids(const std::vector<control::FutureId>& ids, std::uint64_t more, const Then& then) {
@@ -126,7 +129,8 @@ wire::FutureInfo Why::info_of(const TaskSeen& task) const {
   info.set_max_retries(task.max_retries);
   info.set_running(task.stage == Stage::kRuns || task.stage == Stage::kBlocked || task.stage == Stage::kCovered);
   if (task.awaits.empty()) {
-    info.set_reason(reason_of(task, where, means_.now(), means_.store_trouble()));
+    info.set_reason(reason_of(task, where, means_.now(), means_.store_trouble()) +
+                    driver_gone_text(means_.session_left_ms(task.session)));
   } else {
     set_id(info.mutable_root(), task.awaits.front());
     info.set_reason(blocked_text(where));
@@ -144,12 +148,18 @@ wire::FutureInfo Why::info_of(const control::FutureSeen& future,
   info.set_max_retries(future.max_retries);
   info.set_reason(future.status == control::Status::kClaimed && future.holder == self_
                       ? "has just ended here, or been given back"
-                      : reason_of(future, workers));
+                      : reason_of(future, workers) + without_driver(future));
   const auto holder = std::find_if(workers.begin(), workers.end(), [&](const control::WorkerSeen& one) {
     return one.info.incarnation == future.holder && future.status == control::Status::kClaimed;
   });
   if (holder != workers.end()) info.set_worker(holder->info.name);
   return info;
+}
+
+std::string Why::without_driver(const control::FutureSeen& future) const {
+  if (!future.without_driver || future.status >= control::Status::kRealized) return "";
+  const std::string known = driver_gone_text(means_.session_left_ms(future.session));
+  return known.empty() ? "; its driver is gone, or on its way to another worker" : known;
 }
 
 /// One that is met again closes a circle.
@@ -200,8 +210,7 @@ void Why::look_up(const QuestionPtr& question, control::FutureId id) {
       });
   means_.after(kWhyPatienceMs, [this, question, id, step] {
     if (question->step != step || !question->then) return;
-    const std::string trouble = means_.store_trouble();
-    const std::string sentence = trouble.empty() ? "the store is busy: it has not answered for 3 s" : trouble;
+    const std::string sentence = silent_store();
     if (question->chain.empty()) {
       question->error = "this worker does not hold " + named(id, "") + ", and " + sentence;
     } else {
@@ -212,6 +221,11 @@ void Why::look_up(const QuestionPtr& question, control::FutureId id) {
     }
     finish(question);
   });
+}
+
+std::string Why::silent_store() const {
+  const std::string trouble = means_.store_trouble();
+  return trouble.empty() ? "the store is busy: it has not answered for 3 s" : trouble;
 }
 
 void Why::found(const QuestionPtr& question, control::FutureId id, const std::vector<control::FutureSeen>& chain,

@@ -29,7 +29,9 @@ class Why {
     std::function<RunsOn(const TaskSeen&)> runs_on;
     /// The answer of `own` there, as bytes; empty: there is none. Called on the main thread, never from inside.
     std::function<void(const std::string& address, control::FutureId, std::function<void(std::string)> then)> ask;
-    std::function<std::string()> store_trouble;  ///< that it is full, or away; empty: it is well
+    std::function<std::string()> store_trouble;  ///< that it is full, slow or away; empty: it is well
+    /// When a session without a driver ends; nothing: it has one.
+    std::function<std::optional<std::uint64_t>(control::SessionId)> session_left_ms;
     CallLater after;
     std::function<Time()> now;
   };
@@ -58,6 +60,8 @@ class Why {
   void ask_holder(const QuestionPtr& question, const control::FutureSeen& future,
                   const std::vector<control::WorkerSeen>& workers);
   static void finish(const QuestionPtr& question);
+  std::string silent_store() const;
+  std::string without_driver(const control::FutureSeen& future) const;
 
   Means means_;
   const control::Incarnation self_;

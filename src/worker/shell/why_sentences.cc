@@ -9,6 +9,7 @@
 #include "base/invariant.h"
 #include "wire/future_ids.h"
 #include "worker/cluster/status.h"
+#include "worker/objects/no_room.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/failure_messages.h"
 
@@ -21,6 +22,7 @@ using Stage = TaskSeen::Stage;
 namespace {
 
 constexpr Time kSecond = 1'000'000'000;
+constexpr const char* kRecomputed = " (its value was lost, and is computed again)";
 
 std::string tries_text(std::uint32_t tries, std::uint32_t max_retries) {
   return tries == 0 ? "" : fmt::format(", attempt {} of {}", tries + 1, max_retries + 1);
@@ -38,8 +40,8 @@ std::string queued_text(const FutureSeen& future, const std::vector<control::Wor
     return "needs " + need + ", and " + *nobody + "; it waits until one that has joins";
   const std::string tries = tries_text(future.tries, future.max_retries);
   if (future.ahead.value_or(0) == 0) return "is the next one to run, when a worker has " + need + " free" + tries;
-  return fmt::format("is queued behind {} that need {} too, until a worker has that free{}", *future.ahead, need,
-                     tries);
+  return fmt::format("is queued behind {}; it needs {}, and no worker has that free{}",
+                     others_text(*future.ahead, future.ahead_names), need, tries);
 }
 
 std::string claimed_text(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {
@@ -62,6 +64,45 @@ std::string span_text(Time nanoseconds) {
   return fmt::format("{} h", seconds / 3600);
 }
 
+std::string others_text(std::uint64_t count, const std::map<std::string, std::uint64_t>& names) {
+  constexpr std::size_t kMostNames = 3;
+  std::string text = count == 1 ? "1 other" : fmt::format("{} others", count);
+  std::vector<std::pair<std::string, std::uint64_t>> all(names.begin(), names.end());
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& one, const auto& other) { return one.second > other.second; });
+  std::uint64_t told = 0;
+  const std::size_t shown = std::min(all.size(), kMostNames);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& [name, number] = all[i];
+    told += number;
+    text += i == 0 ? ", of " : i + 1 == shown && told == count ? " and " : ", ";
+    text += (name.empty() ? "no name" : "'" + name + "'") + (count == 1 ? "" : fmt::format(" ({})", number));
+  }
+  if (shown != 0 && told < count) text += fmt::format(" and {} more", count - told);
+  return text;
+}
+
+std::string driver_gone_text(std::optional<std::uint64_t> left_ms) {
+  if (!left_ms) return "";
+  return "; its driver is gone: its session ends in " + span_text(*left_ms * 1'000'000) + ", unless it comes back";
+}
+
+std::string held_text(const std::vector<RoomHolder>& holders) {
+  constexpr std::size_t kMostHolders = 3;
+  std::string text;
+  std::uint64_t rest = 0;
+  for (std::size_t i = 0; i < holders.size(); ++i) {
+    if (i >= kMostHolders) {
+      rest += holders[i].bytes;
+    } else {
+      text += (i == 0 ? "" : ", ") + amount_text(holders[i].bytes) + " by " + holders[i].who;
+    }
+  }
+  if (holders.size() > kMostHolders)
+    text += fmt::format(", {} by {} more", amount_text(rest), holders.size() - kMostHolders);
+  return text;
+}
+
 std::string failure_text(const control::Outcome& outcome) {
   wire::Failure failure;
   if (!failure.ParseFromString(failure_bytes(outcome, ""))) return "failed";
@@ -80,19 +121,18 @@ std::string named(control::FutureId id, const std::string& name) {
 }
 
 std::string reason_of(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {
-  const std::string driver = future.without_driver ? "; its driver is gone, or on its way to another worker" : "";
-  const std::string again = future.recomputed ? " (its value was lost, and is computed again)" : "";
+  const std::string again = future.recomputed ? kRecomputed : "";
   switch (future.status) {
     case Status::kBuilding:
       return "is being written to the store: it depends on very many others, or is large";
     case Status::kWaiting:
       return (future.missing ? "waits for " + named(*future.missing, "") + ", which is not there any more"
                              : std::string("has all that it waited for, and is looked at in a moment")) +
-             again + driver;
+             again;
     case Status::kReady:
-      return queued_text(future, workers) + again + driver;
+      return queued_text(future, workers) + again;
     case Status::kClaimed:
-      return claimed_text(future, workers) + again + driver;
+      return claimed_text(future, workers) + again;
     case Status::kRealized:
       return future.outcome && future.outcome->object
                  ? fmt::format("has its value, of {} bytes, in the memory of workers", future.outcome->object.size)
@@ -109,7 +149,7 @@ std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const
   const std::string worker = "worker " + where.worker;
   const std::string process = where.pid == 0 ? "" : fmt::format(" (process {})", where.pid);
   const std::string span = span_text(now - std::min(now, task.since));
-  const std::string tries = tries_text(task.tries, task.max_retries);
+  const std::string tries = tries_text(task.tries, task.max_retries) + (task.recomputed ? kRecomputed : "");
   const std::string trouble =
       task.trouble.empty() ? "" : "; its program did not start here the last time: " + task.trouble;
   switch (task.stage) {
@@ -121,14 +161,14 @@ std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const
                            task.requirements.text(), span, tries, trouble);
       }
       return fmt::format("is queued on {} behind {}, for {}: it needs {}{}{}", worker,
-                         task.ahead == 1 ? "1 other" : fmt::format("{} others", task.ahead), span,
-                         task.requirements.text(), tries, trouble);
+                         others_text(task.ahead, task.ahead_names), span, task.requirements.text(), tries, trouble);
     case Stage::kStarts:
       return "waits on " + worker + " for a process that is being started, for " + span + tries + trouble;
     case Stage::kAhead:
       return "is the next of a process of " + worker + process + ", which runs another task" + tries;
     case Stage::kRuns:
       if (!where.values.empty()) return "waits on " + worker + process + " for " + span + ": " + where.values + tries;
+      if (!where.room.empty()) return "runs on " + worker + process + " for " + span + tries + ", and " + where.room;
       return "runs on " + worker + process + " for " + span + tries +
              (where.processor.empty() ? "" : ", and " + where.processor);
     case Stage::kCovered:
@@ -136,6 +176,7 @@ std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const
     case Stage::kBlocked:
       return blocked_text(where) + " other futures";
     case Stage::kGoesOn:
+      if (!where.room.empty()) return "has all that it awaited on " + worker + process + ", and " + where.room;
       return "has all that it awaited, and goes on when " + worker + " has what it needs free";
     case Stage::kRetries:
       return fmt::format("failed {} of {} attempts on {}; the next one begins in {}", task.tries, task.max_retries + 1,

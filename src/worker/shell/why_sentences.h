@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +20,21 @@ std::string span_text(Time nanoseconds);
 /// "future 0123456789abcdef/5 'NAME'"; without the name when it is not known.
 std::string named(control::FutureId id, const std::string& name);
 
-/// Of one that the store has, and no worker's own knowledge tells more of. `missing_gone` says that what it waits for
-/// is not there any more.
+/// "12 others, of 'render' (9) and 'load' (3)". Of the names the most frequent; `names` may tell of fewer than all.
+std::string others_text(std::uint64_t count, const std::map<std::string, std::uint64_t>& names);
+
+/// "; its driver is gone: its session ends in 8 s, unless it comes back". Empty: the session has its driver.
+std::string driver_gone_text(std::optional<std::uint64_t> left_ms);
+
+/// One that holds room in the object memory.
+struct RoomHolder {
+  std::string who;  ///< for people
+  std::uint64_t bytes = 0;
+};
+/// "60 MB by future … 'render', 40 MB by the driver (process 12), 3 MB by 2 others"; empty: nobody holds any.
+std::string held_text(const std::vector<RoomHolder>& holders);
+
+/// Of one that the store has, and no worker's own knowledge tells more of.
 std::string reason_of(const control::FutureSeen& future, const std::vector<control::WorkerSeen>& workers);
 
 /// "failed: TYPE: MESSAGE (worker one, attempt 1)"
@@ -30,6 +46,7 @@ struct RunsOn {
   pid_t pid = 0;          ///< of the executor; 0: none is known
   std::string processor;  ///< what ProcessorUse says of it
   std::string values;     ///< why its process was not given the task yet; empty: it was
+  std::string room;       ///< what room it waits for, and who holds it: "waits for …"; empty: it waits for none
 };
 /// Of one that this worker holds. `full` is the sentence about a store that is full or away; empty: it is well.
 std::string reason_of(const TaskSeen& task, const RunsOn& where, Time now, const std::string& full);

@@ -263,7 +263,7 @@ TEST(Dialer, WithoutPatienceTheSentenceSaysWhatToDo) {
   negative.connect_timeout = std::chrono::seconds(-5);
   for (const SessionOptions& options : {without_patience(), negative}) {
     EXPECT_EQ(refusal_of([&] { dialer.connect_first(options); }),
-              "No worker of cluster fake runs on this machine; start one with: morrow worker fake");
+              "no worker of cluster fake runs on this machine; start one with: morrow worker fake");
   }
 }
 

@@ -28,7 +28,7 @@ TEST(Driver, NoWorkerInTimeIsASentenceThatSaysWhatToDo) {
     const Session session(kCluster, {.connect_timeout = std::chrono::milliseconds(20)});
     FAIL() << "it was opened";
   } catch (const SessionError& error) {
-    EXPECT_STREQ(error.what(), "No worker of cluster fake runs on this machine; start one with: morrow worker fake");
+    EXPECT_STREQ(error.what(), "no worker of cluster fake runs on this machine; start one with: morrow worker fake");
   }
 }
 

@@ -108,6 +108,7 @@ TEST_F(UpkeepTest, AWorkerWhoseProcessIsGoneIsEvictedAtOnceAndOneThatIsOnlySilen
     control::join(store_, info);
   }
   turn(kTurnMs);
+  said_.clear();
   upkeep_.process_ended(kSelf + 1);
   settle();
   EXPECT_EQ(said_, std::vector<std::string>{
@@ -118,6 +119,36 @@ TEST_F(UpkeepTest, AWorkerWhoseProcessIsGoneIsEvictedAtOnceAndOneThatIsOnlySilen
   upkeep_.process_ended(kSelf + 1);  // it is told of again
   settle();
   EXPECT_EQ(said_.size(), 1U);
+}
+
+TEST_F(UpkeepTest, WorkersThatJoinLeaveAndGoAreToldOfOnceByTheirNames) {
+  for (const control::Incarnation other : {kSelf + 1, kSelf + 2}) {
+    control::WorkerInfo info;
+    info.incarnation = other;
+    info.name = "w" + std::to_string(other);
+    info.host = "h";
+    info.pid = 7;
+    info.draining = other == kSelf + 2;
+    control::join(store_, info);
+  }
+  turn(kTurnMs);
+  turn(kTurnMs);
+  EXPECT_EQ(said_,
+            (std::vector<std::string>{"worker w2 (process 7 on h) has joined", "worker w3 (process 7 on h) has joined",
+                                      "worker w3 is leaving: it gives back what it has not begun"}));
+  said_.clear();
+  control::leave(store_, kSelf + 1);
+  control::leave(store_, kSelf + 2);
+  turn(kTurnMs);
+  turn(kTurnMs);
+  EXPECT_EQ(said_,
+            (std::vector<std::string>{"worker w2 has left, or was evicted by another one", "worker w3 has left"}));
+}
+
+TEST_F(UpkeepTest, TheTimeThatIsLeftOfASessionWithoutADriverIsKnown) {
+  turn(kTurnMs);
+  EXPECT_EQ(upkeep_.session_left_ms(kSession), kGraceMs - kTurnMs);
+  EXPECT_EQ(upkeep_.session_left_ms(kSession + 1), std::nullopt);
 }
 
 TEST_F(UpkeepTest, ADriverThatCameAndWentAgainHasItsWholeGrace) {

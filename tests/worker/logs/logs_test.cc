@@ -56,5 +56,22 @@ TEST(Logs, WhatTasksWriteStandsInTheirFileWithTheirNames) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(Logs, AFullDiskIsSaidOnceAndHoldsUpNobody) {
+  char folder[] = "/tmp/morrow_logs_test_XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  std::filesystem::create_symlink("/dev/full", std::string(folder) + "/worker.log");
+  testing::internal::CaptureStderr();
+  {
+    Logs logs({folder, true});
+    for (int i = 0; i < 3; ++i) logs.say("a line");
+  }
+  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string sentence =
+      "morrow: the log in " + std::string(folder) + " can't be written, and lines of it are lost: ";
+  EXPECT_EQ(said.find(sentence), 0U) << said;
+  EXPECT_EQ(said.find(sentence, 1), std::string::npos) << said;
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace morrow::worker

@@ -49,6 +49,27 @@ TEST_F(ObjectsTest, WhatADeadProcessAwaitedStaysWhereItIsAndComesForTheNext) {
   EXPECT_EQ(fetches_, 0);
 }
 
+TEST_F(ObjectsTest, WhoHoldsRoomAndWhoWaitsForItIsKnown) {
+  const std::uint64_t first = made(0);
+  wait(ask(1, first));
+  wait(ask(2, first));
+  wait(ask(2, made(1)));
+  wait(ask_room(3, 2 * kMega));
+  EXPECT_EQ(objects_->waits_for_room(1), 0U);
+  const auto late = ask_room(1, 2 * kMega);
+  EXPECT_EQ(objects_->waits_for_room(1), 2 * kMega);
+  const auto holders = objects_->holders();
+  ASSERT_EQ(holders.size(), 3U);
+  EXPECT_EQ(holders[0].process, 2U);
+  EXPECT_EQ(holders[0].bytes, 2 * kMega);
+  EXPECT_EQ(holders[1].process, 3U);
+  EXPECT_EQ(holders[1].bytes, 2 * kMega);
+  EXPECT_EQ(holders[2].process, 1U);
+  EXPECT_EQ(holders[2].bytes, kMega);
+  EXPECT_FALSE(wait(late).ok());
+  EXPECT_EQ(objects_->waits_for_room(1), 0U);
+}
+
 TEST_F(ObjectsTest, WhatAProcessLooksAtStaysWhereItIs) {
   std::vector<std::uint64_t> all;
   for (int i = 0; i < 4; ++i) {

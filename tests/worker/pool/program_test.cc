@@ -40,8 +40,8 @@ TEST_F(ProgramTest, ThatRunsToItsEndWithoutASessionLineGetsTheAdviceToMakeItTheF
 
 TEST_F(ProgramTest, ThatCannotBeLoadedFailsWithTheWordsOfTheLoaderFirst) {
   EXPECT_EQ(failure_of("loader"),
-            "program pool_program can't be loaded on this machine: error while loading shared libraries: libfoo.so.1: "
-            "cannot open shared object file: No such file or directory");
+            "program pool_program can't be loaded on this machine: libfoo.so.1 is missing (error while loading shared "
+            "libraries: libfoo.so.1: cannot open shared object file: No such file or directory)");
   EXPECT_EQ(failure_of("old system"),
             "program pool_program can't be loaded on this machine: /lib/libc.so.6: version `GLIBC_9.99' not found "
             "(required by ./train)");

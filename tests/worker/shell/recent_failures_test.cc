@@ -43,16 +43,30 @@ TEST(RecentFailures, AreKeptForAnHourAndNeverTooMany) {
   EXPECT_EQ(recent.front().id().sequence(), 5U);
 }
 
-TEST(RecentFailures, TakeNoMoreBytesHoweverLongTheirNames) {
+TEST(RecentFailures, AFloodOfThemTakesFewLinesOfTheLogAndIsCounted) {
+  constexpr Time kSecond = 1'000'000'000;
   RecentFailures failures("one");
-  auto one = failed(1);
+  std::uint64_t lines = 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i) lines += failures.add(kSecond, failed(i)).has_value() ? 1 : 0;
+  EXPECT_EQ(lines, RecentFailures::kLinesASecond);
+  EXPECT_FALSE(failures.left_out(kSecond)) << "the second is not over";
+  EXPECT_EQ(failures.left_out(3 * kSecond), "and 99980 more attempts failed; the counts are among the metrics");
+  EXPECT_FALSE(failures.left_out(4 * kSecond)) << "it was told";
+  EXPECT_TRUE(failures.add(4 * kSecond, failed(1))) << "the next second has lines of its own";
+  EXPECT_EQ(failures.ends().at(control::FailureKind::kTimeout), 100'001U);
+}
+
+TEST(RecentFailures, LongNamesAndTextsTakeABoundedNumberOfBytes) {
+  RecentFailures failures("one");
+  action::TaskFailed one = failed(1);
   auto spec = std::make_shared<control::Spec>();
-  spec->name = std::string(RecentFailures::kMostBytes / 10, 'n');
+  spec->name = std::string(100'000, 'n');
   one.spec = spec;
-  for (int i = 0; i < 30; ++i) failures.add(2, one);
-  EXPECT_EQ(failures.recent(3).size(), 9U);
-  for (std::uint64_t i = 0; i < 30; ++i) failures.add(2, failed(i));
-  EXPECT_EQ(failures.recent(3).size(), 39U) << "what went is not counted any more";
+  for (std::uint64_t i = 0; i < RecentFailures::kMostKept; ++i) failures.add(1, one);
+  std::size_t bytes = 0;
+  for (const wire::FutureInfo& info : failures.recent(2)) bytes += info.ByteSizeLong();
+  EXPECT_LE(bytes, RecentFailures::kMostBytes);
+  EXPECT_GE(failures.recent(2).size(), 1'000U);
 }
 
 TEST(RecentFailures, HaveANameForEachKind) {
