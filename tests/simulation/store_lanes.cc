@@ -53,7 +53,7 @@ StoreLanes::StoreLanes(World world, std::shared_ptr<store::SimDatabase> database
       }) {}
 
 void StoreLanes::post(Lane lane, Job job, std::function<void()> done) {
-  lanes_[static_cast<std::size_t>(lane)].push_back({std::move(job), std::move(done)});
+  lanes_.at(static_cast<std::size_t>(lane)).push_back({std::move(job), std::move(done)});
   wake();
 }
 
@@ -69,35 +69,52 @@ void StoreLanes::resume() {
 }
 
 void StoreLanes::run() {
+  std::deque<Task>& uploads = lanes_.at(static_cast<std::size_t>(Lane::kUpload));
   for (;;) {
-    const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [](const auto& one) { return !one.empty(); });
-    if (lane == lanes_.end()) {
+    std::deque<Task>* const lane = next_lane();
+    if (lane == nullptr) {
       idle_ = true;
       Fiber::suspend();
       continue;
     }
-    const Task task = std::move(lane->front());
+    Task task = std::move(lane->front());
     lane->pop_front();
-    run_job(task.job);
-    if (task.done) tell_(task.done);
+    if (!run_job(task.job, lane == &uploads)) {
+      uploads.push_front(std::move(task));
+      uploads_wait_until_ = world_.timeline.now() + kSecond;
+      process_.after(kSecond, [this] { wake(); });
+    } else if (task.done) {
+      tell_(task.done);
+    }
   }
 }
 
-void StoreLanes::run_job(const Job& job) {
+std::deque<StoreLanes::Task>* StoreLanes::next_lane() {
+  std::deque<Task>& uploads = lanes_.at(static_cast<std::size_t>(Lane::kUpload));
+  for (std::deque<Task>& lane : lanes_) {
+    if (!lane.empty() && (&lane != &uploads || uploads_wait_until_ <= world_.timeline.now())) return &lane;
+  }
+  return nullptr;
+}
+
+bool StoreLanes::run_job(const Job& job, bool is_upload) {
   Time pause = 10 * kMillisecond;
   for (;;) {
     std::string away;
     try {
       job(store_);
-      return;
+      return true;
     } catch (const store::TooLarge& error) {
       world_.wrong(std::string("A transaction was too large: ") + error.what());
-      return;
+      return true;
+    } catch (const store::StoreFull& error) {
+      if (is_upload) return false;
+      away = error.what();
     } catch (const store::StoreError& error) {
       away = error.what();
     } catch (const std::exception& error) {
       world_.wrong(std::string("A job of the store threw: ") + error.what());
-      return;
+      return true;
     }
     if (!world_.weather.out() && !world_.weather.full() && !cut_off())
       world_.wrong("The store failed with no outage: " + away);

@@ -91,7 +91,9 @@ class StoreLanes {
   };
   void wake();
   void run();
-  void run_job(const Job& job);
+  std::deque<Task>* next_lane();
+  /// False: it is an upload that finds no room, and is to be run again later.
+  bool run_job(const Job& job, bool is_upload);
   void sleep(Time time);
   void resume();
 
@@ -101,7 +103,8 @@ class StoreLanes {
   store::SimStore store_;
   Process& process_;
   std::function<void(std::function<void()>)> tell_;
-  std::array<std::deque<Task>, 3> lanes_;
+  std::array<std::deque<Task>, worker::kStoreLanes> lanes_;
+  Time uploads_wait_until_ = 0;  ///< for room
   std::unique_ptr<store::Watch> watch_;
   Downtime cut_off_;
   bool idle_ = true;

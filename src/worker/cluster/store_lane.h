@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace morrow::worker {
@@ -12,5 +13,6 @@ enum class StoreLane : std::uint8_t {
   kUpkeep,  ///< what may wait
   kUpload,  ///< what is large and new: while the store is full it waits, and the others go on
 };
+inline constexpr std::size_t kStoreLanes = 4;
 
 }  // namespace morrow::worker

@@ -75,7 +75,6 @@ class StoreThread {
   std::string trouble() const EXCLUDES(finished_mutex_);
 
  private:
-  static constexpr std::size_t kLanes = 4;
   /// A job that waits for the thread, and what is called on the loop when it is done.
   struct Task {
     Job job;
@@ -98,7 +97,7 @@ class StoreThread {
   };
   /// What the thread is to do, and how far it is.
   struct ToDo {
-    std::array<Queue, kLanes> lanes;
+    std::array<Queue, kStoreLanes> lanes;
     bool sleeps = false;
     bool stops = false;
     bool opened = false;

@@ -226,6 +226,7 @@ void DriverSessions::carry_out(action::Welcome& welcome) {
   message.set_applied(welcome.applied);
   means_.send_welcome(welcome.client, message, driver->maps_objects);
   if (!driver->program_waits.empty()) say_program_waits(welcome.client, driver->program_waits);
+  if (driver->room) means_.send(welcome.client, wire::STORE_ROOM, *driver->room);
   send_need(welcome.client, *driver);
 }
 
@@ -240,10 +241,13 @@ void DriverSessions::carry_out(action::Notice& notice) {
 }
 
 void DriverSessions::carry_out(action::StoreRoom& room) {
+  Driver* driver = find(room.client);
+  if (driver == nullptr) return;
   wire::StoreRoom message;
   message.set_full(room.full);
   message.set_sentence(room.sentence);
-  means_.send(room.client, wire::STORE_ROOM, message);
+  if (driver->welcome) return means_.send(room.client, wire::STORE_ROOM, message);
+  driver->room = message;
 }
 
 void DriverSessions::carry_out(action::Ack& ack) {
@@ -276,7 +280,9 @@ void DriverSessions::program(ClientId client, Driver& driver, std::string_view p
   };
   const auto done = [this, missing, client] {
     Driver* uploads = find(client);
-    if (uploads == nullptr || missing->empty()) return;
+    if (uploads == nullptr) return;
+    uploads->program_waits.clear();
+    if (missing->empty()) return;
     uploads->upload.lacks(std::move(*missing));
     if (uploads->welcome) send_need(client, *uploads);  // the welcome is the first that a driver hears
   };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -129,7 +130,8 @@ class DriverSessions {
     std::uint64_t attachment = 0;
     std::string program;
     std::uint64_t acked = 0;
-    std::string program_waits;  ///< the store has no room for its program; told with the welcome
+    std::string program_waits;            ///< the store has no room for its program; told with the welcome
+    std::optional<wire::StoreRoom> room;  ///< the same of the store, for what it submits
     ProgramUpload upload;
     SessionEnd end;
   };

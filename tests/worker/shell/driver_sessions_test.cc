@@ -304,6 +304,24 @@ TEST_F(DriverSessionsTest, AProgramThatFindsNoRoomKeepsNothingElseFromTheStoreAn
   EXPECT_EQ(sent_.back().as<wire::Need>().blobs(0), hash);
 }
 
+TEST_F(DriverSessionsTest, TheFirstWordOfAWorkerIsItsWelcomeAlsoWhileTheStoreIsFull) {
+  come(1, hello(5));
+  action::StoreRoom full{1, true, "the store is full"};
+  sessions_.carry_out(full);
+  action::Notice notice{5, "no worker has so much"};
+  sessions_.carry_out(notice);
+  sessions_.uploads_wait("the store is full");
+  EXPECT_TRUE(sent_.empty());
+  welcome(1);
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[0].type, wire::WELCOME);
+  EXPECT_TRUE(sent_[1].as<wire::StoreRoom>().full());
+  sessions_.gone(1, "");
+  sent_.clear();
+  sessions_.carry_out(full);
+  EXPECT_TRUE(sent_.empty()) << "it has gone";
+}
+
 TEST_F(DriverSessionsTest, ASessionEndsWhenAllThatItAskedIsCommitted) {
   come(1, hello(5));
   welcome(1);
