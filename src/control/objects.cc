@@ -83,7 +83,7 @@ OpResult apply(Transition& t, const op::DropReplica& op) {
 
 void forget_holders(store::Store& store, Incarnation self, FutureId id, std::uint64_t number,
                     const std::vector<Incarnation>& holders) {
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     Transition t(transaction, self);
     if (!t.alive(self)) return;
     for (const Incarnation holder : holders) {
@@ -125,7 +125,7 @@ std::vector<WorkerInfo> object_holders(store::Store& store, FutureId id, std::ui
 
 bool give_up_copy(store::Store& store, Incarnation self, FutureId id, std::uint64_t number) {
   bool given_up = false;
-  store.transact([&](store::Transaction& transaction) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     given_up = false;
     Transition t(transaction, self);
     if (!t.alive(self)) return;

@@ -135,7 +135,8 @@ class VirtualWorker {
     std::uint64_t taken = 0;  ///< by the driver
     Time away_when_heard = 0;
     bool on_this_machine = false;
-    bool closed = false;  ///< by the worker: nothing more is read
+    bool welcome = false;  ///< the driver was told so
+    bool closed = false;   ///< by the worker: nothing more is read
   };
 
   Time now() const { return world_.timeline.now(); }

@@ -97,7 +97,11 @@ void VirtualWorker::cut(ClientId client) {
 void VirtualWorker::send(ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message) {
   WorkerVoice* const voice = voice_of(client);
   if (voice == nullptr) return;
-  ++connections_[client].taken;
+  Connection& connection = connections_[client];
+  ++connection.taken;
+  if (type == wire::WELCOME) connection.welcome = true;
+  if (!connection.welcome)
+    world_.wrong("A driver was told something (" + std::to_string(type) + ") before it was welcome.");
   if (type == wire::BEAT) {
     voice->beaten();
   } else if (type == wire::FOUND) {
@@ -112,7 +116,7 @@ void VirtualWorker::send(ClientId client, wire::FrameType type, const google::pr
     voice->session_ended();
   } else if (type == wire::STORE_ROOM) {
     voice->store_room(static_cast<const wire::StoreRoom&>(message).full());
-  } else {
+  } else if (type != wire::NOTICE) {  // which is for people
     world_.wrong("A driver was sent a frame of type " + std::to_string(type) + ".");
   }
 }

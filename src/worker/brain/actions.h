@@ -95,6 +95,7 @@ struct Refuse {
 struct SessionEnded {
   ClientId client = 0;
   control::SessionId session = 0;
+  std::uint64_t applied = 0;  ///< all of its changes: the number of the last, which ended it
 };
 
 /// One line for the driver's standard error.

@@ -48,7 +48,11 @@ void Brain::task_done(Time now, ExecutorId id, Done done) {
   ExecutorState* executor = executors_.find(id);
   if (executor == nullptr) return drop();
   const HeldTaskPtr task = tasks_.with_claim(done.claim);
-  if (executor->stack.empty() || executor->killed) return drop();  // the process is on its way out: its end tells
+  if (executor->stack.empty() || executor->killed) {
+    // The process is on its way out: its end tells. But no more that it had taken what it has finished.
+    if (task && task->place() == Place::kHanded && !done.unstarted) task->begun = true;
+    return drop();
+  }
 
   const bool top = executor->runs(done.claim);
   if (!top && done.unstarted) return unstarted_done(*executor, task, std::move(done));
@@ -201,7 +205,7 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   // A task whose end is known, or that runs in another process by now, is none of its business.
   const auto holds = [&](const HeldTaskPtr& task) { return task->place() == Place::kHanded && task->executor == id; };
   const auto taken = [&](const HeldTaskPtr& task) {
-    return std::find(exit.taken.begin(), exit.taken.end(), task->slot) != exit.taken.end();
+    return task->begun || std::find(exit.taken.begin(), exit.taken.end(), task->slot) != exit.taken.end();
   };
   const auto charge = [&](const HeldTaskPtr& task, control::OutcomePtr outcome) {
     if (!holds(task)) return;

@@ -104,7 +104,7 @@ void Brain::session_opened(const op::OpenSession& change, const control::OpResul
 void Brain::session_ended(const op::EndSession& change) {
   const SessionState* session = sessions_.find(change.session);
   if (session == nullptr) return;
-  if (session->client != 0) act(action::SessionEnded{session->client, change.session});
+  if (session->client != 0) act(action::SessionEnded{session->client, change.session, change.origin.number});
   sessions_.close(change.session);
 }
 

@@ -397,6 +397,10 @@ void DriverSessions::end_sessions() {
 void DriverSessions::carry_out(action::SessionEnded& ended) {
   Driver* driver = find(ended.client);
   if (driver == nullptr) return;
+  if (!driver->welcome) {  // it came back while its session was being ended
+    action::Welcome welcome{ended.client, driver->attachment, ended.applied};
+    carry_out(welcome);
+  }
   wire::SessionEnded message;
   message.set_failed(driver->end.failed.count);
   if (driver->end.failed.outcome) message.set_first(failure_bytes(*driver->end.failed.outcome, options_.worker));

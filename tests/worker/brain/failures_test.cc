@@ -261,6 +261,26 @@ TEST(Attempts, AWorkerThatStopsGivesBackWhatMayRunOnceOnlyIfItHasNotBegun) {
   EXPECT_EQ(counts.at(Status::kFailed), 1u);
 }
 
+TEST(Attempts, WhatMayRunOnceAndHasBegunIsNeverGivenBackWheneverItsWorkerStops) {
+  constexpr Time kStep = 2'000;
+  std::size_t gave_back = 0;
+  std::size_t kept = 0;
+  for (Time stops = 0; stops < 2 * kMillisecond; stops += kStep) {
+    Machine machine(machine_of(1));
+    machine.script("brief", {works_for(kMillisecond / 2), ends_with("x")});
+    machine.submit("brief", Machine::one_cpu(), once);
+    machine.run(stops);
+    machine.brain().stop(machine.now());
+    machine.run(kSecond);
+    const auto counts = machine.count().futures;
+    const bool ready = counts.contains(Status::kReady) && counts.at(Status::kReady) != 0;
+    ASSERT_TRUE(machine.started.empty() || !ready) << "stopped after " << stops << " ns";
+    ++(ready ? gave_back : kept);
+  }
+  EXPECT_GT(gave_back, 0u);
+  EXPECT_GT(kept, 0u);
+}
+
 TEST(Attempts, WhatMayRunOnceAndIsKilledForAnotherTaskIsNotRunAgain) {
   Machine::Setup setup = machine_of(1);
   setup.knobs.executor_cap = 1;  // so the child runs in the process of its parent

@@ -353,6 +353,20 @@ TEST_F(DriverSessionsTest, ASessionEndsWhenAllThatItAskedIsCommitted) {
   EXPECT_TRUE(store_.posted.empty()) << "nothing of it is left to be orphaned";
 }
 
+TEST_F(DriverSessionsTest, ADriverThatComesBackWhileItsSessionEndsIsWelcomeFirst) {
+  come(1, hello(5));
+  welcome(1);
+  come(2, hello(5));
+  action::SessionEnded ended{2, 5, 9};
+  sent_.clear();
+  sessions_.carry_out(ended);
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[0].type, wire::WELCOME);
+  EXPECT_TRUE(sent_[0].as<wire::Welcome>().error().empty());
+  EXPECT_EQ(sent_[0].as<wire::Welcome>().applied(), 9u) << "nothing that was acknowledged seems lost";
+  EXPECT_EQ(sent_[1].type, wire::SESSION_ENDED);
+}
+
 TEST_F(DriverSessionsTest, ADriverThatGoesWhileItsSessionEndsIsNotWaitedFor) {
   come(1, hello(5));
   welcome(1);
