@@ -24,7 +24,7 @@ Row worker_row(const wire::WorkerStatus& worker) {
   return row;
 }
 
-Columns columns() {
+Columns status_columns() {
   const auto name = [](const Row& row) {
     const auto state = row["state"].get<std::string>();
     return row["name"].get<std::string>() + (state == "open" ? "" : " (" + state + ")");
@@ -54,7 +54,7 @@ void print_status(const std::string& cluster, const wire::StatusReply& reply, co
     return print_json(out);
   }
   std::printf("cluster %s, store %s\n\n", cluster.c_str(), reply.store().c_str());
-  print_rows(workers, columns());
+  print_rows(workers, status_columns());
   std::printf("\nsessions: %llu\nfutures:  ", static_cast<unsigned long long>(reply.sessions()));
   // In the order of a future's life.
   bool any = false;
@@ -82,7 +82,7 @@ int show_status(const std::string& cluster, const View& view) {
   found.worried |= failed != reply->futures().end() && failed->second != 0;
   found.worries.assign(reply->warnings().begin(), reply->warnings().end());
   found.worries.insert(found.worries.end(), workers.troubles.begin(), workers.troubles.end());
-  if (!view.sort.empty()) sort_rows(rows, columns(), view.sort);
+  if (!view.sort.empty()) sort_rows(rows, status_columns(), view.sort);
   print_status(name_of(cluster), *reply, rows, found, view.json);
   return status_of(view, found);
 }

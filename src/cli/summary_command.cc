@@ -37,7 +37,7 @@ std::map<std::string, wire::FunctionSummary> merged(const std::vector<wire::Summ
   return all;
 }
 
-Row row_of(const wire::FunctionSummary& one) {
+Row summary_row(const wire::FunctionSummary& one) {
   const double total_ms = static_cast<double>(one.ran_ns()) / kNsPerMs;
   Row row;
   row["function"] = or_null(one.name());
@@ -65,7 +65,7 @@ std::string time_text(const Row& ms) {
   return text;
 }
 
-Columns columns() {
+Columns summary_columns() {
   return {{"FUNCTION", "function"},
           {"COUNT", "count"},
           {"WAITING", "waiting"},
@@ -88,13 +88,13 @@ int show_summary(const std::string& cluster, const View& view) {
   Rows rows;
   Found found{workers.troubles};
   for (const auto& [name, function] : merged(replies)) {
-    rows.push_back(row_of(function));
+    rows.push_back(summary_row(function));
     found.worried |= function.failed() != 0;
   }
   for (const wire::SummaryReply& reply : replies) {
     if (!reply.error().empty()) found.worries.push_back(reply.error());
   }
-  sort_rows(rows, columns(), view.sort.empty() ? "-total_ms" : view.sort);
+  sort_rows(rows, summary_columns(), view.sort.empty() ? "-total_ms" : view.sort);
   std::string counted;
   for (const wire::SummaryReply& reply : replies) counted += (counted.empty() ? "" : ", ") + reply.worker();
   if (view.json) {
@@ -106,7 +106,7 @@ int show_summary(const std::string& cluster, const View& view) {
     out["warnings"] = found.worries;
     print_json(out);
   } else {
-    print_rows(rows, columns());
+    print_rows(rows, summary_columns());
     std::printf("\nends and times as counted by worker %s since its start%s\n", counted.c_str(),
                 wire::is_join_url(cluster) ? "; for all workers run this on their machine" : "");
     print_worries(found.worries);

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kWalkKeys = 250;
 constexpr int kWalkEnds = 10;
-constexpr int kDeepest = 1000;
+constexpr int kDeepestScope = 1000;
 
 /// A program is small, and each driver brings its own again: it goes with its last user. (The files of images stay for
 /// the next one.)
@@ -169,7 +169,7 @@ bool ending_step(store::Store& store, Incarnation self, ScopeId scope) {
     const ScopeEntry& entry = t.scope(scope);
     if (!t.alive(self) || !entry.exists || !entry.scope.closing()) return;
     ScopeId deepest = scope;
-    for (int depth = 0; depth < kDeepest; ++depth) {
+    for (int depth = 0; depth < kDeepestScope; ++depth) {
       const auto child = transaction.scan(keys::children(deepest), store::Read::kSnapshot, 1);
       if (child.empty()) break;
       deepest = keys::child_of(child.front().key);

@@ -147,8 +147,8 @@ TEST_P(Trees, EndWhenTheirWorkerAndItsUndertakerAreKilledTogether) {
   const auto driver = start("hang");
   ASSERT_TRUE(driver->wait_for_text("left"));
   const auto below = descendants(worker->pid());
-  const pid_t undertaker = undertaker_of(worker->pid());
-  ASSERT_GT(undertaker, 0);
+  pid_t undertaker = 0;  // it takes its name when it first runs
+  ASSERT_TRUE(eventually([&] { return (undertaker = undertaker_of(worker->pid())) != 0; }));
   kill(undertaker, SIGKILL);
   worker->signal(SIGKILL);
   worker->wait();

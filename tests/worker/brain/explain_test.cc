@@ -9,8 +9,6 @@
 namespace morrow::test {
 namespace {
 
-constexpr Time kSecond = 1'000'000'000;
-
 std::uint64_t number_of(const worker::Durations& durations) {
   return std::accumulate(durations.counts().begin(), durations.counts().end(), std::uint64_t{0});
 }

@@ -16,9 +16,6 @@ using control::Resources;
 using control::Status;
 using Kind = Step::Kind;
 
-constexpr Time kMillisecond = 1'000'000;
-constexpr Time kSecond = 1'000 * kMillisecond;
-
 Machine::Setup machine_of(unsigned cpus) {
   Machine::Setup setup;
   setup.total = Resources{cpus * 1000u, 1u << 30, 0, {}};

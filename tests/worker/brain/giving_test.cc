@@ -12,8 +12,6 @@ namespace {
 using control::Resources;
 using control::Status;
 
-constexpr Time kSecond = 1'000'000'000;
-
 /// What waits here behind a task that takes longer than anybody knew, when another worker is idle.
 class Giving : public testing::Test {
  protected:

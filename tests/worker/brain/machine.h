@@ -20,6 +20,9 @@
 /// interpret small scripts. One thread, no clock: the same calls give the same run.
 namespace morrow::test {
 
+inline constexpr worker::Time kMillisecond = 1'000'000;
+inline constexpr worker::Time kSecond = 1'000 * kMillisecond;
+
 using control::FutureId;
 using worker::Time;
 

@@ -44,15 +44,15 @@ TEST(RecentFailures, AreKeptForAnHourAndNeverTooMany) {
 }
 
 TEST(RecentFailures, AFloodOfThemTakesFewLinesOfTheLogAndIsCounted) {
-  constexpr Time kSecond = 1'000'000'000;
+  constexpr Time kOneSecond = 1'000'000'000;
   RecentFailures failures("one");
   std::uint64_t lines = 0;
-  for (std::uint64_t i = 0; i < 100'000; ++i) lines += failures.add(kSecond, failed(i)).has_value() ? 1 : 0;
+  for (std::uint64_t i = 0; i < 100'000; ++i) lines += failures.add(kOneSecond, failed(i)).has_value() ? 1 : 0;
   EXPECT_EQ(lines, RecentFailures::kLinesASecond);
-  EXPECT_FALSE(failures.left_out(kSecond)) << "the second is not over";
-  EXPECT_EQ(failures.left_out(3 * kSecond), "and 99980 more attempts failed; the counts are among the metrics");
-  EXPECT_FALSE(failures.left_out(4 * kSecond)) << "it was told";
-  EXPECT_TRUE(failures.add(4 * kSecond, failed(1))) << "the next second has lines of its own";
+  EXPECT_FALSE(failures.left_out(kOneSecond)) << "the second is not over";
+  EXPECT_EQ(failures.left_out(3 * kOneSecond), "and 99980 more attempts failed; the counts are among the metrics");
+  EXPECT_FALSE(failures.left_out(4 * kOneSecond)) << "it was told";
+  EXPECT_TRUE(failures.add(4 * kOneSecond, failed(1))) << "the next second has lines of its own";
   EXPECT_EQ(failures.ends().at(control::FailureKind::kTimeout), 100'001U);
 }
 
