@@ -82,15 +82,17 @@ TEST_F(CommitterTest, AConflictSplitsTheRoundAndEveryOperationIsDoneInOrder) {
 class LostAnswerTest : public CommitterTest, public testing::WithParamInterface<store::Fate> {
  protected:
   RoundResult run_without_room(Committer& committer, const Round& round) {
-    bool lost = false;
-    database->hooks.fate = [&lost](const store::Commit&) {
-      return std::exchange(lost, true) ? store::Fate::kNormal : GetParam();
+    database->hooks.fate = [this](const store::Commit&) {
+      return std::exchange(lost_, true) ? store::Fate::kNormal : GetParam();
     };
-    database->hooks.full = [&lost](store::Room room) { return lost && room != store::Room::kFree; };
+    database->hooks.full = [this](store::Room room) { return lost_ && room != store::Room::kFree; };
     RoundResult result = committer.run(round);
     database->hooks.fate = nullptr;
     return result;
   }
+
+ private:
+  bool lost_ = false;
 };
 
 TEST_P(LostAnswerTest, IsSettledThoughThereIsNoRoomAndHoldsUpNothing) {
