@@ -138,7 +138,9 @@ TEST(Deaths, AWorkerThatIsStoppedIsNotTakenForDead) {
   std::this_thread::sleep_for(std::chrono::seconds(3));
   one->signal(SIGCONT);
   EXPECT_TRUE(has(driver->wait().out, "sum 70210")) << driver->err();
-  EXPECT_EQ(two->err().find("evicted"), std::string::npos) << two->err();
+  // One that was stopped just while it held the lock of the store was killed, as it held up all others.
+  if (!has(two->err(), "is stopped while it holds the write lock"))
+    EXPECT_EQ(two->err().find("evicted"), std::string::npos) << two->err();
 }
 
 TEST(Deaths, AStoppedWorkerIsEvictedAndPublishesNothingWhenItComesBack) {
