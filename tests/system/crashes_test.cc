@@ -139,8 +139,9 @@ TEST(Deaths, AWorkerThatIsStoppedIsNotTakenForDead) {
   one->signal(SIGCONT);
   EXPECT_TRUE(has(driver->wait().out, "sum 70210")) << driver->err();
   // One that was stopped just while it held the lock of the store was killed, as it held up all others.
-  if (!has(two->err(), "is stopped while it holds the write lock"))
+  if (!has(two->err(), "is stopped while it holds the write lock")) {
     EXPECT_EQ(two->err().find("evicted"), std::string::npos) << two->err();
+  }
 }
 
 TEST(Deaths, AStoppedWorkerIsEvictedAndPublishesNothingWhenItComesBack) {
