@@ -33,15 +33,9 @@
 
 namespace morrow::control {
 
-namespace {
-
-constexpr int kDeepest = 1'000;
-
-}  // namespace
-
 std::string Transition::lineage(FutureId id) {
   std::string path;
-  for (int depth = 0; depth < kDeepest; ++depth) {
+  for (int depth = 0; depth < kDeepestScope; ++depth) {
     path += keys::u64(id.sequence);
     const ScopeEntry& entry = scope(id.scope);
     if (!entry.exists) return {};
@@ -92,8 +86,13 @@ bool Transition::detach(FutureId id, const Spec& spec, const Origin& origin) {
 void Transition::keep_needed(FutureId id, const Spec& spec) {
   std::set<ScopeId> all;
   for (const FutureId& dependency : spec.dependencies) {
+    // All of them up to the outermost, or none: one that closes ends what is below it, and would wait for that for
+    // ever.
+    std::vector<ScopeId> chain;
     ScopeId at = dependency.scope;
-    while (at != 0 && at != id.scope && scope(at).open() && all.insert(at).second) at = scope(at).scope.parent();
+    const auto is_kept = [&] { return at == 0 || at == id.scope || all.contains(at); };
+    for (; !is_kept() && scope(at).open(); at = scope(at).scope.parent()) chain.push_back(at);
+    if (is_kept()) all.insert(chain.begin(), chain.end());
   }
   if (all.empty()) return;
   ScopeEntry& own = scope(id.scope);

@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::size_t kWalkKeys = 250;
 constexpr int kWalkEnds = 10;
-constexpr int kDeepestScope = 1000;
 
 /// A program is small, and each driver brings its own again: it goes with its last user. (The files of images stay for
 /// the next one.)

@@ -24,6 +24,7 @@ inline constexpr std::size_t kBuildingBytes = 300'000;     ///< a specification 
 inline constexpr std::size_t kBuildingDependencies = 200;  ///< more dependencies are linked ahead, in chunks
 inline constexpr std::size_t kOutcomeBytes = 90'000;       ///< a larger value, or failure, does not fit in a state
 inline constexpr std::size_t kUsesLimit = 1000;            ///< programs and files that one user has
+inline constexpr int kDeepestScope = 1000;                 ///< scopes within each other that are walked
 inline constexpr int kReapLimit = 50;                      ///< futures freed in passing by one operation
 
 /// A future as the transaction sees it: read once, written through.

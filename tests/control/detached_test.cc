@@ -212,6 +212,18 @@ TEST_F(DetachedTest, WhatItDependsOnLivesAsLongAsItNeedsThatAndNoLonger) {
   EXPECT_TRUE(left_keys().empty());
 }
 
+TEST_F(DetachedTest, WhatIsSubmittedWhileItsSessionClosesHoldsUpTheEndOfNothing) {
+  one(1, submit(driver(10), {10, 1}, 100));
+  one(1, submit(execution({10, 1}, 100), {100, 1}, 101));
+  one(1, end_session(10));  // and is not worked off yet
+  one(1, op::OpenScope{execution({10, 1}, 100), id.scope, 100});
+  Spec after = *spec();
+  after.dependencies = {FutureId{100, 1}};
+  one(1, submit(execution({10, 1}, 100), id, 0, std::make_shared<Spec>(after)));
+  int steps = 0;
+  while (ending_step(store, 1, 10)) ASSERT_LT(++steps, 100) << "it waits for one that it should end";
+}
+
 TEST_F(DetachedTest, ABlockThatEndsAndTheSessionAroundItWaitForWhatNeedsThem) {
   one(1, op::OpenScope{driver(10), 30, 10});
   one(1, submit(driver(10), {30, 1}, 100));
