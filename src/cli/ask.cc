@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "cli/exit_status.h"
 #include "wire/join_url.h"
 #include "wire/no_worker.h"
 #include "wire/paths.h"
@@ -151,16 +152,20 @@ Workers greet(const std::string& cluster) {
   return workers;
 }
 
+void say_troubles(const Workers& workers) {
+  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+}
+
 int nobody_answered(const std::string& cluster, const Workers& workers) {
   const std::string name = name_of(cluster);
-  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
-  if (!workers.troubles.empty()) return 1;
+  say_troubles(workers);
+  if (!workers.troubles.empty()) return kFailed;
   if (wire::is_join_url(cluster)) {
     std::fprintf(stderr, "morrow: the worker of cluster %s closed the connection\n", name.c_str());
   } else {
     std::fprintf(stderr, "morrow: %s\n", wire::no_worker(name).c_str());
   }
-  return 1;
+  return kFailed;
 }
 
 }  // namespace morrow::cli

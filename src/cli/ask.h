@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <google/protobuf/message_lite.h>
@@ -90,33 +91,57 @@ std::optional<Reply> ask_one(Workers& workers, wire::FrameType type, const googl
   return std::nullopt;
 }
 
-/// The answers of all that give one. All are asked at once, the first for `everything`, which is more work, and the
-/// others for what they alone know; when the first gives no answer, the next one is asked for everything.
-template <class Reply, class Request>
-std::vector<Reply> ask_all(Workers& workers, wire::FrameType type, const Request& everything, const Request& own,
-                           wire::FrameType reply_type) {
-  std::vector<Reply> replies;
-  for (std::size_t i = 0; i < workers.there.size(); ++i) workers.there[i].say(type, i == 0 ? everything : own);
+/// The answers of those that give one, of all at once.
+template <class Reply>
+std::vector<std::pair<Talk*, Reply>> hear_all(Workers& workers, wire::FrameType reply_type) {
+  std::vector<std::pair<Talk*, Reply>> answers;
   const Deadline deadline = after(kAnswerWithin);
-  bool has_everything = false;
-  for (std::size_t i = 0; i < workers.there.size(); ++i) {
+  for (Talk& worker : workers.there) {
     Reply reply;
-    if (workers.there[i].hear(reply_type, reply, deadline)) {
-      has_everything |= i == 0;
-      replies.push_back(std::move(reply));
+    if (worker.hear(reply_type, reply, deadline)) {
+      answers.emplace_back(&worker, std::move(reply));
     } else {
-      workers.troubles.push_back(workers.there[i].silence());
+      workers.troubles.push_back(worker.silence());
     }
   }
-  if (has_everything || replies.empty()) return replies;
-  for (std::size_t i = 1; i < workers.there.size(); ++i) {
-    workers.there[i].say(type, everything);
-    Reply reply;
-    if (!workers.there[i].hear(reply_type, reply, after(kAnswerWithin))) continue;
-    replies.push_back(std::move(reply));
-    break;
-  }
+  return answers;
+}
+
+template <class Reply>
+std::vector<Reply> replies_of(std::vector<std::pair<Talk*, Reply>>&& answers) {
+  std::vector<Reply> replies;
+  for (auto& [worker, reply] : answers) replies.push_back(std::move(reply));
   return replies;
 }
+
+/// All are asked the same, at once.
+template <class Reply>
+std::vector<Reply> ask_all(Workers& workers, wire::FrameType type, const google::protobuf::MessageLite& request,
+                           wire::FrameType reply_type) {
+  for (Talk& worker : workers.there) worker.say(type, request);
+  return replies_of(hear_all<Reply>(workers, reply_type));
+}
+
+/// All are asked at once for what they alone know, and the first for what is known everywhere, which is more work. When
+/// that one gives no answer, the next one that did is asked for it, in place of what it alone knows.
+template <class Reply, class Request>
+std::vector<Reply> ask_everywhere(Workers& workers, wire::FrameType type, const Request& own,
+                                  wire::FrameType reply_type) {
+  Request everywhere = own;
+  everywhere.set_everywhere(true);
+  for (Talk& worker : workers.there) worker.say(type, &worker == &workers.there.front() ? everywhere : own);
+  auto answers = hear_all<Reply>(workers, reply_type);
+  if (answers.empty() || answers.front().first == &workers.there.front()) return replies_of(std::move(answers));
+  for (auto& [worker, reply] : answers) {
+    auto whole = ask<Reply>(*worker, workers, type, everywhere, reply_type);
+    if (!whole) continue;
+    reply = *std::move(whole);
+    break;
+  }
+  return replies_of(std::move(answers));
+}
+
+/// Says on standard error which workers did not answer.
+void say_troubles(const Workers& workers);
 
 }  // namespace morrow::cli

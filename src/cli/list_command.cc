@@ -52,13 +52,13 @@ List futures_of(const std::vector<wire::ListReply>& replies) {
   return list;
 }
 
-List ask_for_futures_or_sessions(const ListArguments& arguments, Workers& workers) {
+/// Nothing: nobody answered.
+std::optional<List> ask_for_futures_or_sessions(const ListArguments& arguments, Workers& workers) {
   wire::ListRequest own = arguments.request;
   own.set_unfinished(arguments.what == "tasks" && !own.failed());
   own.set_sessions(arguments.what == "sessions");
-  wire::ListRequest everything = own;
-  everything.set_everywhere(true);
-  const auto replies = ask_all<wire::ListReply>(workers, wire::LIST, everything, own, wire::LIST_REPLY);
+  const auto replies = ask_everywhere<wire::ListReply>(workers, wire::LIST, own, wire::LIST_REPLY);
+  if (replies.empty()) return std::nullopt;
   List list;
   if (own.sessions()) {
     list.columns = session_columns();
@@ -74,21 +74,19 @@ List ask_for_futures_or_sessions(const ListArguments& arguments, Workers& worker
   return list;
 }
 
-List ask_for_workers(Workers& workers) {
+/// The same.
+std::optional<List> ask_for_workers(Workers& workers) {
   wire::Status request;
   request.set_workers_only(true);
   List list;
   list.columns = worker_columns();
   const auto reply = ask_one<wire::StatusReply>(workers, wire::STATUS, request, wire::STATUS_REPLY);
-  if (!reply) return list;
+  if (!reply) return std::nullopt;
   for (const wire::WorkerStatus& worker : reply->workers()) {
     list.rows.push_back(row_of(worker));
     list.found.worried |= worker.dying() || worker.cannot_start_size() != 0;
   }
-  // Why a program does not start stands with its worker.
-  for (const std::string& warning : reply->warnings()) {
-    if (warning.find("can't start a program") == std::string::npos) list.found.worries.push_back(warning);
-  }
+  list.found.worries.assign(reply->warnings().begin(), reply->warnings().end());
   return list;
 }
 
@@ -119,9 +117,10 @@ int show_list(const ListArguments& arguments) {
     throw std::invalid_argument("say of which cluster: morrow list " + arguments.what + " CLUSTER");
   Workers workers = greet(arguments.cluster);
   if (workers.there.empty()) return nobody_answered(arguments.cluster, workers);
-  List list = arguments.what == "workers" ? ask_for_workers(workers) : ask_for_futures_or_sessions(arguments, workers);
-  list.found.worries.insert(list.found.worries.end(), workers.troubles.begin(), workers.troubles.end());
-  return print(arguments, list);
+  auto list = arguments.what == "workers" ? ask_for_workers(workers) : ask_for_futures_or_sessions(arguments, workers);
+  if (!list) return nobody_answered(arguments.cluster, workers);
+  list->found.worries.insert(list->found.worries.end(), workers.troubles.begin(), workers.troubles.end());
+  return print(arguments, *list);
 }
 
 }  // namespace

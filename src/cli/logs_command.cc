@@ -57,7 +57,7 @@ std::optional<wire::FutureInfo> ask_about(const std::string& cluster, const std:
     request.set_name(what);
   }
   Workers workers = greet(cluster);
-  for (const wire::WhyReply& reply : ask_all<wire::WhyReply>(workers, wire::WHY, request, request, wire::WHY_REPLY)) {
+  for (const wire::WhyReply& reply : ask_all<wire::WhyReply>(workers, wire::WHY, request, wire::WHY_REPLY)) {
     if (reply.futures_size() != 0) return reply.futures(0);
   }
   return std::nullopt;

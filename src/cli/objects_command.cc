@@ -2,12 +2,10 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/view.h"
@@ -67,10 +65,8 @@ Columns columns() {
 
 int show_objects(const std::string& cluster, const View& view) {
   Workers workers = greet(cluster);
-  wire::ObjectsRequest everything;
-  everything.set_everywhere(true);
   const auto replies =
-      ask_all<wire::ObjectsReply>(workers, wire::OBJECTS, everything, wire::ObjectsRequest(), wire::OBJECTS_REPLY);
+      ask_everywhere<wire::ObjectsReply>(workers, wire::OBJECTS, wire::ObjectsRequest(), wire::OBJECTS_REPLY);
   if (replies.empty()) return nobody_answered(cluster, workers);
   Held held;
   for (const wire::ObjectsReply& reply : replies) {
@@ -88,7 +84,7 @@ int show_objects(const std::string& cluster, const View& view) {
   sort_rows(held.rows, columns(), view.sort.empty() ? "-bytes" : view.sort);
   if (view.json) {
     print_json(held.rows);
-    for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+    say_troubles(workers);
   } else {
     print_rows(held.rows, columns());
     if (held.more != 0) std::printf("… and %" PRIu64 " smaller ones\n", held.more);
@@ -102,20 +98,8 @@ int show_objects(const std::string& cluster, const View& view) {
 }  // namespace
 
 void add_objects(CLI::App& app, int& exit_status) {
-  struct Arguments {
-    std::string cluster;
-    View view;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("objects", "Show the large values that the workers of a cluster hold");
-  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname(base::kClusterVariable)
-      ->required();
-  add_view(*command, arguments->view, true, "a worker that does not answer");
-  command->callback([arguments, &exit_status] {
-    exit_status =
-        show_view(arguments->view, [&arguments] { return show_objects(arguments->cluster, arguments->view); });
-  });
+  add_view_command(app, "objects", "Show the large values that the workers of a cluster hold",
+                   "a worker that does not answer", exit_status, show_objects);
 }
 
 }  // namespace morrow::cli

@@ -37,7 +37,7 @@ int cancel_future(const std::string& cluster, const std::string& which) {
     error = reply->error();  // another worker may hold what the store does not have yet
   }
   if (error.empty()) return nobody_answered(cluster, workers);
-  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+  say_troubles(workers);
   throw std::runtime_error(error);
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
-#include <memory>
 #include <string>
 
-#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/rows.h"
@@ -90,21 +88,11 @@ int show_status(const std::string& cluster, const View& view) {
 }  // namespace
 
 void add_status(CLI::App& app, int& exit_status) {
-  struct Arguments {
-    std::string cluster;
-    View view;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("status", "Show a cluster's workers, what they have in use, and its futures");
-  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname(base::kClusterVariable)
-      ->required();
-  add_view(*command, arguments->view, true,
-           "a worker that is dead or does not answer, or can't start a program; a store that is full or away; tasks "
-           "that no worker fits; failed futures");
-  command->callback([arguments, &exit_status] {
-    exit_status = show_view(arguments->view, [&arguments] { return show_status(arguments->cluster, arguments->view); });
-  });
+  add_view_command(
+      app, "status", "Show a cluster's workers, what they have in use, and its futures",
+      "a worker that is dead or does not answer, or can't start a program; a store that is full or away; tasks "
+      "that no worker fits; failed futures",
+      exit_status, show_status);
 }
 
 }  // namespace morrow::cli

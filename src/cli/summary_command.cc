@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "base/environment.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/view.h"
@@ -80,10 +78,8 @@ Columns summary_columns() {
 
 int show_summary(const std::string& cluster, const View& view) {
   Workers workers = greet(cluster);
-  wire::SummaryRequest everything;
-  everything.set_everywhere(true);
   const auto replies =
-      ask_all<wire::SummaryReply>(workers, wire::SUMMARY, everything, wire::SummaryRequest(), wire::SUMMARY_REPLY);
+      ask_everywhere<wire::SummaryReply>(workers, wire::SUMMARY, wire::SummaryRequest(), wire::SUMMARY_REPLY);
   if (replies.empty()) return nobody_answered(cluster, workers);
   Rows rows;
   Found found{workers.troubles};
@@ -117,22 +113,10 @@ int show_summary(const std::string& cluster, const View& view) {
 }  // namespace
 
 void add_summary(CLI::App& app, int& exit_status) {
-  struct Arguments {
-    std::string cluster;
-    View view;
-  };
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand(
-      "summary",
-      "Show how the tasks of each function fare: those that wait and run now, and the ends since the workers' start");
-  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
-      ->envname(base::kClusterVariable)
-      ->required();
-  add_view(*command, arguments->view, true, "a task that failed, a worker that does not answer");
-  command->callback([arguments, &exit_status] {
-    exit_status =
-        show_view(arguments->view, [&arguments] { return show_summary(arguments->cluster, arguments->view); });
-  });
+  add_view_command(
+      app, "summary",
+      "Show how the tasks of each function fare: those that wait and run now, and the ends since the workers' start",
+      "a task that failed, a worker that does not answer", exit_status, show_summary);
 }
 
 }  // namespace morrow::cli

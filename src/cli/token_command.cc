@@ -30,8 +30,7 @@ int show_token(const std::string& cluster, const std::string& address) {
   std::string error;
   Kind best = Kind::kNone;
   Workers workers = greet(cluster);
-  for (const wire::TokenReply& reply :
-       ask_all<wire::TokenReply>(workers, wire::TOKEN, request, request, wire::TOKEN_REPLY)) {
+  for (const wire::TokenReply& reply : ask_all<wire::TokenReply>(workers, wire::TOKEN, request, wire::TOKEN_REPLY)) {
     if (!reply.error().empty()) {
       error = reply.error();
       continue;

@@ -5,8 +5,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <memory>
 #include <thread>
+#include <utility>
 
+#include "base/environment.h"
 #include "cli/exit_status.h"
 
 namespace morrow::cli {
@@ -31,6 +34,24 @@ void add_view(CLI::App& command, View& view, bool rows, const std::string& worri
       ->expected(0, 1)
       ->default_str(std::to_string(static_cast<int>(kUsual)))
       ->check(CLI::Range(kOftenest, 1e6));
+}
+
+void add_view_command(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& worries, int& exit_status,
+                      std::function<int(const std::string& cluster, const View& view)> show) {
+  struct Arguments {
+    std::string cluster;
+    View view;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_option("CLUSTER", arguments->cluster, "Name of the cluster, or its morrow:// line")
+      ->envname(base::kClusterVariable)
+      ->required();
+  add_view(*command, arguments->view, true, worries);
+  command->callback([arguments, &exit_status, show = std::move(show)] {
+    exit_status = show_view(arguments->view, [&] { return show(arguments->cluster, arguments->view); });
+  });
 }
 
 int show_view(const View& view, const std::function<int()>& show) {

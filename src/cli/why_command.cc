@@ -39,7 +39,7 @@ int show_why(const std::string& cluster, const std::string& question, const View
   }
   Workers workers = greet(cluster);
   // Each may hold what the store does not have yet.
-  const auto replies = ask_all<wire::WhyReply>(workers, wire::WHY, request, request, wire::WHY_REPLY);
+  const auto replies = ask_all<wire::WhyReply>(workers, wire::WHY, request, wire::WHY_REPLY);
   Found found{workers.troubles};
   std::string error;
   for (const wire::WhyReply& reply : replies) {
@@ -51,7 +51,7 @@ int show_why(const std::string& cluster, const std::string& question, const View
     return status_of(view, found);
   }
   if (error.empty()) return nobody_answered(cluster, workers);
-  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+  say_troubles(workers);
   throw std::runtime_error(error);
 }
 

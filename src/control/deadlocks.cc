@@ -22,7 +22,6 @@
 #include "control/deadlocks.h"
 
 #include <map>
-#include <sstream>
 #include <utility>
 
 #include "control/coverage_mark.h"
@@ -78,11 +77,8 @@ class Spelling {
 
   /// "train (0123456789abcdef/5)".
   std::string name(FutureId id) {
-    std::ostringstream text;
     const Entry& entry = t_.load(id);
-    if (entry.exists) text << t_.spec(id, entry.state)->name << " ";
-    text << "(" << id << ")";
-    return text.str();
+    return (entry.exists ? t_.spec(id, entry.state)->name + " " : "") + "(" + text_of(id) + ")";
   }
 
   Transition& t_;

@@ -74,9 +74,9 @@ std::string memory_text(std::uint64_t bytes) {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const FutureId& id) {
-  return out << base::hex_of(id.scope) << '/' << id.sequence;
-}
+std::string text_of(const FutureId& id) { return base::hex_of(id.scope) + "/" + std::to_string(id.sequence); }
+
+std::ostream& operator<<(std::ostream& out, const FutureId& id) { return out << text_of(id); }
 
 bool Resources::fits_in(const Resources& free) const {
   if (cpu_milli > free.cpu_milli || memory > free.memory || gpu_milli > free.gpu_milli) return false;

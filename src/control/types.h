@@ -27,6 +27,7 @@ struct FutureId {
 };
 
 /// "0123456789abcdef/5", as the commands print it.
+std::string text_of(const FutureId& id);
 std::ostream& operator<<(std::ostream& out, const FutureId& id);
 
 /// What a task needs, or a worker has. Amounts other than memory are in thousandths.

@@ -6,7 +6,6 @@
 // here" is said only when all of these places have been looked at.
 #include "wire/no_worker.h"
 
-#include <dirent.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,11 +13,9 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <vector>
 
-#include "base/environment.h"
 #include "wire/paths.h"
 #include "wire/socket.h"
 
@@ -50,8 +47,6 @@ std::vector<Place> places() {
     if (name.starts_with("morrow-")) folders.push_back("/tmp/" + name);
   }
   for (const std::string& name : entries_of("/run/user")) folders.push_back("/run/user/" + name + "/morrow");
-  if (const std::string own = base::environment(base::kRuntimeDirVariable); !own.empty())
-    folders.push_back(own + "/morrow");
   std::vector<Place> all;
   for (const std::string& folder : folders) {
     struct stat status {};
@@ -92,7 +87,6 @@ std::string user_name(uid_t uid) {
 std::string no_worker(std::string_view cluster) {
   const std::string name(cluster);
   const fs::path own = fs::path(run_folder(cluster, false)).parent_path();
-  std::string others;  // clusters that run here
   for (const Place& place : places()) {
     const bool mine = place.owner == geteuid();
     if (place.folder != own && has_worker(place.folder + "/" + name)) {
@@ -103,10 +97,10 @@ std::string no_worker(std::string_view cluster) {
                         ", and its workers are for that user alone: run as that user, or join by the line that morrow "
                         "token prints there";
     }
-    if (place.folder != own) continue;
-    for (const std::string& other : entries_of(place.folder)) {
-      if (other != name && has_worker(place.folder + "/" + other)) others += (others.empty() ? "" : ", ") + other;
-    }
+  }
+  std::string others;  // clusters that run here
+  for (const std::string& other : entries_of(own)) {
+    if (other != name && has_worker(own / other)) others += (others.empty() ? "" : ", ") + other;
   }
   return "no worker of cluster " + name + " runs on this machine" +
          (others.empty() ? "" : " (clusters that run here: " + others + ")") + "; start one with: morrow worker " +

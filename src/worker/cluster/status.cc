@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <sstream>
 
 #include "control/cluster.h"
 #include "control/questions.h"
@@ -84,6 +83,10 @@ wire::StatusReply make_status(const StatusFacts& facts) {
   return reply;
 }
 
+std::string named(control::FutureId id, const std::string& name) {
+  return "future " + control::text_of(id) + (name.empty() ? "" : " '" + name + "'");
+}
+
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   wire::StatusReply reply;
   reply.set_store(facts.store_url);
@@ -99,7 +102,7 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
     shown.set_drivers(drivers[worker.info.incarnation]);
     shown.set_incarnation(worker.info.incarnation);
     for (const control::CannotStart& one : worker.info.cannot_start) {
-      if (worker.dying) continue;
+      if (worker.dying || facts.workers_only) continue;  // it stands with the worker
       reply.add_warnings(
           "worker " + worker.info.name +
           " can't start a program; it leaves the tasks to others and tries it now and then: " + one.reason);
@@ -112,12 +115,9 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   for (const control::ShapeWaiting& shape : control::index_shapes(store)) {
     const auto nobody = nobody_has(shape.requirements, workers);
     if (!nobody) continue;
-    std::ostringstream task;
-    task << " (the first: future " << shape.first;
-    if (shape.first_spec && !shape.first_spec->name.empty()) task << " '" << shape.first_spec->name << "'";
-    task << ")";
     reply.add_warnings(std::to_string(shape.count) + (shape.count == 1 ? " future waits" : " futures wait") + " for " +
-                       shape.requirements.text() + task.str() + ", and " + *nobody);
+                       shape.requirements.text() + " (the first: " +
+                       named(shape.first, shape.first_spec ? shape.first_spec->name : "") + "), and " + *nobody);
   }
   return reply;
 }

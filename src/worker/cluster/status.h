@@ -24,6 +24,8 @@ struct StatusFacts {
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts);
 /// "no worker has that much; the largest, NAME, has 4 cpus"; nothing: one that lives has.
 std::optional<std::string> nobody_has(const control::Resources& need, const std::vector<control::WorkerSeen>& workers);
+/// "future 0123456789abcdef/5 'NAME'"; without the name when it is not known.
+std::string named(control::FutureId id, const std::string& name);
 /// "waiting", "ready", …
 const char* name_of(control::Status status);
 /// What this worker knows with no store.

@@ -32,8 +32,6 @@ constexpr std::size_t kAtOnce = 4;                  // a few fill a network
 constexpr std::uint64_t kHandOverLookAgainMs = 50;  // between two looks at the store
 constexpr std::uint64_t kMegabyte = 1'000'000;
 
-std::string future_name(const control::FutureId& id) { return fmt::format("{:016x}/{}", id.scope, id.sequence); }
-
 std::string amount(std::size_t count, std::uint64_t bytes) {
   return fmt::format("{} value{} ({} MB)", count, count == 1 ? "" : "s", (bytes + kMegabyte / 2) / kMegabyte);
 }
@@ -86,7 +84,7 @@ void HandOver::looked(const Look& found) {
     if (!value.request.is_taken() && !value.request.is_asked()) continue;
     ++handed_;
     handed_bytes_ += value.sole.value.size;
-    means_.note("the value of future " + future_name(value.sole.value.future) + " was handed over");
+    means_.note("the value of future " + control::text_of(value.sole.value.future) + " was handed over");
   }
   values_ = std::move(left);
   held_.clear();
@@ -149,7 +147,7 @@ void HandOver::finish(const std::string& why) {
     ++lost;
     bytes += value.sole.value.size;
     if (value.sole.can_be_made_again) ++again;
-    means_.note("the value of future " + future_name(value.sole.value.future) +
+    means_.note("the value of future " + control::text_of(value.sole.value.future) +
                 " was not handed over: " + (value.request.refusal().empty() ? why : value.request.refusal()));
   }
   if (handed_ != 0) means_.say(amount(handed_, handed_bytes_) + " handed over to other workers");

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "worker/cluster/status.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/future_search.h"
 
@@ -16,9 +17,7 @@ constexpr std::size_t kMostListed = 5'000;       // a frame has an end, and so h
 constexpr std::size_t kMostReasonBytes = 1'000;  // the text of an exception may be long; `why` tells all of it
 
 void shorten(wire::FutureInfo& info) {
-  if (info.reason().size() <= kMostReasonBytes) return;
-  info.mutable_reason()->resize(kMostReasonBytes);
-  info.mutable_reason()->append(" …");
+  if (info.reason().size() > kMostReasonBytes) info.set_reason(cut(info.reason(), kMostReasonBytes) + " …");
 }
 
 /// An answer that is being gathered.
@@ -29,15 +28,16 @@ struct Listing {
   std::vector<control::SessionSeen> sessions;
 
   void add_own(const wire::ListRequest& request, const Why& why, const std::vector<TaskSeen>& tasks) {
+    const std::string store_trouble = why.store_trouble();
     for (const TaskSeen& task : tasks) {
       own.insert(task.id);
-      wire::FutureInfo info = why.info_of(task);
-      if (request.failed() || (request.running() && !info.running())) continue;
+      if (request.failed() || (request.running() && !is_running(task))) continue;
       if (!request.name().empty() && !matches(request.name(), task.name)) continue;
       if (reply.futures_size() == static_cast<int>(kMostListed)) {
         reply.set_more(reply.more() + 1);
         continue;
       }
+      wire::FutureInfo info = why.info_of(task, store_trouble);
       if (info.has_root()) info.set_reason(info.reason() + " " + named(id_of(info.root()), ""));
       *reply.add_futures() = std::move(info);
     }

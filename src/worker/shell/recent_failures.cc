@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "worker/cluster/status.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/why_sentences.h"
 
@@ -15,14 +16,6 @@ namespace {
 
 constexpr Time kLogSecond = 1'000'000'000;
 constexpr std::size_t kMostTextBytes = 1'000;  // of the text of an exception, which may be long
-
-/// Never within a character of UTF-8.
-std::string cut(const std::string& text, std::size_t most) {
-  const auto goes_on = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-  std::size_t size = std::min(text.size(), most);
-  while (size != 0 && size != text.size() && goes_on(text[size])) --size;
-  return text.substr(0, size);
-}
 
 std::string first_line(const std::string& text) { return cut(text, std::min(text.find('\n'), kMostTextBytes)); }
 

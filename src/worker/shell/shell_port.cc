@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
 #include <boost/asio/post.hpp>
 
 #include "wire/tls.h"

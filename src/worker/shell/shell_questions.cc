@@ -5,7 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "wire/future_ids.h"
+#include "worker/cluster/status.h"
 #include "worker/objects/no_room.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/listing.h"
@@ -125,9 +125,7 @@ std::string Shell::store_is_busy(const std::string& sentence) const {
 void Shell::ask_worker(const std::string& address, control::FutureId id, std::function<void(std::string)> then) {
   const auto endpoint = peers_.endpoint_of(address);
   if (!endpoint || !fetcher_) return boost::asio::post(io_, [then = std::move(then)] { then(""); });
-  wire::FutureId future;
-  set_id(&future, id);
-  fetcher_->ask_all({*endpoint}, "/why/" + wire::future_text(future), kMostAnswerBytes,
+  fetcher_->ask_all({*endpoint}, "/why/" + control::text_of(id), kMostAnswerBytes,
                     [this, then = std::move(then)](std::vector<std::string> answers) {
                       boost::asio::post(io_, [then, answer = std::move(answers.front())] { then(answer); });
                     });
@@ -158,7 +156,7 @@ void Shell::tell_why(ClientId client, std::string_view payload) {
   }
   questions_.why.answer(request, [this, client](wire::WhyReply reply) {
     const std::string room = own_wait(client, wire::WhyRequest::ROOM);
-    if (!room.empty()) reply.set_warning(reply.warning().empty() ? room : reply.warning() + "; " + room);
+    if (!room.empty()) add_warning(reply, room);
     clients_.send(client, wire::WHY_REPLY, reply);
   });
 }

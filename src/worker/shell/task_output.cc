@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "wire/frame.h"
-#include "wire/future_ids.h"
-#include "worker/shell/convert.h"
 
 namespace morrow::worker {
 
@@ -17,9 +15,7 @@ constexpr std::size_t kMaxUnsentLogBytes = 4 << 20;
 OutputSource logged(const TaskOutput::Source& source) {
   if (!source.is_task) return {"(no task)", "", 0};
   if (source.future == control::FutureId{}) return {source.name, "", 0};
-  wire::FutureId id;
-  set_id(&id, source.future);
-  return {source.name, wire::future_text(id), source.attempt};
+  return {source.name, control::text_of(source.future), source.attempt};
 }
 
 /// A driver shows lines on its own terminal, and gives them ends of its own.

@@ -102,7 +102,7 @@ void Why::by_ids(const std::vector<control::FutureId>& ids, std::uint64_t more, 
     if (!question.chain.empty()) *gathered->reply.add_futures() = told(question.chain);
     if (!question.error.empty()) gathered->reply.set_error(question.error);
     if (--gathered->missing != 0) return;
-    if (const std::string trouble = means_.store_trouble(); !trouble.empty()) gathered->reply.set_warning(trouble);
+    if (const std::string trouble = means_.store_trouble(); !trouble.empty()) add_warning(gathered->reply, trouble);
     if (gathered->reply.futures_size() != 0) gathered->reply.clear_error();
     then(gathered->reply);
   };
@@ -111,25 +111,24 @@ void Why::by_ids(const std::vector<control::FutureId>& ids, std::uint64_t more, 
 
 wire::WhyReply Why::own(control::FutureId id) const {
   wire::WhyReply reply;
-  if (const auto task = means_.explain(id)) *reply.add_futures() = info_of(*task);
+  if (const auto task = means_.explain(id)) *reply.add_futures() = info_of(*task, means_.store_trouble());
   return reply;
 }
 
-wire::FutureInfo Why::info_of(const TaskSeen& task) const {
-  using Stage = TaskSeen::Stage;
+wire::FutureInfo Why::info_of(const TaskSeen& task, const std::string& store_trouble) const {
   wire::FutureInfo info;
   const RunsOn where = means_.runs_on(task);
   set_id(info.mutable_id(), task.id);
   info.set_name(task.name);
-  info.set_state(task.stage == Stage::kStored ? "submitted" : name_of(control::Status::kClaimed));
+  info.set_state(task.stage == TaskSeen::Stage::kStored ? "submitted" : name_of(control::Status::kClaimed));
   info.set_worker(where.worker);
   info.set_pid(where.pid);
   info.set_for_ms((means_.now() - std::min(means_.now(), task.since)) / kMillisecond);
   info.set_failed_attempts(task.tries);
   info.set_max_retries(task.max_retries);
-  info.set_running(task.stage == Stage::kRuns || task.stage == Stage::kBlocked || task.stage == Stage::kCovered);
+  info.set_running(is_running(task));
   if (task.awaits.empty()) {
-    info.set_reason(reason_of(task, where, means_.now(), means_.store_trouble()) +
+    info.set_reason(reason_of(task, where, means_.now(), store_trouble) +
                     driver_gone_text(means_.session_left_ms(task.session)));
   } else {
     set_id(info.mutable_root(), task.awaits.front());
@@ -180,7 +179,7 @@ void Why::next(const QuestionPtr& question, control::FutureId id) {
 }
 
 void Why::own_task(const QuestionPtr& question, const TaskSeen& task) {
-  ChainLink link{info_of(task), ""};
+  ChainLink link{info_of(task, means_.store_trouble()), ""};
   const bool blocked = !task.awaits.empty();
   if (blocked) {
     link.waits = link.info.reason();

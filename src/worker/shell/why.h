@@ -42,8 +42,10 @@ class Why {
   void answer(const wire::WhyRequest& request, const Then& then);
   /// What this worker alone knows of the future, for another one: as `root` what it waits for. Empty: nothing.
   wire::WhyReply own(control::FutureId id) const;
+  /// That the store is full, slow or away; empty: it is well. Not to be asked for each of many.
+  std::string store_trouble() const { return means_.store_trouble(); }
   /// Of a task of this worker.
-  wire::FutureInfo info_of(const TaskSeen& task) const;
+  wire::FutureInfo info_of(const TaskSeen& task, const std::string& store_trouble) const;
   /// Of a future that the store has.
   wire::FutureInfo info_of(const control::FutureSeen& future, const std::vector<control::WorkerSeen>& workers) const;
 

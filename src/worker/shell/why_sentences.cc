@@ -2,7 +2,6 @@
 #include "worker/shell/why_sentences.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include <fmt/format.h>
 
@@ -103,6 +102,21 @@ std::string held_text(const std::vector<RoomHolder>& holders) {
   return text;
 }
 
+std::string cut(const std::string& text, std::size_t most) {
+  const auto goes_on = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+  std::size_t size = std::min(text.size(), most);
+  while (size != 0 && size != text.size() && goes_on(text[size])) --size;
+  return text.substr(0, size);
+}
+
+void add_warning(wire::WhyReply& reply, const std::string& sentence) {
+  reply.set_warning(reply.warning().empty() ? sentence : reply.warning() + "; " + sentence);
+}
+
+bool is_running(const TaskSeen& task) {
+  return task.stage == Stage::kRuns || task.stage == Stage::kBlocked || task.stage == Stage::kCovered;
+}
+
 std::string failure_text(const control::Outcome& outcome) {
   wire::Failure failure;
   if (!failure.ParseFromString(failure_bytes(outcome, ""))) return "failed";
@@ -111,13 +125,6 @@ std::string failure_text(const control::Outcome& outcome) {
   text += failure.message();
   if (!failure.worker().empty()) text += fmt::format(" (worker {}, attempt {})", failure.worker(), failure.attempt());
   return text;
-}
-
-std::string named(control::FutureId id, const std::string& name) {
-  std::ostringstream text;
-  text << "future " << id;
-  if (!name.empty()) text << " '" << name << "'";
-  return text.str();
 }
 
 std::string reason_of(const FutureSeen& future, const std::vector<control::WorkerSeen>& workers) {

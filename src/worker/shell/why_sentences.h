@@ -17,8 +17,6 @@ namespace morrow::worker {
 
 /// "0.4 s", "40 s", "3 min", "2 h".
 std::string span_text(Time nanoseconds);
-/// "future 0123456789abcdef/5 'NAME'"; without the name when it is not known.
-std::string named(control::FutureId id, const std::string& name);
 
 /// "12 others, of 'render' (9) and 'load' (3)". Of the names the most frequent; `names` may tell of fewer than all.
 std::string others_text(std::uint64_t count, const std::map<std::string, std::uint64_t>& names);
@@ -39,6 +37,12 @@ std::string reason_of(const control::FutureSeen& future, const std::vector<contr
 
 /// "failed: TYPE: MESSAGE (worker one, attempt 1)"
 std::string failure_text(const control::Outcome& outcome);
+/// The first bytes, `most` of them, but never a part of a character of UTF-8.
+std::string cut(const std::string& text, std::size_t most);
+/// Behind the warnings that are there.
+void add_warning(wire::WhyReply& reply, const std::string& sentence);
+/// A process is at it, though it may wait there.
+bool is_running(const TaskSeen& task);
 
 /// Who runs a task.
 struct RunsOn {
