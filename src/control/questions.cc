@@ -42,6 +42,13 @@ FutureSeen seen(store::Transaction& transaction, FutureId id, const record::Stat
 }
 
 /// What it costs more to know.
+/// Where those stand in the index that are claimed before it.
+store::Range before_it(const record::State& state) {
+  store::Range before = keys::index_shape(state.shape());
+  before.end = state.index_key();
+  return before;
+}
+
 void look_closer(store::Transaction& transaction, const record::State& state, FutureSeen& future) {
   if (future.session != 0) future.without_driver = has_no_driver(transaction, future.session);
   if (future.status == Status::kWaiting) {
@@ -49,17 +56,13 @@ void look_closer(store::Transaction& transaction, const record::State& state, Fu
     if (!needs.empty()) future.missing = keys::other_future(needs.front().key);
   }
   if (future.status == Status::kReady && !state.index_key().empty()) {
-    store::Range before = keys::index_shape(state.shape());
-    before.end = state.index_key();
-    future.ahead = transaction.scan(before, store::Read::kSnapshot, kCountedAhead).size();
+    future.ahead = transaction.scan(before_it(state), store::Read::kSnapshot, kCountedAhead).size();
   }
 }
 
 /// Of those that stand before it in the index, and of no more than a person reads of.
 void look_who_is_ahead(store::Transaction& transaction, const record::State& state, FutureSeen& future) {
-  store::Range before = keys::index_shape(state.shape());
-  before.end = state.index_key();
-  for (const auto& [key, value] : transaction.scan(before, store::Read::kSnapshot, kNamedAhead)) {
+  for (const auto& [key, value] : transaction.scan(before_it(state), store::Read::kSnapshot, kNamedAhead)) {
     const FutureId other = keys::read_index(key).id;
     const auto bytes = transaction.get(keys::state(other), store::Read::kSnapshot);
     if (bytes) ++future.ahead_names[seen(transaction, other, parse_record<record::State>(*bytes)).name];
@@ -103,7 +106,7 @@ FuturePage find_futures(store::Store& store, const FutureFilter& filter, std::st
     const auto state = parse_record<record::State>(value);
     if (!wanted(filter, state)) continue;
     FutureSeen future = seen(*transaction, keys::future_of(key), state);
-    look_closer(*transaction, state, future);
+    if (filter.closely) look_closer(*transaction, state, future);
     page.futures.push_back(std::move(future));
   }
   if (keys_here.size() == kPageKeys) page.next = keys_here.back().key + '\0';

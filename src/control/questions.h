@@ -41,6 +41,7 @@ struct FutureFilter {
   bool unfinished = false;
   bool failed = false;
   bool claimed = false;
+  bool closely = true;  ///< also what they wait for, behind how many, and whether they have a driver: it takes time
 };
 
 /// Some of the futures that were looked for.

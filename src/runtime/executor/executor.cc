@@ -25,8 +25,8 @@ constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
-constexpr std::chrono::seconds kLeftEndsWithin{10};  // a process that hangs in the kernel can't be waited for
-constexpr std::chrono::seconds kBetweenReaps{1};     // of what tasks have left, while no task comes
+constexpr std::chrono::seconds kBetweenReaps{1};  // of what tasks have left, while no task comes
+constexpr std::uint32_t kTasksBetweenReaps = 64;  // while they come without a pause: to reap takes the kernel a lock
 
 }  // namespace
 
@@ -54,7 +54,10 @@ void Executor::run() {
       if (unpinned) link_.write();
     }
     const auto has_task = [this]() REQUIRES(link_.mutex()) { return !queue_.empty() || !guests_.empty(); };
-    while (left_.reap() && !link_.wait(waiter, has_task, Clock::now() + kBetweenReaps)) {
+    if (!has_task() || ++tasks_since_reap_ == kTasksBetweenReaps) {
+      tasks_since_reap_ = 0;
+      while (left_.reap() && !link_.wait(waiter, has_task, Clock::now() + kBetweenReaps)) {
+      }
     }
     link_.wait(waiter, has_task, std::nullopt);
     idle_ = nullptr;
@@ -276,7 +279,7 @@ void Executor::on_frame(wire::FrameType type, std::string_view payload) {
 
 // Whoever started this process may be gone too, and could not end what it leaves.
 void Executor::on_lost(const std::string&) {
-  base::kill_children(getpid(), -1, kLeftEndsWithin);
+  base::kill_children(getpid(), -1);
   _exit(0);
 }
 

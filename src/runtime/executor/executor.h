@@ -89,6 +89,7 @@ class Executor : public Client {
   std::vector<std::shared_ptr<RunningTask>> running_ GUARDED_BY(link_.mutex());  // the topmost last
   Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
   LeftProcesses left_ GUARDED_BY(link_.mutex());
+  std::uint32_t tasks_since_reap_ GUARDED_BY(link_.mutex()) = 0;
   bool last_was_brief_ GUARDED_BY(link_.mutex()) = false;
   wire::TaskDone done_ GUARDED_BY(link_.mutex());
 };

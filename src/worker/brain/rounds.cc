@@ -83,9 +83,10 @@ void Brain::finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool ma
   const bool again = task->lost.object == 0 && control::retried(*outcome, *task->run.spec, task->run.tries + 1);
   if (!again && outcome->failure == control::FailureKind::kCrash && !task->run.crashes.empty())
     outcome = make_poisoned(task->run.crashes, *outcome);
-  if (!outcome->ok() && task->lost.object == 0)
-    act(action::TaskFailed{task->run.id, task->run.spec, task->run.tries + 1, again, outcome});
-  if (task->lost.object == 0) totals_.note_end(task->run.spec->name, *outcome, again);
+  if (task->lost.object == 0) {
+    if (!outcome->ok()) act(action::TaskFailed{task->run.id, task->run.spec, task->run.tries + 1, again, outcome});
+    totals_.note_end(task->run.spec->name, *outcome, again);
+  }
   if (outcome->ok()) ++counters_.values;
   task->move_to(Place::kEnded);
   task->outcome = std::move(outcome);

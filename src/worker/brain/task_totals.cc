@@ -4,8 +4,12 @@
 namespace morrow::worker {
 
 TaskTotals::Total& TaskTotals::of(const std::string& name) {
-  if (const auto known = totals_.find(name); known != totals_.end()) return known->second;
-  return totals_[totals_.size() < kMostNames ? name : kOthers];
+  if (last_ == nullptr || last_->first != name) {
+    const auto known = totals_.find(name);
+    last_ =
+        known != totals_.end() ? &*known : &*totals_.try_emplace(totals_.size() < kMostNames ? name : kOthers).first;
+  }
+  return last_->second;
 }
 
 void TaskTotals::note_run(const std::string& name, Time ran) {

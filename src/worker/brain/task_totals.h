@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "control/types.h"
 #include "worker/ids/ids.h"
@@ -38,7 +39,8 @@ class TaskTotals {
  private:
   Total& of(const std::string& name);
 
-  std::unordered_map<std::string, Total> totals_;
+  std::unordered_map<std::string, Total> totals_;        ///< nothing is ever taken out
+  std::pair<const std::string, Total>* last_ = nullptr;  ///< a run and its end, and many tasks, have one name
 };
 
 }  // namespace morrow::worker

@@ -103,8 +103,10 @@ void Logs::say(const std::string& sentence) { worker_->info("{}", sentence); }
 void Logs::warn(const std::string& sentence) { worker_->warn("{}", sentence); }
 
 void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines) {
-  if (!tasks_) return;
-  for (const OutputLine& line : lines) tasks_->info("{}", task_line(source, to_stderr, line));
+  if (!tasks_ || lines.empty()) return;
+  const std::string whole = task_line(source, to_stderr, {"", true});
+  const std::string piece = task_line(source, to_stderr, {"", false});
+  for (const OutputLine& line : lines) tasks_->info("{}{}", line.whole ? whole : piece, line.text);
 }
 
 void Logs::flush() {

@@ -229,8 +229,9 @@ void Shell::arm(Time time) {
 /// By the kernel, where it can. Only when all tasks that the executor has ask for memory: one that does not may use
 /// what there is.
 void Shell::limit_memory(const action::Dispatch& dispatch) {
+  if (options_.groups == nullptr || !options_.groups->limits_memory()) return;
   const auto process = tasks_.executors.process_of(dispatch.executor);
-  if (options_.groups == nullptr || !process) return;
+  if (!process) return;
   const auto& others = tasks_.starter.handed(dispatch.executor);
   std::uint64_t sum = dispatch.task.spec->requirements.memory;
   bool all_ask = sum != 0;

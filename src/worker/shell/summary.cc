@@ -68,7 +68,7 @@ void count_page(const std::shared_ptr<Summary>& summary) {
   summary->post(
       StoreLane::kUpkeep,
       [summary, from = summary->page.next](store::Store& store) {
-        summary->page = control::find_futures(store, {.unfinished = true}, from);
+        summary->page = control::find_futures(store, {.unfinished = true, .closely = false}, from);
       },
       [summary] {
         if (!summary->then) return;
