@@ -29,6 +29,7 @@ namespace morrow::base {
 namespace {
 
 constexpr std::chrono::milliseconds kBetweenRounds{1};  // the killed need some time
+constexpr std::chrono::seconds kEndsWithin{10};         // one that hangs in the kernel can't be waited for
 constexpr int kEmptyRounds = 2;                         // one may miss a child, see children_of
 
 bool has_ended(int pidfd) {
@@ -60,8 +61,8 @@ std::vector<pid_t> children_of(pid_t pid) {
   return result;
 }
 
-void kill_children(pid_t root, int pidfd, std::chrono::milliseconds patience) {
-  const auto limit = std::chrono::steady_clock::now() + patience;
+void kill_children(pid_t root, int pidfd) {
+  const auto limit = std::chrono::steady_clock::now() + kEndsWithin;
   for (int empty = 0; empty < kEmptyRounds && std::chrono::steady_clock::now() < limit; ++empty) {
     for (const pid_t child : children_of(root)) {
       if (pidfd >= 0 && has_ended(pidfd)) return;  // the number may be another process's by now

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -13,10 +12,11 @@ namespace morrow::base {
 /// The children of all its threads, zombies too; while some of them end just now, others may be missing. Thread-safe.
 std::vector<pid_t> children_of(pid_t pid);
 
-/// Kills the children of `root`, and what becomes its child thereby, until none lives, or for `patience`. All that
-/// descends from it ends so when `root` is a subreaper (PR_SET_CHILD_SUBREAPER) that starts nothing meanwhile: it is
-/// the caller, or is stopped. `pidfd` tells that `root` is still that process; -1: it is the caller. No process but a
-/// child of it is ever killed, also when numbers are used again.
-void kill_children(pid_t root, int pidfd, std::chrono::milliseconds patience);
+/// Kills the children of `root`, and what becomes its child thereby, until none lives; for 10 s at the most, since one
+/// that hangs in the kernel can't be waited for. All that descends from it ends so when `root` is a subreaper
+/// (PR_SET_CHILD_SUBREAPER) that starts nothing meanwhile: it is the caller, or is stopped. `pidfd` tells that `root`
+/// is still that process; -1: it is the caller. No process but a child of it is ever killed, also when numbers are used
+/// again.
+void kill_children(pid_t root, int pidfd);
 
 }  // namespace morrow::base

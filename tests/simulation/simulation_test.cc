@@ -78,19 +78,20 @@ INSTANTIATE_TEST_SUITE_P(
     Each, FaultTest,
     ::testing::Values(
         Planted{Fault::kLostWakeUp, 300}, Planted{Fault::kEarlyDecision, 1000}, Planted{Fault::kEarlyDependent, 50},
-        Planted{Fault::kRisenFuture, 1000}, Planted{Fault::kRetriedChildren, 300},
+        Planted{Fault::kRisenFuture, 500, 350}, Planted{Fault::kRetriedChildren, 300},
         Planted{Fault::kRevivedCreation, 300}, Planted{Fault::kDrainedInbox, 500},
-        Planted{Fault::kForgottenRound, 300, 300}, Planted{Fault::kIdleWithoutLook, 1500, 1000},
-        Planted{Fault::kScopeBySnapshot, 1500}, Planted{Fault::kNoAdoption, 50},
+        Planted{Fault::kForgottenRound, 300, 300}, Planted{Fault::kIdleWithoutLook, 500, 2200},
+        Planted{Fault::kScopeBySnapshot, 500, 220}, Planted{Fault::kNoAdoption, 50},
         Planted{Fault::kReleasedWhileNeeded, 100}, Planted{Fault::kEndedOverChildren, 50},
         Planted{Fault::kResentAhead, 300}, Planted{Fault::kUncountedResend, 300}, Planted{Fault::kUncountedDeath, 300},
-        Planted{Fault::kBegunBehindWalk, 1500, 500}, Planted{Fault::kForgottenClaim, 500},
+        Planted{Fault::kBegunBehindWalk, 500, 1250}, Planted{Fault::kForgottenClaim, 500},
         Planted{Fault::kPostedToDead, 50}, Planted{Fault::kLeftFanout, 500}, Planted{Fault::kLeftSessions, 50},
         Planted{Fault::kHalfEvicted, 800}, Planted{Fault::kHalfEnded, 500}, Planted{Fault::kUnpinned, 50},
         Planted{Fault::kUnlistedScope, 100}, Planted{Fault::kEarlyAck, 300}, Planted{Fault::kSilenceByClock, 1000},
-        Planted{Fault::kSwallowedWork, 300}, Planted{Fault::kFailedByFirst, 300}, Planted{Fault::kUnwrittenAck, 100},
-        Planted{Fault::kUnseenCircle, 50}, Planted{Fault::kFailedBystander, 1000}, Planted{Fault::kOnceAhead, 1000},
-        Planted{Fault::kEndedWithSession, 100}, Planted{Fault::kKeptName, 100}, Planted{Fault::kUnbeaten, 50}),
+        Planted{Fault::kSwallowedWork, 100, 186}, Planted{Fault::kFailedByFirst, 300},
+        Planted{Fault::kUnwrittenAck, 100}, Planted{Fault::kUnseenCircle, 50}, Planted{Fault::kFailedBystander, 1000},
+        Planted{Fault::kOnceAhead, 1000}, Planted{Fault::kEndedWithSession, 100}, Planted{Fault::kKeptName, 100},
+        Planted{Fault::kUnbeaten, 50}),
     [](const auto& given) {
       for (const auto& [fault, name] : fault_names()) {
         if (fault == given.param.fault) return std::string(name);

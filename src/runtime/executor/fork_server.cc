@@ -72,8 +72,7 @@ namespace {
 
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
-constexpr std::chrono::seconds kEndsWithin{10};  // a process that hangs in the kernel can't be waited for
-constexpr std::size_t kForkDescriptors = 4;      // and one more where the worker keeps objects
+constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
 
 std::size_t count_threads() {
   DIR* const folder = opendir("/proc/self/task");
@@ -320,7 +319,7 @@ class ForkServer {
   }
 
   [[noreturn]] void end() {
-    base::kill_children(getpid(), -1, kEndsWithin);
+    base::kill_children(getpid(), -1);
     _exit(0);
   }
 

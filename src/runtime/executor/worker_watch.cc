@@ -22,14 +22,13 @@ namespace morrow::runtime {
 namespace {
 
 constexpr std::chrono::milliseconds kUndertakerActsWithin{500};
-constexpr std::chrono::seconds kTreeEndsWithin{10};  // a process that hangs in the kernel can't be waited for
 
 [[noreturn]] void wait_for_end(int channel) {
   pollfd end{channel, 0, 0};
   while (poll(&end, 1, -1) < 0 && errno == EINTR) {
   }
   std::this_thread::sleep_for(kUndertakerActsWithin);
-  base::kill_children(getpid(), -1, kTreeEndsWithin);
+  base::kill_children(getpid(), -1);
   _exit(0);
 }
 

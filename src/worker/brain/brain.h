@@ -271,6 +271,13 @@ class Brain {
   CommitQueue::Position push(control::Op op, HeldTaskPtr task, bool due, const Waiter& who = {},
                              std::uint64_t number = 0);
   void relinquish(const HeldTaskPtr& task);
+  /// What waits here, is committed and `goes` is for others. False: nothing was.
+  template <class Goes>
+  bool relinquish_waiting(Goes goes) {
+    const auto taken = backlog_.take_committed(goes, HeldTask::Place::kEnded);
+    for (const HeldTaskPtr& task : taken) relinquish(task);
+    return !taken.empty();
+  }
   void finish(const HeldTaskPtr& task, control::OutcomePtr outcome, bool may_hold_futures);
   void wait_for_earlier();
   void build_round();

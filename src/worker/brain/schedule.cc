@@ -213,8 +213,7 @@ bool Brain::needed_on_top(const HeldTask& task) const {
 /// Nothing is started here any more: what comes back from executors, or out of rounds and claims that were under way,
 /// is for others.
 void Brain::relinquish_all_unstarted() {
-  for (const HeldTaskPtr& task : backlog_.take_committed([](const HeldTask&) { return true; }, Place::kEnded))
-    relinquish(task);
+  relinquish_waiting([](const HeldTask&) { return true; });
   commits_.queue.make_all_due();
 }
 
@@ -223,8 +222,7 @@ void Brain::relinquish_unstarted() {
   // what they await: these look for it in the index.
   if (waiting_.cap_relief.stands_still())
     backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
-  const auto unwanted = [](const HeldTask& task) { return !task.wanted; };
-  for (const HeldTaskPtr& task : backlog_.take_committed(unwanted, Place::kEnded)) relinquish(task);
+  relinquish_waiting([](const HeldTask& task) { return !task.wanted; });
   commits_.queue.make_all_due();  // what is not committed goes to the index as well
 }
 

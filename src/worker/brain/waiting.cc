@@ -242,10 +242,7 @@ bool Brain::try_resume(AwaitState& await, Time since) {
 void Brain::relinquish_kept_out() {
   if (ledger_.kept() == control::Resources{}) return;
   const auto kept_out = [this](const HeldTask& task) { return !ledger_.fits_beside_kept(task.run.spec->requirements); };
-  for (const HeldTaskPtr& task : backlog_.take_committed(kept_out, HeldTask::Place::kEnded)) {
-    relinquish(task);
-    waiting_.long_waits.look_soon(now_);
-  }
+  if (relinquish_waiting(kept_out)) waiting_.long_waits.look_soon(now_);
 }
 
 void Brain::look_at_long_waits() {

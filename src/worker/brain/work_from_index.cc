@@ -45,7 +45,7 @@ void Brain::give_to_idle() {
     }
     return false;
   };
-  for (const HeldTaskPtr& task : backlog_.take_committed(goes, Place::kEnded)) relinquish(task);
+  relinquish_waiting(goes);
 }
 
 void Brain::claim_done(Time now, control::ClaimResult result) {

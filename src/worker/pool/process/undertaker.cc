@@ -38,8 +38,6 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::chrono::seconds kKillsFor{10};  // one that hangs in the kernel can't be waited for
-
 /// A program that was entrusted to it.
 struct Program {
   pid_t pid = -1;
@@ -66,7 +64,7 @@ int keep_only(wire::Fd channel) {
 void end_programs(const std::vector<Program>& programs) {
   for (const Program& program : programs) program.signal(SIGSTOP);
   for (const Program& program : programs) {
-    base::kill_children(program.pid, program.pidfd.get(), kKillsFor);
+    base::kill_children(program.pid, program.pidfd.get());
     program.signal(SIGKILL);
   }
 }
