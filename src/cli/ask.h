@@ -110,6 +110,7 @@ std::vector<std::pair<Talk*, Reply>> hear_all(Workers& workers, wire::FrameType 
 template <class Reply>
 std::vector<Reply> replies_of(std::vector<std::pair<Talk*, Reply>>&& answers) {
   std::vector<Reply> replies;
+  replies.reserve(answers.size());
   for (auto& [worker, reply] : answers) replies.push_back(std::move(reply));
   return replies;
 }
