@@ -122,7 +122,10 @@ def single(build, names):
                            (OBJECTS, objects.objects), (SURVIVAL, survival.survival)):
         if name in names:
             measures.progress(name)
-            found.update(function(build))
+            try:
+                found.update(function(build))
+            except FileNotFoundError as missing:  # an older revision has not every bench
+                measures.progress(f"{name}: left out, there is no {missing.filename}")
     return found
 
 
