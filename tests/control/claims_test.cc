@@ -31,6 +31,17 @@ TEST_F(ClaimsTest, OnlyWhatFitsIsTaken) {
   EXPECT_EQ(claim_some(2, {204}).taken.size(), 1U);
 }
 
+TEST_F(ClaimsTest, AnEntryOfTheIndexThatNoFutureKnowsIsNoWork) {
+  index(1, 1);
+  std::string key;
+  store.transact([&](store::Transaction& transaction) {
+    key = transaction.scan(keys::index(), store::Read::kSnapshot, 1).at(0).key;
+  });
+  ASSERT_EQ(claim_some(2, {200}).taken.size(), 1U);
+  store.transact([&](store::Transaction& transaction) { transaction.set(key, ""); });
+  EXPECT_TRUE(claim_some(2, {201}).taken.empty());
+}
+
 TEST_F(ClaimsTest, ShapesAreFoundWithoutRecordsOfTheirOwn) {
   index(1, 2, 4000);
   index(3, 4, 500);

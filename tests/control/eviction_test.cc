@@ -42,6 +42,13 @@ TEST_F(EvictionTest, TheClaimsOfTheDeadAreRunByOthersAndCountedAsAttempts) {
   EXPECT_EQ(look(2, x), Verdict::kFinished);
 }
 
+TEST_F(EvictionTest, AClaimThatNoFutureKnowsIsNoHindrance) {
+  store.transact([&](store::Transaction& transaction) { transaction.set(keys::claimed(1, y), ""); });
+  one(1, submit(driver(10), x, 100));
+  evict(2, 1);
+  EXPECT_EQ(claim_some(2, {200, 201}).taken.size(), 1U);
+}
+
 TEST_F(EvictionTest, ATaskThatKillsItsWorkersFailsAfterMaxRetries) {
   for (Incarnation incarnation = 50; incarnation < 54; ++incarnation) join_worker(incarnation);
   one(1, submit(driver(10), x));

@@ -118,6 +118,7 @@ void Cluster::plan_adversaries() {
     VirtualDriver& driver = *drivers_[random_.below(drivers_.size())];
     if (!driver.done()) driver.vanish();
   });
+  sometime(config_.naps, [this] { drivers_.front()->nap(); });
   sometime_to_a_worker(config_.deaths, [this](Worker& worker) {
     say("worker " + std::to_string(worker.incarnation()) + " dies");
     worker.die();

@@ -135,6 +135,7 @@ void Cluster::add_worker() {
       [this](VirtualWorker& worker) { worker_ended(worker); },
       [this](const Plan& plan) { worker_killed(plan); },
       [this](control::FutureId id, const Plan& plan) { task_begun(id, plan); },
+      [this](control::SessionId session) { abandoned(session); },
       [this](control::Incarnation holder, std::uint64_t object) { return ask_holder(holder, object); }};
   const bool only = std::none_of(workers_.begin(), workers_.end(),
                                  [](const auto& worker) { return worker->open() && worker->licensed(); });
@@ -168,6 +169,12 @@ void Cluster::worker_killed(const Plan& plan) {
 void Cluster::task_begun(control::FutureId id, const Plan& plan) {
   if (plan.max_retries == 0 && !ran_once_.insert(id).second)
     wrong("A task of plan " + std::to_string(plan.tag) + " that may run once ran twice.");
+}
+
+void Cluster::abandoned(control::SessionId session) {
+  for (const auto& driver : drivers_) {
+    if (driver->session() == session) driver->wake();
+  }
 }
 
 bool Cluster::is_released(FutureId id) const {

@@ -49,6 +49,7 @@ class Cluster {
   void worker_ended(VirtualWorker& worker);
   void tell_of_death(control::Incarnation dead);
   void worker_killed(const Plan& plan);
+  void abandoned(control::SessionId session);
   bool is_released(FutureId id) const;
   void task_begun(control::FutureId id, const Plan& plan);
   VirtualWorker* pick_worker();

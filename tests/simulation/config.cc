@@ -89,6 +89,11 @@ Config draw_config(std::uint64_t seed) {
   config.shortages = often(25, 4);
   config.sizes.detached = random.chance(20);
   if (config.workers > 1 && random.chance(15)) make_some_unfit(config, random);
+
+  // By the seed's own number: what was drawn above stays as it is for the other seeds.
+  if (seed % 5 == 0) config.drained_items = 2;
+  if (seed % 8 == 3) config.naps = 1;
+  config.sizes.hoarder = config.shortages != 0 && seed % 2 == 0;
   return config;
 }
 
@@ -104,9 +109,10 @@ std::string Config::text() const {
          one("outages", outages) + one("moves", moves) + one("crashes", crashes) + one("leaves", leaves) +
          one("deaths", deaths) + one("lost_machines", lost_machines) + one("killers", sizes.killers) +
          one("lies", lies) + one("cut_offs", cut_offs) + one("silences", silences) + one("vanishes", vanishes) +
-         one("losses%", loss_percent) + one("start_failures%", start_failure_percent) + one("unfit", unfit) +
-         one("shortages", shortages) + one("once", sizes.once) + one("unstartable", sizes.unstartable) +
-         one("circles", sizes.circles) + one("detached", sizes.detached) +
+         one("naps", naps) + one("losses%", loss_percent) + one("start_failures%", start_failure_percent) +
+         one("unfit", unfit) + one("shortages", shortages) + one("once", sizes.once) +
+         one("unstartable", sizes.unstartable) + one("circles", sizes.circles) + one("detached", sizes.detached) +
+         one("hoarder", sizes.hoarder) + one("drained", drained_items == 1000 ? 0 : drained_items) +
          (scarce_room() ? one("room_for", room_for_values) : std::string());
 }
 

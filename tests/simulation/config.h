@@ -21,6 +21,7 @@ struct Config {
   std::uint32_t executor_cap = 16;
   std::uint64_t lease_ms = 2'000;
   Time linger = 5 * kMillisecond;
+  std::uint32_t drained_items = 1000;  ///< so many items of its inbox a worker takes in one round
   Time idle_after = 5 * kMillisecond;  ///< a worker with nothing to do registers as idle
   PlanSizes sizes;
   std::uint64_t room_for_values = kAmpleRoom;  ///< so many large values find room in a worker's object memory
@@ -45,6 +46,7 @@ struct Config {
   std::uint64_t crashes = 0;            ///< an executor dies
   std::uint64_t leaves = 0;             ///< a worker leaves, another joins
   std::uint64_t vanishes = 0;           ///< a driver dies without a word
+  std::uint64_t naps = 0;               ///< the first driver is away for about its grace
   std::uint64_t loss_percent = 0;       ///< so many looks at a large value find it damaged
   std::uint64_t deaths = 0;             ///< a worker dies, with all that it holds
   bool one_machine = false;             ///< workers are on one machine, where the kernel tells of a death at once

@@ -188,7 +188,18 @@ class Plans::Maker {
       if (has) with_handle.push_back(at);
     }
     add({Kind::kAwait, 0, 0, std::move(children)});
-    for (const std::size_t at : with_handle) add({Kind::kAwaitHandle, 0, at});
+    for (const std::size_t at : with_handle) {
+      if (!released_.insert(at).second) continue;
+      add({Kind::kAwaitHandle, 0, at});
+      if (!release_handle(at)) released_.erase(at);
+    }
+  }
+
+  /// What nobody else has a handle of.
+  bool release_handle(std::size_t at) {
+    const bool ours = !given_.contains(at) && plan_.children[at].plan->tag % 3 == 0;
+    if (ours) add({Kind::kReleaseHandle, 0, at});
+    return ours;
   }
 
   /// A future that nobody was given a handle of is released or cancelled. After a release it can't be awaited; others
@@ -255,9 +266,10 @@ class Plans::Maker {
   std::size_t depth_;
   bool driver_;
   std::vector<std::size_t> open_;
-  std::set<std::size_t> gone_;   // can't be awaited any more
-  std::set<std::size_t> seen_;   // awaited before: nothing changes their outcome
-  std::set<std::size_t> given_;  // somebody has a handle
+  std::set<std::size_t> gone_;      // can't be awaited any more
+  std::set<std::size_t> seen_;      // awaited before: nothing changes their outcome
+  std::set<std::size_t> given_;     // somebody has a handle
+  std::set<std::size_t> released_;  // the future that its value holds was released
 };
 
 PlanPtr Plans::leaf() {
@@ -361,6 +373,25 @@ void Plans::killer(Plan& plan) {
   plan.steps.push_back({Kind::kAwait, 0, 0, {at}});
 }
 
+/// Begins with submits and releases, one after the other: some of these meet a store that is full.
+void Plans::hoard(Plan& plan) {
+  constexpr std::size_t kFutures = 12;
+  std::vector<PlanStep> steps;
+  const std::size_t first = plan.children.size();
+  for (std::size_t i = 0; i < kFutures; ++i) {
+    auto kept = std::make_shared<Plan>();
+    kept->tag = ++tags_;
+    kept->needs.cpu_milli = 1000;
+    kept->steps.push_back({Kind::kWork, kMillisecond, 0});
+    plans_[kept->tag] = kept;
+    plan.children.push_back({kept, {}, {}, std::nullopt, false});
+    steps.push_back({Kind::kSubmit, 0, first + i});
+    steps.push_back({Kind::kWork, random_.below(kSecond), 0});
+    if (i >= 2) steps.push_back({Kind::kRelease, 0, first + i - 2});
+  }
+  plan.steps.insert(plan.steps.begin(), steps.begin(), steps.end());
+}
+
 PlanPtr Plans::driver() {
   auto plan = std::make_shared<Plan>();
   plan->tag = ++tags_;
@@ -368,6 +399,7 @@ PlanPtr Plans::driver() {
   while (sizes_.detached && random_.chance(50)) detach(*plan);
   run(*plan, sizes_.depth, true, random_.between(2, sizes_.driver_children));
   if (sizes_.killers && random_.chance(50)) killer(*plan);
+  if (sizes_.hoarder && plan->tag == 1) hoard(*plan);
   return plan;
 }
 

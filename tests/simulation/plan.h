@@ -33,7 +33,8 @@ struct PlanStep {
     kPoll,           ///< asks for `children` without waiting
     kOpenScope,      ///< opens scope `at`
     kEndScope,
-    kRelease,  ///< of child `at`
+    kRelease,        ///< of child `at`
+    kReleaseHandle,  ///< of the future that the value of child `at` holds
     kCancel,
     kFlush,
     kLeaveScope,  ///< goes on outside of the innermost scope, which stays open
@@ -108,6 +109,7 @@ struct PlanSizes {
   bool unstartable = false;
   bool circles = false;   ///< futures that wait for each other
   bool detached = false;  ///< futures that outlive their session
+  bool hoarder = false;   ///< the first driver goes on submitting and releasing, and waits for nothing meanwhile
 };
 
 /// Makes plans and knows them again by their tags.
@@ -130,6 +132,7 @@ class Plans {
   PlanPtr unstartable(const Plan& plan);
   void wide(Plan& plan);
   void killer(Plan& plan);
+  void hoard(Plan& plan);
   void detach(Plan& plan);
   PlanPtr member(PlanStep::Kind waits, Plan::End end);
   std::size_t add(Plan& plan, ChildPlan child);

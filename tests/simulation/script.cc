@@ -251,6 +251,9 @@ void Script::advance() {
       case Kind::kRelease:
         owner_.release(ids_[step.at]);
         break;
+      case Kind::kReleaseHandle:
+        owner_.release(handles_[step.at]);
+        break;
       case Kind::kCancel:
         owner_.cancel(ids_[step.at]);
         break;

@@ -91,7 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{Fault::kSwallowedWork, 100, 186}, Planted{Fault::kFailedByFirst, 300},
         Planted{Fault::kUnwrittenAck, 100}, Planted{Fault::kUnseenCircle, 50}, Planted{Fault::kFailedBystander, 1000},
         Planted{Fault::kOnceAhead, 1000}, Planted{Fault::kEndedWithSession, 100}, Planted{Fault::kKeptName, 100},
-        Planted{Fault::kUnbeaten, 50}),
+        Planted{Fault::kUnbeaten, 50}, Planted{Fault::kHeldDeletions, 400, 100},
+        Planted{Fault::kEndedOrphan, 400, 200}),
     [](const auto& given) {
       for (const auto& [fault, name] : fault_names()) {
         if (fault == given.param.fault) return std::string(name);

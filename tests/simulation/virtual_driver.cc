@@ -10,10 +10,9 @@ namespace morrow::simulation {
 
 namespace {
 
-constexpr Time kTryAgain = 50 * kMillisecond;
 constexpr Time kRefusedFor = 5 * kSecond;
-constexpr std::uint64_t kGraceMs = 60'000;
-constexpr Time kReleased = 5 * kSecond;  ///< within so long a release is committed
+constexpr std::uint64_t kGraceMs = 60'000;  ///< longer than all that keeps a driver from its workers
+constexpr Time kReleased = 5 * kSecond;     ///< within so long a release is committed
 
 }  // namespace
 
@@ -44,8 +43,8 @@ void VirtualDriver::connect() {
   });
 }
 
-void VirtualDriver::connect_soon() {
-  world_.timeline.after(kTryAgain, [this, number = connections_] {
+void VirtualDriver::connect_after(Time time) {
+  world_.timeline.after(time, [this, number = connections_] {
     if (number == connections_ && !connection_) connect();
   });
 }
@@ -60,6 +59,19 @@ void VirtualDriver::move() {
   if (!connection_ || over_) return;
   drop_connection();
   connect_soon();
+}
+
+void VirtualDriver::nap() {
+  if (!welcome_ || over_) return;
+  napped_ = true;
+  drop_connection();
+  // Its grace is counted from heartbeat to heartbeat.
+  connect_after(kGraceMs * kMillisecond + world_.random.below(2 * kSecond));
+}
+
+/// Just when a worker is about to end its session.
+void VirtualDriver::wake() {
+  if (napped_ && !connection_ && !over_) connect_after(world_.random.delay(kMillisecond));
 }
 
 void VirtualDriver::vanish() {
@@ -96,8 +108,8 @@ void VirtualDriver::lost() {
 void VirtualDriver::welcomed(std::uint64_t applied, const std::string& refused) {
   if (over_) return;
   if (!refused.empty()) {
-    if (ending_) {
-      // Its end was committed, and the answer lost with the connection.
+    if (ending_ || napped_) {
+      // Its end was committed, and the answer lost with the connection; or it was away for too long.
       over_ = true;
       return drop_connection();
     }
@@ -183,6 +195,12 @@ void VirtualDriver::open_scope(ScopeId scope, ScopeId parent) {
 
 void VirtualDriver::end_scope(ScopeId scope) {
   keep([scope](Brain& brain, Time now, const Brain::Asker& asker) { brain.end_scope(now, asker, scope); });
+}
+
+/// Its process ends, and the kernel closes the connection.
+void VirtualDriver::ended() {
+  over_ = true;
+  drop_connection();
 }
 
 void VirtualDriver::acknowledged(std::uint64_t number) {

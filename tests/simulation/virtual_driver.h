@@ -35,11 +35,15 @@ class VirtualDriver : public Script::Owner {
   void start() { connect(); }
   /// Loses its connection and takes another worker.
   void move();
+  /// Loses its connection, and looks for another one when its grace is about over: it may find its session ended.
+  void nap();
+  void wake();
   /// Dies without a word.
   void vanish();
 
   bool done() const { return over_; }
   bool connected() const { return welcome_; }
+  control::SessionId session() const { return session_; }
   VirtualWorker* worker() const;
   /// What it does, for people.
   std::string text() const;
@@ -70,7 +74,8 @@ class VirtualDriver : public Script::Owner {
   };
 
   void connect();
-  void connect_soon();
+  void connect_soon() { connect_after(50 * kMillisecond); }
+  void connect_after(Time time);
   void prove_life();
   void look_at_signs();
   void drop_connection();
@@ -88,7 +93,7 @@ class VirtualDriver : public Script::Owner {
   void acknowledged(std::uint64_t number);
   void answered(const worker::action::Ready& ready);
   void found(std::uint64_t token, FutureId id, bool complete);
-  void ended() { over_ = true; }
+  void ended();
   void lost();
 
   World world_;
@@ -102,6 +107,7 @@ class VirtualDriver : public Script::Owner {
   bool welcome_ = false;
   bool was_welcome_ = false;
   bool over_ = false;
+  bool napped_ = false;
   bool store_full_ = false;  ///< as its worker says
   std::deque<Kept> kept_;
   std::uint64_t number_ = 0;

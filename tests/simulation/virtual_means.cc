@@ -121,8 +121,11 @@ worker::Upkeep::Events VirtualWorker::upkeep_events() {
   return {
       .workers_seen = [this](const auto& workers) { brain_->workers_seen(now(), workers); },
       .checks_found = [this](const auto& checks) { brain_->checks_found(now(), checks); },
-      .session_abandoned = [this](control::SessionId session,
-                                  std::uint64_t attachment) { brain_->session_abandoned(now(), session, attachment); },
+      .session_abandoned =
+          [this](control::SessionId session, std::uint64_t attachment) {
+            world_.abandoned(session);
+            brain_->session_abandoned(now(), session, attachment);
+          },
       .say = [](const std::string&) {},
       .tick = [] {},
       .work_came = [this] { brain_->signalled(now()); },

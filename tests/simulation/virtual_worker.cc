@@ -23,6 +23,7 @@ worker::Knobs make_knobs(const Config& config) {
   knobs.linger = config.linger;
   knobs.idle_after = config.idle_after;
   if (!config.polls) knobs.poll = 0;
+  knobs.max_drained_items = config.drained_items;
   knobs.long_wait = 50 * kMillisecond;  // no plan waits for itself: so none may be found to, however early it is asked
   knobs.heartbeat = std::min<Time>(knobs.heartbeat, config.lease_ms * kMillisecond / 10);
   return knobs;

@@ -64,6 +64,7 @@ class VirtualWorker {
     std::function<void(VirtualWorker&)> ended;
     std::function<void(const Plan&)> killed;  ///< by a task with this plan
     std::function<void(control::FutureId, const Plan&)> begun;
+    std::function<void(control::SessionId)> abandoned;  ///< it is about to be ended, since its driver is gone
     /// Asks another worker for a large value.
     std::function<worker::Fetcher::End(control::Incarnation holder, std::uint64_t object)> ask_holder;
   };

@@ -25,7 +25,7 @@ def children():
         if not entry.name.isdigit():
             continue
         try:
-            stat = (entry / "stat").read_text()
+            stat = (entry / "stat").read_text(errors="replace")  # a name is any bytes
         except OSError:
             continue
         state, parent = stat[stat.rindex(")") + 2:].split()[:2]

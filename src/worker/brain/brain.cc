@@ -97,7 +97,7 @@ void Brain::poll() {
 }
 
 void Brain::drain_inbox() {
-  if (others_.looks.queue_drain()) push(control::op::Drain{}, nullptr, true);
+  if (others_.looks.queue_drain()) push(control::op::Drain{setup_.knobs.max_drained_items}, nullptr, true);
 }
 
 void Brain::register_idle() {

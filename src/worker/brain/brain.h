@@ -307,7 +307,7 @@ class Brain {
   void lost_done(const control::op::Lost& change, const control::OpResult& result);
   void drain_done(const control::OpResult& result);
   void session_opened(const control::op::OpenSession& change, const control::OpResult& result);
-  void session_ended(const control::op::EndSession& change);
+  void session_ended(const control::op::EndSession& change, const control::OpResult& result);
   void claimed_by_round(const control::OpResult& result);
   void check(control::FutureId id);
   HeldTaskPtr hold(control::Runnable runnable);

@@ -43,6 +43,8 @@ struct Knobs {
   std::uint32_t max_round_ops = 2'000;
   /// About. Below the megabyte that FoundationDB advises for a transaction.
   std::size_t max_round_bytes = 700'000;
+  /// What a round takes from the inbox: about as much as it takes of its own.
+  std::uint32_t max_drained_items = 1'000;
 
   // ---- blocked tasks ----
   /// One whose values are there goes on after so long, cpus or not.

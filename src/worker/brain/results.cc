@@ -84,7 +84,7 @@ void Brain::op_done(const Item& item, const control::Op& change, const control::
   } else if (const auto* open = std::get_if<op::OpenSession>(&change)) {
     session_opened(*open, result);
   } else if (const auto* end = std::get_if<op::EndSession>(&change)) {
-    session_ended(*end);
+    session_ended(*end, result);
   }
 }
 
@@ -101,8 +101,12 @@ void Brain::session_opened(const op::OpenSession& change, const control::OpResul
   }
 }
 
-void Brain::session_ended(const op::EndSession& change) {
-  const SessionState* session = sessions_.find(change.session);
+/// Whose driver was given up may have come back meanwhile, by a later attachment: in time, or to be refused.
+void Brain::session_ended(const op::EndSession& change, const control::OpResult& result) {
+  if (result.verdict == Verdict::kStale) return;
+  const bool given_up = change.origin.kind == control::Origin::Kind::kWorker;
+  const SessionState* session =
+      given_up ? sessions_.find(change.session, change.attachment) : sessions_.find(change.session);
   if (session == nullptr) return;
   if (session->client != 0) act(action::SessionEnded{session->client, change.session, change.origin.number});
   sessions_.close(change.session);

@@ -8,7 +8,6 @@
 
 #include "base/must.h"
 #include "base/sha256.h"
-#include "control/coverage_mark.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/failure_messages.h"
 
@@ -350,7 +349,6 @@ void DriverSessions::uploads_wait(const std::string& sentence) {
   for (auto& [client, driver] : drivers_) {
     const bool was_ahead = driver.upload.is_ahead();
     if (!driver.upload.no_room()) continue;
-    control::coverage_mark<"a program waits for room in the store">();
     if (was_ahead) means_.resume(client);
     say_program_waits(client, sentence);
   }

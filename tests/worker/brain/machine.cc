@@ -236,6 +236,13 @@ void Machine::do_action(worker::Action& todo) {
     for (const auto& [id, process] : processes_)
       MORROW_INVARIANT(process.program != retire->program, "a program is ended after its executors", id);
     retired.push_back(retire->program);
+  } else if (auto* welcome = std::get_if<action::Welcome>(&todo)) {
+    attachment = welcome->attachment;
+    told.push_back("welcome");
+  } else if (std::holds_alternative<action::Refuse>(todo)) {
+    told.push_back("refused");
+  } else if (std::holds_alternative<action::SessionEnded>(todo)) {
+    told.push_back("ended");
   } else if (auto* notice = std::get_if<action::Notice>(&todo)) {
     notices.push_back(notice->text);
   } else if (auto* ack = std::get_if<action::Ack>(&todo)) {
@@ -392,6 +399,16 @@ void Machine::see_other(control::Resources total, const std::string& cannot_star
   brain_->workers_seen(now_, workers);
   settle();
 }
+
+void Machine::driver_goes() {
+  brain_->client_gone(now_, kDriver);
+  control::orphan_session(*store_, kIncarnation, session_, attachment);
+  settle();
+}
+
+void Machine::give_up_session(std::uint64_t given) { brain_->session_abandoned(now_, session_, given); }
+
+void Machine::driver_returns() { brain_->session_opening(now_, kDriver + 1, session_, kProgram, true, 1000); }
 
 bool Machine::crash(const std::string& name) {
   for (auto& [id, process] : processes_) {

@@ -84,6 +84,13 @@ class Machine {
   /// here. `idle`: it has nothing to do.
   void see_other(control::Resources total, const std::string& cannot_start = {}, bool idle = false);
 
+  /// The driver goes, and its session is marked as having none.
+  void driver_goes();
+  /// A worker has waited for the driver of that attachment for its grace.
+  void give_up_session(std::uint64_t attachment);
+  /// The driver is back, by another connection. Nothing happens before the machine runs on.
+  void driver_returns();
+
   /// Ends the executor that runs a task of this script now, as a crash.
   bool crash(const std::string& script);
 
@@ -96,6 +103,8 @@ class Machine {
   std::vector<control::Round> rounds;
   std::uint64_t records = 0;
   std::vector<std::string> notices;
+  std::vector<std::string> told;     ///< to drivers, of their session: welcome, refused, ended
+  std::uint64_t attachment = 0;      ///< of the last welcome
   std::vector<std::string> retired;  ///< programs
   std::uint64_t acked = 0;
   std::size_t running_now = 0;  ///< tasks that compute (not waiting)
