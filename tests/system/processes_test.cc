@@ -46,5 +46,59 @@ TEST_F(SessionProcesses, TheyEndWithTheirSession) {
   EXPECT_TRUE(eventually([&] { return descendants(worker->pid()).empty(); }));
 }
 
+/// Programs that begin a private worker, where a mistake would be one that starts itself without end. Each is run with
+/// a limit, and ends what it started when it is killed.
+class PrivateSessions : public testing::Test {
+ protected:
+  /// With no cluster, and what the build says of the command.
+  Result run(const std::vector<std::string>& arguments, const std::string& command = {}) {
+    return cluster.start(arguments, {{"MORROW_CLUSTER", ""}, {"MORROW_COMMAND", command}})->wait(std::chrono::seconds(60));
+  }
+  /// The test program under another name, in a folder of its own.
+  std::string copied_as(const std::string& name) const {
+    fs::create_directory(cluster.folder() + "/place");
+    const std::string path = cluster.folder() + "/place/" + name;
+    fs::copy_file(process_scenarios(), path);
+    return path;
+  }
+
+  Cluster cluster;
+};
+
+TEST_F(PrivateSessions, AProgramThatForgetsWhatItWasGivenRunsItsTasksAllTheSame) {
+  for (const char* what : {"environment", "descriptors", "streams", "session", "environment descriptors streams session"}) {
+    const Result result = run({process_scenarios(), "forgetful", what});
+    EXPECT_EQ(result.out, "1\n") << what << ": " << result.err;
+  }
+}
+
+TEST_F(SessionProcesses, AProgramThatForgetsWhatItWasGivenRunsItsTasksAllTheSame) {
+  for (const char* what : {"descriptors", "streams descriptors session"}) {
+    const Result result = cluster.run({process_scenarios(), "forgetful", what});
+    EXPECT_EQ(result.out, "1\n") << what << ": " << result.err;
+  }
+}
+
+TEST_F(PrivateSessions, AProgramOfTheNameOfTheCommandIsNotTakenForIt) {
+  const std::string stranger = copied_as("morrow");
+  for (const std::string& program : {stranger, copied_as("program")}) {
+    const Result result = run({program, "one"});
+    EXPECT_EQ(result.out, "1\n") << result.err;
+    const Result named = run({program, "one"}, stranger);
+    EXPECT_TRUE(has(named.err, "MORROW_COMMAND names " + stranger + ", which is not Morrow's command"));
+  }
+}
+
+TEST_F(PrivateSessions, AScriptThatStartsTheProgramInThePlaceOfTheCommandIsToldSo) {
+  const std::string script = cluster.folder() + "/script";
+  for (const char* arguments : {" \"$@\"", " one"}) {
+    std::ofstream(script) << "#!/bin/sh\nexec " << process_scenarios() << arguments << "\n";
+    fs::permissions(script, fs::perms::owner_all);
+    const Result result = run({process_scenarios(), "one"}, script);
+    EXPECT_FALSE(result.timed_out);
+    EXPECT_TRUE(has(result.err, "was started as the private worker of a program, and it is none"));
+  }
+}
+
 }  // namespace
 }  // namespace morrow::test
