@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include <morrow/detail/command_place.h>
 #include <morrow/detail/core.h>
 #include <morrow/options.h>
 

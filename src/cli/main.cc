@@ -12,6 +12,18 @@
 #include "cli/exit_status.h"
 #include "wire/join_url.h"
 
+// By this note a session knows the command before it starts it: wire/command_note.h has its owner and type. Lengths of
+// owner and value, type, owner, value.
+asm(R"(
+  .pushsection .note.morrow.command, "a", @note
+  .balign 4
+  .long 7, 4, 1
+  .asciz "Morrow"
+  .balign 4
+  .long 1
+  .popsection
+)");
+
 namespace {
 
 using morrow::cli::kFailed;

@@ -2,6 +2,7 @@
 #include <morrow/session.h>
 
 #include <atomic>
+#include <string>
 #include <utility>
 
 #include <morrow/error.h>
@@ -9,10 +10,13 @@
 #include "base/environment.h"
 #include "runtime/driver/driver.h"
 #include "runtime/executor/fork_server.h"
+#include "runtime/executor/worker_above.h"
 
 namespace morrow {
 
 namespace {
+
+constexpr int kMostWorkersAbove = 3;  // each has a machine's processors to give away
 
 std::atomic<bool> session_open = false;
 
@@ -25,7 +29,13 @@ struct Session::Impl {
   std::unique_ptr<runtime::Driver> driver;
 
   Impl(const std::string& cluster, const SessionOptions& options) {
-    if (wire::Fd channel = runtime::executor_channel()) runtime::serve_worker(std::move(channel));
+    runtime::keep_standard_streams();
+    runtime::WorkersAbove above = runtime::find_workers_above();
+    if (above.channel) runtime::serve_worker(std::move(above.channel));
+    if (cluster.empty() && above.count >= kMostWorkersAbove) {
+      throw SessionError("this program and others start each other as tasks, " + std::to_string(above.count) +
+                         " private workers deep; give it the name of a cluster");
+    }
     if (session_open.exchange(true)) {
       throw SessionError("a Session is open in this process already; end it before you open another one");
     }

@@ -20,8 +20,8 @@ run(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -G ${GENERATOR} -DCMAKE_
     -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${prefix} ${flags})
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 
-# The command that was installed, not the one in the build.
-set(ENV{MORROW_COMMAND} ${prefix}/bin/morrow)
+# It finds the command that was installed with the library, and not the one in the build.
+unset(ENV{MORROW_COMMAND})
 execute_process(COMMAND ${WORK}/build/app OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCH "^42\n.*main\\.cc:[0-9]+" found "${output}")
 if(NOT found)

@@ -68,13 +68,10 @@ TEST(Programs, FindWhatLiesBesideTheBinary) {
 TEST(Programs, RunsWithOtherArgumentsEachLeaveNoProcess) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "2"});
-  std::size_t most = 0;
   for (int i = 0; i < 8; ++i) {
     const Result result = cluster.run({scenarios(), "argument", "run" + std::to_string(i)});
     EXPECT_EQ(result.out, "same\n") << result.err;
-    most = std::max(most, descendants(worker->pid()).size());
   }
-  EXPECT_GT(most, 0U);
   EXPECT_TRUE(eventually([&] { return descendants(worker->pid()).empty(); }, std::chrono::seconds(60)));
   EXPECT_EQ(cluster.run({scenarios(), "argument", "again"}).out, "same\n");
 }

@@ -5,13 +5,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +22,7 @@
 
 #include "base/environment.h"
 #include "base/exit_status.h"
+#include "runtime/driver/find_command.h"
 
 namespace morrow::runtime {
 
@@ -31,49 +30,6 @@ namespace {
 
 constexpr int kPollMs = 5;
 constexpr int kPatienceMs = 5'000;
-
-bool is_program(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && access(path.c_str(), X_OK) == 0;
-}
-
-std::string own_folder() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
-  if (size <= 0) return "";
-  const std::string file(path.data(), static_cast<std::size_t>(size));
-  return file.substr(0, file.rfind('/'));
-}
-
-std::string find_on_path() {
-  std::string rest = base::environment("PATH");
-  while (!rest.empty()) {
-    const std::size_t colon = rest.find(':');
-    const std::string folder = rest.substr(0, colon);
-    if (!folder.empty() && is_program(folder + "/morrow")) return folder + "/morrow";
-    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
-  }
-  return "";
-}
-
-std::string find_command() {
-  if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) {
-    if (is_program(named)) return named;
-    throw SessionError(std::string(base::kCommandVariable) + " names " + named +
-                       ", which is not a program; set it to the morrow command");
-  }
-  std::vector<std::string> candidates;
-  if (const std::string folder = own_folder(); !folder.empty()) candidates.push_back(folder + "/morrow");
-  candidates.emplace_back(MORROW_BUILT_COMMAND);
-  candidates.emplace_back(MORROW_INSTALLED_COMMAND);
-  for (const std::string& candidate : candidates) {
-    if (is_program(candidate)) return candidate;
-  }
-  if (std::string found = find_on_path(); !found.empty()) return found;
-  throw SessionError(
-      "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH or "
-      "set MORROW_COMMAND to its path");
-}
 
 /// In the first of these that is one. \throws SessionError
 std::string make_folder(const std::string& prefix, const std::vector<std::string>& bases) {
@@ -128,6 +84,7 @@ std::vector<std::string> resource_arguments(const SessionOptions& options) {
 }  // namespace
 
 PrivateWorker::PrivateWorker(const SessionOptions& options) : command_(find_command()) {
+  refuse_to_be_worker();
   const std::vector<std::string> resources = resource_arguments(options);
   folder_ = make_folder("morrow-private", {base::environment(base::kRuntimeDirVariable), "/tmp"});
   const Folders unless_started{*this};

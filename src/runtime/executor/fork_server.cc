@@ -43,7 +43,8 @@
 // byte, or a function is not where the driver says it is.
 //
 // So the worker starts the program once. Its Session line finds MORROW_EXECUTOR, the number of a packet socket, and
-// serves that for ever:
+// serves that for ever (worker_above.cc says what
+// when it does not find it):
 //
 //     worker -> PROGRAM        the modules that the driver has
 //            <- PROGRAM_READY  a sentence if ours are others; whether this process can be forked
@@ -333,21 +334,6 @@ class ForkServer {
 };
 
 }  // namespace
-
-wire::Fd executor_channel() {
-  const std::string text = base::environment(base::kExecutorVariable);
-  unsetenv(base::kExecutorVariable);
-  if (text.empty() || text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos) return {};
-  const int fd = std::stoi(text);
-  int type = 0;
-  int domain = 0;
-  socklen_t size = sizeof(type);
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) return {};
-  size = sizeof(domain);
-  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) return {};
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return wire::Fd(fd);
-}
 
 void serve_worker(wire::Fd channel) {
   try {

@@ -5,11 +5,7 @@
 
 namespace morrow::runtime {
 
-/// The packet socket to a worker when this process was started as an executor of its program, else empty. Takes the
-/// variable that says so out of the environment: programs that a task starts are not executors.
-wire::Fd executor_channel();
-
-/// Serves the worker: compares the program with what is wanted, then forks executors. Executors run in here too. Never
+/// Serves the worker at the other end of the packet socket: compares the program with what is wanted, then forks executors. Executors run in here too. Never
 /// returns.
 [[noreturn]] void serve_worker(wire::Fd channel);
 

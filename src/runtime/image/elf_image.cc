@@ -72,7 +72,8 @@ std::string_view function_in(std::string_view file, const ElfW(Shdr) & table, st
 
 }  // namespace
 
-std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment) {
+std::optional<std::string_view> value_of_note(std::string_view notes, std::size_t alignment, std::string_view owner,
+                                              std::uint32_t type) {
   const std::size_t to = alignment == 8 ? 8 : 4;
   while (notes.size() >= sizeof(ElfW(Nhdr))) {
     ElfW(Nhdr) head;
@@ -80,13 +81,16 @@ std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t
     const std::size_t value = aligned(sizeof(head) + head.n_namesz, to);
     const std::size_t end = value + head.n_descsz;
     if (end > notes.size()) break;
-    if (head.n_type == NT_GNU_BUILD_ID && head.n_descsz != 0 &&
-        notes.substr(sizeof(head), head.n_namesz) == std::string_view("GNU\0", 4)) {
-      return std::string(notes.substr(value, head.n_descsz));
-    }
+    if (head.n_type == type && head.n_descsz != 0 && notes.substr(sizeof(head), head.n_namesz) == owner)
+      return notes.substr(value, head.n_descsz);
     notes.remove_prefix(std::min(aligned(end, to), notes.size()));
   }
   return std::nullopt;
+}
+
+std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment) {
+  const auto id = value_of_note(notes, alignment, std::string_view("GNU\0", 4), NT_GNU_BUILD_ID);
+  return id ? std::optional<std::string>(*id) : std::nullopt;
 }
 
 std::string hash_of(const std::vector<ReadOnlyPart>& parts) {
@@ -126,6 +130,14 @@ std::string ElfFile::identity() const {
     if (auto id = build_id_in_notes(bytes_.substr(header.p_offset, header.p_filesz), header.p_align)) return *id;
   }
   return code_hash();
+}
+
+bool ElfFile::has_note(std::string_view owner, std::uint32_t type) const {
+  for (const auto& header : headers_of(bytes_)) {
+    if (header.p_type != PT_NOTE) continue;
+    if (value_of_note(bytes_.substr(header.p_offset, header.p_filesz), header.p_align, owner, type)) return true;
+  }
+  return false;
 }
 
 std::string_view ElfFile::function_at(std::uint64_t address) const {

@@ -18,6 +18,11 @@ struct ReadOnlyPart {
   std::string_view bytes;
 };
 
+/// The value of a note among those of one segment, aligned as the segment is; nothing when there is none. `owner` ends
+/// with a zero.
+std::optional<std::string_view> value_of_note(std::string_view notes, std::size_t alignment, std::string_view owner,
+                                              std::uint32_t type);
+
 /// The build id among the notes of one segment, aligned as the segment is; nothing when there is none.
 std::optional<std::string> build_id_in_notes(std::string_view notes, std::size_t alignment);
 
@@ -38,6 +43,8 @@ class ElfFile {
   /// The build id, else `code_hash`.
   std::string identity() const;
   std::string code_hash() const;
+  /// Whether it carries this note.
+  bool has_note(std::string_view owner, std::uint32_t type) const;
   /// The symbol of the function that begins at `address` (as the file has it) or holds it; empty when there is none.
   std::string_view function_at(std::uint64_t address) const;
 

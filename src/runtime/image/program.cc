@@ -104,8 +104,9 @@ class KeyHash {
   base::Sha256 hash_;
 };
 
-std::string key_of(const wire::Program& program) {
+std::string key_of(const wire::Program& program, std::uint64_t session) {
   KeyHash hash;
+  hash.add(session);
   hash.add(static_cast<std::uint64_t>(program.modules_size()));
   for (const wire::Module& module : program.modules()) {
     hash.add(module.name());
@@ -125,7 +126,7 @@ std::string key_of(const wire::Program& program) {
 
 }  // namespace
 
-wire::Program make_program(bool fork_server, const std::string& token) {
+wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token) {
   wire::Program program;
   try {
     for (const ManifestModule& module : make_manifest().modules) fill_module(*program.add_modules(), module);
@@ -136,7 +137,7 @@ wire::Program make_program(bool fork_server, const std::string& token) {
   for (std::string& line : environment_lines()) program.add_environment(wire::without_token(line, token));
   program.set_folder(working_folder());
   program.set_fork_server(fork_server);
-  program.set_key(key_of(program));
+  program.set_key(key_of(program, session));
   return program;
 }
 

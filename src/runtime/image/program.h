@@ -9,10 +9,10 @@
 namespace morrow::runtime {
 
 /// All that an executor of this program is started from: its modules, arguments, environment and working folder. The
-/// key is made of contents alone, so the same program started the same way has the same key wherever its file lies.
+/// key is that of one session: what another run of the same program read before its Session line is not in its processes.
 /// The token of a cluster, given or in a line to join it, is left out: tasks of others could read it. Hashes files:
 /// some milliseconds. \throws SessionError
-wire::Program make_program(bool fork_server, const std::string& token = {});
+wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token = {});
 
 Manifest read_manifest(const wire::Program& program);
 

@@ -199,6 +199,7 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   advance(now);
   if (executors_.find(id) == nullptr) return;
   ExecutorState executor = executors_.take(id);
+  if (starting_.idle.is_over(executor.program)) next_reap_ = 0;
   drop_awaits(Waiter{0, id});
   for (const StackedTask& stacked : executor.stack) release_resources(executor, stacked);
 

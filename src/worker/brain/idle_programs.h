@@ -13,8 +13,8 @@
 namespace morrow::worker {
 
 /// The programs that have processes here, or may have, and since when they do nothing. A program costs a process even
-/// then, its fork server, so it is ended some time after nobody wants it any more; of those that somebody may want
-/// again, only some are kept. Not thread-safe.
+/// then, its fork server, so it is ended with its session, or, where that is not known, some time after nobody wants it
+/// any more; of those that somebody may want again, only some are kept. Not thread-safe.
 class IdlePrograms {
  public:
   /// What is kept.
@@ -25,6 +25,9 @@ class IdlePrograms {
 
   /// It may have a process from now on.
   void note(const std::string& program) { known_.try_emplace(program); }
+  /// Its session has ended, and no other one will have it: what it has here ends with its last task.
+  void note_over(const std::string& program);
+  bool is_over(const std::string& program) const;
   /// It has none any more.
   void forget(const std::string& program) { known_.erase(program); }
 
@@ -33,7 +36,12 @@ class IdlePrograms {
                                   const Limits& limits);
 
  private:
-  std::map<std::string, std::optional<Time>> known_;  ///< idle since; nothing: it works
+  /// A program that may have processes.
+  struct Known {
+    std::optional<Time> idle_since;  ///< nothing: it works
+    bool over = false;
+  };
+  std::map<std::string, Known> known_;
 };
 
 }  // namespace morrow::worker

@@ -2,6 +2,7 @@
 #include "worker/pool/pool.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -10,15 +11,18 @@
 
 #include "base/invariant.h"
 #include "base/must.h"
+#include "base/process_facts.h"
 
 #include "worker/pool/context.h"
 #include "worker/pool/executor_link.h"
+#include "worker/pool/program_door.h"
 #include "worker/pool/program_runner.h"
 
 namespace morrow::worker {
 
 namespace {
 
+constexpr int kDeepest = 256;                 // processes above one that asks
 constexpr std::size_t kReadBytes = 256u << 10;  // of an executor's socket at once; one buffer serves all
 
 // Each executor has five descriptors here. Programs get the limit that was there before.
@@ -45,7 +49,8 @@ class ExecutorPool::Impl {
             .reaper = ProcessReaper(io),
             .open_files = raise_open_files(),
             .buffer = std::vector<char>(kReadBytes),
-            .forget = [this](ExecutorProcess id) { base::must_erase(links, id, "an executor is forgotten once"); }} {}
+            .forget = [this](ExecutorProcess id) { base::must_erase(links, id, "an executor is forgotten once"); }},
+        door(io, [this](pid_t asker, wire::Fd connection) { find_program_of(asker, std::move(connection)); }) {}
 
   ~Impl() {
     for (const auto& [key, runner] : programs) runner->end_now();
@@ -69,7 +74,21 @@ class ExecutorPool::Impl {
     return *runner;
   }
 
+  /// Gives a process that asks its channel back, when it is one of a program that is being started. The nearest such
+  /// program above it counts. Others get no answer but the end of the connection.
+  void find_program_of(pid_t asker, wire::Fd connection) {
+    pid_t pid = asker;
+    for (int depth = 0; pid > 1 && pid != getpid() && depth < kDeepest; ++depth) {
+      for (const auto& [key, runner] : programs) {
+        if (runner->take_back(pid, asker, connection)) return;
+      }
+      const auto facts = base::process_facts(pid);
+      pid = facts ? facts->parent : 0;
+    }
+  }
+
   PoolContext context;
+  ProgramDoor door;
   std::uint32_t last = 0;
   std::unordered_map<ExecutorProcess, std::shared_ptr<ExecutorLink>> links;
   std::map<std::string, std::shared_ptr<ProgramRunner>> programs;

@@ -15,6 +15,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/hex.h"
+#include "base/sha256.h"
 #include "control/cluster.h"
 #include "worker/pool/program/files.h"
 
@@ -212,8 +213,14 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
       });
 }
 
+// One for all sessions of the same modules.
 std::string ProgramImage::library_folder() const {
-  return pool_.options.cache_folder + "/libraries-" + base::hex_of(key_);
+  base::Sha256 hash;
+  for (const auto& module : program_.modules()) {
+    hash.add(module.sha256());
+    for (const std::string& name : link_names(module)) hash.add(name);
+  }
+  return pool_.options.cache_folder + "/libraries-" + base::hex_of(hash.finish());
 }
 
 // The loader looks for a library's name, so each stands once under its own in a folder of this program.

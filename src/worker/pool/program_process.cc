@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -57,6 +58,31 @@ ProgramProcess::ProgramProcess(PoolContext& pool, ProcessOwner& owner, StartedPr
 
 void ProgramProcess::start(const wire::Program& program) {
   pool_.reaper.watch(pid_, [self = shared_from_this()](int status) { self->on_end(status); });
+  send_program(program);
+  output_->start();
+  errors_->start();
+  listen();
+  expect_answer();
+}
+
+void ProgramProcess::start_again(const wire::Program& program, wire::Fd channel) {
+  close_channel();
+  channel_.assign(channel.release());
+  send_program(program);
+  listen();
+}
+
+bool ProgramProcess::is_or_is_forked_as(pid_t asker) const {
+  struct stat mine {};
+  struct stat theirs {};
+  const auto file_of = [](pid_t pid, struct stat& file) {
+    return stat(("/proc/" + std::to_string(pid) + "/exe").c_str(), &file) == 0;
+  };
+  return asker == pid_ || (file_of(pid_, mine) && file_of(asker, theirs) && mine.st_dev == theirs.st_dev &&
+                           mine.st_ino == theirs.st_ino);
+}
+
+void ProgramProcess::send_program(const wire::Program& program) {
   wire::Program checked;  // its arguments and environment it has already
   checked.set_key(program.key());
   checked.set_fork_server(program.fork_server());
@@ -68,10 +94,6 @@ void ProgramProcess::start(const wire::Program& program) {
   } catch (const std::system_error&) {
     // it is dead already, which the reaper tells
   }
-  output_->start();
-  errors_->start();
-  listen();
-  expect_answer();
 }
 
 void ProgramProcess::fork(const std::shared_ptr<ExecutorLink>& link, bool in_place) {

@@ -49,6 +49,10 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
 
   /// Tells it which modules it must be made of, and listens.
   void start(const wire::Program& program);
+  /// The same over another channel: it lost the first.
+  void start_again(const wire::Program& program, wire::Fd channel);
+  /// Whether `asker` is it or a fork of it, which may have taken its place.
+  bool is_or_is_forked_as(pid_t asker) const;
   /// Asks for the executor's process. \throws std::system_error when there are no descriptors for it
   void fork(const std::shared_ptr<ExecutorLink>& link, bool in_place);
   /// The executor that was asked for, when it is not answered yet.
@@ -78,6 +82,7 @@ class ProgramProcess : public std::enable_shared_from_this<ProgramProcess> {
   std::map<ExecutorProcess, std::shared_ptr<ExecutorLink>> executors;  ///< those that run as its children, or as itself
 
  private:
+  void send_program(const wire::Program& program);
   void listen();
   void read_packets();
   void on_packet(const std::string& bytes, std::vector<wire::Fd>& descriptors);

@@ -56,6 +56,15 @@ void ProgramRunner::start(std::shared_ptr<ExecutorLink> link) {
   });
 }
 
+bool ProgramRunner::take_back(pid_t pid, pid_t asker, wire::Fd& connection) {
+  for (const auto& process : starting_) {
+    if (process->pid() != pid) continue;
+    if (process->is_or_is_forked_as(asker)) process->start_again(image_->program(), std::move(connection));
+    return true;
+  }
+  return false;
+}
+
 bool ProgramRunner::is_unused() const {
   const auto busy = [](const std::shared_ptr<ProgramProcess>& process) {
     return !process->executors.empty() || process->unanswered() > 0;

@@ -24,6 +24,9 @@ class ProgramRunner final : public ProcessOwner, public std::enable_shared_from_
 
   /// executor_ready, executor_exited or program_failed follows.
   void start(std::shared_ptr<ExecutorLink> link);
+  /// A process asks whether it is to run tasks. When `pid`, an ancestor of it or itself, was started here and did not
+  /// come to its Session line, it gets the connection as its channel. False: `pid` is not of this program.
+  bool take_back(pid_t pid, pid_t asker, wire::Fd& connection);
   void add_hint(std::int64_t driver_pid) { image_->add_hint(driver_pid); }
   /// Whether no executor runs or waits.
   bool is_unused() const;

@@ -151,7 +151,7 @@ TEST(Driver, ItsTokenStandsNowhereInWhatExecutorsAreStartedWith) {
   const std::string token(43, 'q');
   setenv("MORROW_TEST_BARE", token.c_str(), 1);
   setenv("MORROW_TEST_LINE", ("x morrow://" + token + "@h:1/c").c_str(), 1);
-  const std::string program = runtime::make_program(true, token).SerializeAsString();
+  const std::string program = runtime::make_program(1, true, token).SerializeAsString();
   unsetenv("MORROW_TEST_BARE");
   unsetenv("MORROW_TEST_LINE");
   EXPECT_EQ(program.find(token), std::string::npos);

@@ -265,7 +265,7 @@ TEST_F(Executor, LeavesWhenItsWorkerIsGone) {
 
 TEST_F(Executor, AnotherProgramIsRefused) {
   FakeExecutorOwner owner;
-  wire::Program program = runtime::make_program(true);
+  wire::Program program = runtime::make_program(1, true);
   program.mutable_modules(0)->set_build_id("another");
   program.mutable_modules(0)->set_sha256(std::string(32, 'x'));
   EXPECT_NE(owner.send_program(program).error(), "");

@@ -104,7 +104,7 @@ wire::ProgramReady FakeExecutorOwner::send_program(const wire::Program& program)
   return read<wire::ProgramReady>(wire::PROGRAM_READY);
 }
 
-wire::ProgramReady FakeExecutorOwner::send_own_program() { return send_program(runtime::make_program(true)); }
+wire::ProgramReady FakeExecutorOwner::send_own_program() { return send_program(runtime::make_program(1, true)); }
 
 FakeExecutor FakeExecutorOwner::fork(bool in_place) {
   FakeExecutor executor;

@@ -58,6 +58,17 @@ TEST(IdlePrograms, OfThoseThatSessionsWantTheLongestIdleAreEndedAboveABound) {
   EXPECT_EQ(programs.to_end(120, {}, wanted, kLimits), Names{"a"});
 }
 
+TEST(IdlePrograms, OneWhoseSessionHasEndedIsEndedAtOnceAndNotBeforeItsLastTask) {
+  IdlePrograms programs;
+  for (const char* name : {"a", "b", "c"}) programs.note(name);
+  EXPECT_EQ(programs.to_end(10, {"b"}, {}, kLimits), Names{});
+  for (const char* name : {"a", "b", "never seen"}) programs.note_over(name);
+  EXPECT_EQ(programs.to_end(11, {"b"}, {"a"}, kLimits), Names{}) << "another session wants it, a task runs";
+  EXPECT_EQ(programs.to_end(12, {}, {}, kLimits), (Names{"a", "b"}));
+  EXPECT_FALSE(programs.is_over("c"));
+  EXPECT_FALSE(programs.is_over("never seen"));
+}
+
 TEST(IdlePrograms, ThoseThatWorkAreNeverEnded) {
   IdlePrograms programs;
   NameSet all;
