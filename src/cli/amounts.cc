@@ -30,6 +30,7 @@ constexpr std::array<Unit, 10> kUnits{{{"", 1},
                                        {"TiB", 1099511627776.0}}};
 constexpr double kMaxBytes = 1e15;
 constexpr double kMaxAmount = 1e9;
+constexpr std::size_t kMaxNameBytes = 64;  // of a resource, as submit takes it
 
 /// The number at the start of `text`, which is cut off it; below zero when there is none.
 double take_number(std::string_view& text) {
@@ -67,14 +68,11 @@ std::uint64_t parse_milli(const std::string& what, const std::string& text) {
 }
 
 std::pair<std::string, std::uint64_t> parse_resource(const std::string& text) {
-  const std::size_t equals = text.find('=');
+  const std::size_t equals = text.rfind('=');
   const std::string name = text.substr(0, equals);
-  const bool fits =
-      !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char letter) {
-        return std::isalnum(letter) != 0 || letter == '_' || letter == '-' || letter == '.';
-      });
-  if (equals == std::string::npos || !fits) {
-    throw std::invalid_argument("\"" + text + "\" is not a resource; write NAME=AMOUNT, like license=2");
+  if (equals == std::string::npos || name.empty() || name.size() > kMaxNameBytes) {
+    throw std::invalid_argument(
+        "\"" + text + "\" is not a resource; write NAME=AMOUNT, like license=2, with a name of 1 to 64 bytes");
   }
   for (const std::string_view own : {"cpu", "cpus", "memory", "gpu", "gpus"}) {
     if (name == own) throw std::invalid_argument("--resource " + text + ": use --cpus, --memory or --gpus for that");

@@ -14,7 +14,7 @@ std::uint64_t parse_bytes(const std::string& text);
 /// "2", "0.5": in thousandths.
 std::uint64_t parse_milli(const std::string& what, const std::string& text);
 
-/// "license=2": a name and thousandths.
+/// "license=2": a name, of any 1 to 64 bytes, and thousandths.
 std::pair<std::string, std::uint64_t> parse_resource(const std::string& text);
 
 }  // namespace morrow::cli

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "cli/exit_status.h"
+#include "cli/view.h"
 #include "wire/join_url.h"
 #include "wire/no_worker.h"
 #include "wire/paths.h"
@@ -153,7 +154,7 @@ Workers greet(const std::string& cluster) {
 }
 
 void say_troubles(const Workers& workers) {
-  for (const std::string& trouble : workers.troubles) std::fprintf(stderr, "morrow: %s\n", trouble.c_str());
+  for (const std::string& trouble : workers.troubles) complain(trouble);
 }
 
 int nobody_answered(const std::string& cluster, const Workers& workers) {
@@ -161,9 +162,9 @@ int nobody_answered(const std::string& cluster, const Workers& workers) {
   say_troubles(workers);
   if (!workers.troubles.empty()) return kFailed;
   if (wire::is_join_url(cluster)) {
-    std::fprintf(stderr, "morrow: the worker of cluster %s closed the connection\n", name.c_str());
+    complain("the worker of cluster " + name + " closed the connection");
   } else {
-    std::fprintf(stderr, "morrow: %s\n", wire::no_worker(name).c_str());
+    complain(wire::no_worker(name));
   }
   return kFailed;
 }

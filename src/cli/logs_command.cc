@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/environment.h"
+#include "base/shown.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
@@ -44,8 +45,12 @@ struct LogsArguments {
   bool previous = false;
 };
 
-void write_all(std::string_view bytes, bool to_stderr) {
-  std::fwrite(bytes.data(), 1, bytes.size(), to_stderr ? stderr : stdout);
+/// A line of a log. Into a file or a pipe go its bytes as they are; a terminal obeys nothing in it but colours.
+void write_line(std::string_view text, bool whole, bool to_stderr) {
+  std::FILE* const stream = to_stderr ? stderr : stdout;
+  const bool terminal = isatty(to_stderr ? STDERR_FILENO : STDOUT_FILENO) == 1;
+  const std::string line = (terminal ? base::shown_output(text) : std::string(text)) + (whole ? "\n" : "");
+  std::fwrite(line.data(), 1, line.size(), stream);
 }
 
 /// What the workers know of a future, by id or by name; nothing: none of them does.
@@ -88,10 +93,7 @@ std::string elsewhere(const std::string& cluster) {
 int show_worker(const LogsArguments& arguments) {
   if (arguments.previous) throw std::invalid_argument("a worker has one log, of all its runs: leave out --previous");
   LogReader reader(log_folder(arguments.cluster, arguments.what), "worker");
-  const auto show = [](std::string_view line) {
-    write_all(line, false);
-    write_all("\n", false);
-  };
+  const auto show = [](std::string_view line) { write_line(line, true, false); };
   const std::string socket = wire::worker_socket(arguments.cluster, arguments.what);
   for (bool lives = true;; std::this_thread::sleep_for(kBetweenReads)) {
     const bool last = !arguments.follow || !lives;
@@ -190,8 +192,7 @@ int show_task(const LogsArguments& arguments) {
     // A next attempt is followed too.
     const bool shown = line.attempt == attempt || (arguments.follow && line.attempt > attempt);
     if (line.future != wrote->future || !shown) return;
-    write_all(line.text, line.to_stderr);
-    if (line.whole) write_all("\n", line.to_stderr);
+    write_line(line.text, line.whole, line.to_stderr);
   };
   bool ended = !arguments.follow || arguments.previous;
   for (int turn = 0;; ++turn) {

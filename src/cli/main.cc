@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "cli/view.h"
 #include "wire/join_url.h"
 
 // By this note a session knows the command before it starts it: wire/command_note.h has its owner and type. Lengths of
@@ -30,7 +31,7 @@ using morrow::cli::kFailed;
 using morrow::cli::kWrongUse;
 
 int complain(const std::string& sentence, int status) {
-  std::fprintf(stderr, "morrow: %s\n", morrow::wire::without_token(sentence).c_str());
+  morrow::cli::complain(morrow::wire::without_token(sentence));
   return status;
 }
 

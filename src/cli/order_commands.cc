@@ -8,6 +8,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit_status.h"
+#include "cli/view.h"
 #include "wire/future_ids.h"
 #include "wire/join_url.h"
 #include "wire/paths.h"
@@ -31,7 +32,7 @@ int cancel_future(const std::string& cluster, const std::string& which) {
     const auto reply = ask<wire::OrderReply>(worker, workers, wire::ORDER, order, wire::ORDER_REPLY);
     if (!reply) continue;
     if (reply->error().empty()) {
-      std::printf("%s\n", reply->sentence().c_str());
+      print_line(reply->sentence());
       return kDone;
     }
     error = reply->error();  // another worker may hold what the store does not have yet
@@ -52,7 +53,7 @@ int order_worker(const std::string& cluster, const std::string& name, const wire
     const auto reply = ask<wire::OrderReply>(*named, workers, wire::ORDER, order, wire::ORDER_REPLY);
     if (!reply) return nobody_answered(cluster, workers);
     if (!reply->error().empty()) throw std::runtime_error(reply->error());
-    std::printf("%s\n", reply->sentence().c_str());
+    print_line(reply->sentence());
     return kDone;
   }
   const std::string silent = "worker " + name + " does not answer";

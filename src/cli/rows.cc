@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/hex.h"
+#include "base/shown.h"
 #include "wire/future_ids.h"
 
 namespace morrow::cli {
@@ -31,8 +32,10 @@ void put_amounts(const wire::Requirements& has, const wire::Requirements& used, 
   out["gpus_in_use"] = amount(used.gpu_milli());
   out["resources"] = Row::object();
   out["resources_in_use"] = Row::object();
-  for (const auto& [name, milli] : has.named_milli()) out["resources"][name] = amount(milli);
-  for (const auto& [name, milli] : used.named_milli()) out["resources_in_use"][name] = amount(milli);
+  for (const wire::NamedAmount& one : has.named_milli())
+    out["resources"][base::as_utf8(one.name())] = amount(one.milli());
+  for (const wire::NamedAmount& one : used.named_milli())
+    out["resources_in_use"][base::as_utf8(one.name())] = amount(one.milli());
 }
 
 std::string state_of(const wire::WorkerStatus& worker) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <string>
+#include <string_view>
 
+#include "base/shown.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/rows.h"
@@ -38,6 +40,12 @@ Columns status_columns() {
           {"PROCESSES", "processes"}};
 }
 
+std::uint64_t count_of(const wire::StatusReply& reply, std::string_view state) {
+  std::uint64_t count = 0;
+  for (const wire::FutureCount& one : reply.futures()) count += one.state() == state ? one.count() : 0;
+  return count;
+}
+
 void print_status(const std::string& cluster, const wire::StatusReply& reply, const Rows& workers, const Found& found,
                   bool json) {
   if (json) {
@@ -46,20 +54,20 @@ void print_status(const std::string& cluster, const wire::StatusReply& reply, co
     out["store"] = reply.store();
     out["workers"] = workers;
     out["futures"] = nlohmann::ordered_json::object();
-    for (const auto& [state, count] : reply.futures()) out["futures"][state] = count;
+    for (const wire::FutureCount& count : reply.futures()) out["futures"][base::as_utf8(count.state())] = count.count();
     out["sessions"] = reply.sessions();
     out["warnings"] = found.worries;
     return print_json(out);
   }
-  std::printf("cluster %s, store %s\n\n", cluster.c_str(), reply.store().c_str());
+  print_line("cluster " + cluster + ", store " + reply.store() + "\n");
   print_rows(workers, status_columns());
   std::printf("\nsessions: %llu\nfutures:  ", static_cast<unsigned long long>(reply.sessions()));
   // In the order of a future's life.
   bool any = false;
   for (const char* state : {"building", "waiting", "ready", "claimed", "realized", "failed", "cancelled"}) {
-    const auto counted = reply.futures().find(state);
-    if (counted == reply.futures().end() || counted->second == 0) continue;
-    std::printf("%s%llu %s", any ? ", " : "", static_cast<unsigned long long>(counted->second), state);
+    const std::uint64_t count = count_of(reply, state);
+    if (count == 0) continue;
+    std::printf("%s%llu %s", any ? ", " : "", static_cast<unsigned long long>(count), state);
     any = true;
   }
   std::printf("%s\n", any ? "" : "none");
@@ -76,8 +84,7 @@ int show_status(const std::string& cluster, const View& view) {
     rows.push_back(worker_row(worker));
     found.worried |= worker.dying();
   }
-  const auto failed = reply->futures().find("failed");
-  found.worried |= failed != reply->futures().end() && failed->second != 0;
+  found.worried |= count_of(*reply, "failed") != 0;
   found.worries.assign(reply->warnings().begin(), reply->warnings().end());
   found.worries.insert(found.worries.end(), workers.troubles.begin(), workers.troubles.end());
   if (!view.sort.empty()) sort_rows(rows, status_columns(), view.sort);

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "base/shown.h"
+
 namespace morrow::cli {
 
 namespace {
@@ -32,10 +34,28 @@ std::string key_of(const Rows& rows, const Columns& columns, const std::string& 
 }
 
 std::string text_of(const Column& column, const Row& row) {
-  if (column.text) return column.text(row);
+  if (column.text) return base::shown_line(column.text(row));
   const auto field = row.find(column.key);
   if (field == row.end() || field->is_null()) return "-";
-  return field->is_string() ? field->get<std::string>() : field->dump();
+  return field->is_string() ? base::shown_line(field->get<std::string>()) : json_text(*field);
+}
+
+/// Of a terminal, about: a character of UTF-8 takes one.
+std::size_t columns_of(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// The same with texts of UTF-8 alone.
+Row in_utf8(const Row& row) {
+  if (row.is_string()) return base::as_utf8(row.get<std::string>());
+  Row out = row.is_object() ? Row::object() : row.is_array() ? Row::array() : row;
+  if (row.is_object()) {
+    for (const auto& [key, value] : row.items()) out[base::as_utf8(key)] = in_utf8(value);
+  } else if (row.is_array()) {
+    for (const Row& value : row) out.push_back(in_utf8(value));
+  }
+  return out;
 }
 
 }  // namespace
@@ -66,17 +86,19 @@ void print_rows(const Rows& rows, const Columns& columns) {
   }
   std::vector<std::size_t> widths(columns.size());
   for (const auto& line : lines) {
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], columns_of(line[i]));
   }
   for (const auto& line : lines) {
     std::string text;
     for (std::size_t i = 0; i < line.size(); ++i) {
       text += line[i];
-      if (i + 1 < line.size()) text.append(widths[i] - line[i].size() + 2, ' ');
+      if (i + 1 < line.size()) text.append(widths[i] - columns_of(line[i]) + 2, ' ');
     }
     std::printf("%s\n", text.c_str());
   }
 }
+
+std::string json_text(const Row& json, int indent) { return in_utf8(json).dump(indent); }
 
 Row or_null(std::uint64_t number) { return number == 0 ? Row() : Row(number); }
 

@@ -26,8 +26,11 @@ using Columns = std::vector<Column>;
 /// largest comes first. What has none comes last. \throws std::invalid_argument with the names that there are
 void sort_rows(Rows& rows, const Columns& columns, const std::string& by);
 
-/// In columns as wide as they need to be.
+/// In columns as wide as they need to be. Whatever the texts are, each row is one line without control characters.
 void print_rows(const Rows& rows, const Columns& columns);
+
+/// As JSON, in which all texts are UTF-8 whatever they were (see base/shown.h); with `indent` a line for each part.
+std::string json_text(const Row& json, int indent = -1);
 
 /// Null when it is zero or empty.
 Row or_null(std::uint64_t number);

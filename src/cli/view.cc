@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "base/environment.h"
+#include "base/shown.h"
 #include "cli/exit_status.h"
+#include "cli/table.h"
 
 namespace morrow::cli {
 
@@ -72,13 +74,14 @@ int status_of(const View& view, const Found& found) {
   return view.warn && (found.worried || !found.worries.empty()) ? kWorry : kDone;
 }
 
+void print_line(const std::string& sentence) { std::printf("%s\n", base::shown_text(sentence).c_str()); }
+
+void complain(const std::string& sentence) { std::fprintf(stderr, "morrow: %s\n", base::shown_text(sentence).c_str()); }
+
 void print_worries(const std::vector<std::string>& worries) {
-  for (const std::string& worry : worries) std::printf("warning: %s\n", worry.c_str());
+  for (const std::string& worry : worries) print_line("warning: " + worry);
 }
 
-void print_json(const nlohmann::ordered_json& json) {
-  // Texts of exceptions and names of tasks may be no UTF-8.
-  std::printf("%s\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
-}
+void print_json(const nlohmann::ordered_json& json) { std::printf("%s\n", json_text(json, 2).c_str()); }
 
 }  // namespace morrow::cli

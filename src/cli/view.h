@@ -43,6 +43,12 @@ int show_view(const View& view, const std::function<int()>& show);
 /// The exit status of a command that has found this.
 int status_of(const View& view, const Found& found);
 
+/// A sentence for people on standard output, on a line of its own. Control characters in it are shown, not obeyed.
+void print_line(const std::string& sentence);
+
+/// The same on standard error: "morrow: SENTENCE".
+void complain(const std::string& sentence);
+
 /// Prints "warning: SENTENCE" for each.
 void print_worries(const std::vector<std::string>& worries);
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/environment.h"
+#include "base/shown.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/rows.h"
@@ -24,8 +25,8 @@ void print(const wire::WhyReply& reply, const Found& found, bool json) {
     return print_json(out);
   }
   for (const wire::FutureInfo& future : reply.futures()) {
-    const std::string name = future.name().empty() ? "" : " '" + future.name() + "'";
-    std::printf("future %s%s %s\n", wire::future_text(future.id()).c_str(), name.c_str(), future.reason().c_str());
+    const std::string name = future.name().empty() ? "" : " '" + base::shown_line(future.name()) + "'";
+    print_line("future " + wire::future_text(future.id()) + name + " " + future.reason());
   }
   print_worries(found.worries);
 }

@@ -24,6 +24,7 @@
 #include <map>
 #include <utility>
 
+#include "base/shown.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
 #include "control/transition.h"
@@ -78,7 +79,7 @@ class Spelling {
   /// "train (0123456789abcdef/5)".
   std::string name(FutureId id) {
     const Entry& entry = t_.load(id);
-    return (entry.exists ? t_.spec(id, entry.state)->name + " " : "") + "(" + text_of(id) + ")";
+    return (entry.exists ? base::shown_line(t_.spec(id, entry.state)->name) + " " : "") + "(" + text_of(id) + ")";
   }
 
   Transition& t_;

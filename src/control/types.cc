@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "base/hex.h"
+#include "base/shown.h"
 
 namespace morrow::control {
 namespace {
@@ -155,7 +156,7 @@ std::string Resources::text() const {
   if (memory != 0) add(memory_text(memory));
   if (gpu_milli != 0) add(thousandths(gpu_milli) + (gpu_milli == 1000 ? " gpu" : " gpus"));
   for (const auto& [name, amount] : named_milli) {
-    if (amount != 0) add(name + " " + thousandths(amount));
+    if (amount != 0) add(base::shown_line(name) + " " + thousandths(amount));
   }
   return out.empty() ? "nothing" : out;
 }

@@ -40,7 +40,9 @@ TEST(Amounts, AResourceIsANameAndAnAmount) {
   EXPECT_EQ(parse_resource("license=2"), (std::pair<std::string, std::uint64_t>("license", 2000)));
   EXPECT_THROW(parse_resource("license"), std::invalid_argument);
   EXPECT_THROW(parse_resource("=2"), std::invalid_argument);
-  EXPECT_THROW(parse_resource("a b=2"), std::invalid_argument);
+  EXPECT_EQ(parse_resource("caf\xe9 = \n=2"), (std::pair<std::string, std::uint64_t>("caf\xe9 = \n", 2000)));
+  EXPECT_EQ(parse_resource(std::string(64, 'x') + "=2").second, 2000U);
+  EXPECT_THROW(parse_resource(std::string(65, 'x') + "=2"), std::invalid_argument);
   EXPECT_THROW(parse_resource("license="), std::invalid_argument);
   EXPECT_THROW(parse_resource("cpus=2"), std::invalid_argument);
 }

@@ -52,5 +52,16 @@ TEST(Table, SpansAreOneUnitThatPeopleRead) {
   EXPECT_EQ(span_text(72ULL * 3'600'000), "3 d");
 }
 
+TEST(Table, JsonIsValidWhateverProgramsSay) {
+  const Row row = {{"name\xff", {"caf\xe9 \033[2J\x7f", 3}}};
+  EXPECT_EQ(json_text(row), R"({"name\\xff":["caf\\xe9 \u001b[2J\\x7f",3]})");
+}
+
+TEST(Table, ARowIsOneLineWithoutControlCharactersAndWideCharactersTakeOneColumn) {
+  testing::internal::CaptureStdout();
+  print_rows({{{"name", "a\n\033b"}, {"used", 1}}, {{"name", "caf\xc3\xa9 \xe9"}, {"used", 2}}}, columns());
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "NAME      IN USE\na\\n\\x1bb  1\ncaf\xc3\xa9 \\xe9  2\n");
+}
+
 }  // namespace
 }  // namespace morrow::cli

@@ -48,7 +48,7 @@ std::map<std::string, std::string> seeds() {
   submit.set_number(3);
   submit.mutable_id()->set_scope(7);
   submit.mutable_requirements()->set_cpu_milli(1000);
-  (*submit.mutable_requirements()->mutable_named_milli())["license"] = 1000;
+  submit.mutable_requirements()->add_named_milli()->set_name("license");
   submit.set_name("train");
   submit.add_dependencies()->set_sequence(4);
   submit.set_payload("payload");
@@ -62,7 +62,7 @@ std::map<std::string, std::string> seeds() {
   hello.set_program("0123456789abcdef");
   wire::StatusReply status;
   status.add_workers()->set_name("one");
-  (*status.mutable_futures())["waiting"] = 3;
+  status.add_futures()->set_state("waiting");
   wire::Task task;
   task.set_slot(3);
   task.set_payload("payload");

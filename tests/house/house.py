@@ -36,6 +36,7 @@ CHECKS = {
     "glossary": glossary.check_glossary,
     "voided": words.check_voided,
     "left-to-do": words.check_left_to_do,
+    "strings": words.check_strings,
     "licenses": words.check_licenses,
 }
 

@@ -8,6 +8,7 @@ from tree import SOURCE_SUFFIXES, Problem, Tree
 # In two parts, so that this file holds none of them.
 LEFT_TO_DO = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 VOIDED = re.compile(r"\(\s*void\s*\)\s*(\w+)\s*[;,]|static_cast<void>\(\s*(\w+)\s*\)\s*;")
+STRING_FIELD = re.compile(r"\bstring\s+\w+\s*=|\bmap\s*<[^>]*\bstring\b")
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 LICENSED_SUFFIXES = SOURCE_SUFFIXES + (".proto", ".py", ".sh", ".cmake", "CMakeLists.txt")
 LICENSED_NAMES = {"dev", ".ci/run"}
@@ -45,6 +46,17 @@ def check_voided(tree: Tree) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def check_strings(tree: Tree) -> list[Problem]:
+    """No field of a message is a string: a peer that says one byte that is not UTF-8 would lose its connection."""
+    return [
+        Problem(path, number, "a string must be UTF-8, or the whole message can't be read: make it bytes")
+        for path in tree.paths
+        if path.startswith("src/") and path.endswith(".proto")
+        for number, line in enumerate(tree.lines(path), 1)
+        if STRING_FIELD.search(line.partition("//")[0])
+    ]
 
 
 def check_licenses(tree: Tree) -> list[Problem]:

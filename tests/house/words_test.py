@@ -38,6 +38,13 @@ class WordsTest(HouseTest):
     def test_a_result_may_be_cast_away(self):
         self.expect_nothing(words.check_voided, {HERE: "void f() { (void)close(3); }\n"})
 
+    def test_a_field_that_is_a_string_is_found(self):
+        place = "src/wire/messages.proto"
+        for line in ("string name = 1;", "  repeated string lines = 4;", "map<string, uint64> amounts = 4;"):
+            self.expect(words.check_strings, f"{place}:1", "make it bytes", {place: line + "\n"})
+        said = "// No string name = 1 here.\nbytes string = 2;\nmap<uint32, bytes> texts = 3;  // a string each\n"
+        self.expect_nothing(words.check_strings, {place: said, "docs/proto.md": "string name = 1;\n"})
+
     def test_a_file_with_no_license_is_found(self):
         licensed = {path: LICENSE + text for path, text in SOUND.items()}
         self.expect_nothing(words.check_licenses, licensed)

@@ -7,6 +7,7 @@
 
 #include "base/defer.h"
 #include "base/must.h"
+#include "base/shown.h"
 #include "runtime/client/client.h"
 #include "runtime/client/scopes.h"
 #include "runtime/client/submit_message.h"
@@ -44,7 +45,7 @@ detail::FutureId Client::wait_until_kept(detail::FutureId id, const std::string&
     const wire::Found found = ask_for(name);
     const bool of_last_attempt = found.has_again() && read_id(found.again()) == id;
     if (read_id(found.id()) != id && !of_last_attempt) {
-      throw NameTakenError("submit: the name " + name +
+      throw NameTakenError("submit: the name " + base::shown_line(name) +
                            " belongs to another detached future of the cluster; release that one (morrow::find finds "
                            "it), or take another name");
     }

@@ -8,6 +8,7 @@
 #include <morrow/error.h>
 
 #include "base/defer.h"
+#include "base/shown.h"
 #include "runtime/client/client.h"
 #include "runtime/values/values.h"
 #include "wire/net_stream.h"
@@ -70,7 +71,7 @@ std::optional<detail::Room> Client::reserve(std::size_t size, bool in_place) {
   link_.write();
   wait_for_answer(request.waiter, [&request] { return request.answer.has_value(); });
   const wire::Reserved& answer = *request.answer;
-  if (!answer.error().empty()) throw ObjectMemoryError(answer.error());
+  if (!answer.error().empty()) throw ObjectMemoryError(base::shown_text(answer.error()));
   if (answer.object() == 0) throw ObjectMemoryError("the worker gave no room, and no reason");
   if (!request.memory) throw ObjectMemoryError("the worker that the session moved to has no object memory");
   ask_spare(size);

@@ -9,6 +9,7 @@
 
 #include "base/hash_ids.h"
 #include "base/path_name.h"
+#include "base/shown.h"
 #include "runtime/image/code_ref.h"
 #include "runtime/image/function_name.h"
 #include "runtime/values/values.h"
@@ -43,8 +44,11 @@ void fill_requirements(wire::Requirements& out, const Options& options) {
   if (options.resources.size() > kMaxResources) refuse("resources", "may name at most 64 resources");
   for (const auto& [name, amount] : options.resources) {
     if (name.empty() || name.size() > kMaxNameBytes) refuse("the name of a resource", "must have 1 to 64 bytes");
-    if (const std::uint64_t value = milli("resource " + name, amount); value != 0)
-      (*out.mutable_named_milli())[name] = value;
+    if (const std::uint64_t value = milli("resource " + name, amount); value != 0) {
+      wire::NamedAmount& named = *out.add_named_milli();
+      named.set_name(name);
+      named.set_milli(value);
+    }
   }
 }
 
@@ -85,7 +89,7 @@ void fill_options(wire::Submit& message, const detail::Call& call, const Options
   if (options.name.empty()) {
     if (options.detached) refuse("name", "must not be empty: a detached future is found by it");
     const std::string name = name_of(call);
-    message.set_name(name.data(), std::min(name.size(), kMaxTaskNameBytes));
+    message.set_name(name.data(), base::beginning(name, kMaxTaskNameBytes).size());
   } else {
     message.set_name(options.name);
   }

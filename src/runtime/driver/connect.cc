@@ -38,7 +38,7 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
   wire::append_frame(out, wire::HELLO, hello);
   wire::append_frame(out, wire::PROGRAM, program);
   std::size_t sent = 0;
-  Connection connection{std::move(socket), {}, {}, {}};
+  Connection connection{std::move(socket), {}, {}, {}, {}};
   const int fd = connection.socket.get();
   for (;;) {
     // Whatever the socket holds is read first: a worker that refuses may close without reading all of ours.
@@ -50,6 +50,8 @@ std::optional<Connection> greet(wire::Fd socket, wire::Hello& hello, const wire:
       if (const auto frame = connection.frames.next()) {
         if (frame->type != wire::WELCOME) throw wire::ProtocolError("the worker did not answer HELLO with WELCOME");
         wire::parse(connection.welcome, frame->payload);
+        // It answers HELLO, maybe before it has read all of a long PROGRAM: many arguments, a large environment.
+        connection.unsent = out.substr(sent);
         return connection;
       }
     }

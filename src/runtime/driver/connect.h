@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "runtime/client/link.h"
 #include "wire/messages.pb.h"
@@ -16,6 +17,7 @@ struct Connection {
   wire::FrameReader frames;  ///< read after that
   wire::Welcome welcome;
   wire::Fd object_memory;  ///< of the worker, where it gives it
+  std::string unsent;      ///< of PROGRAM: what is sent before all else
 };
 
 /// Says HELLO and PROGRAM on a fresh connection, counted in `hello`, and waits for the WELCOME; one with an error is an

@@ -12,6 +12,7 @@
 
 #include <morrow/error.h>
 
+#include "base/shown.h"
 #include "runtime/image/program.h"
 #include "wire/join_url.h"
 #include "wire/no_worker.h"
@@ -27,7 +28,7 @@ constexpr std::chrono::milliseconds kTryFor{500};  // at a time
 
 }  // namespace
 
-void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", line.c_str()); }
+void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", base::shown_text(line).c_str()); }
 
 Dialer::Dialer(const std::string& where, const SessionOptions& options)
     : cluster_(wire::is_join_url(where) ? "" : where), knocks_(cluster_) {

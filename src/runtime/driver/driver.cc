@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/driver/driver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -11,6 +13,7 @@
 #include "base/defer.h"
 #include "base/must.h"
 #include "base/random_id.h"
+#include "base/shown.h"
 #include "runtime/client/scopes.h"
 #include "runtime/values/values.h"
 
@@ -53,7 +56,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
   std::unique_ptr<Driver> driver(
       new Driver(std::move(dialer), session, {clamped(options.store_patience), clamped(options.patience)}));
   Connection connection = driver->dialer_->connect_first(options);
-  if (!connection.welcome.error().empty()) throw SessionError(connection.welcome.error());
+  if (!connection.welcome.error().empty()) throw SessionError(base::shown_text(connection.welcome.error()));
   {
     const base::MutexLock lock(driver->link_.mutex());
     driver->welcome(std::move(connection));
@@ -107,7 +110,8 @@ void Driver::welcome(Connection connection) {
     stir();
     link_.mutex().unlock();
   });
-  std::string out = unacknowledged_.resend_frames();
+  std::string out = std::move(connection.unsent);
+  out += unacknowledged_.resend_frames();
   out += ask_again();
   uploads_.hashes.clear();
   ++uploads_.round;
@@ -144,7 +148,7 @@ void Driver::throttle() {
   std::string sentence = store_full_;
   const auto has_room = [this]() REQUIRES(link_.mutex()) { return store_full_.empty(); };
   if (link_.wait(waiter, has_room, Clock::now() + patience_.store)) return;
-  throw StoreFullError(sentence);
+  throw StoreFullError(base::shown_text(sentence));
 }
 
 void Driver::store_room(const wire::StoreRoom& room) {
@@ -176,7 +180,7 @@ void Driver::failure_seen(detail::FutureId id) {
 // ---- frames of the worker ----
 
 void Driver::check() const {
-  if (!end_.fatal.empty()) throw SessionError(end_.fatal);
+  if (!end_.fatal.empty()) throw SessionError(base::shown_text(end_.fatal));
 }
 
 void Driver::on_frame(wire::FrameType type, std::string_view payload) {
@@ -240,12 +244,14 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
   }
 }
 
+/// What tasks print goes on as it is, byte by byte; only a terminal must not obey what several of them say at once.
 void Driver::print(const wire::Log& log) {
   std::FILE* const stream = log.to_stderr() ? stderr : stdout;
+  const bool terminal = isatty(fileno(stream)) == 1;
+  const std::string source = base::shown_line("(" + log.task() + " @" + log.worker() + ") ");
   for (const std::string& line : log.lines()) {
-    std::fprintf(stream, "(%s @%s) ", log.task().c_str(), log.worker().c_str());
-    std::fwrite(line.data(), 1, line.size(), stream);
-    std::fputc('\n', stream);
+    const std::string text = source + (terminal ? base::shown_output(line) : line) + "\n";
+    std::fwrite(text.data(), 1, text.size(), stream);
   }
   std::fflush(stream);
 }
@@ -299,7 +305,7 @@ void Driver::tell_ending(const wire::SessionEnded& ended) {
   line += first.message().empty() ? "it is not known why" : first.message();
   std::string source = first.task();
   if (!first.where().empty()) source += (source.empty() ? "" : ", ") + first.where();
-  if (!source.empty()) line += " (" + source + ")";
+  if (!source.empty()) line += " (" + base::shown_line(source) + ")";
   say(line);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/shown.h"
 #include "runtime/driver/driver.h"
 #include "runtime/values/values.h"
 #include "wire/future_ids.h"
@@ -62,7 +63,7 @@ void Driver::tell_why(const wire::WhyReply& reply) {
   if (reply.futures_size() != 0) {
     const wire::FutureInfo& future = reply.futures(0);
     sentence = "future " + wire::future_text(future.id()) +
-               (future.name().empty() ? " " : " '" + future.name() + "' ") + future.reason();
+               (future.name().empty() ? " " : " '" + base::shown_line(future.name()) + "' ") + future.reason();
   }
   if (!reply.warning().empty()) sentence += "; " + reply.warning();
   const base::MutexUnlock unlocked(link_.mutex());

@@ -7,6 +7,7 @@
 #include <morrow/error.h>
 
 #include "base/hex.h"
+#include "base/shown.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 #include "wire/addresses.h"
@@ -187,7 +188,7 @@ std::uint64_t Remote::put(std::uint64_t session, std::span<const std::byte> byte
   return connections_.with(endpoint, [&](wire::HttpConnection& connection) {
     const auto response = connection.put("/object", headers, bytes);
     const std::string text = connection.read_text(response, kMaxSentence);
-    if (response.status == 507) throw ObjectMemoryError(text);
+    if (response.status == 507) throw ObjectMemoryError(base::shown_text(text));
     wire::expect_status(response, 201, endpoint);
     return std::uint64_t{std::stoull(text)};
   });

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shown.h"
 #include "runtime/failures/throw_stack.h"
 #include "runtime/image/code_ref.h"
 #include "runtime/values/values.h"
@@ -112,9 +113,9 @@ void describe(detail::Failure& failure, const wire::Task& task, const wire::Payl
 
 TaskResult failed(detail::Failure failure, const wire::Task& task, const wire::Payload* payload) {
   describe(failure, task, payload);
-  if (failure.type.size() > kMaxTypeBytes) failure.type.resize(kMaxTypeBytes);
+  failure.type.resize(base::beginning(failure.type, kMaxTypeBytes).size());
   if (failure.message.size() > kMaxMessageBytes) {
-    failure.message.resize(kMaxMessageBytes);
+    failure.message.resize(base::beginning(failure.message, kMaxMessageBytes).size());
     failure.message += "… (cut off)";
   }
   if (failure.frames.size() > kMaxFramesSent) failure.frames.resize(kMaxFramesSent);

@@ -17,6 +17,8 @@
 
 #include <morrow/error.h>
 
+#include "base/shown.h"
+
 namespace morrow {
 
 namespace {
@@ -110,9 +112,12 @@ std::string circumstances(const Failure& failure) {
   return text.empty() ? text : text + ")";
 }
 
+/// As it may be shown: message() has what was said byte by byte.
 std::string sentence(const Failure& failure) {
-  if (failure.kind != FailureKind::kDependency) return happening(failure, failure.kind) + circumstances(failure);
-  return "a future that this one depends on failed: " + happening(failure, failure.root_kind) + circumstances(failure);
+  const bool own = failure.kind != FailureKind::kDependency;
+  const std::string what = own ? happening(failure, failure.kind)
+                               : "a future that this one depends on failed: " + happening(failure, failure.root_kind);
+  return base::shown_text(what) + base::shown_line(circumstances(failure));
 }
 
 // Exceptions made from codes (std::system_error, std::regex_error) are left out: the codes do not travel.

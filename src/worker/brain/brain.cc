@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/shown.h"
 #include "control/faults.h"
 
 namespace morrow::worker {
@@ -223,7 +224,7 @@ void Brain::fence() {
 void Brain::tell_unschedulable(const control::Spec& spec) {
   SessionState* session = sessions_.find(spec.session);
   if (session == nullptr || !session->told_unschedulable.insert(spec.requirements.encode()).second) return;
-  act(action::Notice{spec.session, "task " + spec.name + " needs " + spec.requirements.text() +
+  act(action::Notice{spec.session, "task " + base::shown_line(spec.name) + " needs " + spec.requirements.text() +
                                        ", and no worker of the cluster has that much" + others_.view.largest_worker() +
                                        "; it waits until one that has joins"});
 }

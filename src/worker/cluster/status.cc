@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/shown.h"
 #include "control/cluster.h"
 #include "control/questions.h"
 
@@ -24,7 +25,11 @@ void show(const control::Resources& amounts, wire::Requirements& shown) {
   shown.set_cpu_milli(amounts.cpu_milli);
   shown.set_memory(amounts.memory);
   shown.set_gpu_milli(amounts.gpu_milli);
-  for (const auto& [name, milli] : amounts.named_milli) (*shown.mutable_named_milli())[name] = milli;
+  for (const auto& [name, milli] : amounts.named_milli) {
+    wire::NamedAmount& named = *shown.add_named_milli();
+    named.set_name(name);
+    named.set_milli(milli);
+  }
 }
 
 void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerStatus& shown) {
@@ -84,7 +89,7 @@ wire::StatusReply make_status(const StatusFacts& facts) {
 }
 
 std::string named(control::FutureId id, const std::string& name) {
-  return "future " + control::text_of(id) + (name.empty() ? "" : " '" + name + "'");
+  return "future " + control::text_of(id) + (name.empty() ? "" : " '" + base::shown_line(name) + "'");
 }
 
 wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
@@ -110,7 +115,11 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   }
   if (facts.workers_only) return reply;
   const control::ClusterCounts counts = control::count(store);
-  for (const auto& [status, number] : counts.futures) (*reply.mutable_futures())[name_of(status)] = number;
+  for (const auto& [status, number] : counts.futures) {
+    wire::FutureCount& count = *reply.add_futures();
+    count.set_state(name_of(status));
+    count.set_count(number);
+  }
   reply.set_sessions(counts.sessions);
   for (const control::ShapeWaiting& shape : control::index_shapes(store)) {
     const auto nobody = nobody_has(shape.requirements, workers);

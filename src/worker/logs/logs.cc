@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/mutex.h"
+#include "base/shown.h"
 
 namespace morrow::worker {
 
@@ -48,9 +49,10 @@ void LineCutter::cut(std::string_view text, std::vector<OutputLine>& lines) {
     if (partial_.size() + piece.size() > kMaxLine) {
       const std::size_t room = kMaxLine - partial_.size();
       partial_.append(piece.substr(0, room));
-      lines.push_back({std::move(partial_), false});
-      partial_.clear();
       text.remove_prefix(room);
+      const std::size_t whole = base::whole_characters(partial_);
+      lines.push_back({partial_.substr(0, whole), false});
+      partial_.erase(0, whole);
       continue;
     }
     partial_.append(piece);
@@ -96,11 +98,11 @@ Logs::Logs(const Options& options) : folder_(options.folder) {
 
 Logs::~Logs() { flush(); }
 
-void Logs::note(const std::string& sentence) { worker_->debug("{}", sentence); }
+void Logs::note(const std::string& sentence) { worker_->debug("{}", base::shown_text(sentence)); }
 
-void Logs::say(const std::string& sentence) { worker_->info("{}", sentence); }
+void Logs::say(const std::string& sentence) { worker_->info("{}", base::shown_text(sentence)); }
 
-void Logs::warn(const std::string& sentence) { worker_->warn("{}", sentence); }
+void Logs::warn(const std::string& sentence) { worker_->warn("{}", base::shown_text(sentence)); }
 
 void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines) {
   if (!tasks_ || lines.empty()) return;

@@ -14,7 +14,8 @@ class logger;
 
 namespace morrow::worker {
 
-/// Cuts the output of a task into lines; no byte gets lost. A line longer than kMaxLine is cut. Not thread-safe.
+/// Cuts the output of a task into lines; no byte gets lost. A line longer than kMaxLine is cut, but never
+/// inside a character. Not thread-safe.
 class LineCutter {
  public:
   static constexpr std::size_t kMaxLine = 16 << 10;

@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "base/shown.h"
+
 namespace morrow::worker {
 
 namespace {
@@ -22,10 +24,10 @@ std::optional<std::string_view> take_until(std::string_view& rest, std::string_v
 }  // namespace
 
 std::string written_name(std::string_view name) {
-  std::string written(name);
+  std::string written = base::shown_line(name);
   for (std::size_t i = 0; i < written.size(); ++i) {
     const bool ends_name = written[i] == ' ' && i > 0 && written[i - 1] == ':';
-    if (ends_name || written[i] == '\n') written[i] = '_';
+    if (ends_name) written[i] = '_';
   }
   return written;
 }

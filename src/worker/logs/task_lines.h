@@ -26,7 +26,8 @@ struct OutputSource {
 };
 
 /// "0123456789abcdef/5#1 out NAME: TEXT": what stands in the file, behind the time. "out+" and "err+" are pieces that
-/// have no end, "-" is no task's. A name that would not end there is written a little differently.
+/// have no end, "-" is no task's. A name is written as
+/// people are shown it, and a little differently when it would not end there; the text as it is, byte by byte.
 std::string task_line(const OutputSource& source, bool to_stderr, const OutputLine& line);
 
 /// What such a line of the file says.

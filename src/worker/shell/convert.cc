@@ -23,9 +23,9 @@ control::Resources resources_of(const wire::Requirements& requirements) {
   resources.gpu_milli = requirements.gpu_milli();
   bool sane = resources.cpu_milli <= kMaxMilli && resources.gpu_milli <= kMaxMilli && resources.memory <= kMaxMemory &&
               requirements.named_milli_size() <= kMaxNamed;
-  for (const auto& [name, amount] : requirements.named_milli()) {
-    sane = sane && amount <= kMaxMilli && !name.empty() && name.size() <= 64;
-    if (sane && amount != 0) resources.named_milli.emplace(name, amount);
+  for (const wire::NamedAmount& named : requirements.named_milli()) {
+    sane = sane && named.milli() <= kMaxMilli && !named.name().empty() && named.name().size() <= 64;
+    if (sane && named.milli() != 0) resources.named_milli.emplace(named.name(), named.milli());
   }
   if (!sane) throw wire::ProtocolError("a task asks for an amount that makes no sense");
   return resources;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/shown.h"
 #include "worker/cluster/status.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/future_search.h"
@@ -17,7 +18,8 @@ constexpr std::size_t kMostListed = 5'000;       // a frame has an end, and so h
 constexpr std::size_t kMostReasonBytes = 1'000;  // the text of an exception may be long; `why` tells all of it
 
 void shorten(wire::FutureInfo& info) {
-  if (info.reason().size() > kMostReasonBytes) info.set_reason(cut(info.reason(), kMostReasonBytes) + " …");
+  if (info.reason().size() > kMostReasonBytes)
+    info.set_reason(std::string(base::beginning(info.reason(), kMostReasonBytes)) + " …");
 }
 
 /// An answer that is being gathered.

@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown.h"
 #include "worker/shell/recent_failures.h"
 
 namespace morrow::worker {
@@ -25,14 +26,10 @@ namespace {
 
 constexpr double kNanoseconds = 1e9;  // of a second
 
-/// The value of a label may hold what users name their resources.
+/// The value of a label is UTF-8, and may hold what users name their resources.
 std::string escaped_label(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (c == '\n') {
-      out += "\\n";
-      continue;
-    }
+  for (const char c : base::shown_line(text)) {
     if (c == '\\' || c == '"') out += '\\';
     out += c;
   }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown.h"
 #include "worker/cluster/status.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/why_sentences.h"
@@ -17,7 +18,9 @@ namespace {
 constexpr Time kLogSecond = 1'000'000'000;
 constexpr std::size_t kMostTextBytes = 1'000;  // of the text of an exception, which may be long
 
-std::string first_line(const std::string& text) { return cut(text, std::min(text.find('\n'), kMostTextBytes)); }
+std::string first_line(std::string_view text) {
+  return std::string(base::beginning(text.substr(0, text.find('\n')), kMostTextBytes));
+}
 
 /// About what it takes in memory.
 std::size_t bytes_of(const wire::FutureInfo& info) {
@@ -48,7 +51,7 @@ void RecentFailures::forget_first() {
 
 std::optional<std::string> RecentFailures::add(Time now, const action::TaskFailed& failed) {
   const std::string text = first_line(failure_text(*failed.outcome));
-  const std::string name = cut(failed.spec->name, kMostTextBytes);
+  const std::string name(base::beginning(failed.spec->name, kMostTextBytes));
   std::optional<std::string> line;
   if (may_write_line(now)) line = named(failed.id, name) + " " + text + (failed.again ? "; it is tried again" : "");
   if (failed.again) {

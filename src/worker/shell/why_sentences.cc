@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/invariant.h"
+#include "base/shown.h"
 #include "wire/future_ids.h"
 #include "worker/cluster/status.h"
 #include "worker/objects/no_room.h"
@@ -75,7 +76,8 @@ std::string others_text(std::uint64_t count, const std::map<std::string, std::ui
     const auto& [name, number] = all[i];
     told += number;
     text += i == 0 ? ", of " : i + 1 == shown && told == count ? " and " : ", ";
-    text += (name.empty() ? "no name" : "'" + name + "'") + (count == 1 ? "" : fmt::format(" ({})", number));
+    text += (name.empty() ? "no name" : "'" + base::shown_line(name) + "'") +
+            (count == 1 ? "" : fmt::format(" ({})", number));
   }
   if (shown != 0 && told < count) text += fmt::format(" and {} more", count - told);
   return text;
@@ -100,13 +102,6 @@ std::string held_text(const std::vector<RoomHolder>& holders) {
   if (holders.size() > kMostHolders)
     text += fmt::format(", {} by {} more", amount_text(rest), holders.size() - kMostHolders);
   return text;
-}
-
-std::string cut(const std::string& text, std::size_t most) {
-  const auto goes_on = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-  std::size_t size = std::min(text.size(), most);
-  while (size != 0 && size != text.size() && goes_on(text[size])) --size;
-  return text.substr(0, size);
 }
 
 void add_warning(wire::WhyReply& reply, const std::string& sentence) {

@@ -37,8 +37,6 @@ std::string reason_of(const control::FutureSeen& future, const std::vector<contr
 
 /// "failed: TYPE: MESSAGE (worker one, attempt 1)"
 std::string failure_text(const control::Outcome& outcome);
-/// The first bytes, `most` of them, but never a part of a character of UTF-8.
-std::string cut(const std::string& text, std::size_t most);
 /// Behind the warnings that are there.
 void add_warning(wire::WhyReply& reply, const std::string& sentence);
 /// A process is at it, though it may wait there.

@@ -83,6 +83,21 @@ TEST_F(ProcessTest, AMissingFileIsToldAndLeavesNoProcess) {
   EXPECT_TRUE(children().empty());
 }
 
+TEST_F(ProcessTest, MoreArgumentsThanTheKernelTakesAreToldInOneSentence) {
+  LaunchPlan plan;
+  plan.file = "/bin/true";
+  plan.arguments.assign(80, std::string(100'000, 'x'));  // 8 MB; no limit of the stack allows more than 6
+  plan.environment = {"A=1"};
+  try {
+    launch(plan);
+    FAIL() << "it was started";
+  } catch (const LaunchError& error) {
+    const std::string sentence = error.what();
+    EXPECT_TRUE(sentence.starts_with("its arguments and environment are 8000732 bytes, more than")) << sentence;
+  }
+  EXPECT_TRUE(children().empty());
+}
+
 /// A process that has an undertaker, has started a program, and is killed.
 class UndertakerTest : public testing::Test {
  protected:

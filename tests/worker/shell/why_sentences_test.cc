@@ -44,12 +44,5 @@ TEST(WhySentences, ATaskThatWaitsForRoomSaysSo) {
   EXPECT_EQ(reason_of(task, where, 0, ""), "runs on worker one (process 12) for 0.0 s, and waits for 80 MB of room");
 }
 
-TEST(WhySentences, ATextIsNeverCutWithinACharacter) {
-  EXPECT_EQ(cut("caf\xc3\xa9", 5), "caf\xc3\xa9");
-  EXPECT_EQ(cut("caf\xc3\xa9", 4), "caf");
-  EXPECT_EQ(cut("\xe2\x82\xac\xe2\x82\xac", 5), "\xe2\x82\xac");
-  EXPECT_EQ(cut("", 5), "");
-}
-
 }  // namespace
 }  // namespace morrow::worker

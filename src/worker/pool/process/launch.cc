@@ -124,12 +124,25 @@ pid_t fork_quietly(const Child& child) {
   return pid;
 }
 
+std::string too_long(const LaunchPlan& plan) {
+  std::size_t bytes = 0;
+  for (const auto* texts : {&plan.arguments, &plan.environment}) {
+    for (const std::string& text : *texts) bytes += text.size() + 1 + sizeof(char*);
+  }
+  return fmt::format(
+      "its arguments and environment are {} bytes, more than a process may begin with under this worker; give it names "
+      "of files in a file, or start the worker with a higher limit of the stack (ulimit -s), a quarter of which they "
+      "may take",
+      bytes);
+}
+
 std::string explain(const Failure& failure, const LaunchPlan& plan) {
   const char* why = std::strerror(failure.error);
   switch (failure.step) {
     case Step::kFolder:
       return fmt::format("its working directory {} can't be entered on this machine: {}", plan.folder, why);
     case Step::kExec:
+      if (failure.error == E2BIG) return too_long(plan);
       return fmt::format("executing {} failed: {}", plan.file, why);
     case Step::kDescriptors:
       break;
