@@ -7,17 +7,11 @@
 
 #include <boost/pfr/detail/core17_generated.hpp>
 
+#include <morrow/detail/any_field.h>
+
 /// The fields of plain aggregates. Only the structured bindings come from Boost.PFR: its own count of the fields gives
 /// a page of errors for base classes and C arrays, and crashes g++ 12 on a std::array<std::string, 2>.
 namespace morrow::detail {
-
-/// Converts to whatever a field is; for counting how many values initialize an aggregate.
-struct AnyField {
-  template <class T>
-  constexpr operator T&() const& noexcept;
-  template <class T>
-  constexpr operator T&&() const&& noexcept;
-};
 
 /// Converts to any base class of Derived; an aggregate that takes it has one.
 template <class Derived>
@@ -27,9 +21,6 @@ struct AnyBase {
   template <class T>
   requires(std::is_base_of_v<T, Derived> && !std::is_same_v<T, Derived>) constexpr operator T&&() const&& noexcept;
 };
-
-template <std::size_t>
-using AnyFieldAt = AnyField;
 
 template <class T, std::size_t... Before>
 constexpr bool takes_fields(std::index_sequence<Before...>) {

@@ -21,6 +21,7 @@
 
 #include <morrow/detail/core.h>
 #include <morrow/detail/future_traits.h>
+#include <morrow/detail/own_functions.h>
 #include <morrow/error.h>
 #include <morrow/pointer_free.h>
 
@@ -30,8 +31,8 @@ namespace morrow::detail {
 
 /// Copied as bytes.
 template <class T>
-concept Raw =
-    !AnyFuture<T> && std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> && PointerFree<T>;
+concept Raw = !AnyFuture<T> && std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> &&
+              copied_as_bytes<T>();
 
 /// Numbers and enumerations: no padding, and no room for a future.
 template <class T>
@@ -65,13 +66,7 @@ template <class T>
 struct RawMayHoldFuture : std::bool_constant<std::is_class_v<T> && sizeof(T) >= sizeof(FutureId)> {};
 template <class T, std::size_t N>
 struct RawMayHoldFuture<std::array<T, N>> : RawMayHoldFuture<T> {};
-/// std::complex, whose header would cost each program a tenth of a second to compile.
-template <class T>
-requires requires(const T& number) {
-  requires sizeof(T) == 2 * sizeof(typename T::value_type);
-  { number.real() } -> std::same_as<typename T::value_type>;
-  { number.imag() } -> std::same_as<typename T::value_type>;
-}
+template <ComplexNumber T>
 struct RawMayHoldFuture<T> : std::false_type {};
 
 class OutArchive;
@@ -85,11 +80,6 @@ concept SelfPacked = requires(const T& value, T& target, ValueWriter& writer, Va
   value.pack(writer);
   target.unpack(reader);
 };
-
-/// Users gave T functions for cereal, or cereal brings them.
-template <class T>
-concept CerealKnows = cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 0 ||
-                      cereal::traits::detail::count_input_serializers<T, InArchive>::value != 0;
 
 /// What cereal reads a shared pointer through.
 template <class T>

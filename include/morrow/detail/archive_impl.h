@@ -12,6 +12,7 @@
 #include <morrow/detail/archive.h>
 #include <morrow/detail/padding.h>
 #include <morrow/detail/sendable.h>
+#include <morrow/detail/standard_types.h>
 
 namespace morrow::detail {
 
@@ -29,6 +30,10 @@ void ValueWriter::write(const T& value) {
     write_raw(std::addressof(value), 1);
   } else if constexpr (SequenceTraits<T>::value || OrderedMulti<T>) {
     write_sequence(value);
+  } else if constexpr (KnownByFace<T>) {
+    write_known(*this, value);
+  } else if constexpr (BaseClassOf<T>) {
+    write(*value.base_ptr);
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
     // Functions of users may write what lives for a moment only.
     Packed* const packed = std::exchange(packed_, nullptr);
@@ -92,6 +97,12 @@ void ValueReader::read(T&& value) {
   } else if constexpr (OrderedMulti<Type>) {
     check_depth();
     read_ordered(value);
+  } else if constexpr (KnownByFace<Type>) {
+    check_depth();
+    read_known(*this, value);
+  } else if constexpr (BaseClassOf<Type>) {
+    check_depth();
+    read(*value.base_ptr);
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
     check_depth();
     archive_.get<InArchive>(*this).by_cereal(std::forward<T>(value));

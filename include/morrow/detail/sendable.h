@@ -12,14 +12,28 @@
 
 #include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
+#include <morrow/detail/own_functions.h>
 #include <morrow/detail/pack.h>
+#include <morrow/detail/standard_types.h>
 
 /// Finds out whether a type can be sent to another process, before any archive touches it, so that the compiler says
 /// one sentence and not a page.
 namespace morrow::detail {
 
 /// Why a type can't be sent.
-enum class Problem { kNone, kPointer, kView, kNoDefault, kAggregate, kUnknown };
+enum class Problem {
+  kNone,
+  kPointer,
+  kView,
+  kStandardView,
+  kNoDefault,
+  kAggregate,
+  kHidden,
+  kInherited,
+  kNotOnePair,
+  kStandard,
+  kUnknown
+};
 
 /// What was found, and in which type.
 template <Problem P, class T>
@@ -107,22 +121,32 @@ constexpr auto inspect() {
     return inspect<std::remove_all_extents_t<T>, Seen...>();
   } else if constexpr (Raw<T>) {
     return Fine{};
+  } else if constexpr (FilePath<T>) {
+    return Fine{};
+  } else if constexpr (KnownByFace<T>) {
+    return inspect<typename T::value_type, T, Seen...>();
   } else if constexpr (CerealKnows<T>) {
     if constexpr (cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 1 ||
                   cereal::traits::detail::count_input_serializers<T, InArchive>::value != 1)
-      return Verdict<Problem::kUnknown, T>{};
+      return Verdict<Problem::kNotOnePair, T>{};
+    else if constexpr (inherits_functions<T>())
+      return Verdict<Problem::kInherited, T>{};
     else if constexpr (!std::is_void_v<typename Parts<T>::type>)
       return inspect_types<T, Seen...>(typename Parts<T>::type{});
     else if constexpr (!std::is_default_constructible_v<T>)
       return Verdict<Problem::kNoDefault, T>{};
     else
       return Fine{};
+  } else if constexpr (names_own_functions<T>()) {
+    return Verdict<Problem::kHidden, T>{};
   } else if constexpr (is_plain_aggregate<T>()) {
     return inspect_fields<T, Seen...>(std::make_index_sequence<count_initializers<T>()>{});
   } else if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) {
     return Verdict<Problem::kAggregate, T>{};
   } else if constexpr (std::is_trivially_copyable_v<T>) {
-    return Verdict<Problem::kView, T>{};
+    return Verdict < is_standard<T>() ? Problem::kStandardView : Problem::kView, T > {};
+  } else if constexpr (is_standard<T>()) {
+    return Verdict<Problem::kStandard, T>{};
   } else {
     return Verdict<Problem::kUnknown, T>{};
   }
@@ -136,21 +160,41 @@ struct CannotBeSent {
       "morrow: a pointer or a reference cannot be sent to another process (the type named above as CannotBeSent<...>): "
       "send the value itself, a std::string, a container or a std::unique_ptr");
   static_assert(
+      P != Problem::kStandardView,
+      "morrow: this type of the standard library (named above as CannotBeSent<...>) may refer to memory of this "
+      "process: send what it refers to, a std::string for a std::string_view, a std::vector for a std::span");
+  static_assert(
       P != Problem::kView,
-      "morrow: this type (named above as CannotBeSent<...>) may refer to memory of this process: send what it refers "
-      "to, "
-      "a std::string for a std::string_view, a std::vector for a span; or, if it holds only values, add to it: "
+      "morrow: the compiler cannot see whether this type (named above as CannotBeSent<...>) refers to memory of this "
+      "process: send what it refers to; or, if it holds only values, give it constexpr constructors or = default, or "
+      "say so: template <> inline constexpr bool morrow::plain_bytes<TYPE> = true; or give it a function: "
       "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
   static_assert(P != Problem::kNoDefault,
                 "morrow: this type (named above as CannotBeSent<...>) needs a default constructor to be received");
   static_assert(P != Problem::kAggregate,
-                "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array or a field with no "
-                "default, so "
-                "its fields cannot be found by themselves; add to it: "
+                "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array, a bit-field, more "
+                "than 100 fields or a field with no default, so its fields cannot be found by themselves; add to it: "
                 "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+  static_assert(
+      P != Problem::kHidden,
+      "morrow: this type (named above as CannotBeSent<...>) has a serialize, or save and load, that cannot be "
+      "called: make it public or befriend cereal::access, and let it take any archive: "
+      "template <class Archive> void serialize(Archive& archive)");
+  static_assert(
+      P != Problem::kInherited,
+      "morrow: this type (named above as CannotBeSent<...>) has its serialize from a base class, which leaves "
+      "out its own fields; add to it: template <class Archive> void serialize(Archive& archive) { "
+      "archive(cereal::base_class<BASE>(this), field, ...); }");
+  static_assert(P != Problem::kNotOnePair,
+                "morrow: this type (named above as CannotBeSent<...>) has more than one way to be serialized, or only "
+                "half of one: give it serialize, or save and load, as members or as functions beside it");
+  static_assert(P != Problem::kStandard,
+                "morrow: this type of the standard library (named above as CannotBeSent<...>) cannot be sent: send the "
+                "values that it holds");
   static_assert(P != Problem::kUnknown,
                 "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
-                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); } or write save and "
+                "load beside it");
   static constexpr bool value = P == Problem::kNone;
 };
 template <class Type>

@@ -2,6 +2,7 @@
 // Programs that must not compile: each #ifdef is one, with a piece of the message that it must give.
 #include <morrow/morrow.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,6 +58,54 @@ struct HoldsMutex {
   std::string text;
   std::mutex mutex;
 };
+class Opaque {
+ public:
+  explicit Opaque(int n) : n_(n) {}
+  int n() const { return n_; }
+
+ private:
+  int n_;
+};
+class Hidden {
+ public:
+  std::string text;
+
+ private:
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text);
+  }
+};
+class HiddenInBytes {
+ public:
+  int n = 0;
+
+ private:
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(n);
+  }
+};
+struct Serialized {
+  int n = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(n);
+  }
+};
+struct Inherits : Serialized {
+  std::string text;
+};
+struct InheritsBytes : Serialized {
+  int more = 0;
+};
+struct OnlySaved {
+  std::string text;
+  template <class Archive>
+  void save(Archive& archive) const {
+    archive(text);
+  }
+};
 struct LyingSerialize {
   std::thread thread;
   template <class Archive>
@@ -77,7 +126,7 @@ int main() {
 #ifdef string_view_parameter  // a std::string for a std::string_view
   morrow::submit([](std::string_view text) { return text.size(); }, "text");
 #endif
-#ifdef span_argument  // a std::vector for a span
+#ifdef span_argument  // a std::vector for a std::span
   std::vector<int> numbers;
   morrow::submit([](std::span<int> s) { return s.size(); }, numbers);
 #endif
@@ -128,6 +177,30 @@ int main() {
 #endif
 #ifdef string_view_result  // a std::string for a std::string_view
   morrow::submit([] { return std::string_view("text"); });
+#endif
+#ifdef opaque_class  // give it constexpr constructors or = default
+  morrow::submit([] { return Opaque(1); });
+#endif
+#ifdef opaque_class_in_vector  // morrow::plain_bytes<TYPE> = true
+  morrow::submit([] { return std::vector<Opaque>(); });
+#endif
+#ifdef hidden_serialize  // make it public or befriend cereal::access
+  morrow::submit([] { return Hidden(); });
+#endif
+#ifdef hidden_serialize_of_bytes  // make it public or befriend cereal::access
+  morrow::submit([] { return HiddenInBytes(); });
+#endif
+#ifdef inherited_serialize  // has its serialize from a base class
+  morrow::submit([] { return Inherits(); });
+#endif
+#ifdef inherited_serialize_of_bytes  // cereal::base_class<BASE>(this)
+  morrow::submit([] { return InheritsBytes(); });
+#endif
+#ifdef half_a_pair  // only half of one
+  morrow::submit([] { return OnlySaved(); });
+#endif
+#ifdef standard_function_argument  // this type of the standard library
+  morrow::submit([](const std::function<int()>& f) { return f(); }, std::function<int()>());
 #endif
 #ifdef inside_serialize  // std::thread
   morrow::submit([] { return LyingSerialize(); });
