@@ -4,6 +4,8 @@
 /// \file
 /// PointerFree: whether a type means the same in another process.
 
+#include <morrow/detail/compiler.h>
+
 #include <array>
 #include <cstddef>
 #include <type_traits>
@@ -57,6 +59,7 @@ constexpr RawBytes<N> words() {
   return bytes;
 }
 
+/// A type of each value.
 template <auto>
 struct AsArgument {};
 template <class T>
