@@ -21,17 +21,18 @@
 
 #include <morrow/detail/core.h>
 #include <morrow/detail/future_traits.h>
+#include <morrow/detail/own_functions.h>
 #include <morrow/error.h>
 #include <morrow/pointer_free.h>
 
 /// How values travel: bytes one after another in contiguous memory. Types that are plain bytes are copied, plain
-/// aggregates are taken apart by Boost.PFR, and the rest is what cereal makes of it.
+/// aggregates are taken apart, and the rest is what cereal makes of it.
 namespace morrow::detail {
 
 /// Copied as bytes.
 template <class T>
-concept Raw =
-    !AnyFuture<T> && std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> && PointerFree<T>;
+concept Raw = !AnyFuture<T> && std::is_object_v<T> && !std::is_array_v<T> && std::is_move_constructible_v<T> &&
+              copied_as_bytes<T>();
 
 /// Numbers and enumerations: no padding, and no room for a future.
 template <class T>
@@ -47,13 +48,6 @@ struct SequenceTraits<std::deque<T, A>> : std::true_type {};
 template <class T, class A>
 struct SequenceTraits<std::list<T, A>> : std::true_type {};
 
-/// Containers with equal keys, whose order cereal turns around.
-template <class T>
-concept OrderedMulti = requires(T& container, typename T::value_type element) {
-  typename T::key_compare;
-  { container.insert(std::move(element)) } -> std::same_as<typename T::iterator>;
-};
-
 /// Whether T is a std::vector.
 template <class T>
 struct IsVector : std::false_type {};
@@ -65,13 +59,7 @@ template <class T>
 struct RawMayHoldFuture : std::bool_constant<std::is_class_v<T> && sizeof(T) >= sizeof(FutureId)> {};
 template <class T, std::size_t N>
 struct RawMayHoldFuture<std::array<T, N>> : RawMayHoldFuture<T> {};
-/// std::complex, whose header would cost each program a tenth of a second to compile.
-template <class T>
-requires requires(const T& number) {
-  requires sizeof(T) == 2 * sizeof(typename T::value_type);
-  { number.real() } -> std::same_as<typename T::value_type>;
-  { number.imag() } -> std::same_as<typename T::value_type>;
-}
+template <ComplexNumber T>
 struct RawMayHoldFuture<T> : std::false_type {};
 
 class OutArchive;
@@ -85,11 +73,6 @@ concept SelfPacked = requires(const T& value, T& target, ValueWriter& writer, Va
   value.pack(writer);
   target.unpack(reader);
 };
-
-/// Users gave T functions for cereal, or cereal brings them.
-template <class T>
-concept CerealKnows = cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 0 ||
-                      cereal::traits::detail::count_input_serializers<T, InArchive>::value != 0;
 
 /// What cereal reads a shared pointer through.
 template <class T>
@@ -202,6 +185,10 @@ class ValueReader {
   template <class T>
   void read(T&& value);
 
+  /// A value, whether or not it has a default constructor.
+  template <class T>
+  T make();
+
   void take(void* data, std::size_t size) {
     if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
     if (size >= kCalledBytes) {
@@ -250,7 +237,7 @@ class ValueReader {
   template <class T>
   void read_sequence(T& sequence);
   template <class T>
-  void read_ordered(T& container);
+  void replace(T& value);
 
   // A byte can be a level of something nested, so bytes can ask for more stack than there is.
   void check_depth() const {

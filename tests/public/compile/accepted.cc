@@ -43,6 +43,14 @@ struct Page {
   std::tuple<int, Line> best;
   morrow::Future<int> size;
 };
+class Foreign {
+ public:
+  explicit Foreign(int n) : n_(n) {}
+  int n() const { return n_; }
+
+ private:
+  int n_;
+};
 struct Node {
   int value = 0;
   std::unique_ptr<Node> next;
@@ -50,6 +58,9 @@ struct Node {
 double halve(double value) { return value / 2; }
 
 }  // namespace
+
+template <>
+inline constexpr bool morrow::plain_bytes<Foreign> = true;
 
 int main() {
   const morrow::Session session("cluster", {.log_to_driver = false, .connect_timeout = 5s});
@@ -68,6 +79,8 @@ int main() {
   morrow::submit([c = Color::kGreen, z = std::complex<double>(1, 2)] { return z.real() + static_cast<int>(c); });
   morrow::submit([t = std::chrono::system_clock::now(), w = 5ms] { return t + w; });
   morrow::submit([p = Private(3), b = std::bitset<100>()] { return p.n() + static_cast<int>(b.count()); });
+  morrow::submit([](Foreign one, const std::vector<Foreign>& more) { return one.n() + more[0].n(); }, Foreign(3),
+                 std::vector{Foreign(4)});
   const std::optional<int> maybe = 1;
   morrow::submit(morrow::unchecked([maybe] { return *maybe; }));
   morrow::submit(halve, 3);
