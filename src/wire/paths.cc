@@ -16,6 +16,7 @@
 
 #include "base/environment.h"
 #include "base/path_name.h"
+#include "base/shown.h"
 
 namespace morrow::wire {
 
@@ -125,7 +126,7 @@ void check_name(std::string_view what, std::string_view name) {
   // A line to join a cluster with that was mistyped, say, has a token in it.
   if (name.find_first_of("/@:") != std::string_view::npos)
     throw std::invalid_argument("this is not the name of a " + std::string(what) + rule);
-  throw std::invalid_argument("\"" + std::string(name) + "\" cannot be the name of a " + std::string(what) + rule);
+  throw std::invalid_argument("\"" + base::shown_line(name) + "\" cannot be the name of a " + std::string(what) + rule);
 }
 
 std::string run_folder(std::string_view cluster, bool create) { return own_folder(run_base(), cluster, create); }

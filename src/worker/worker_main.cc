@@ -36,6 +36,7 @@
 #include "worker/pool/process/undertaker.h"
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
+#include "worker/private_folder.h"
 #include "worker/shell/shell.h"
 
 namespace morrow::worker {
@@ -187,14 +188,12 @@ int run_private(const WorkerOptions& options) {
   // The terminal's Ctrl-C is for the driver; we end when it does.
   setsid();
   Undertaker undertaker;
-  const base::Defer removes_folder([&] {
-    std::error_code ignored;
-    std::filesystem::remove_all(options.private_folder, ignored);
-  });
+  bool keeps_logs = false;
+  const base::Defer removes_folder([&] { leave_private_folder(options.private_folder, keeps_logs); });
   const base::Defer removes_spill_folder([&] { rmdir(options.spill_folder.c_str()); });  // when it is empty then
   wire::Fd driver(options.private_fd);
   if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
-  Logs logs({"", true});
+  Logs logs({private_logs(options.private_folder), true});
   const LastWords last_words(logs);
   ShellOptions shell = shell_options(options);
   shell.private_worker = true;
@@ -211,7 +210,9 @@ int run_private(const WorkerOptions& options) {
   worker.join();
   const Signals signals(io, worker, "");
   worker.adopt(std::move(driver));
-  return exit_status(worker.run());
+  const Shell::End end = worker.run();
+  keeps_logs = logs.kept();
+  return exit_status(end);
 }
 
 /// `kept` is what the one before this has kept, and then what this one has.

@@ -137,6 +137,7 @@ worker::DriverSessions::Means VirtualWorker::session_means() {
       .post = post_to_store(),
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { send(client, type, message); },
+      .send_ended = [this](ClientId client, wire::SessionEnded& ended) { send(client, wire::SESSION_ENDED, ended); },
       .send_welcome =
           [this](ClientId client, wire::Welcome& welcome, bool) {
             if (voice_of(client) == nullptr) return;

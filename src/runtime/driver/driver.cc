@@ -214,9 +214,13 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
     case wire::LOG: {
       wire::Log log;
       wire::parse(log, payload);
-      // A terminal or a pipe that takes no more holds up those that wait for values, and nobody else.
-      const base::MutexUnlock unlocked(link_.mutex());
-      return print(log);
+      {
+        // A terminal or a pipe that takes no more holds up those that wait for values, and nobody else.
+        const base::MutexUnlock unlocked(link_.mutex());
+        print(log);
+      }
+      printed_lines_ += static_cast<std::uint64_t>(log.lines_size());
+      return;
     }
     case wire::NOTICE: {
       wire::Notice notice;
@@ -287,7 +291,11 @@ void Driver::end() {
     link_.write();
     end_.waiter = &waiter;
     const auto ended = [this]() REQUIRES(link_.mutex()) { return end_.told.has_value(); };
-    if (link_.wait(waiter, ended, Clock::now() + kEndPatience)) return tell_ending(*end_.told);
+    // Lines of its tasks come before it, and somebody may read them page by page.
+    for (std::optional<std::uint64_t> printed; printed != printed_lines_;) {
+      printed = printed_lines_;
+      if (link_.wait(waiter, ended, Clock::now() + kEndPatience)) return tell_ending(*end_.told);
+    }
     say("the end of the session was not confirmed in time; what it still holds is freed after its grace period");
   } catch (const std::exception& error) {
     say(std::string("the session did not end well: ") + error.what());
@@ -295,6 +303,7 @@ void Driver::end() {
 }
 
 void Driver::tell_ending(const wire::SessionEnded& ended) {
+  if (!ended.log().empty()) say("tasks failed; what tasks printed stays in " + ended.log());
   if (ended.failed() == 0) return;
   wire::Failure first;
   first.ParseFromString(ended.first());

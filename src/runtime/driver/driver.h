@@ -110,6 +110,7 @@ class Driver : public Client {
   std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
   std::string store_full_ GUARDED_BY(link_.mutex());  // the sentence of the store; empty: it has room
   std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
+  std::uint64_t printed_lines_ GUARDED_BY(link_.mutex()) = 0;  // of tasks
   End end_ GUARDED_BY(link_.mutex());
   Uploads uploads_ GUARDED_BY(link_.mutex());
 

@@ -48,6 +48,7 @@ void Driver::prove_life() {
 /// A thread that waits for long does not leave people in the dark: the worker knows what for.
 void Driver::ask_why() {
   if (patience_.any.count() == 0 || !link_.connected() || said_silent_) return;
+  if (link_.is_delivering()) return;  // it waits for a person who reads its output page by page, say, and knows that
   const std::optional<Overdue> wait = overdue(patience_.any, !throttled_.empty());
   if (!wait || (!wait->future && wait->own_wait == wire::WhyRequest::NONE)) return;
   wire::WhyRequest request;

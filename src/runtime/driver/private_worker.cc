@@ -146,7 +146,8 @@ PrivateWorker::~PrivateWorker() {
     kill(pid_, SIGKILL);
     reap(true);
   }
-  remove_folders();  // it does so itself, unless it was killed
+  if (status_ == 0) folder_.clear();  // it has removed it, or has left its logs there
+  remove_folders();                   // it does so itself, unless it was killed
 }
 
 void PrivateWorker::remove_folders() {

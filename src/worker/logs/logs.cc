@@ -106,6 +106,7 @@ void Logs::warn(const std::string& sentence) { worker_->warn("{}", base::shown_t
 
 void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines) {
   if (!tasks_ || lines.empty()) return;
+  has_task_lines_ = true;
   const std::string whole = task_line(source, to_stderr, {"", true});
   const std::string piece = task_line(source, to_stderr, {"", false});
   for (const OutputLine& line : lines) tasks_->info("{}{}", line.whole ? whole : piece, line.text);

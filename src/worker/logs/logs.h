@@ -54,9 +54,18 @@ class Logs {
   void flush();
   /// Where the files are; empty: there are none.
   const std::string& folder() const { return folder_; }
+  /// The file that has what tasks wrote; empty: there is none.
+  std::string tasks_file() const { return folder_.empty() ? "" : folder_ + "/tasks.log"; }
+  bool has_task_lines() const { return has_task_lines_; }
+
+  /// Of a private worker, whose folder is removed at its end: the files are to stay, since somebody was told of them.
+  void keep() { kept_ = true; }
+  bool kept() const { return kept_; }
 
  private:
   std::string folder_;
+  bool has_task_lines_ = false;
+  bool kept_ = false;
   std::shared_ptr<spdlog::logger> worker_;
   std::shared_ptr<spdlog::logger> tasks_;
 };

@@ -18,10 +18,22 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::size_t kMaxWaiting = 256 << 10;     // of a session whose worker is being looked up
+constexpr std::size_t kMaxWaiting = 4 << 20;       // of a session whose worker is being looked up
 constexpr std::size_t kMaxUnsentLogs = 4 << 20;    // to a worker that does not read
 constexpr std::size_t kMaxRoutes = 10'000;         // then all are forgotten, and looked up again
 constexpr std::uint64_t kRouteNs = 5'000'000'000;  // sessions move
+
+std::uint64_t lines_in(std::string_view frames) {
+  wire::FrameReader reader;
+  reader.append(frames);
+  std::uint64_t lines = 0;
+  while (const auto frame = reader.next()) {
+    wire::Log log;
+    wire::parse(log, frame->payload);
+    lines += static_cast<std::uint64_t>(log.lines_size()) + log.left_out();
+  }
+  return lines;
+}
 
 /// Never waits: a worker that stands still must not hold up this one.
 wire::Fd connect_now(const std::string& path) {
@@ -52,15 +64,22 @@ LogRelay::LogRelay(boost::asio::io_context& io, StoreThread& store, Options opti
 LogRelay::~LogRelay() = default;
 
 void LogRelay::send(control::SessionId session, wire::Log& log) {
-  log.set_session(session);
-  std::string frame;
-  wire::append_frame(frame, wire::LOG, log);
   if (routes_.size() > kMaxRoutes) routes_.clear();
   Route& route = routes_[session];
-  if (route.known && base::monotonic_ns() < route.until) return deliver(route.socket, frame);
+  log.set_session(session);
+  log.set_left_out(route.left_out);
+  log.set_place(options_.place);
+  std::string frame;
+  wire::append_frame(frame, wire::LOG, log);
+  const auto count = [&](bool told) {
+    route.left_out = told ? 0 : route.left_out + static_cast<std::uint64_t>(log.lines_size());
+  };
+  if (route.known && base::monotonic_ns() < route.until) return count(deliver(route.socket, frame));
   const bool asked = !route.known && route.until != 0;
   route.known = false;
-  if (route.waiting.size() + frame.size() <= kMaxWaiting) route.waiting += frame;
+  const bool has_room = route.waiting.size() + frame.size() <= kMaxWaiting;
+  if (has_room) route.waiting += frame;
+  count(has_room);
   if (asked) return;
   route.until = 1;
   look_up(session);
@@ -77,18 +96,31 @@ void LogRelay::look_up(control::SessionId session) {
         route.socket = *socket;
         route.until = base::monotonic_ns() + kRouteNs;
         const std::string waiting = std::exchange(route.waiting, {});
-        deliver(route.socket, waiting);
+        if (!deliver(route.socket, waiting)) route.left_out += lines_in(waiting);
+        tell_left_out(session, route);
       });
 }
 
-void LogRelay::deliver(const std::string& socket, std::string_view frames) {
-  if (socket.empty() || frames.empty()) return;
+void LogRelay::tell_left_out(control::SessionId session, Route& route) {
+  if (route.left_out == 0) return;
+  wire::Log log;
+  log.set_session(session);
+  log.set_left_out(route.left_out);
+  log.set_place(options_.place);
+  std::string frame;
+  wire::append_frame(frame, wire::LOG, log);
+  if (deliver(route.socket, frame)) route.left_out = 0;
+}
+
+bool LogRelay::deliver(const std::string& socket, std::string_view frames) {
+  if (frames.empty()) return true;
+  if (socket.empty()) return false;
   auto& peer = peers_[socket];
   if (!peer) {
     wire::Fd connected = connect_now(socket);
     if (!connected) {
       peers_.erase(socket);
-      return;
+      return false;
     }
     peer = std::make_shared<Peer>(io_, std::move(connected), socket);
     wire::Hello hello;
@@ -97,8 +129,10 @@ void LogRelay::deliver(const std::string& socket, std::string_view frames) {
     hello.set_cluster(options_.cluster);
     wire::append_frame(peer->out, wire::HELLO, hello);
   }
-  if (peer->out.size() + frames.size() <= kMaxUnsentLogs) peer->out += frames;
+  const bool has_room = peer->out.size() + frames.size() <= kMaxUnsentLogs;
+  if (has_room) peer->out += frames;
   if (!peer->waits) write(std::shared_ptr<Peer>(peer));
+  return has_room;
 }
 
 void LogRelay::write(const std::shared_ptr<Peer>& peer) {

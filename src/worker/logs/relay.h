@@ -16,14 +16,15 @@
 namespace morrow::worker {
 
 /// Brings the output of a task to the worker that its driver is attached to, when that is another one: as a client of
-/// that worker, which hands it on. Best effort: lines are dropped rather than kept for long, and the log folder has
-/// them all. Main thread only.
+/// that worker, which hands it on. Lines are dropped rather than kept for long, and counted: the log folder has them
+/// all. Main thread only.
 class LogRelay {
  public:
   /// Which worker of which cluster this is.
   struct Options {
     std::string cluster;
     std::string worker;  ///< this one's name
+    std::string place;   ///< the file that has all lines
   };
   LogRelay(boost::asio::io_context& io, StoreThread& store, Options options);
   ~LogRelay();
@@ -35,14 +36,17 @@ class LogRelay {
   struct Peer;
   /// The way to the driver of a session.
   struct Route {
-    bool known = false;       ///< `socket` is the answer of the store
-    std::string socket;       ///< empty: it has no driver now
-    std::string waiting;      ///< frames, while it is not known
-    std::uint64_t until = 0;  ///< nanoseconds of the steady clock: then the store is asked again
+    bool known = false;          ///< `socket` is the answer of the store
+    std::string socket;          ///< empty: it has no driver now
+    std::string waiting;         ///< frames, while it is not known
+    std::uint64_t left_out = 0;  ///< lines that found no room, told with the next ones
+    std::uint64_t until = 0;     ///< nanoseconds of the steady clock: then the store is asked again
   };
 
   void look_up(control::SessionId session);
-  void deliver(const std::string& socket, std::string_view frames);
+  /// False: there is no way to it, or no room.
+  bool deliver(const std::string& socket, std::string_view frames);
+  void tell_left_out(control::SessionId session, Route& route);
   void write(const std::shared_ptr<Peer>& peer);
 
   boost::asio::io_context& io_;

@@ -240,14 +240,17 @@ void Clients::write(const ClientPtr& client) {
     client->socket.async_wait(stream_descriptor::wait_write, [this, client](const boost::system::error_code& error) {
       if (client->gone) return;
       client->waits_write = false;
-      if (!error) write(client);
+      if (error) return;
+      write(client);
+      flush();  // what it was sent since it took all
     });
     return;
   }
   client->out.clear();
   client->written = 0;
   if (client->out.capacity() > kKeepBytes) client->out.shrink_to_fit();
-  if (client->closing) drop(client, "");
+  if (client->closing) return drop(client, "");
+  events_.client_took_all(client->id);
 }
 
 std::size_t Clients::unsent(ClientId id) const {

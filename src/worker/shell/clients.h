@@ -30,6 +30,8 @@ class ClientEvents {
   virtual void client_frame(ClientId client, wire::FrameType type, std::string_view payload) = 0;
   /// The connection ended, from whichever side: the last word about it. `why` is empty for a plain end.
   virtual void client_gone(ClientId client, const std::string& why) = 0;
+  /// It took all that was sent.
+  virtual void client_took_all(ClientId client) = 0;
 };
 
 /// The connections of drivers and commands: accepts, reads, cuts into frames, writes. Knows nothing of what the frames

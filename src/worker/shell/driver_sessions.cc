@@ -402,7 +402,7 @@ void DriverSessions::carry_out(action::SessionEnded& ended) {
   wire::SessionEnded message;
   message.set_failed(driver->end.failed.count);
   if (driver->end.failed.outcome) message.set_first(failure_bytes(*driver->end.failed.outcome, options_.worker));
-  means_.send(ended.client, wire::SESSION_ENDED, message);
+  means_.send_ended(ended.client, message);
   // Another connection may have taken it meanwhile.
   if (const auto attached = sessions_.find(driver->session);
       attached != sessions_.end() && attached->second == ended.client)

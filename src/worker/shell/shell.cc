@@ -70,14 +70,15 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               options_.private_worker}),
       store_(io, [this] { return open_store(); }, {.inline_mode = options_.inline_store, .log = warn()}),
       brain_(Brain::Setup{options_.info.incarnation, options_.info, base::random_id(), options_.knobs}),
-      tasks_{TaskStarter(
-                 starter_means(),
-                 {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
-                 starter_events()),
-             TaskOutput(output_means(), options_.info.name, options_.private_worker),
-             ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
-                           tasks_.starter, tasks_.output),
-             MemoryWatch(memory_means())},
+      tasks_{
+          TaskStarter(
+              starter_means(),
+              {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
+              starter_events()),
+          TaskOutput(output_means(), {options_.info.name, logs_.folder(), logs_.tasks_file(), options_.private_worker}),
+          ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
+                        tasks_.starter, tasks_.output),
+          MemoryWatch(memory_means())},
       values_{ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
               ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
               HandOver(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms})},
@@ -99,7 +100,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           },
           tasks_.executors, pool_options()),
       clients_(io, *this, warn(), options_.kept.last_client),
-      relay_(io, store_, {options_.cluster, options_.info.name}),
+      relay_(io, store_, {options_.cluster, options_.info.name, logs_.tasks_file()}),
       maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
       loop_{.alarm = {boost::asio::steady_timer(io)}},
       ending_{.timer = boost::asio::steady_timer(io), .drain_timer = boost::asio::steady_timer(io)} {

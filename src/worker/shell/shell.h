@@ -207,6 +207,7 @@ class Shell final : public ClientEvents {
   void client_came(ClientId client, pid_t pid) override;
   void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override;
   void client_gone(ClientId client, const std::string& why) override;
+  void client_took_all(ClientId client) override { tasks_.output.client_took_all(client); }
 
   // shell_means.cc: what the parts are given
   std::unique_ptr<store::Store> open_store();

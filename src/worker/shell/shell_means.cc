@@ -105,6 +105,14 @@ DriverSessions::Means Shell::session_means() {
       .post = post_to_store(),
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
+      .send_ended =
+          [this](ClientId client, wire::SessionEnded& message) {
+            if (options_.private_worker && !questions_.failures.ends().empty() && logs_.has_task_lines()) {
+              logs_.keep();
+              message.set_log(logs_.tasks_file());
+            }
+            tasks_.output.end_session(client, message);
+          },
       .send_welcome =
           [this](ClientId client, wire::Welcome& welcome, bool maps_objects) {
             welcome.set_with_memory(maps_objects);
@@ -375,6 +383,7 @@ TaskOutput::Means Shell::output_means() {
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
       .relay = [this](control::SessionId session, wire::Log& log) { relay_.send(session, log); },
+      .keep_logs = [this] { logs_.keep(); },
   };
 }
 

@@ -1,4 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The problem: tasks may write faster than their driver reads: its output is a pipe that somebody looks at page by
+// page, say. The worker must not hold all of it in memory, no task may wait for a reader, and no line may get lost in
+// silence.
+//
+// So what the driver has not read goes to a file when it is much (LineSpool), and from there to the driver, piece by
+// piece, when it has taken what was sent before. The end of its session waits behind the lines: until then the driver
+// lives and reads. Only what finds no room in that file is left out, and counted by the log that has it; the driver is
+// told how many, and where.
 #include "worker/shell/task_output.h"
 
 #include <utility>
@@ -9,8 +18,9 @@ namespace morrow::worker {
 
 namespace {
 
-/// A driver that does not read what its tasks write loses lines, not the worker its memory.
+/// Of a driver that does not read what its tasks write: more waits on disk.
 constexpr std::size_t kMaxUnsentLogBytes = 4 << 20;
+constexpr std::size_t kPieceBytes = 1 << 20;  // that is read back at once
 
 OutputSource logged(const TaskOutput::Source& source) {
   if (!source.is_task) return {"(no task)", "", 0};
@@ -26,8 +36,7 @@ std::string_view shown(const OutputLine& line) {
 
 }  // namespace
 
-TaskOutput::TaskOutput(Means means, std::string worker, bool private_worker)
-    : means_(std::move(means)), worker_(std::move(worker)), private_worker_(private_worker) {}
+TaskOutput::TaskOutput(Means means, Options options) : means_(std::move(means)), options_(std::move(options)) {}
 
 void TaskOutput::program_wrote(const std::string& program, std::string_view text) {
   std::vector<OutputLine> lines;
@@ -56,46 +65,84 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   if (lines.empty()) return;
   const Source source = means_.source_of(executor);
   means_.log_lines(logged(source), to_stderr, lines);
-  const auto log_of = [&] {
-    wire::Log log;
-    log.set_task(source.name);
-    log.set_worker(worker_);
-    log.set_to_stderr(to_stderr);
-    for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
-    return log;
-  };
   const Reader reader = means_.reader_of(source.session);
-  if (reader.client == 0) {
-    if (source.session == 0 || private_worker_ || reader.attached) return;
-    wire::Log log = log_of();
-    return means_.relay(source.session, log);
-  }
-  if (!reader.wants_log) return;
-  if (means_.unsent_bytes(reader.client) > kMaxUnsentLogBytes) {
-    dropped_lines_[reader.client] += lines.size();
-    return;
-  }
-  tell_dropped(reader.client);
-  means_.send(reader.client, wire::LOG, log_of());
-}
-
-void TaskOutput::tell_dropped(ClientId client) {
-  const auto dropped = dropped_lines_.find(client);
-  if (dropped == dropped_lines_.end()) return;
-  wire::Notice notice;
-  notice.set_text(std::to_string(dropped->second) +
-                  " lines of tasks were left out here, since they came faster than they were read; " +
-                  "the worker's tasks.log has them");
-  dropped_lines_.erase(dropped);
-  means_.send(client, wire::NOTICE, notice);
+  const bool elsewhere = reader.client == 0 && source.session != 0 && !options_.private_worker && !reader.attached;
+  if (!elsewhere && !reader.wants_log) return;
+  wire::Log log;
+  log.set_task(source.name);
+  log.set_worker(options_.worker);
+  log.set_to_stderr(to_stderr);
+  for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
+  if (elsewhere) return means_.relay(source.session, log);
+  send(reader.client, log, options_.place);
 }
 
 void TaskOutput::relayed(std::string_view payload) {
   wire::Log log;
   wire::parse(log, payload);
   const Reader reader = means_.reader_of(log.session());
-  if (reader.client == 0 || !reader.wants_log || means_.unsent_bytes(reader.client) > kMaxUnsentLogBytes) return;
-  means_.send(reader.client, wire::LOG, log);
+  if (reader.client == 0 || !reader.wants_log) return;
+  if (log.left_out() != 0) behind(reader.client).left_out[log.place()] += log.left_out();
+  const std::string place = log.place();
+  log.clear_left_out();
+  log.clear_place();
+  if (log.lines_size() != 0) return send(reader.client, log, place);
+  if (means_.unsent_bytes(reader.client) == 0) client_took_all(reader.client);
+}
+
+// ---- a driver that does not read ----
+
+/// At once, or behind those that wait.
+void TaskOutput::send(ClientId client, const wire::Log& log, const std::string& place) {
+  const auto found = behind_.find(client);
+  if (found == behind_.end() && means_.unsent_bytes(client) <= kMaxUnsentLogBytes)
+    return means_.send(client, wire::LOG, log);
+  Behind& behind = found == behind_.end() ? this->behind(client) : found->second;
+  std::string frame;
+  wire::append_frame(frame, wire::LOG, log);
+  if (!behind.frames.add(frame)) behind.left_out[place] += static_cast<std::uint64_t>(log.lines_size());
+  if (means_.unsent_bytes(client) == 0) catch_up(client, behind);
+}
+
+TaskOutput::Behind& TaskOutput::behind(ClientId client) {
+  return behind_.try_emplace(client, options_.folder).first->second;
+}
+
+void TaskOutput::end_session(ClientId client, const wire::SessionEnded& ended) {
+  const auto found = behind_.find(client);
+  if (found == behind_.end()) return means_.send(client, wire::SESSION_ENDED, ended);
+  found->second.ended = ended;
+  if (means_.unsent_bytes(client) == 0) catch_up(client, found->second);
+}
+
+void TaskOutput::client_took_all(ClientId client) {
+  const auto found = behind_.find(client);
+  if (found != behind_.end()) catch_up(client, found->second);
+}
+
+/// A piece of what waits; when it was the last, what was left out and the end of the session.
+void TaskOutput::catch_up(ClientId client, Behind& behind) {
+  behind.reader.append(behind.frames.take(kPieceBytes));
+  while (const auto frame = behind.reader.next()) {
+    wire::Log log;
+    wire::parse(log, frame->payload);
+    means_.send(client, wire::LOG, log);
+  }
+  if (!behind.frames.empty()) return;
+  tell_left_out(client, behind);
+  if (behind.ended) means_.send(client, wire::SESSION_ENDED, *behind.ended);
+  behind_.erase(client);
+}
+
+void TaskOutput::tell_left_out(ClientId client, const Behind& behind) {
+  for (const auto& [place, lines] : behind.left_out) {
+    wire::Notice notice;
+    notice.set_text(std::to_string(lines) + (lines == 1 ? " line" : " lines") +
+                    " of tasks were left out here, since they came faster than they were read; all lines are in " +
+                    place);
+    means_.send(client, wire::NOTICE, notice);
+    if (place == options_.place) means_.keep_logs();
+  }
 }
 
 }  // namespace morrow::worker

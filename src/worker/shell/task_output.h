@@ -3,21 +3,24 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "control/types.h"
-#include "wire/messages.pb.h"
+#include "wire/frame.h"
 #include "worker/ids/ids.h"
+#include "worker/logs/line_spool.h"
 #include "worker/logs/logs.h"
 #include "worker/shell/means.h"
 
 namespace morrow::worker {
 
 /// Brings what tasks write, line by line, to the worker's log and to the driver of their session. Holds the ends of
-/// lines that are not whole yet. Main thread only.
+/// lines that are not whole yet, and the lines of a driver that does not read, on disk. Main thread only.
 class TaskOutput {
  public:
   /// What an executor works at.
@@ -43,8 +46,17 @@ class TaskOutput {
     SendToClient send;
     /// To the worker that has the driver of this session.
     std::function<void(control::SessionId, wire::Log&)> relay;
+    /// A driver is told that lines are in the log: it must stay there.
+    std::function<void()> keep_logs;
   };
-  TaskOutput(Means means, std::string worker, bool private_worker);
+  /// Which worker this is.
+  struct Options {
+    std::string worker;           ///< its name
+    std::string folder;           ///< of its logs
+    std::string place;            ///< the file there that has all lines
+    bool private_worker = false;  ///< it has one driver, and no other worker has it
+  };
+  TaskOutput(Means means, Options options);
 
   /// What an executor's process wrote, as it was read.
   void wrote(ExecutorId executor, bool to_stderr, std::string_view text);
@@ -58,7 +70,11 @@ class TaskOutput {
 
   /// A LOG frame of another worker: lines of a task there, for a driver here. \throws wire::ProtocolError
   void relayed(std::string_view payload);
-  void client_gone(ClientId client) { dropped_lines_.erase(client); }
+  /// The end of its session, behind all its lines.
+  void end_session(ClientId client, const wire::SessionEnded& ended);
+  /// It may be given more of those that it did not read before.
+  void client_took_all(ClientId client);
+  void client_gone(ClientId client) { behind_.erase(client); }
 
  private:
   /// The lines of one executor that are not whole yet.
@@ -66,15 +82,25 @@ class TaskOutput {
     LineCutter out;
     LineCutter err;
   };
+  /// A driver that does not read what its tasks write.
+  struct Behind {
+    explicit Behind(const std::string& folder) : frames(folder) {}
+    LineSpool frames;                               ///< LOG frames
+    wire::FrameReader reader;                       ///< what of these was read back
+    std::map<std::string, std::uint64_t> left_out;  ///< lines that found no room, by the file that has them
+    std::optional<wire::SessionEnded> ended;        ///< comes last
+  };
   void tell(ExecutorId executor, bool to_stderr, const std::vector<OutputLine>& lines);
-  void tell_dropped(ClientId client);
+  void send(ClientId client, const wire::Log& log, const std::string& place);
+  Behind& behind(ClientId client);
+  void catch_up(ClientId client, Behind& behind);
+  void tell_left_out(ClientId client, const Behind& behind);
 
   Means means_;
-  const std::string worker_;
-  const bool private_worker_;
+  const Options options_;
   std::unordered_map<ExecutorId, Streams> cutters_;
-  std::unordered_map<std::string, LineCutter> starting_;       ///< by program
-  std::unordered_map<ClientId, std::uint64_t> dropped_lines_;  ///< since the client was told last
+  std::unordered_map<std::string, LineCutter> starting_;  ///< by program
+  std::unordered_map<ClientId, Behind> behind_;
 };
 
 }  // namespace morrow::worker

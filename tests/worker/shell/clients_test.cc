@@ -27,6 +27,9 @@ class ClientsTest : public ::testing::Test, public ClientEvents {
     if (pause_after_each_) clients_.pause(client);
   }
   void client_gone(ClientId client, const std::string& why) override { gone_[client] = why; }
+  void client_took_all(ClientId client) override {
+    if (sends_when_all_is_taken_-- > 0) clients_.send(client, wire::NOTICE, wire::Notice());
+  }
 
   struct Pair {
     ClientId id;
@@ -59,6 +62,7 @@ class ClientsTest : public ::testing::Test, public ClientEvents {
   std::map<ClientId, std::vector<std::uint64_t>> got_;
   std::map<ClientId, std::string> gone_;
   bool pause_after_each_ = false;
+  int sends_when_all_is_taken_ = 0;
 };
 
 TEST_F(ClientsTest, AWrongFrameClosesJustThatClient) {
@@ -129,6 +133,26 @@ TEST_F(ClientsTest, AClientThatDoesNotReadIsNotListenedToUntilItDoes) {
     return !got_[pair.id].empty();
   });
   EXPECT_EQ(got_[pair.id], std::vector<std::uint64_t>{1});
+}
+
+TEST_F(ClientsTest, WhatIsSentWhenAClientHasTakenAllGoesOutByItself) {
+  const Pair pair = connect();
+  sends_when_all_is_taken_ = 3;
+  wire::Notice notice;
+  notice.set_text(std::string(4 << 20, 'x'));  // more than the socket holds
+  clients_.send(pair.id, wire::NOTICE, notice);
+  clients_.flush();
+  wire::FrameReader reader;
+  int frames = 0;
+  for (int turns = 0; frames < 4; ++turns) {
+    ASSERT_LT(turns, 10'000) << "hangs";
+    io_.restart();
+    io_.run_one_for(std::chrono::milliseconds(10));  // and nobody calls flush
+    constexpr std::size_t kRoom = 64 << 10;
+    const ssize_t got = recv(pair.far.get(), reader.room(kRoom), kRoom, MSG_DONTWAIT);
+    if (got > 0) reader.filled(static_cast<std::size_t>(got));
+    while (reader.next()) ++frames;
+  }
 }
 
 TEST_F(ClientsTest, TheEndOfAConnectionIsToldOnce) {

@@ -20,6 +20,10 @@ class DriverSessionsTest : public ::testing::Test {
             [this](ClientId client, wire::FrameType type, const google::protobuf::MessageLite& message) {
               sent_.push_back({client, type, message.SerializeAsString()});
             },
+        .send_ended =
+            [this](ClientId client, wire::SessionEnded& ended) {
+              sent_.push_back({client, wire::SESSION_ENDED, ended.SerializeAsString()});
+            },
         .send_welcome =
             [this](ClientId client, wire::Welcome& welcome, bool) {
               sent_.push_back({client, wire::WELCOME, welcome.SerializeAsString()});

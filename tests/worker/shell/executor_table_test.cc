@@ -109,7 +109,7 @@ class ExecutorTableTest : public ::testing::Test {
   Brain::Exit exit_;
   Brain::Done done_;
   TaskStarter tasks_{starter_means(), {"w1"}, {}};
-  TaskOutput output_{output_means(), "w1", false};
+  TaskOutput output_{output_means(), {"w1", "/tmp", "/tmp/tasks.log", false}};
   ExecutorTable table_{means(), {"w1", 7}, events(), tasks_, output_};
 };
 

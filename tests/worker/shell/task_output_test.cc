@@ -26,6 +26,7 @@ class TaskOutputTest : public ::testing::Test {
               sent_.push_back({client, type, message.SerializeAsString()});
             },
         .relay = [this](control::SessionId session, wire::Log&) { relayed_.push_back(session); },
+        .keep_logs = [this] { keeps_logs_ = true; },
     };
   }
 
@@ -35,7 +36,8 @@ class TaskOutputTest : public ::testing::Test {
   Lines logged_;
   std::vector<SentFrame> sent_;
   std::vector<control::SessionId> relayed_;
-  TaskOutput output_{means(), "w1", false};
+  bool keeps_logs_ = false;
+  TaskOutput output_{means(), {"w1", "/tmp", "/tmp/tasks.log", false}};
 };
 
 TEST_F(TaskOutputTest, WholeLinesGoToTheLogAndToTheDriver) {
@@ -49,19 +51,79 @@ TEST_F(TaskOutputTest, WholeLinesGoToTheLogAndToTheDriver) {
   EXPECT_EQ(logged_.at(1), "sum: tw");
 }
 
-TEST_F(TaskOutputTest, ADriverThatDoesNotReadLosesLinesAndIsToldHowMany) {
+TEST_F(TaskOutputTest, ADriverThatDoesNotReadGetsAllLinesInTheirOrderLater) {
   unsent_ = 5 << 20;
   output_.wrote(4, false, "one\ntwo\n");
-  output_.wrote(4, false, "three\n");
+  output_.wrote(4, true, "three\n");
   EXPECT_TRUE(sent_.empty());
-  unsent_ = 0;
+  unsent_ = 1;
   output_.wrote(4, false, "four\n");
-  ASSERT_EQ(sent_.size(), 2u);
-  EXPECT_EQ(sent_[0].as<wire::Notice>().text().substr(0, 16), "3 lines of tasks");
-  EXPECT_EQ(sent_[1].as<wire::Log>().lines(0), "four");
+  EXPECT_TRUE(sent_.empty()) << "not before those that wait";
+  unsent_ = 0;
+  output_.client_took_all(1);
+  Lines lines;
+  for (const SentFrame& frame : sent_) {
+    const auto log = frame.as<wire::Log>();
+    lines.insert(lines.end(), log.lines().begin(), log.lines().end());
+    EXPECT_EQ(log.to_stderr(), log.lines(0) == "three");
+  }
+  EXPECT_EQ(lines, (Lines{"one", "two", "three", "four"}));
   output_.wrote(4, false, "five\n");
-  EXPECT_EQ(sent_.size(), 3u) << "told once";
-  EXPECT_EQ(logged_.size(), 5u) << "the log has them all";
+  EXPECT_EQ(sent_.back().as<wire::Log>().lines(0), "five");
+  EXPECT_FALSE(keeps_logs_);
+}
+
+TEST_F(TaskOutputTest, MuchThatWaitsIsGivenPieceByPieceAndTheEndOfTheSessionLast) {
+  unsent_ = 5 << 20;
+  const std::string line(1'000, 'x');
+  for (int i = 0; i < 3'000; ++i) output_.wrote(4, false, std::to_string(i) + line + "\n");
+  output_.end_session(1, {});
+  EXPECT_TRUE(sent_.empty());
+  int next = 0;
+  for (int pieces = 0; next < 3'000; ++pieces) {
+    ASSERT_LT(pieces, 10);
+    unsent_ = 0;
+    output_.client_took_all(1);
+    unsent_ = 1;
+    for (const SentFrame& frame : sent_) {
+      if (frame.type == wire::SESSION_ENDED) continue;
+      EXPECT_EQ(frame.as<wire::Log>().lines(0), std::to_string(next++) + line);
+    }
+    EXPECT_EQ(sent_.back().type == wire::SESSION_ENDED, next == 3'000);
+    sent_.clear();
+  }
+}
+
+TEST_F(TaskOutputTest, LinesThatFindNoRoomAreCountedAndTheLogThatHasThemIsNamedAndStays) {
+  TaskOutput output(means(), {"w1", "/no/such/folder", "/logs/tasks.log", false});
+  unsent_ = 5 << 20;
+  output.wrote(4, false, "one\ntwo\n");
+  wire::Log log;
+  log.set_session(5);
+  log.add_lines("of another worker");
+  log.set_left_out(3);
+  log.set_place("/other/tasks.log");
+  output.relayed(log.SerializeAsString());
+  unsent_ = 0;
+  output.client_took_all(1);
+  ASSERT_EQ(sent_.size(), 2U);
+  EXPECT_EQ(sent_[0].as<wire::Notice>().text(),
+            "2 lines of tasks were left out here, since they came faster than they were read; all lines are in "
+            "/logs/tasks.log");
+  EXPECT_TRUE(sent_[1].as<wire::Notice>().text().starts_with("4 lines of tasks")) << "and the one that came with it";
+  EXPECT_TRUE(keeps_logs_);
+  EXPECT_EQ(logged_.size(), 2U);
+  output.wrote(4, false, "three\n");
+  EXPECT_EQ(sent_.size(), 3U) << "told once";
+}
+
+TEST_F(TaskOutputTest, WhatAnotherWorkerLeftOutIsToldAtOnceToOneThatReads) {
+  wire::Log log;
+  log.set_session(5);
+  log.set_left_out(1);
+  log.set_place("/other/tasks.log");
+  output_.relayed(log.SerializeAsString());
+  EXPECT_TRUE(sent_.back().as<wire::Notice>().text().starts_with("1 line of tasks"));
 }
 
 TEST_F(TaskOutputTest, LinesOfASessionElsewhereAreRelayed) {
@@ -81,6 +143,7 @@ TEST_F(TaskOutputTest, ADriverThatWantsNoLinesGetsNone) {
   output_.wrote(4, false, "one\n");
   wire::Log log;
   log.set_session(5);
+  log.add_lines("two");
   output_.relayed(log.SerializeAsString());
   EXPECT_TRUE(sent_.empty());
   reader_.wants_log = true;

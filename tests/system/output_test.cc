@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What becomes of the lines that tasks print.
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/system/support.h"
+
+namespace morrow::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string program() { return (fs::path(scenarios()).parent_path() / "printing").string(); }
+
+/// How many lines of each task are there, in their order and none twice.
+std::array<int, 20> lines_of_tasks(const std::string& text) {
+  std::array<int, 20> next{};
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    std::size_t task = 0;
+    int number = 0;
+    const std::size_t at = line.find(") line ");
+    if (at == std::string::npos) continue;
+    std::istringstream(line.substr(at + 7)) >> task >> number;
+    if (task < next.size() && next.at(task) == number) ++next.at(task);
+  }
+  return next;
+}
+
+TEST(Output, ASlowReaderGetsAllLinesAndTheSessionEndsBehindThem) {
+  for (const bool named : {false, true}) {
+    Cluster cluster;
+    const auto worker = named ? cluster.worker({"--cpus", "2"}) : nullptr;
+    const auto shell = cluster.start({"/bin/sh", "-c", program() + " flood | { sleep 3; cat; }"},
+                                     {{"MORROW_CLUSTER", named ? cluster.name() : ""}});
+    const Result result = shell->wait();
+    std::array<int, 20> all{};
+    all.fill(5'000);
+    EXPECT_EQ(lines_of_tasks(result.out), all);
+    EXPECT_EQ(result.err, "");
+  }
+}
+
+TEST(Output, AReaderThatLeavesEndsTheDriverAsItEndsAnyProgram) {
+  Cluster cluster;
+  const auto shell = cluster.start({"/bin/sh", "-c", program() + " flood | head -n 3"}, {{"MORROW_CLUSTER", ""}});
+  const Result result = shell->wait();
+  EXPECT_FALSE(result.timed_out);
+  EXPECT_NE(result.out.find("line "), std::string::npos);
+}
+
+/// The file that a sentence names; empty: none.
+std::string named_file(const std::string& text) {
+  const std::size_t end = text.find("tasks.log");
+  if (end == std::string::npos) return "";
+  const std::size_t begin = text.rfind(' ', end) + 1;
+  return text.substr(begin, text.find_first_of(" \n", end) - begin);
+}
+
+TEST(Output, TheLogOfAPrivateWorkerStaysWhereItSaysWhenATaskFailed) {
+  for (const std::string mode : {"fail", "fail_unseen"}) {
+    Cluster cluster;
+    fs::create_directories(cluster.folder() + "/run");
+    const Result result = cluster.run({program(), mode}, {{"MORROW_CLUSTER", ""}});
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.out.find("what a task printed") != std::string::npos, mode == "fail");
+    const std::string path = named_file(result.err);
+    ASSERT_FALSE(path.empty()) << result.err;
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    EXPECT_TRUE(has(text.str(), "what a task printed\n")) << path;
+    const fs::path folder = fs::path(path).parent_path().parent_path();
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1) << "the logs alone";
+  }
+}
+
+TEST(Output, APrivateWorkerLeavesNothingWhenAllWentWellOrNothingWasPrinted) {
+  for (const std::string mode : {"print", "fail_silently"}) {
+    Cluster cluster;
+    const std::string run = cluster.folder() + "/run";
+    fs::create_directories(run);
+    const Result result = cluster.run({program(), mode}, {{"MORROW_CLUSTER", ""}});
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.err, "");
+    EXPECT_EQ(fs::directory_iterator(run), fs::directory_iterator());
+  }
+}
+
+TEST(Output, TheLogsOfTheLastFewPrivateWorkersStay) {
+  Cluster cluster;
+  const std::string run = cluster.folder() + "/run";
+  fs::create_directories(run);
+  std::string last;
+  for (int i = 0; i < 12; ++i) last = named_file(cluster.run({program(), "fail"}, {{"MORROW_CLUSTER", ""}}).err);
+  EXPECT_TRUE(fs::exists(last)) << last;
+  EXPECT_EQ(std::distance(fs::directory_iterator(run), fs::directory_iterator()), 10);
+}
+
+}  // namespace
+}  // namespace morrow::test
