@@ -16,7 +16,7 @@ namespace morrow::runtime {
 /// known. Not thread-safe.
 class ReleasedFutures {
  public:
-  static constexpr std::size_t kMostScopes = 10'000;
+  static constexpr std::size_t kMostScopes = 1'000;
 
   void add(detail::FutureId id);
   bool contains(detail::FutureId id) const;
