@@ -15,9 +15,12 @@
 
 namespace morrow {
 
+class RemoteError;
+
 namespace detail {
 struct Failure;
-}
+const Failure& failure_of(const RemoteError& error) noexcept;
+}  // namespace detail
 
 /// \addtogroup errors
 /// \{
@@ -119,8 +122,15 @@ class UnschedulableError : public Error {
 
 /// A task ran and failed. It is thrown wherever its value is asked for, as often as that is done.
 ///
-/// When the task threw a standard exception that can be made of a text (not std::system_error, say), or one of most of
-/// those here, a copy of it is nested: `std::rethrow_if_nested(error)` throws that one, and original() holds it.
+/// When the task threw a standard exception, one of those here, or one that derives from them, a copy of that standard
+/// one is nested: `std::rethrow_if_nested(error)` throws it, and original() holds it. So `catch (const
+/// std::out_of_range&)` works for a class of the program's own that derives from it. Codes and paths
+/// (std::system_error, std::filesystem::filesystem_error) travel too; a category that the standard library does not
+/// have is then another object of the same name.
+///
+/// A task that lets a RemoteError pass, which it met in a get, fails with the type, message, stack and original of that
+/// first failure; when that one was no exception, type() is the class ("morrow::TaskCrashed") and original() is that
+/// one. what() tells of both tasks.
 ///
 /// Copies share what they know. Thread-safe.
 class RemoteError : public Error {
@@ -128,6 +138,7 @@ class RemoteError : public Error {
   // For Morrow's own use, which alone can make a Failure: the reference leaves it out.
   /// \cond
   explicit RemoteError(std::shared_ptr<const detail::Failure> failure);
+  friend const detail::Failure& detail::failure_of(const RemoteError& error) noexcept;
   /// \endcond
 
   /// The type of the exception, as the compiler writes it: "std::out_of_range". Empty when the task threw none.
@@ -147,7 +158,7 @@ class RemoteError : public Error {
   const std::string& task() const noexcept;
   /// The place where the task was submitted: "file:line".
   const std::string& where() const noexcept;
-  /// A copy of the exception that the task threw, when it could be made; else null.
+  /// A copy of the exception that the task threw, or of the standard one that it derives from; null when there is none.
   std::exception_ptr original() const noexcept;
 
   // For the classes below.

@@ -19,7 +19,7 @@ namespace morrow {
 /// Executors are forked from one process that ran the program up to its Session line, so what was opened or drawn at
 /// random before that line is the same in all of them: seed random generators, open connections and start threads in
 /// `function`. Call this before the Session line. Several functions are called in the order of the calls. When one
-/// throws, that executor ends. Thread-safe.
+/// throws, that executor ends, and what it threw is the reason why tasks fail with ProgramError. Thread-safe.
 void on_executor_start(std::function<void()> function);
 
 /// \}

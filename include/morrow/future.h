@@ -117,17 +117,25 @@ class Future {
 };
 
 /// The Future that submit() returns. In `submit(...).get()` it is a temporary, and that get() also frees the value in
-/// the cluster. Once it is in a variable, it behaves like any Future.
+/// the cluster. Once it is in a variable, it behaves like any Future. The compiler warns where it is let go: nothing
+/// waits for the task then.
 template <class T>
-class Submitted : public Future<T> {
+class [[nodiscard(
+    "the task is cancelled when its scope or session ends: keep the Future and wait for it, or say .unattended() and "
+    "wait with morrow::wait_all()")]] Submitted : public Future<T> {
  public:
   using Future<T>::Future;
+
+  /// Says that the handle is let go on purpose: `morrow::submit(f).unattended();`. The task runs as any does, and is
+  /// cancelled as any is when it has not ended by the end of its scope, session or task: wait_all() and Scope::wait()
+  /// wait for it. (For a task that outlives its session there is Options::detached.)
+  void unattended() const noexcept {}
 
   /// Future::get, which leaves the value in the cluster.
   T get() const& { return Future<T>::get(); }
 
   /// Waits as Future::get does, returns the value and frees it in the cluster, also when the task failed.
-  T get() && {
+  T get()&& {
     const Releaser releaser{*this};
     return Future<T>::get();
   }

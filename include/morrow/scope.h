@@ -7,9 +7,11 @@
 #include <morrow/detail/compiler.h>
 
 #include <cstdint>
+#include <optional>
 
 #include <morrow/detail/core.h>
 #include <morrow/error.h>
+#include <morrow/options.h>
 
 namespace morrow {
 
@@ -23,7 +25,7 @@ namespace morrow {
 ///     auto part = morrow::submit(f, x);  // freed at the end of the block
 ///
 /// Scopes nest. End them in the reverse order, in the thread that opened them. What other threads submit does not
-/// belong to the scope.
+/// belong to the scope. `scope.wait()` lets all come to its end.
 class Scope {
  public:
   /// Opens the scope, inside the one that is open in this thread. \throws SessionError when no Session is open.
@@ -34,6 +36,13 @@ class Scope {
       detail::end_scope(id_);
     } catch (const Error&) {  // the session is gone, and the scope with it
     }
+  }
+  /// Waits until all has ended that was submitted in it, and in the scopes that are open inside it; see wait_all().
+  /// False when the `timeout` was over before. Only in the thread that opened it.
+  /// \throws SessionError when no Session is open.
+  /// \throws std::logic_error in another thread.
+  bool wait(std::optional<Duration> timeout = {}) const {
+    return detail::wait_all(id_, timeout ? std::optional(timeout->value()) : std::nullopt);
   }
   Scope(const Scope&) = delete;             ///< A scope is its block: it can't be copied.
   Scope& operator=(const Scope&) = delete;  ///< The same.

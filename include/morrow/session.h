@@ -86,7 +86,8 @@ class Session {
   /// SessionOptions::connect_timeout, or the worker refuses this program. The sentence says which and what to do.
   explicit Session(std::string cluster, SessionOptions options = {});
   /// Ends the session: tasks that still run are cancelled, and all its values are freed. Waits up to 10 s for the
-  /// cluster to confirm that. Failures that nothing has asked for are told on standard error.
+  /// cluster to confirm that. How many tasks were cancelled, and failures that nothing has asked for, are told on
+  /// standard error. wait_all() before it lets all tasks come to their end.
   ~Session();
   Session(const Session&) = delete;             ///< There is one connection: it can't be copied.
   Session& operator=(const Session&) = delete;  ///< The same.

@@ -90,6 +90,20 @@ auto wait(std::initializer_list<F> futures, std::size_t count = 1, std::optional
   return wait<std::initializer_list<F>>(futures, count, timeout);
 }
 
+/// Waits until all has ended that the program has submitted so far, or, inside a task, that the task has: outside of
+/// any Scope, and in those that this thread has open. So nothing is cancelled when the session, or the task, ends:
+///
+///     for (const auto& path : paths) morrow::submit(convert, path).unattended();
+///     morrow::wait_all();
+///
+/// Failures are not thrown here but by Future::get, and the first that nothing has asked for is told at the end of the
+/// session. Without a `timeout` it takes as long as it takes; false when the time was over. What tasks have submitted
+/// is theirs to wait for, and a detached future goes on by itself. Thread-safe. \throws SessionError when no Session is
+/// open.
+inline bool wait_all(std::optional<Duration> timeout = {}) {
+  return detail::wait_all(0, timeout ? std::optional(timeout->value()) : std::nullopt);
+}
+
 /// Waits for all `futures` and returns a std::vector of their values, in order; for futures of void it returns nothing.
 ///
 /// It is faster than one Future::get after another. The values stay in the cluster. All together may be larger than the

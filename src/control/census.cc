@@ -33,19 +33,34 @@ ClusterCounts count(store::Store& store) {
   return counts;
 }
 
-FailedFutures failed_in_scope(store::Store& store, ScopeId scope, const std::vector<FutureId>& except) {
-  const std::unordered_set<FutureId> seen(except.begin(), except.end());
+LooseEnds loose_ends(store::Store& store, ScopeId scope, const std::vector<FutureId>& seen) {
+  const std::unordered_set<FutureId> known(seen.begin(), seen.end());
   const auto transaction = store.begin_read();
-  FailedFutures failed;
+  const auto is_expected = [&](const record::Outcome& outcome) {
+    if (static_cast<FailureKind>(outcome.failure()) != FailureKind::kDependency || !outcome.has_root()) return false;
+    const FutureId root = read_id(outcome.root());
+    if (known.contains(root)) return true;
+    const auto state = transaction->get(keys::state(root), store::Read::kSnapshot);
+    return state && status_of(parse_record<record::State>(*state)) == Status::kCancelled;
+  };
+  LooseEnds ends;
+  record::State unfinished;
   for (int bucket = 0; bucket < keys::kBuckets; ++bucket) {
     for_each_state(*transaction, keys::scope_futures(scope, bucket), [&](FutureId id, const record::State& state) {
-      if (status_of(state) != Status::kFailed || seen.contains(id)) return;
-      if (++failed.count > 1 && failed.first < id) return;
-      failed.first = id;
-      failed.outcome = read_outcome(state.outcome());
+      if (!is_final(state) && !state.released()) {
+        if (++ends.unfinished > 1 && ends.first_unfinished < id) return;
+        ends.first_unfinished = id;
+        unfinished = state;
+      } else if (status_of(state) == Status::kFailed && !known.contains(id) && !is_expected(state.outcome())) {
+        if (++ends.failed > 1 && ends.first_failed < id) return;
+        ends.first_failed = id;
+        ends.failure = read_outcome(state.outcome());
+      }
     });
   }
-  return failed;
+  if (ends.unfinished != 0 && status_of(unfinished) != Status::kBuilding)
+    ends.unfinished_spec = Transition(*transaction, 0).spec(ends.first_unfinished, unfinished);
+  return ends;
 }
 
 }  // namespace morrow::control

@@ -220,13 +220,19 @@ struct ShapeWaiting {
 /// The shapes that stand in the index now.
 std::vector<ShapeWaiting> index_shapes(store::Store& store);
 
-/// Failed futures directly in the session's scope: how many, and the first failure. For "nobody looked at".
-struct FailedFutures {
-  std::uint64_t count = 0;
-  FutureId first;
-  OutcomePtr outcome;
+/// What a session leaves that its program may not know of: of the futures directly in its scope, those that failed and
+/// that nobody looked at, and those that have not ended and were not released.
+struct LooseEnds {
+  std::uint64_t failed = 0;
+  FutureId first_failed;
+  OutcomePtr failure;  ///< of the first
+  std::uint64_t unfinished = 0;
+  FutureId first_unfinished;
+  SpecPtr unfinished_spec;  ///< of the first; null: it is not all there yet
 };
-FailedFutures failed_in_scope(store::Store& store, ScopeId scope, const std::vector<FutureId>& except);
+/// `seen`: the failures that the program was told. One that came of such a failure, or of a cancel, is none that nobody
+/// looked at.
+LooseEnds loose_ends(store::Store& store, ScopeId scope, const std::vector<FutureId>& seen);
 
 /// Ends a ready future as failed (used for fail_if_unschedulable); false when it is not ready any more.
 bool fail_ready(store::Store& store, Incarnation self, FutureId id, const Outcome& outcome);

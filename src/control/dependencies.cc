@@ -31,8 +31,6 @@ std::optional<Outcome> Transition::failure_of(FutureId dependency, const Entry& 
   const record::Outcome& outcome = entry.state.outcome();
   std::string bytes = outcome.bytes();
   // What was cancelled or released has no failure of its own that would tell.
-  if (bytes.empty() && static_cast<FailureKind>(outcome.failure()) == FailureKind::kCancelled)
-    bytes = "it was cancelled";
   if (bytes.empty() && static_cast<FailureKind>(outcome.failure()) == FailureKind::kReleased)
     bytes = "it was released, or its scope has ended";
   return Outcome{FailureKind::kDependency, std::move(bytes), outcome.has_root() ? read_id(outcome.root()) : dependency};

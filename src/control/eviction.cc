@@ -24,6 +24,7 @@
 #include "control/cluster.h"
 #include "control/coverage_mark.h"
 #include "control/faults.h"
+#include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -58,8 +59,10 @@ void return_claim(Transition& t, Incarnation incarnation, FutureId id, bool died
       coverage_mark<"a eviction failed what was tried too often">();
       t.finish(id, entry, neighbours,
                Outcome{FailureKind::kCrash,
-                       died ? "The worker that ran it died."
-                            : "The worker that ran it was stopped, and it may not run twice.",
+                       sources::encode_failure(FailureKind::kCrash,
+                                               died ? "the worker that ran it died"
+                                                    : "the worker that ran it was stopped, and it may not run twice",
+                                               *t.spec(id, entry.state), entry.state.tries()),
                        {}});
       return;
     }

@@ -14,6 +14,7 @@
 
 #include "control/coverage_mark.h"
 #include "control/faults.h"
+#include "control/sources.h"
 #include "control/transition.h"
 
 namespace morrow::control {
@@ -119,7 +120,10 @@ OpResult apply(Transition& t, const op::Cancel& op) {
     return verdict(Verdict::kWaiting);
   }
   t.tell_holder(op.id, entry);
-  const Outcome outcome{FailureKind::kCancelled, {}, {}};
+  // What depends on it tells which task it was; of one that is written in steps not all may be there.
+  const SpecPtr spec = entry.status() == Status::kBuilding ? std::make_shared<Spec>() : t.spec(op.id, entry.state);
+  const Outcome outcome{
+      FailureKind::kCancelled, sources::encode_failure(FailureKind::kCancelled, "it was cancelled", *spec, 0), {}};
   t.finish(op.id, entry, neighbours, outcome);
   return finished(std::make_shared<Outcome>(outcome));
 }

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kStepBytes = 64ULL << 20;  // a growth that fails has got as much as there was, in these steps
 constexpr int kFirstNumber = 100;                  // programs expect to find the lowest ones free
+constexpr int kLowNumber = 32;                     // where the process may not have so many: `ulimit -n 64`
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
@@ -85,7 +86,10 @@ ArenaView::ArenaView(int fd) {
   if (fstat(fd, &status) != 0) fail("can't look at the object memory");
   size_ = static_cast<std::uint64_t>(status.st_size);
   base_ = map_arena(fd, size_, PROT_READ);
-  fd_ = fcntl(fd, F_DUPFD_CLOEXEC, kFirstNumber);
+  for (const int first : {kFirstNumber, kLowNumber, 0}) {
+    fd_ = fcntl(fd, F_DUPFD_CLOEXEC, first);
+    if (fd_ >= 0) break;
+  }
   if (fd_ < 0) {
     munmap(base_, size_);
     fail("can't keep the object memory");

@@ -37,6 +37,10 @@ std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count,
   return runtime::client().wait(ids, count, timeout);
 }
 
+bool wait_all(std::uint64_t scope, std::optional<std::chrono::nanoseconds> timeout) {
+  return runtime::client().wait_all(scope, timeout);
+}
+
 void release(FutureId id) { runtime::client().release(id); }
 void cancel(FutureId id) { runtime::client().cancel(id); }
 void flush() { runtime::client().flush(); }

@@ -22,6 +22,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "base/defer.h"
+#include "control/sources.h"
 #include "data/spill.h"
 #include "wire/addresses.h"
 #include "wire/join_url.h"
@@ -37,6 +38,7 @@
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
 #include "worker/private_folder.h"
+#include "worker/shell/failure_messages.h"
 #include "worker/shell/shell.h"
 
 namespace morrow::worker {
@@ -268,6 +270,7 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undert
 
 int run_worker(const WorkerOptions& options) {
   set_up_process();
+  control::sources::encode_failure = encode_failure;
   if (!options.private_folder.empty()) return run_private(options);
   wire::check_name("cluster", options.cluster);
   // Before there are other processes, which would be in another group, and these before all that takes memory, threads

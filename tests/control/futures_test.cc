@@ -252,12 +252,34 @@ TEST_F(FuturesTest, AFutureThatFailsUnscheduledIsTakenFromTheIndex) {
   one(1, submit(driver(10), x));
   EXPECT_TRUE(fail_ready(store, 1, x, *failure(FailureKind::kUnschedulable)));
   EXPECT_FALSE(fail_ready(store, 1, x, *failure(FailureKind::kUnschedulable)));
-  const FailedFutures failed = failed_in_scope(store, 10, {});
-  EXPECT_EQ(failed.count, 1U);
-  EXPECT_EQ(failed.first, x);
-  EXPECT_EQ(failed.outcome->failure, FailureKind::kUnschedulable);
-  EXPECT_EQ(failed_in_scope(store, 10, {x}).count, 0U);
+  const LooseEnds ends = loose_ends(store, 10, {});
+  EXPECT_EQ(ends.failed, 1U);
+  EXPECT_EQ(ends.first_failed, x);
+  EXPECT_EQ(ends.failure->failure, FailureKind::kUnschedulable);
+  EXPECT_EQ(loose_ends(store, 10, {x}).failed, 0U);
   EXPECT_EQ(count(store).futures.at(Status::kFailed), 1U);
+}
+
+TEST_F(FuturesTest, OnlyWhatNobodyKnowsOfIsALooseEnd) {
+  const FutureId dependent{10, 70};
+  const FutureId after_cancel{10, 71};
+  const FutureId cancelled{10, 72};
+  const FutureId unfinished{10, 73};
+  one(1, submit(driver(10), x, 100));
+  one(1, submit(driver(10), dependent, 0, make_spec({x})));
+  one(1, submit(driver(10), cancelled));
+  one(1, submit(driver(10), after_cancel, 0, make_spec({cancelled})));
+  one(1, submit(driver(10), unfinished));
+  one(1, end(x, 100, failure(FailureKind::kException)));
+  one(1, op::Cancel{driver(10), cancelled});
+  for (int i = 0; i < 3; ++i) {
+    for (const FutureId id : pending_checks(store, 1, 100)) one(1, op::Check{id});
+  }
+  EXPECT_EQ(loose_ends(store, 10, {}).failed, 2U) << "it and its dependent";
+  EXPECT_EQ(loose_ends(store, 10, {x}).failed, 0U);
+  EXPECT_EQ(loose_ends(store, 10, {}).unfinished, 1U);
+  EXPECT_EQ(loose_ends(store, 10, {}).first_unfinished, unfinished);
+  EXPECT_NE(loose_ends(store, 10, {}).unfinished_spec, nullptr);
 }
 
 TEST_F(FuturesTest, WhatRanAheadIsWrittenAsEndedThoughTheSameRoundAskedForItBefore) {

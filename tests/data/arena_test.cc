@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/arena.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,8 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+
+#include "base/defer.h"
 
 namespace morrow::data {
 namespace {
@@ -96,6 +99,18 @@ TEST(Arena, ChildrenDoNotInheritTheMapping) {
   const ArenaView view(arena.fd());
   const volatile std::byte* const at = view.bytes({0, 1}).data();
   EXPECT_EQ(signal_of([&] { static_cast<void>(*at); }), SIGSEGV);
+}
+
+TEST(Arena, IsViewedAlsoWhereAProcessMayHaveFewOpenFiles) {
+  Arena arena(kCapacity);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const base::Defer restores([&] { setrlimit(RLIMIT_NOFILE, &before); });
+  for (const rlim_t most : {64, 24}) {
+    const rlimit few{most, before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_NO_THROW(ArenaView(arena.fd())) << most;
+  }
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <csignal>
+#include <exception>
+#include <filesystem>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include <morrow/detail/failure.h>
 #include <morrow/morrow.h>
@@ -98,6 +102,10 @@ TEST_F(Errors, StandardExceptionsCanBeCaughtAgainAsTheOriginal) {
   expect_original<std::bad_optional_access>("std::bad_optional_access");
   expect_original<std::bad_variant_access>("std::bad_variant_access");
   expect_original<morrow::DecodeError>("morrow::DecodeError");
+  expect_original<std::system_error>("std::system_error");
+  expect_original<std::filesystem::filesystem_error>("std::filesystem::filesystem_error");
+  expect_original<std::bad_function_call>("std::bad_function_call");
+  expect_original<morrow::NameTakenError>("morrow::NameTakenError");
 }
 
 TEST_F(Errors, TheOriginalKeepsItsMessage) {
@@ -111,6 +119,99 @@ TEST_F(Errors, TheOriginalKeepsItsMessage) {
       FAIL() << "no original was nested";
     } catch (const std::out_of_range& original) {
       EXPECT_STREQ(original.what(), "row 7");
+    }
+  }
+}
+
+/// The failure of a task that the exception has left.
+Failure left_by(const std::exception_ptr& exception) {
+  const auto failure = morrow::detail::let_pass(exception);
+  EXPECT_TRUE(failure);
+  return *failure;
+}
+
+std::exception_ptr thrown_for(const Failure& failure) {
+  try {
+    throw_failure(failure);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+TEST_F(Errors, AFailureThatATaskLetsPassKeepsItsTypeItsStackAndItsOriginal) {
+  Failure child = failure_of(FailureKind::kException, "mine::Row", "row 7");
+  child.standard.name = "std::out_of_range";
+  Failure parent = left_by(thrown_for(child));
+  parent.task = "parent";
+  for (int times = 0; times < 2; ++times) {
+    const auto error = caught<morrow::RemoteError>(parent);
+    EXPECT_EQ(error.type(), "mine::Row");
+    EXPECT_EQ(error.message(), "row 7");
+    EXPECT_EQ(error.task(), "parent");
+    EXPECT_EQ(error.stack(), "frame at 7\n");
+    EXPECT_THROW(std::rethrow_exception(error.original()), std::out_of_range);
+    EXPECT_STREQ(
+        error.what(),
+        "mine::Row: row 7 (task 'train' from main.cc:12, worker w1, attempt 2), and the task that waited for it "
+        "let it pass (task 'parent')");
+    parent = left_by(thrown_for(parent));  // and its parent
+    parent.task = "parent";
+  }
+}
+
+TEST_F(Errors, ACrashThatATaskLetsPassIsItsOriginal) {
+  Failure child = failure_of(FailureKind::kCrash);
+  child.signal = SIGSEGV;
+  const auto error = caught<morrow::RemoteError>(left_by(thrown_for(child)));
+  EXPECT_EQ(error.type(), "morrow::TaskCrashed");
+  EXPECT_NE(error.message().find("SIGSEGV"), std::string::npos) << error.message();
+  try {
+    std::rethrow_exception(error.original());
+  } catch (const morrow::TaskCrashed& crash) {
+    EXPECT_EQ(crash.signal(), SIGSEGV);
+    EXPECT_EQ(crash.where(), "main.cc:12");
+  }
+}
+
+TEST_F(Errors, WhatIsNoFailureOfATaskIsNotOneThatItLetPass) {
+  EXPECT_FALSE(morrow::detail::let_pass(std::make_exception_ptr(std::runtime_error("x"))));
+  EXPECT_FALSE(morrow::detail::let_pass(nullptr));
+}
+
+TEST_F(Errors, ACopyOfTheBaseAloneHasTheOriginalToo) {
+  try {
+    throw_failure(failure_of(FailureKind::kException, "std::out_of_range", "row 7"));
+  } catch (const morrow::RemoteError& error) {
+    const morrow::RemoteError copy = error;
+    EXPECT_THROW(std::rethrow_exception(copy.original()), std::out_of_range);
+  }
+}
+
+TEST_F(Errors, CodesAndPathsComeBackWithTheOriginal) {
+  Failure failure = failure_of(FailureKind::kException, "mine::NoFile", "no file");
+  failure.standard = {"std::filesystem::filesystem_error", ENOENT, "generic", "/a", "/b"};
+  try {
+    throw_failure(failure);
+  } catch (const morrow::RemoteError& error) {
+    try {
+      std::rethrow_if_nested(error);
+      FAIL() << "no original was nested";
+    } catch (const std::filesystem::filesystem_error& original) {
+      EXPECT_EQ(original.code(), std::errc::no_such_file_or_directory);
+      EXPECT_EQ(original.path1(), "/a");
+      EXPECT_EQ(original.path2(), "/b");
+      EXPECT_STREQ(original.what(), "no file");
+    }
+  }
+  failure.standard = {"std::system_error", 5, "the program's own", "", ""};
+  try {
+    throw_failure(failure);
+  } catch (const morrow::RemoteError& error) {
+    try {
+      std::rethrow_if_nested(error);
+    } catch (const std::system_error& original) {
+      EXPECT_EQ(original.code().value(), 5);
+      EXPECT_STREQ(original.code().category().name(), "the program's own");
     }
   }
 }

@@ -348,7 +348,7 @@ class Driver {
   /// What nobody asks for ends with the scope.
   void leave_behind() {
     for (int i = 0; i < 4; ++i) {
-      morrow::submit(napping, std::string(), std::uint64_t{1}, static_cast<int>(below(500)));
+      morrow::submit(napping, std::string(), std::uint64_t{1}, static_cast<int>(below(500))).unattended();
       morrow::put(large_value(7));
     }
   }

@@ -55,6 +55,16 @@ int holds_and_needs_more(const std::string& folder, const std::string& self, con
   const auto second = morrow::Array<char>::make(kPart);
   return static_cast<int>((first.size() + second.size()) / kPart);
 }
+morrow::Array<double> filled(int number) {
+  auto made = morrow::Array<double>::make(5'000'000);
+  for (double& one : made) one = number;
+  return made;
+}
+morrow::Array<double> joined(const morrow::Array<double>& one, const morrow::Array<double>& other) {
+  auto made = morrow::Array<double>::make(one.size());
+  for (std::size_t i = 0; i < made.size(); ++i) made[i] = one[i] + other[i];
+  return made;
+}
 int slow() {
   std::this_thread::sleep_for(Seconds(4));
   return 4;
@@ -141,6 +151,41 @@ std::map<std::string, std::function<void(const std::string&)>> jobs() {
           morrow::submit({.max_retries = 0}, holds_and_needs_more, folder, std::to_string(i), std::to_string(1 - i)));
     }
     for (const Number& task : tasks) say("task", task);
+  };
+  // Many at once that each hold the value of one child and then want that of another one: some order of them fits.
+  all["parents"] = [](const std::string&) {
+    constexpr int kParents = 8;
+    std::vector<Number> sums;
+    for (int i = 0; i < kParents; ++i) {
+      sums.push_back(morrow::submit(
+          {.cpus = 0.25},
+          [](int number) {
+            const morrow::Array<double> first = morrow::submit(filled, number).get();
+            const morrow::Array<double> second = morrow::submit(filled, 1).get();
+            return static_cast<int>(first[first.size() / 2] + second[0]);
+          },
+          i));
+    }
+    int right = 0;
+    for (int i = 0; i < kParents; ++i) {
+      try {
+        right += sums[static_cast<std::size_t>(i)].get() == i + 1 ? 1 : 0;
+      } catch (const morrow::Error& error) {
+        std::cout << error.what() << "\n";
+      }
+    }
+    std::cout << right << " of " << kParents << "\n";
+  };
+  // Each join needs its two values and a place for its own.
+  all["joins"] = [](const std::string&) {
+    std::vector<morrow::Future<morrow::Array<double>>> level;
+    for (int i = 0; i < 8; ++i) level.push_back(morrow::submit(filled, i));
+    while (level.size() > 1) {
+      std::vector<morrow::Future<morrow::Array<double>>> next;
+      for (std::size_t i = 0; i < level.size(); i += 2) next.push_back(morrow::submit(joined, level[i], level[i + 1]));
+      level = std::move(next);
+    }
+    std::cout << level.front().get()[7] << "\n";
   };
   return all;
 }

@@ -94,5 +94,16 @@ TEST_F(Deadlocks, OfTasksThatHoldObjectMemoryFromEachOtherOneFailsWithASentenceA
   EXPECT_TRUE(has(result.out, "task is 2\n"));
 }
 
+TEST_F(Deadlocks, TasksThatHoldRoomAndWaitForOthersThatFindNoneAllEnd) {
+  const auto worker = cluster_.worker({"--cpus", "2", "--object-memory", "130MB", "--spill-dir", cluster_.folder()});
+  const Result result = run("parents");
+  EXPECT_EQ(result.out, "8 of 8\n") << result.err;
+}
+
+TEST_F(Deadlocks, ATreeOfJoinsThatJustFitsEnds) {
+  const auto worker = cluster_.worker({"--cpus", "2", "--object-memory", "130MB", "--spill-dir", cluster_.folder()});
+  EXPECT_EQ(run("joins").out, "28\n");
+}
+
 }  // namespace
 }  // namespace morrow::test

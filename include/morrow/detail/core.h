@@ -154,6 +154,10 @@ bool ready(FutureId id);
 std::vector<bool> wait(std::span<const FutureId> ids, std::size_t count,
                        std::optional<std::chrono::nanoseconds> timeout);
 
+/// Waits until all that was submitted and put in the scope that this thread has opened, and in those inside it, has
+/// ended; 0: in the running task or the session, outside of the scopes of other threads. False: the timeout was over.
+bool wait_all(std::uint64_t scope, std::optional<std::chrono::nanoseconds> timeout);
+
 void release(FutureId id);
 void cancel(FutureId id);
 

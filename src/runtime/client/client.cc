@@ -49,12 +49,6 @@ namespace {
 constexpr std::chrono::seconds kPollPatience{5};
 constexpr std::chrono::seconds kPollWithoutWorker{1};
 
-Deadline deadline_after(std::chrono::nanoseconds timeout) {
-  const auto now = Clock::now();
-  const auto longest = Clock::time_point::max() - now;
-  return timeout >= longest ? Deadline() : Deadline(now + timeout);
-}
-
 }  // namespace
 
 // ---- changes ----
@@ -64,6 +58,15 @@ FutureId Client::new_id(const Asker& asker) {
   const std::uint64_t sequence = ++base::not_null(asker.sequence, "a scope counts its futures");
   MORROW_INVARIANT(sequence != 0, "the futures of a scope are counted from 1", asker.scope);
   return {asker.scope, sequence};
+}
+
+Client::Asker Client::asker() {
+  Asker asked = outer_asker();
+  if (!scopes().empty()) {
+    asked.scope = scopes().back().id;
+    asked.sequence = &scopes().back().sequence;
+  }
+  return asked;
 }
 
 template <class Message>
@@ -105,6 +108,7 @@ FutureId Client::submit_here(const detail::Call& call, const Options& options, s
   if (arguments != FutureId{}) {
     // Held by the task from here on, and freed with its end.
     wire::Release release;
+    released_.add(arguments);
     write_id(*release.mutable_id(), arguments);
     release.set_claim(asked.claim);
     release.set_number(changes_.next());
@@ -117,6 +121,7 @@ void Client::release(FutureId id) {
   {
     const base::MutexLock lock(link_.mutex());
     held_values_.forget(id);
+    released_.add(id);
   }
   wire::Release message;
   write_id(*message.mutable_id(), id);
@@ -144,6 +149,11 @@ std::uint64_t Client::open_scope() {
 
 void Client::end_scope(std::uint64_t scope) {
   leave_scope(scope);
+  {
+    const base::MutexLock lock(link_.mutex());
+    released_.forget_scope(scope);
+    ended_.erase(scope);
+  }
   wire::EndScope message;
   message.set_scope(scope);
   change(wire::END_SCOPE, message, true);
@@ -173,6 +183,15 @@ void Client::acknowledge(std::uint64_t number) {
 }
 
 // ---- waiting ----
+
+/// Whatever the cluster still has of a future, once it was released here it is asked for no more.
+void Client::check_not_released(std::span<const FutureId> ids) {
+  const base::MutexLock lock(link_.mutex());
+  if (released_.empty()) return;
+  for (const FutureId& id : ids) {
+    if (released_.contains(id)) detail::throw_failure({.kind = FailureKind::kReleased});
+  }
+}
 
 bool Client::await(PendingAwait& call, const Deadline& deadline) {
   const bool done = ask_and_wait(call, deadline);
@@ -244,6 +263,7 @@ void Client::end_await(PendingAwait& call) {
 }
 
 Value Client::get(FutureId id) {
+  check_not_released({&id, 1});
   if (auto value = held(id)) return *std::move(value);
   PendingAwait call({.ids = {&id, 1}, .values = true, .blocks = true, .need = 1});
   await(call, std::nullopt);
@@ -253,6 +273,7 @@ Value Client::get(FutureId id) {
 }
 
 std::optional<Value> Client::get_for(FutureId id, std::chrono::nanoseconds timeout) {
+  check_not_released({&id, 1});
   const bool poll = timeout.count() <= 0;
   PendingAwait call({.ids = {&id, 1}, .values = true, .poll = poll, .need = 1});
   await(call, poll ? Deadline() : deadline_after(timeout));
@@ -264,12 +285,13 @@ std::optional<Value> Client::get_for(FutureId id, std::chrono::nanoseconds timeo
 
 void Client::get_all(std::span<const FutureId> ids, const std::function<void(const Value&)>& take) {
   if (ids.empty()) return;
+  check_not_released(ids);
   // Small values come with their answers. Large ones are asked for when it is their turn: to look at all at once may
   // take more than the object memory.
   PendingAwait call(
       {.ids = ids, .values = true, .only_small = true, .blocks = true, .in_order = true, .need = ids.size()});
   await(call, std::nullopt);
-  if (call.good() < ids.size()) fail(ids[call.good()], call.answers()[call.good()]);
+  if (call.good() < ids.size()) fail(ids, call.answers(), call.good());
   std::size_t got = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     Answer& answer = call.answers()[i];
@@ -280,6 +302,7 @@ void Client::get_all(std::span<const FutureId> ids, const std::function<void(con
 }
 
 std::uint64_t Client::size_of(FutureId id) {
+  check_not_released({&id, 1});
   PendingAwait call({.ids = {&id, 1}, .blocks = true, .need = 1});
   await(call, std::nullopt);
   const Answer& answer = call.answers().front();
@@ -288,6 +311,10 @@ std::uint64_t Client::size_of(FutureId id) {
 }
 
 bool Client::ready(FutureId id) {
+  {
+    const base::MutexLock lock(link_.mutex());
+    if (released_.contains(id)) return true;  // a get does not wait for it
+  }
   PendingAwait call({.ids = {&id, 1}, .poll = true, .need = 1});
   await(call, std::nullopt);
   const Answer& answer = call.answers().front();
@@ -297,18 +324,45 @@ bool Client::ready(FutureId id) {
 std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,
                                std::optional<std::chrono::nanoseconds> timeout) {
   std::vector<bool> finished(ids.size());
-  if (ids.empty()) return finished;
+  std::vector<FutureId> asked;  // a get of one that was released does not wait
+  {
+    const base::MutexLock lock(link_.mutex());
+    for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = !released_.empty() && released_.contains(ids[i]);
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!finished[i]) asked.push_back(ids[i]);
+  }
+  const std::size_t known = ids.size() - asked.size();
+  if (asked.empty()) return finished;
+  if (known >= count) count = 0;  // as many as are there, without waiting
   const bool poll = count == 0 || (timeout && timeout->count() <= 0);
-  PendingAwait call({.ids = ids, .poll = poll, .need = poll ? ids.size() : std::min(count, ids.size())});
+  PendingAwait call({.ids = asked, .poll = poll, .need = poll ? asked.size() : std::min(count - known, asked.size())});
   await(call, timeout && !poll ? deadline_after(*timeout) : Deadline());
-  for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = call.answers()[i].here && !call.answers()[i].pending;
+  auto answer = call.answers().begin();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (finished[i]) continue;
+    finished[i] = answer->here && !answer->pending;
+    ++answer;
+  }
   return finished;
+}
+
+/// All were asked for: of the others that fail, or will, the program need not be told again.
+void Client::fail(std::span<const FutureId> ids, const std::vector<Answer>& answers, std::size_t first) {
+  {
+    const base::MutexLock lock(link_.mutex());
+    for (std::size_t i = first; i < ids.size(); ++i) {
+      if (!answers[i].here || answers[i].failure != FailureKind::kNone) failure_seen(ids[i]);
+    }
+  }
+  fail(ids[first], answers[first]);
 }
 
 void Client::fail(FutureId id, const Answer& answer) {
   {
     const base::MutexLock lock(link_.mutex());
     failure_seen(id);
+    if (answer.root != FutureId{}) failure_seen(answer.root);
   }
   detail::Failure failure = read_failure(answer.failure, answer.failure_bytes);
   if (answer.root != FutureId{}) failure.root = answer.root;

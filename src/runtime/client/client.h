@@ -9,6 +9,8 @@
 #include <source_location>
 #include <span>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <morrow/detail/core.h>
@@ -19,6 +21,7 @@
 #include "runtime/client/link.h"
 #include "runtime/client/object_memory.h"
 #include "runtime/client/pending_awaits.h"
+#include "runtime/client/released_futures.h"
 #include "runtime/client/reservations.h"
 #include "wire/messages.pb.h"
 
@@ -42,6 +45,10 @@ class Client : protected Link::Handler {
   void release(detail::FutureId id) EXCLUDES(link_.mutex());
   void cancel(detail::FutureId id) EXCLUDES(link_.mutex());
   void flush() EXCLUDES(link_.mutex());
+  /// Until all futures that were born in `scope` and the scopes inside it have ended; 0: all that the calling thread's
+  /// task, or the driver, has submitted. False: the time was over. \throws std::logic_error when `scope` is none that
+  /// the calling thread has open
+  bool wait_all(std::uint64_t scope, std::optional<std::chrono::nanoseconds> timeout) EXCLUDES(link_.mutex());
   std::uint64_t open_scope() EXCLUDES(link_.mutex());
   void end_scope(std::uint64_t scope) EXCLUDES(link_.mutex());
 
@@ -61,8 +68,8 @@ class Client : protected Link::Handler {
 
   explicit Client(std::string program_key) : program_key_(std::move(program_key)), link_(*this) {}
 
-  /// \throws SessionError
-  virtual Asker asker() REQUIRES(link_.mutex()) = 0;
+  /// Outside of all morrow::Scope blocks. \throws SessionError
+  virtual Asker outer_asker() REQUIRES(link_.mutex()) = 0;
   /// Sends a change: `message` carries number `changes_.last()`. `soon`: somebody may be waiting for it.
   virtual void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon)
       REQUIRES(link_.mutex()) = 0;
@@ -112,6 +119,12 @@ class Client : protected Link::Handler {
     std::optional<wire::Found> answer;
     Waiter waiter;
   };
+  /// In the innermost morrow::Scope block of the thread.
+  Asker asker() REQUIRES(link_.mutex());
+  /// Scopes, each with the number of the last future that was born in it.
+  using Births = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  /// Of what wait_all waits for.
+  Births births(std::uint64_t scope) REQUIRES(link_.mutex());
   detail::FutureId submit_here(const detail::Call& call, const Options& options, std::source_location where)
       EXCLUDES(link_.mutex());
   detail::FutureId submit_detached(const detail::Call& call, const Options& options, std::source_location where)
@@ -123,6 +136,9 @@ class Client : protected Link::Handler {
   void answer(const wire::Ready& ready) REQUIRES(link_.mutex());
   bool take_answer(const wire::Ready& ready) REQUIRES(link_.mutex());
   [[noreturn]] void fail(detail::FutureId id, const Answer& answer) EXCLUDES(link_.mutex());
+  [[noreturn]] void fail(std::span<const detail::FutureId> ids, const std::vector<Answer>& answers, std::size_t first)
+      EXCLUDES(link_.mutex());
+  void check_not_released(std::span<const detail::FutureId> ids) EXCLUDES(link_.mutex());
   bool await(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
   bool ask_and_wait(PendingAwait& call, const Deadline& deadline) EXCLUDES(link_.mutex());
   bool wait_for_poll(PendingAwait& call) REQUIRES(link_.mutex());
@@ -157,6 +173,9 @@ class Client : protected Link::Handler {
   LongWait room_wait_ GUARDED_BY(link_.mutex());
   Reservations reservations_ GUARDED_BY(link_.mutex());
   HeldValues held_values_ GUARDED_BY(link_.mutex());
+  ReleasedFutures released_ GUARDED_BY(link_.mutex());
+  /// By scope: how many of its first futures are known to have ended, since all were waited for.
+  std::unordered_map<std::uint64_t, std::uint64_t> ended_ GUARDED_BY(link_.mutex());
   std::uint64_t workers_ GUARDED_BY(link_.mutex()) = 0;  ///< how many this client has spoken with
   wire::Ready ready_ GUARDED_BY(link_.mutex());
   wire::Ack ack_ GUARDED_BY(link_.mutex());

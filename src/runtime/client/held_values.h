@@ -12,6 +12,11 @@
 
 namespace morrow::runtime {
 
+/// The hash of an id, as everywhere.
+struct HashId {
+  std::size_t operator()(const detail::FutureId& id) const { return base::hash_of_id(id.scope, id.sequence); }
+};
+
 /// The large values that this process looks at, so that one of them is found again with no question to the worker.
 /// Keeps none of them alive. Not thread-safe.
 class HeldValues {
@@ -32,11 +37,6 @@ class HeldValues {
   struct HeldValue {
     std::weak_ptr<const void> owner;
     detail::ByteView bytes;
-  };
-
-  /// The hash of an id, as everywhere.
-  struct HashId {
-    std::size_t operator()(const detail::FutureId& id) const { return base::hash_of_id(id.scope, id.sequence); }
   };
 
   std::unordered_map<detail::FutureId, HeldValue, HashId> values_;

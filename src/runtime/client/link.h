@@ -19,6 +19,12 @@ namespace morrow::runtime {
 using Clock = std::chrono::steady_clock;
 using Deadline = std::optional<Clock::time_point>;
 
+/// None when it is too far away to be counted.
+inline Deadline deadline_after(std::chrono::nanoseconds timeout) {
+  const auto now = Clock::now();
+  return timeout >= Clock::time_point::max() - now ? Deadline() : Deadline(now + timeout);
+}
+
 /// A thread that waits on a Link. Guarded by the mutex of the link.
 struct Waiter {
   base::CondVar changed;

@@ -37,14 +37,21 @@ namespace morrow::runtime {
 
 namespace {
 
-constexpr std::size_t kWriteBytes = 32 << 10;  // the thread that submits writes more than that itself
-constexpr std::size_t kMaxObserved = 1'000;
+constexpr std::size_t kWriteBytes = 32 << 10;   // the thread that submits writes more than that itself
+constexpr std::size_t kMostObserved = 100'000;  // they are told in one message of at most 8 MiB
 constexpr std::chrono::seconds kEndPatience{10};
 constexpr std::chrono::hours kLongestPatience{24 * 365};
 
 std::chrono::milliseconds clamped(Duration patience) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::clamp<std::chrono::nanoseconds>(patience.value(), std::chrono::nanoseconds(0), kLongestPatience));
+}
+
+/// " (train, main.cc:12)", of what is known.
+std::string source_of(const wire::Failure& failure) {
+  std::string source = failure.task();
+  if (!failure.where().empty()) source += (source.empty() ? "" : ", ") + failure.where();
+  return source.empty() ? "" : " (" + base::shown_line(source) + ")";
 }
 
 }  // namespace
@@ -121,10 +128,7 @@ void Driver::welcome(Connection connection) {
 
 // ---- changes ----
 
-Client::Asker Driver::asker() {
-  if (!scopes().empty()) return {0, scopes().back().id, &scopes().back().sequence};
-  return {0, session_, &sequence_};
-}
+Client::Asker Driver::outer_asker() { return {0, session_, &sequence_}; }
 
 void Driver::post(wire::FrameType type, const google::protobuf::MessageLite& message, bool) {
   link_.send(unacknowledged_.add(changes_.last(), type, message));
@@ -172,9 +176,7 @@ void Driver::acknowledged(std::uint64_t number) {
 }
 
 void Driver::failure_seen(detail::FutureId id) {
-  if (observed_.size() < kMaxObserved && std::find(observed_.begin(), observed_.end(), id) == observed_.end()) {
-    observed_.push_back(id);
-  }
+  if (observed_.size() < kMostObserved) observed_.insert(id);
 }
 
 // ---- frames of the worker ----
@@ -304,7 +306,17 @@ void Driver::end() {
 
 void Driver::tell_ending(const wire::SessionEnded& ended) {
   if (!ended.log().empty()) say("tasks failed; what tasks printed stays in " + ended.log());
-  if (ended.failed() == 0) return;
+  if (ended.cancelled() != 0) {
+    wire::Failure unfinished;
+    unfinished.ParseFromString(ended.unfinished());
+    const bool one = ended.cancelled() == 1;
+    say((one ? "a future had not ended and was cancelled with the session"
+             : std::to_string(ended.cancelled()) + " futures had not ended and were cancelled with the session; one of "
+                                                   "them") +
+        source_of(unfinished) + ": wait for them before it ends, by get or morrow::wait_all()");
+  }
+  // Of more than can be told the program has seen enough.
+  if (ended.failed() == 0 || observed_.size() == kMostObserved) return;
   wire::Failure first;
   first.ParseFromString(ended.first());
   std::string line = ended.failed() == 1
@@ -312,10 +324,7 @@ void Driver::tell_ending(const wire::SessionEnded& ended) {
                          : std::to_string(ended.failed()) + " futures failed and nobody looked at them; the first: ";
   if (!first.type().empty()) line += first.type() + ": ";
   line += first.message().empty() ? "it is not known why" : first.message();
-  std::string source = first.task();
-  if (!first.where().empty()) source += (source.empty() ? "" : ", ") + first.where();
-  if (!source.empty()) line += " (" + base::shown_line(source) + ")";
-  say(line);
+  say(line + source_of(first));
 }
 
 }  // namespace morrow::runtime

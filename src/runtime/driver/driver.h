@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include <morrow/session.h>
@@ -63,7 +64,7 @@ class Driver : public Client {
 
   Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, Patience patience);
 
-  Asker asker() override REQUIRES(link_.mutex());
+  Asker outer_asker() override REQUIRES(link_.mutex());
   void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
       REQUIRES(link_.mutex());
   void throttle() override REQUIRES(link_.mutex());
@@ -86,7 +87,7 @@ class Driver : public Client {
   void tell_why(const wire::WhyReply& reply) REQUIRES(link_.mutex());
   void acknowledged(std::uint64_t number) REQUIRES(link_.mutex());
   static void print(const wire::Log& log);
-  static void tell_ending(const wire::SessionEnded& ended);
+  void tell_ending(const wire::SessionEnded& ended) REQUIRES(link_.mutex());
 
   void run_background() EXCLUDES(link_.mutex());
   void run_life() EXCLUDES(link_.mutex());
@@ -109,7 +110,7 @@ class Driver : public Client {
   UnacknowledgedChanges unacknowledged_ GUARDED_BY(link_.mutex());
   std::vector<Waiter*> throttled_ GUARDED_BY(link_.mutex());
   std::string store_full_ GUARDED_BY(link_.mutex());  // the sentence of the store; empty: it has room
-  std::vector<detail::FutureId> observed_ GUARDED_BY(link_.mutex());
+  std::unordered_set<detail::FutureId, HashId> observed_ GUARDED_BY(link_.mutex());
   std::uint64_t printed_lines_ GUARDED_BY(link_.mutex()) = 0;  // of tasks
   End end_ GUARDED_BY(link_.mutex());
   Uploads uploads_ GUARDED_BY(link_.mutex());

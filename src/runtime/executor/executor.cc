@@ -67,6 +67,14 @@ void Executor::run() {
   }
 }
 
+void Executor::tell_start_failed(const std::string& sentence) {
+  const base::MutexLock lock(link_.mutex());
+  wire::StartFailed message;
+  message.set_sentence(sentence);
+  link_.send(wire::START_FAILED, message);
+  write_all();
+}
+
 Executor::TaskPtr Executor::next(std::deque<TaskPtr>& queue) {
   MORROW_INVARIANT(!queue.empty(), "a task is taken from a queue that has one", queue_.size(), guests_.size());
   TaskPtr task = std::move(queue.front());
@@ -215,12 +223,11 @@ Executor::RunningTask* Executor::current() {
   return running_.empty() ? nullptr : running_.back().get();  // a thread that a task started
 }
 
-Client::Asker Executor::asker() {
+Client::Asker Executor::outer_asker() {
   RunningTask* const running = current();
   if (running == nullptr)
     throw SessionError("no task runs in this process, so there is nothing that futures could belong to");
   send_held();  // the ends of earlier tasks go out before anything of this one
-  if (!scopes().empty()) return {running->claim, scopes().back().id, &scopes().back().sequence};
   return {running->claim, running->claim, &running->sequence};
 }
 

@@ -35,6 +35,8 @@ class Executor : public Client {
 
   /// Runs tasks until the worker is gone, then leaves the process.
   [[noreturn]] void run() EXCLUDES(link_.mutex());
+  /// Tells the worker why this process can't run tasks, before it leaves.
+  void tell_start_failed(const std::string& sentence) EXCLUDES(link_.mutex());
 
  private:
   /// A task that runs in this process.
@@ -49,7 +51,7 @@ class Executor : public Client {
   };
   using TaskPtr = std::unique_ptr<wire::Task>;
 
-  Asker asker() override REQUIRES(link_.mutex());
+  Asker outer_asker() override REQUIRES(link_.mutex());
   void post(wire::FrameType type, const google::protobuf::MessageLite& message, bool soon) override
       REQUIRES(link_.mutex());
   void before_wait() override REQUIRES(link_.mutex());

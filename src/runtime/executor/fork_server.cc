@@ -24,6 +24,8 @@
 #include <iostream>
 #include <map>
 #include <set>
+#include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -34,6 +36,7 @@
 #include "runtime/executor/executor.h"
 #include "runtime/executor/worker_watch.h"
 #include "runtime/failures/crash_stack.h"
+#include "runtime/failures/throw_stack.h"
 #include "runtime/image/manifest.h"
 #include "runtime/image/program.h"
 #include "wire/frame.h"
@@ -142,7 +145,13 @@ void be_first_to_go() {
   try {
     static Executor* const executor = new Executor(std::move(setup));
     set_client(executor);
-    call_start_functions();
+    CapturedException thrown;
+    if (!run_capturing([](void*) { call_start_functions(); }, nullptr, thrown)) {
+      const std::string sentence = "a function that was given to morrow::on_executor_start threw " + thrown.type +
+                                   (thrown.message.empty() ? "" : ": " + thrown.message);
+      executor->tell_start_failed(sentence);
+      throw std::runtime_error(sentence);
+    }
     executor->run();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "morrow: an executor could not start: %s\n", error.what());

@@ -132,6 +132,18 @@ TaskResult failed(detail::FailureKind kind, std::string message, const wire::Tas
   return failed(std::move(failure), task, payload);
 }
 
+// Of a task that the exception has left.
+detail::Failure failure_of(CapturedException captured) {
+  if (auto passed = detail::let_pass(captured.exception)) return *std::move(passed);
+  detail::Failure failure;
+  failure.kind = detail::FailureKind::kException;
+  failure.type = std::move(captured.type);
+  failure.message = std::move(captured.message);
+  failure.standard = std::move(captured.standard);
+  failure.frames = std::move(captured.frames);
+  return failure;
+}
+
 // The function pointers inside a closure, as addresses of this process.
 std::string relocated_closure(const wire::Payload& payload) {
   std::string closure = payload.closure();
@@ -203,12 +215,7 @@ TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>
 
   CapturedException captured;
   if (!run_capturing(call, &data, captured)) {
-    detail::Failure failure;
-    failure.kind = detail::FailureKind::kException;
-    failure.type = std::move(captured.type);
-    failure.message = std::move(captured.message);
-    failure.frames.assign(captured.frames.begin(), captured.frames.end());
-    captured.exception = nullptr;
+    detail::Failure failure = failure_of(std::move(captured));
     if (failure.type == "morrow::ObjectMemoryError") failure.kind = detail::FailureKind::kNoRoom;
     return failed(std::move(failure), task, &payload);
   }

@@ -4,20 +4,15 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
-#include <functional>
 #include <memory>
-#include <new>
 #include <optional>
-#include <stdexcept>
 #include <string>
-#include <string_view>
-#include <typeinfo>
 #include <utility>
-#include <variant>
 
 #include <morrow/error.h>
 
 #include "base/shown.h"
+#include "runtime/failures/standard_error.h"
 
 namespace morrow {
 
@@ -83,7 +78,9 @@ std::string happening(const Failure& failure, FailureKind kind) {
     case FailureKind::kStoreFull:
       return failure.message.empty()
                  ? "the store of the cluster was full for longer than the session's store_patience, so that this "
-                   "future, or its value, found no room: release futures, or end sessions that hold some"
+                   "future, or its value, found no room: free space on its disk where that is full, release futures, "
+                   "or "
+                   "end sessions that hold some"
                  : failure.message;
     case FailureKind::kDeadlock:
       return failure.message.empty() ? "the task waited, through others, for itself" : failure.message;
@@ -114,58 +111,46 @@ std::string circumstances(const Failure& failure) {
 
 /// As it may be shown: message() has what was said byte by byte.
 std::string sentence(const Failure& failure) {
-  const bool own = failure.kind != FailureKind::kDependency;
-  const std::string what = own ? happening(failure, failure.kind)
-                               : "a future that this one depends on failed: " + happening(failure, failure.root_kind);
-  return base::shown_text(what) + base::shown_line(circumstances(failure));
+  const bool depends = failure.kind == FailureKind::kDependency;
+  std::string text = depends ? "a future that this one depends on failed: " : "";
+  text += happening(failure, depends ? failure.root_kind : failure.kind);
+  std::string tasks = circumstances(failure);
+  if (!failure.passed.empty())
+    tasks = circumstances(failure.passed.front()) + ", and the task that waited for it let it pass" + tasks;
+  return base::shown_text(text) + base::shown_line(tasks);
 }
 
-// Exceptions made from codes (std::system_error, std::regex_error) are left out: the codes do not travel.
-using Thrower = void (*)(const std::string& message);
-
-template <class Exception>
-void throw_with_text(const std::string& message) {
-  throw Exception(message);
+/// The class that a failure of a task is thrown as; empty for one that threw, or that is none of a task's.
+const char* class_of(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::kCrash:
+      return "morrow::TaskCrashed";
+    case FailureKind::kPoisoned:
+      return "morrow::PoisonedError";
+    case FailureKind::kOutOfMemory:
+      return "morrow::OutOfMemoryError";
+    case FailureKind::kStackOverflow:
+      return "morrow::StackOverflowError";
+    case FailureKind::kTimeout:
+      return "morrow::TimeoutError";
+    case FailureKind::kDependency:
+      return "morrow::DependencyError";
+    default:
+      return "";
+  }
 }
-template <class Exception>
-void throw_plain(const std::string&) {
-  throw Exception();
+
+bool threw(const Failure& failure) {
+  const FailureKind kind = failure.kind == FailureKind::kDependency ? failure.root_kind : failure.kind;
+  return kind == FailureKind::kException;
 }
 
-/// How to throw the standard exception of this name; null when it is none that can be made again.
-Thrower thrower_of(std::string_view type) {
-  static constexpr std::pair<std::string_view, Thrower> kThrowers[] = {
-      {"std::runtime_error", throw_with_text<std::runtime_error>},
-      {"std::logic_error", throw_with_text<std::logic_error>},
-      {"std::out_of_range", throw_with_text<std::out_of_range>},
-      {"std::invalid_argument", throw_with_text<std::invalid_argument>},
-      {"std::length_error", throw_with_text<std::length_error>},
-      {"std::domain_error", throw_with_text<std::domain_error>},
-      {"std::range_error", throw_with_text<std::range_error>},
-      {"std::overflow_error", throw_with_text<std::overflow_error>},
-      {"std::underflow_error", throw_with_text<std::underflow_error>},
-      {"std::bad_alloc", throw_plain<std::bad_alloc>},
-      {"std::bad_array_new_length", throw_plain<std::bad_array_new_length>},
-      {"std::bad_cast", throw_plain<std::bad_cast>},
-      {"std::bad_typeid", throw_plain<std::bad_typeid>},
-      {"std::bad_exception", throw_plain<std::bad_exception>},
-      {"std::bad_function_call", throw_plain<std::bad_function_call>},
-      {"std::bad_optional_access", throw_plain<std::bad_optional_access>},
-      {"std::bad_variant_access", throw_plain<std::bad_variant_access>},
-      {"std::bad_weak_ptr", throw_plain<std::bad_weak_ptr>},
-      {"std::exception", throw_plain<std::exception>},
-      {"morrow::Error", throw_with_text<Error>},
-      {"morrow::SessionError", throw_with_text<SessionError>},
-      {"morrow::DecodeError", throw_with_text<DecodeError>},
-      {"morrow::TooLargeError", throw_with_text<TooLargeError>},
-      {"morrow::ProgramError", throw_with_text<ProgramError>},
-      {"morrow::DeadlockError", throw_with_text<DeadlockError>},
-      {"morrow::CancelledError", throw_with_text<CancelledError>},
-      {"morrow::ReleasedError", throw_with_text<ReleasedError>},
-      {"morrow::UnschedulableError", throw_with_text<UnschedulableError>},
-  };
-  for (const auto& [name, thrower] : kThrowers) {
-    if (name == type) return thrower;
+std::exception_ptr make_original(const Failure& failure) {
+  try {
+    if (!failure.passed.empty() && !threw(failure.passed.front())) detail::throw_failure(failure.passed.front());
+    runtime::throw_standard(failure.standard, failure.type, failure.message);
+  } catch (...) {
+    return std::current_exception();
   }
   return nullptr;
 }
@@ -175,14 +160,13 @@ Thrower thrower_of(std::string_view type) {
 template <class E>
 [[noreturn]] void throw_remote(const Failure& failure) {
   const auto shared = std::make_shared<const Failure>(failure);
-  const Thrower thrower = thrower_of(failure.type);
-  if (thrower == nullptr) throw E(shared);
+  const std::exception_ptr original = make_original(failure);
+  if (original == nullptr) throw E(shared);
   try {
-    thrower(failure.message);
+    std::rethrow_exception(original);
   } catch (...) {
     std::throw_with_nested(E(shared));
   }
-  throw E(shared);
 }
 
 }  // namespace
@@ -192,7 +176,9 @@ RemoteError::RemoteError(std::shared_ptr<const detail::Failure> failure)
 
 const std::string& RemoteError::type() const noexcept { return failure_->type; }
 const std::string& RemoteError::message() const noexcept { return failure_->message; }
-std::string RemoteError::stack() const { return detail::symbolize(failure_->frames); }
+std::string RemoteError::stack() const {
+  return detail::symbolize(failure_->passed.empty() ? failure_->frames : failure_->passed.front().frames);
+}
 const std::string& RemoteError::worker() const noexcept { return failure_->worker; }
 std::uint32_t RemoteError::attempt() const noexcept { return failure_->attempt; }
 const std::string& RemoteError::task() const noexcept { return failure_->task; }
@@ -200,7 +186,8 @@ const std::string& RemoteError::where() const noexcept { return failure_->where;
 
 std::exception_ptr RemoteError::original() const noexcept {
   const auto* nested = dynamic_cast<const std::nested_exception*>(this);
-  return nested == nullptr ? nullptr : nested->nested_ptr();
+  if (nested != nullptr) return nested->nested_ptr();
+  return make_original(*failure_);  // a copy of the base alone has nothing nested
 }
 
 int TaskCrashed::signal() const noexcept { return failure().signal; }
@@ -222,6 +209,34 @@ std::vector<PoisonedError::Attempt> PoisonedError::attempts() const {
   for (const Failure& one : failure().earlier) add(one);
   add(failure());
   return all;
+}
+
+const Failure& detail::failure_of(const RemoteError& error) noexcept { return *error.failure_; }
+
+std::optional<Failure> detail::let_pass(const std::exception_ptr& exception) {
+  if (exception == nullptr) return std::nullopt;
+  Failure first;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const RemoteError& error) {
+    first = failure_of(error);
+  } catch (...) {
+    return std::nullopt;
+  }
+  Failure failure;
+  failure.kind = FailureKind::kException;
+  failure.passed = std::move(first.passed);
+  if (!failure.passed.empty() || threw(first)) {
+    failure.type = std::move(first.type);
+    failure.message = std::move(first.message);
+    failure.standard = std::move(first.standard);
+    if (failure.passed.empty()) failure.passed.push_back(std::move(first));
+    return failure;
+  }
+  failure.type = class_of(first.kind);
+  failure.message = happening(first, first.kind == FailureKind::kDependency ? first.root_kind : first.kind);
+  failure.passed.push_back(std::move(first));
+  return failure;
 }
 
 void detail::throw_failure(const Failure& failure) {

@@ -12,7 +12,10 @@
 #include <typeinfo>
 #include <utility>
 
+#include <morrow/error.h>
+
 #include "base/demangle.h"
+#include "runtime/failures/standard_error.h"
 #include "runtime/image/numbering.h"
 
 // The problem: RemoteError shows the stack of the throw, but when an exception is caught its stack is gone. To replace
@@ -64,15 +67,30 @@ _Unwind_Reason_Code step(_Unwind_Context* context, void* data) {
   return _URC_NO_REASON;
 }
 
+/// Without the classes that stand around the one which was thrown: of std::throw_with_nested, and of a copy of ours.
 std::string name_of(const std::type_info* type) {
-  return type == nullptr ? "an exception of another language" : base::name_of_type(*type);
+  if (type == nullptr) return "an exception of another language";
+  std::string name = base::name_of_type(*type);
+  for (const std::string_view around : {"std::_Nested_exception<", "morrow::runtime::Again<"}) {
+    if (!name.starts_with(around) || !name.ends_with('>')) continue;
+    name = name.substr(around.size(), name.size() - around.size() - 1);
+    while (name.ends_with(' ')) name.pop_back();
+  }
+  // As it is written in a program.
+  if (name == "std::__ios_failure") return "std::ios_base::failure";
+  constexpr std::string_view kVersion = "__cxx11::";
+  if (name.starts_with("std::")) {
+    if (const std::size_t at = name.find(kVersion); at != std::string::npos) name.erase(at, kVersion.size());
+  }
+  return name;
 }
 
 std::string text_of(const char* text) { return text == nullptr ? "" : text; }
 
 std::string message_of(const std::exception& error, int depth = 0) {
   std::string message = text_of(error.what());
-  if (depth == kMaxNested) return message;
+  // What is nested in the failure of another task says the same once more.
+  if (depth == kMaxNested || dynamic_cast<const RemoteError*>(&error) != nullptr) return message;
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& nested) {
@@ -148,6 +166,7 @@ void describe(const Capture& capture, CapturedException& captured) {
   captured.exception = std::current_exception();
   captured.type = name_of(abi::__cxa_current_exception_type());
   captured.message = current_message();
+  captured.standard = standard_of_current();
   captured.frames.clear();
   const auto numbers = numbering();
   for (std::size_t i = first_of_user(capture); i < capture.count; ++i) {

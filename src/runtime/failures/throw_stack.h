@@ -5,14 +5,16 @@
 #include <string>
 #include <vector>
 
+#include <morrow/detail/failure.h>
 #include <morrow/detail/stack_frame.h>
 
 namespace morrow::runtime {
 
 /// An exception that left a function, with the stack of its throw.
 struct CapturedException {
-  std::string type;     ///< demangled
-  std::string message;  ///< what(), with those nested in it; or the value where it is a number or a text
+  std::string type;                ///< demangled
+  std::string message;             ///< what(), with those nested in it; or the value where it is a number or a text
+  detail::StandardError standard;  ///< that it is, or derives from
   /// Of the throw (of the last one, when it was thrown on), innermost first, up to the function that was run; at most
   /// 128. Each lies within the call, not behind it.
   std::vector<detail::StackFrame> frames;

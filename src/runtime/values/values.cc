@@ -31,6 +31,13 @@ void take_fields(wire::Failure& message, detail::Failure& failure) {
   failure.asked_bytes = message.asked_bytes();
   failure.used_bytes = message.used_bytes();
   failure.root = read_id(message.root());
+  if (!message.has_standard()) return;
+  wire::StandardError& standard = *message.mutable_standard();
+  failure.standard.name = std::move(*standard.mutable_name());
+  failure.standard.code = standard.code();
+  failure.standard.category = std::move(*standard.mutable_category());
+  failure.standard.path1 = std::move(*standard.mutable_path1());
+  failure.standard.path2 = std::move(*standard.mutable_path2());
 }
 
 }  // namespace
@@ -49,6 +56,13 @@ detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
   }
   take_fields(message, failure);
   for (wire::Failure& earlier : *message.mutable_earlier()) take_fields(earlier, failure.earlier.emplace_back());
+  if (message.has_passed()) {
+    detail::Failure& passed = failure.passed.emplace_back();
+    passed.kind = static_cast<detail::FailureKind>(message.passed().kind());
+    take_fields(*message.mutable_passed(), passed);
+    for (wire::Failure& earlier : *message.mutable_passed()->mutable_earlier())
+      take_fields(earlier, passed.earlier.emplace_back());
+  }
   return failure;
 }
 
@@ -71,6 +85,15 @@ wire::Failure write_failure(const detail::Failure& failure) {
   message.set_asked_bytes(failure.asked_bytes);
   message.set_used_bytes(failure.used_bytes);
   write_id(*message.mutable_root(), failure.root);
+  for (const detail::Failure& earlier : failure.earlier) *message.add_earlier() = write_failure(earlier);
+  for (const detail::Failure& passed : failure.passed) *message.mutable_passed() = write_failure(passed);
+  if (failure.standard.name.empty()) return message;
+  wire::StandardError& standard = *message.mutable_standard();
+  standard.set_name(failure.standard.name);
+  standard.set_code(failure.standard.code);
+  standard.set_category(failure.standard.category);
+  standard.set_path1(failure.standard.path1);
+  standard.set_path2(failure.standard.path2);
   return message;
 }
 

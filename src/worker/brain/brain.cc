@@ -270,6 +270,11 @@ void Brain::object_copied(Time now, control::FutureId id, std::uint64_t object) 
   push(control::op::AddReplica{id, object}, nullptr, true);
 }
 
+void Brain::interrupt(Time now, ExecutorId executor) {
+  advance(now);
+  if (ExecutorState* const found = executors_.find(executor)) kill(*found, nullptr);
+}
+
 void Brain::object_dropped(Time now, control::FutureId id) {
   advance(now);
   push(control::op::DropReplica{id}, nullptr, true);

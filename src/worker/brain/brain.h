@@ -132,6 +132,8 @@ class Brain {
   void object_copied(Time now, control::FutureId id, std::uint64_t object);
   /// Its copy is damaged or gone.
   void object_dropped(Time now, control::FutureId id);
+  /// The task in this executor holds what others need to go on: its process ends, and it begins anew. That is no try.
+  void interrupt(Time now, ExecutorId executor);
   /// The value that this answer brings is here. False: the question was taken back meanwhile.
   bool object_here(const action::Ready& answer);
   /// No living worker has the value that this answer was to bring: it is computed again, and the client waits on.

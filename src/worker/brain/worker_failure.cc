@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "wire/failed_task.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::worker {
@@ -15,7 +16,7 @@ control::OutcomePtr make_failure(control::FailureKind kind, std::string message,
   failure.set_message(std::move(message));
   failure.set_worker(worker);
   failure.set_attempt(attempt);
-  if (spec != nullptr) failure.set_task(spec->name);
+  if (spec != nullptr) wire::tell_task(failure, spec->name, spec->payload);
   auto outcome = std::make_shared<control::Outcome>();
   outcome->failure = kind;
   outcome->bytes = failure.SerializeAsString();

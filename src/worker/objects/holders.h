@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "worker/objects/process_id.h"
 
@@ -43,6 +44,12 @@ class Holders {
   bool end_writing(ProcessId process, ObjectNumber object);
 
   bool holds_anything(ProcessId process) const;
+  /// All living processes, in no order.
+  std::vector<ProcessId> known() const {
+    std::vector<ProcessId> all;
+    for (const auto& [process, held] : held_) all.push_back(process);
+    return all;
+  }
   /// Null: it is not known.
   const Held* find(ProcessId process) const;
   /// Calls `visit(process)` for each one that holds something, in no order.

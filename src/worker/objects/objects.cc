@@ -41,6 +41,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
       view_(arena_->fd()),
       extents_(arena_->capacity()),
       queue_({.capacity_bytes = extents_.capacity(), .patience_ms = options_.room_within_ms}),
+      room_questions_(room_questions()),
       background_(io),
       growth_(*arena_, extents_, background_, {options_.grow_again_ms, options_.before_growth},
               {.exists = [this](data::Extent extent, Ticket ticket) { answer(ticket, extent, {}); },
@@ -85,6 +86,7 @@ void Objects::reserve(ProcessId who, std::uint64_t size, Then then, bool if_free
         if (!extent) return then(nullptr, &problem);
         Object& object = table_.create_to_write(who, *extent, base::monotonic_ms());
         holders_.begin_writing(who, object.number);
+        note_held(who);
         keep_way_back(object, if_free,
                       [this, who, then, place = ObjectPlace{object.number, *extent}](const std::string& trouble) {
                         if (trouble.empty()) return then(&place, nullptr);
@@ -270,6 +272,7 @@ void Objects::failed(Object& object, const ObjectProblem& problem) {
 void Objects::pin(ProcessId who, Object& object) {
   holders_.pin(who, object.number);
   table_.pin(object);
+  note_held(who);
 }
 
 /// After a pin was taken back.
@@ -298,6 +301,7 @@ void Objects::unpin(ProcessId who, std::uint64_t number) {
 void Objects::gone(ProcessId who) {
   if (!holders_.knows(who)) return;
   const Holders::Held held = holders_.gone(who);
+  needs_.gone(who);
   for (const Ticket ticket : queue_.leave(who)) answer(ticket, std::nullopt, {});  // so that nobody stands behind it
   for (const std::uint64_t number : held.writes) remove(table_.get(number, "an object that is written is not erased"));
   for (const auto& [number, count] : held.pins) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -24,6 +25,7 @@
 #include "worker/objects/object.h"
 #include "worker/objects/object_table.h"
 #include "worker/objects/process_id.h"
+#include "worker/objects/room_needs.h"
 #include "worker/objects/room_queue.h"
 #include "worker/objects/spiller.h"
 #include "worker/objects/way_back.h"
@@ -88,6 +90,10 @@ class Objects {
     std::function<void(control::FutureId, std::uint64_t object, std::function<void(bool)> then)> give_up;
     /// Who holds the memory, for people: "60 MB are held by …". May be empty.
     std::function<std::string()> who_holds = {};
+    /// What a task does that holds room and does not wait for more; empty: it goes on.
+    std::function<Standing(ProcessId)> standing = {};
+    /// The task in this process is to begin anew: it holds what others need to go on. Never from inside.
+    std::function<void(ProcessId)> interrupt = {};
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -104,6 +110,9 @@ class Objects {
   /// From here on `who` may ask, until it is `gone`. What an unknown process asks for is not answered: it is dead, and
   /// what was queued for it comes too late.
   void came(ProcessId who) { holders_.came(who); }
+
+  /// From here on the process runs a task of this function: what those need is remembered.
+  void runs(ProcessId who, std::uint64_t function) { needs_.runs(who, function); }
 
   using Then = OnPlace;
   /// Room for `who` to write an object of up to `size` bytes. With `if_free` nothing is moved out for it, and nobody
@@ -202,6 +211,12 @@ class Objects {
   void serve();
   void serve_soon();
   void carry_out(const RoomDecision& decision);
+  void interrupt(ProcessId process);
+  void note_need(ProcessId process, std::uint64_t more_bytes);
+  void note_held(ProcessId process);
+  std::uint64_t held_bytes(ProcessId process) const;
+  std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>> accounts() const;
+  RoomQuestions room_questions();
   void answer(Ticket ticket, std::optional<data::Extent> extent, const ObjectProblem& problem);
   std::string why_refused(RoomDecision::Reason reason);
   void tell_after_waiting();
@@ -216,6 +231,8 @@ class Objects {
   ObjectTable table_;
   Holders holders_;
   RoomQueue queue_;
+  RoomNeeds needs_;
+  const RoomQuestions room_questions_;
   Background background_;
   MemoryGrowth growth_;
   WayBack way_back_;

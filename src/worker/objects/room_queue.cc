@@ -17,6 +17,11 @@
 //   Preferably a task, for that is tried again, where a driver fails for good.
 //   A driver that holds memory and does not wait proves nothing: it may go on reading for a second or for a day.
 //   It has until kDriverLetsGoMs. A task that holds memory and does not wait runs, so it lets go some time.
+//   A task that holds memory and is blocked for others, all of which wait for room, will not let go either: of such
+//   ones the last is interrupted. It begins anew, which is no try of it.
+// - Who begins to hold. What tasks were seen to need when they stood in each other's way is known by their functions
+//   from then on (room_needs.h). Room goes only to a request after which all that hold some can come to their end, one
+//   after the other. One that is held back so is passed freely, and is not refused: it waits for those to end.
 // - While objects are on their way to disk nobody is refused: more comes free by itself.
 //
 // Time is passed in, so that these are tested in virtual time: tests/worker/objects/room_queue_test.cc each rule,
@@ -91,7 +96,14 @@ std::vector<Ticket> RoomQueue::leave(ProcessId process) {
   return left;
 }
 
-RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders) {
+std::uint64_t RoomQueue::largest_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Request& one : waiting_) bytes = std::max(bytes, one.size_bytes);
+  return bytes;
+}
+
+RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders,
+                               const RoomQuestions& questions) {
   advance(now_ms);
   MORROW_INVARIANT(!waiting_.empty(), "there is a decision while a request waits", now_ms);
   MORROW_INVARIANT(room.largest_free_bytes <= room.limit_bytes && room.limit_bytes <= options_.capacity_bytes,
@@ -99,7 +111,8 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
                    room.limit_bytes, options_.capacity_bytes);
   Request& first = waiting_.front();
   if (first.size_bytes > room.limit_bytes) return refuse(waiting_.begin(), Reason::kMachineIsFull, false);
-  if (first.size_bytes <= room.largest_free_bytes) {
+  const bool fits = first.size_bytes <= room.largest_free_bytes;
+  if (fits && may_begin(first, questions)) {
     last_was_refused_ = false;
     return serve(waiting_.begin());
   }
@@ -109,23 +122,76 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
     first.after_refusal = last_was_refused_;
   }
   const bool gives_up = room.disk_failed || now_ms >= refuse_at_ms(first);
-  if (gives_up && !room.coming_free) {
+  const bool held_back = fits && !is_brief(first);
+  if (gives_up && !held_back && !room.coming_free) {
     last_was_refused_ = true;
     return refuse(waiting_.begin(), Reason::kWaitedEnough, is_contended(first, room, holders));
   }
-  if (const auto passing = find_passing(room)) return serve(*passing);
+  if (const auto passing = find_passing(room, questions, held_back)) return serve(*passing);
   if (room.coming_free) return {.kind = Kind::kAwaitDisk};
   if (const auto brief = find_brief()) {
     sent_away_ms_ = now_ms;
     return refuse(*brief, Reason::kMadeWay, false);
   }
-  if (const std::size_t holders_that_wait = deadlocked(holders); holders_that_wait != 0) {
-    if (const auto holder = find_holder(room, holders)) return serve(*holder);
-    if (holders_that_wait > 1) {
-      if (const auto last = find_last(holders)) return break_deadlock(*last);
-    }
+  if (const Deadlock deadlock = find_deadlock(holders, questions); deadlock.is_one()) {
+    if (const auto decision = end_deadlock(deadlock, room, holders, questions)) return *decision;
   }
   return {.kind = Kind::kLookAgain};
+}
+
+/// Nothing: there is nothing to do but to wait.
+std::optional<RoomDecision> RoomQueue::end_deadlock(const Deadlock& deadlock, const RoomState& room,
+                                                    const Holders& holders, const RoomQuestions& questions) {
+  if (const auto holder = find_holder(room, holders)) return serve(*holder);
+  const bool some_are_stuck = !deadlock.stuck.empty() || deadlock.stuck_for_good != 0;
+  if (some_are_stuck) {
+    // What they wait for is among all that wait here.
+    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& one) {
+      return one.size_bytes <= room.largest_free_bytes && may_begin(one, questions);
+    });
+    if (found != waiting_.end()) return serve(found);
+  }
+  if (deadlock.waiting + deadlock.stuck.size() + deadlock.stuck_for_good < 2) return std::nullopt;
+  if (!deadlock.stuck.empty()) {
+    control::coverage_mark<"a task that holds room and waits for others without room begins anew">();
+    deadlock_broken_ms_ = now_ms_;
+    return RoomDecision{.kind = Kind::kInterrupt,
+                        .process = *std::max_element(deadlock.stuck.begin(), deadlock.stuck.end())};
+  }
+  if (deadlock.waiting < 2) return std::nullopt;
+  if (const auto last = find_last(holders)) return break_deadlock(*last);
+  return std::nullopt;
+}
+
+/// Whether all that hold room can end, one after the other, when this one has what it asks for.
+bool RoomQueue::may_begin(const Request& request, const RoomQuestions& questions) const {
+  const bool is_for_task = std::any_of(request.parties.begin(), request.parties.end(),
+                                       [](const Party& one) { return is_executor(one.process); });
+  if (!questions.accounts || !is_for_task) return true;
+  auto known = questions.accounts();
+  if (!known) return true;
+  auto& [accounts, free_bytes] = *known;
+  const auto is_party = [&](const RoomAccount& account) {
+    return std::any_of(request.parties.begin(), request.parties.end(),
+                       [&](const Party& party) { return party.process == account.process; });
+  };
+  // Nobody else could let go anything: there is no use in waiting.
+  if (std::all_of(accounts.begin(), accounts.end(), [&](const RoomAccount& account) {
+        return account.held_bytes == 0 || is_party(account) || !is_executor(account.process);
+      }))
+    return true;
+  for (RoomAccount& account : accounts) {
+    if (is_party(account)) account.held_bytes += request.size_bytes;
+    const std::uint64_t waits = is_party(account) ? 0 : waits_for_bytes(account.process);
+    account.need_bytes = std::min(std::max(account.need_bytes, account.held_bytes + waits), options_.capacity_bytes);
+  }
+  std::erase_if(accounts, [](const RoomAccount& account) { return account.held_bytes == 0; });
+  for (const Party& party : request.parties) {
+    const bool there = std::any_of(accounts.begin(), accounts.end(),
+                                   [&](const RoomAccount& one) { return one.process == party.process; });
+    if (!there) accounts.push_back({party.process, request.size_bytes, request.size_bytes});
+  }
+  return can_all_end(std::move(accounts), free_bytes - std::min(free_bytes, request.size_bytes));
 }
 
 void RoomQueue::settle(Ticket ticket) { base::must_erase(granted_, ticket, "a request that is settled was granted"); }
@@ -168,11 +234,12 @@ std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
 }
 
 /// The first that may pass the head, and fits.
-std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room) {
+std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room, const RoomQuestions& questions,
+                                                           bool held_back) {
   Request& first = waiting_.front();
-  const bool freely = now_ms_ - *first.first_since_ms < kPassFreelyMs;
+  const bool freely = held_back || now_ms_ - *first.first_since_ms < kPassFreelyMs;
   const auto may = [&](const Request& one) {
-    if (one.size_bytes > room.largest_free_bytes) return false;
+    if (one.size_bytes > room.largest_free_bytes || !may_begin(one, questions)) return false;
     return freely || (one.size_bytes <= first.size_bytes / kSmallPart &&
                       first.passed_by_bytes + one.size_bytes <= first.size_bytes / kPassingPart);
   };
@@ -193,30 +260,36 @@ std::optional<RoomQueue::Position> RoomQueue::find_brief() {
   return found;
 }
 
-/// How many of those that hold memory wait, when all do and have for long enough: none of them will let go.
-std::size_t RoomQueue::deadlocked(const Holders& holders) const {
-  if (!granted_.empty()) return 0;
+/// When all that hold memory wait, and have for long enough: none of them will let go.
+RoomQueue::Deadlock RoomQueue::find_deadlock(const Holders& holders, const RoomQuestions& questions) const {
+  Deadlock deadlock;
+  if (!granted_.empty()) return deadlock;
   std::uint64_t since = *waiting_.front().first_since_ms;
   if (deadlock_broken_ms_) since = std::max(since, *deadlock_broken_ms_);
-  if (now_ms_ < since + kBreakDeadlockMs) return 0;
+  if (now_ms_ < since + kBreakDeadlockMs) return deadlock;
   std::unordered_set<ProcessId> waits;
   for (const Request& one : waiting_) {
     for (const Party& party : one.parties) waits.insert(party.process);
   }
-  std::size_t waiting_holders = 0;
   bool driver_reads = false;
   bool runs = false;
   holders.for_each_holder([&](ProcessId process) {
     if (waits.contains(process)) {
-      ++waiting_holders;
+      ++deadlock.waiting;
     } else if (is_driver(process)) {
       driver_reads = true;
+    } else if (const Standing standing = is_executor(process) && questions.standing && !runs
+                                             ? questions.standing(process)
+                                             : Standing::kGoesOn;
+               standing == Standing::kStuck) {
+      deadlock.stuck.push_back(process);
     } else {
-      runs = true;
+      deadlock.stuck_for_good += standing == Standing::kStuckForGood ? 1 : 0;
+      runs = runs || standing == Standing::kGoesOn;
     }
   });
   const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGoMs);
-  return is_deadlock ? waiting_holders : 0;
+  return is_deadlock ? deadlock : Deadlock();
 }
 
 /// The first that fits and is for a process that holds memory: the head waits for it to let go.

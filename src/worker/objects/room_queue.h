@@ -4,13 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "worker/objects/holders.h"
 #include "worker/objects/process_id.h"
+#include "worker/objects/room_needs.h"
 
 namespace morrow::worker {
 
@@ -32,12 +35,28 @@ struct RoomState {
   bool disk_failed = false;              ///< nothing can be written to disk
 };
 
+/// What a task does that holds room and does not wait for more.
+enum class Standing : std::uint8_t {
+  kGoesOn,       ///< it runs, or waits for what does: it lets go some time
+  kStuck,        ///< it waits for others that wait for room, and may begin anew
+  kStuckForGood  ///< the same, but it may not run twice
+};
+
+/// What the queue can ask about the processes; empty functions: nothing is known.
+struct RoomQuestions {
+  /// Those that hold room, and what they need in all, as far as that is known; and what is free beside that. Nothing
+  /// when nothing is known of any of them.
+  std::function<std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>>()> accounts = {};
+  std::function<Standing(ProcessId)> standing = {};
+};
+
 /// What to do next.
 struct RoomDecision {
   /// What is to be done next.
   enum class Kind : std::uint8_t {
     kServe,      ///< allocate room for the request: there is some. It is granted from here on
     kRefuse,     ///< tell the request that there is no room. It is out of the queue
+    kInterrupt,  ///< end the task in `process`, which begins anew: what it holds keeps all that hold room from going on
     kAwaitDisk,  ///< nothing, until the memory changes
     kLookAgain,  ///< nothing, until the memory changes or kLookAgainMs have passed
   };
@@ -53,6 +72,7 @@ struct RoomDecision {
 
   Kind kind = Kind::kLookAgain;
   Ticket ticket = Ticket::kNone;
+  ProcessId process = kNoProcess;
   std::uint64_t size_bytes = 0;
   Reason reason = Reason::kNone;
   bool contended = false;  ///< other tasks hold the room that is missing: later there may be enough
@@ -87,7 +107,8 @@ class RoomQueue {
 
   /// What to do next, while anything waits: repeat until it says to wait. Room for the first must have been looked for
   /// before: whatever idle memory can be freed at once is free.
-  RoomDecision decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders);
+  RoomDecision decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders,
+                      const RoomQuestions& questions = {});
 
   /// What was granted is in the hands of the request: it is through.
   void settle(Ticket ticket);
@@ -100,6 +121,8 @@ class RoomQueue {
   std::size_t waiting() const { return waiting_.size(); }
   /// How much room in all is waited for on behalf of the process.
   std::uint64_t waits_for_bytes(ProcessId process) const;
+  /// The largest request that waits; 0: none does.
+  std::uint64_t largest_bytes() const;
   std::size_t granted() const { return granted_.size(); }
   /// The next request's.
   Ticket next_ticket() const { return static_cast<Ticket>(next_ticket_); }
@@ -123,9 +146,19 @@ class RoomQueue {
   static bool is_brief(const Request& request);
   static bool is_for_holder(const Request& request, const Holders& holders);
   std::uint64_t refuse_at_ms(const Request& first) const;
-  std::optional<Position> find_passing(const RoomState& room);
+  std::optional<Position> find_passing(const RoomState& room, const RoomQuestions& questions, bool held_back);
+  bool may_begin(const Request& request, const RoomQuestions& questions) const;
   std::optional<Position> find_brief();
-  std::size_t deadlocked(const Holders& holders) const;
+  /// Of those that hold room, when none of them will let go.
+  struct Deadlock {
+    std::size_t waiting = 0;       ///< for more room
+    std::vector<ProcessId> stuck;  ///< for others that wait for room, and may begin anew
+    std::size_t stuck_for_good = 0;
+    bool is_one() const { return waiting + stuck.size() + stuck_for_good != 0; }
+  };
+  Deadlock find_deadlock(const Holders& holders, const RoomQuestions& questions) const;
+  std::optional<RoomDecision> end_deadlock(const Deadlock& deadlock, const RoomState& room, const Holders& holders,
+                                           const RoomQuestions& questions);
   std::optional<Position> find_holder(const RoomState& room, const Holders& holders);
   std::optional<Position> find_last(const Holders& holders);
   RoomDecision break_deadlock(Position last);

@@ -2,6 +2,7 @@
 // Carries out what RoomQueue decides: the members of Objects by which requests for room meet the memory.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "base/invariant.h"
@@ -52,7 +53,7 @@ void Objects::serve() {
                          .limit_bytes = extents_.limit(),
                          .coming_free = spiller_.is_writing(),
                          .disk_failed = !spiller_.problem().empty()};
-    const RoomDecision decision = queue_.decide(base::monotonic_ms(), room, holders_);
+    const RoomDecision decision = queue_.decide(base::monotonic_ms(), room, holders_, room_questions_);
     if (decision.kind == RoomDecision::Kind::kAwaitDisk) break;
     if (decision.kind == RoomDecision::Kind::kLookAgain) {
       look_again();
@@ -71,7 +72,10 @@ void Objects::carry_out(const RoomDecision& decision) {
     if (growth_.exists_or_hold(*extent, decision.ticket)) answer(decision.ticket, extent, {});
     return;
   }
+  if (decision.kind == RoomDecision::Kind::kInterrupt) return interrupt(decision.process);
   MORROW_INVARIANT(decision.kind == RoomDecision::Kind::kRefuse, "a request is served or refused", decision.kind);
+  if (decision.reason == RoomDecision::Reason::kDeadlock)
+    holders_.for_each_holder([this](ProcessId process) { note_need(process, queue_.waits_for_bytes(process)); });
   ObjectProblem problem = no_room_for(decision.size_bytes, "; " + why_refused(decision.reason));
   problem.contended = decision.contended;
   if (decision.reason == RoomDecision::Reason::kWaitedEnough) spiller_.forget_problem();  // the next one tries it again
@@ -122,18 +126,60 @@ void Objects::tell_after_waiting() {
     background_.main_thread().post(std::move(after_waiting_.front().then));
 }
 
+/// All that hold room wait for each other, some of them in a get of what finds none.
+void Objects::interrupt(ProcessId process) {
+  const std::uint64_t lacks_bytes = queue_.largest_bytes();
+  holders_.for_each_holder([&](ProcessId holder) { note_need(holder, lacks_bytes); });
+  events_.log("all tasks that hold object memory wait for others that find no room there: one of them begins anew");
+  background_.main_thread().post([this, process] { events_.interrupt(process); });
+}
+
+void Objects::note_need(ProcessId process, std::uint64_t more_bytes) {
+  if (is_executor(process)) needs_.stood_in_the_way(process, held_bytes(process) + more_bytes);
+}
+
+void Objects::note_held(ProcessId process) {
+  if (needs_.knows(process)) needs_.holds(process, held_bytes(process));
+}
+
+std::uint64_t Objects::held_bytes(ProcessId process) const {
+  std::uint64_t bytes = 0;
+  const auto add = [&](std::uint64_t number) {
+    if (const Object* const object = table_.find(number)) bytes += object->extent.size;
+  };
+  const Holders::Held* const held = holders_.find(process);
+  if (held == nullptr) return 0;
+  for (const auto& [number, times] : held->pins) add(number);
+  for (const std::uint64_t number : held->writes) add(number);
+  return bytes;
+}
+
+RoomQuestions Objects::room_questions() {
+  return {.accounts = [this] { return accounts(); }, .standing = events_.standing};
+}
+
+/// What is on its way into memory counts for those that asked for it. Those that only wait for room are there with what
+/// they need.
+std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>> Objects::accounts() const {
+  if (needs_.empty()) return std::nullopt;
+  std::map<ProcessId, std::uint64_t> held;
+  for (const ProcessId process : holders_.known()) {
+    if (holders_.holds_anything(process) || needs_.knows(process)) held[process] = held_bytes(process);
+  }
+  std::uint64_t used_bytes = 0;
+  for (const auto& [number, object] : table_.all()) {
+    if (object->extent.size == 0 || (object->idle && !object->spilling)) continue;
+    used_bytes += object->extent.size;
+    for (const ObjectAsker& asker : object->askers) held[asker.process] += object->extent.size;
+  }
+  std::vector<RoomAccount> all;
+  for (const auto& [process, bytes] : held) all.push_back({process, bytes, needs_.need_of(process)});
+  return std::pair(std::move(all), extents_.capacity() - std::min(extents_.capacity(), used_bytes));
+}
+
 std::vector<RoomHeld> Objects::holders() const {
   std::vector<RoomHeld> all;
-  holders_.for_each_holder([&](ProcessId process) {
-    RoomHeld one{process, 0};
-    const auto add = [&](std::uint64_t number) {
-      if (const Object* const object = table_.find(number)) one.bytes += object->extent.size;
-    };
-    const Holders::Held& held = base::not_null(holders_.find(process), "a process that holds something is known");
-    for (const auto& [number, times] : held.pins) add(number);
-    for (const std::uint64_t number : held.writes) add(number);
-    all.push_back(one);
-  });
+  holders_.for_each_holder([&](ProcessId process) { all.push_back({process, held_bytes(process)}); });
   std::sort(all.begin(), all.end(), [](const RoomHeld& one, const RoomHeld& other) {
     return one.bytes != other.bytes ? one.bytes > other.bytes : one.process < other.process;
   });

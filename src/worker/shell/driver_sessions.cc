@@ -377,17 +377,17 @@ void DriverSessions::end_sessions() {
     // What just ended may still be on its way to the store.
     if (rounds.in_flight && rounds.begun < end.round + 2) continue;
     end.counts_failures = true;
-    auto failed = std::make_shared<control::FailedFutures>();
+    auto ends = std::make_shared<control::LooseEnds>();
     means_.post(
         StoreLane::kUpkeep,
-        [failed, session = driver.session, observed = end.observed](store::Store& store) {
-          *failed = control::failed_in_scope(store, session, observed);
+        [ends, session = driver.session, observed = end.observed](store::Store& store) {
+          *ends = control::loose_ends(store, session, observed);
         },
-        [this, failed, id = client] {
-          Driver* ends = find(id);
-          if (ends == nullptr) return;
-          ends->end.failed = *failed;
-          events_.end_session(id, ends->end.number);
+        [this, ends, id = client] {
+          Driver* leaving = find(id);
+          if (leaving == nullptr) return;
+          leaving->end.loose_ends = *ends;
+          events_.end_session(id, leaving->end.number);
         });
   }
 }
@@ -400,8 +400,12 @@ void DriverSessions::carry_out(action::SessionEnded& ended) {
     carry_out(welcome);
   }
   wire::SessionEnded message;
-  message.set_failed(driver->end.failed.count);
-  if (driver->end.failed.outcome) message.set_first(failure_bytes(*driver->end.failed.outcome, options_.worker));
+  const control::LooseEnds& ends = driver->end.loose_ends;
+  message.set_failed(ends.failed);
+  if (ends.failure) message.set_first(failure_bytes(*ends.failure, options_.worker));
+  message.set_cancelled(ends.unfinished);
+  if (ends.unfinished_spec)
+    message.set_unfinished(encode_failure(control::FailureKind::kCancelled, {}, *ends.unfinished_spec, 0));
   means_.send_ended(ended.client, message);
   // Another connection may have taken it meanwhile.
   if (const auto attached = sessions_.find(driver->session);

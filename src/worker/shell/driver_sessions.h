@@ -118,7 +118,7 @@ class DriverSessions {
     std::uint64_t round = 0;   ///< that had begun then
     bool counts_failures = false;
     std::vector<control::FutureId> observed;  ///< failures that the driver has seen
-    control::FailedFutures failed;
+    control::LooseEnds loose_ends;
   };
   /// A connection: of a driver, a command or another worker.
   struct Driver {

@@ -116,7 +116,7 @@ void ExecutorTable::executor_exited(ExecutorProcess process, const ExecutorExit&
   }
   told.crash = crash_outcome(exit, running != nullptr ? running->spec.get() : nullptr,
                              running != nullptr ? running->attempt : 0, options_.worker);
-  told.reason = describe_end(exit);
+  told.reason = entry->start_failure.empty() ? describe_end(exit) : entry->start_failure;
   if (means_.out_of_memory) {
     const bool killed = entry->killed || !exit.reason.empty();
     if (const auto why = means_.out_of_memory(number, running, exit, killed))
@@ -159,6 +159,12 @@ void ExecutorTable::executor_frame(ExecutorProcess process, wire::FrameType type
     if (entry == nullptr) return;
   }
   if (type == wire::TASK_DONE) return task_done(*entry, payload);
+  if (type == wire::START_FAILED) {
+    wire::StartFailed message;
+    wire::parse(message, payload);
+    entry->start_failure = std::move(*message.mutable_sentence());
+    return;
+  }
   events_.frame(entry->number, type, payload);
 }
 

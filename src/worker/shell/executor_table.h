@@ -98,6 +98,7 @@ class ExecutorTable final : public ExecutorEvents {
     bool started = false;
     bool killed = false;                  ///< the brain wanted it
     bool found_no_room = false;           ///< a task of it, since other tasks held the room
+    std::string start_failure;            ///< why it can't run tasks, as it said; empty: it can
     std::optional<Brain::Done> late_end;  ///< the end of that task, until it is told
   };
   Entry* by_process(ExecutorProcess process);

@@ -6,7 +6,9 @@
 
 #include "base/exit_status.h"
 #include "wire/crash_record.h"
+#include "wire/failed_task.h"
 #include "wire/messages.pb.h"
+#include "worker/brain/worker_failure.h"
 
 namespace morrow::worker {
 
@@ -43,8 +45,8 @@ const char* sentence_of(FailureKind kind) {
     case FailureKind::kPoisoned:
       return "it ended its process, or its worker, at each of its attempts";
     case FailureKind::kStoreFull:
-      return "the store was full for longer than the patience of its driver (SessionOptions::store_patience): release "
-             "futures, or end sessions that hold some";
+      return "the store was full for longer than the patience of its driver (SessionOptions::store_patience): free "
+             "space on its disk where that is full, release futures, or end sessions that hold some";
     case FailureKind::kDeadlock:
       return "it waited, through others, for itself";
     case FailureKind::kOutOfMemory:
@@ -75,6 +77,11 @@ std::string failure_bytes(const control::Outcome& outcome, const std::string& wo
   return failure.SerializeAsString();
 }
 
+std::string encode_failure(FailureKind kind, const std::string& sentence, const control::Spec& spec,
+                           std::uint32_t attempt) {
+  return make_failure(kind, sentence, &spec, {}, attempt)->bytes;
+}
+
 std::string located(const std::string& bytes, const std::string& worker, std::uint32_t attempt) {
   wire::Failure failure;
   if (!failure.ParseFromString(bytes)) return bytes;
@@ -96,7 +103,7 @@ control::Outcome crash_outcome(const ExecutorExit& exit, const control::Spec* sp
   failure.set_message(describe_end(exit));
   failure.set_worker(worker);
   failure.set_attempt(attempt);
-  if (spec != nullptr) failure.set_task(spec->name);
+  if (spec != nullptr) wire::tell_task(failure, spec->name, spec->payload);
   if (exit.known && WIFSIGNALED(exit.status)) failure.set_signal(WTERMSIG(exit.status));
   if (exit.known && WIFEXITED(exit.status)) failure.set_exit_status(WEXITSTATUS(exit.status));
   control::Outcome outcome;

@@ -14,6 +14,10 @@ namespace morrow::worker {
 /// The wire::Failure of a failed outcome. What control found by itself has no text of its own: it gets one here.
 std::string failure_bytes(const control::Outcome& outcome, const std::string& worker);
 
+/// For control::sources: a failure that control finds, with the task that `spec` is of.
+std::string encode_failure(control::FailureKind kind, const std::string& sentence, const control::Spec& spec,
+                           std::uint32_t attempt);
+
 /// The failure that an executor sent, with where it ran.
 std::string located(const std::string& bytes, const std::string& worker, std::uint32_t attempt);
 

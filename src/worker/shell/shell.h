@@ -258,6 +258,7 @@ class Shell final : public ClientEvents {
   pid_t pid_of(const TaskSeen& task) const;
   std::string holder_text(ProcessId process) const;
   std::string who_holds_room() const;
+  Standing room_standing(ProcessId process) const;
   std::string waits_for_room(std::uint64_t bytes) const;
   std::string own_wait(ClientId client, wire::WhyRequest::OwnWait wait);
   void look_at_processes();

@@ -187,6 +187,7 @@ void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyP
   const auto process = tasks_.executors.process_of(dispatch.executor);
   if (!process) return;
   const control::Runnable& run = dispatch.task;
+  if (!dispatch.nested) objects_.runs(process_of({0, dispatch.executor}), run.spec->function_key);
   loop_.task.set_slot(dispatch.slot);
   loop_.task.set_generation(dispatch.generation);
   loop_.task.set_claim(run.claim);

@@ -150,6 +150,8 @@ Objects::Events Shell::object_events() {
             [given_up, then = std::move(then)] { then(*given_up); });
       },
       [this] { return who_holds_room(); },
+      [this](ProcessId process) { return room_standing(process); },
+      [this](ProcessId process) { brain_.interrupt(now(), static_cast<ExecutorId>(process)); },
   };
 }
 

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <cerrno>
+#include <exception>
+#include <filesystem>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -205,6 +208,38 @@ TEST(ThrowStack, TheEndOfAThreadPassesThrough) {
   ASSERT_EQ(pthread_create(&thread, nullptr, body, &captured_it), 0);
   ASSERT_EQ(pthread_join(thread, nullptr), 0);
   EXPECT_FALSE(captured_it);
+}
+
+TEST(ThrowStack, TheStandardExceptionThatATypeDerivesFromIsTold) {
+  struct Row : std::out_of_range {
+    Row() : std::out_of_range("row 7") {}
+  };
+  const CapturedException captured = thrown_by([] { throw Row(); });
+  EXPECT_NE(captured.type.find("Row"), std::string::npos);
+  EXPECT_EQ(captured.standard.name, "std::out_of_range");
+  EXPECT_EQ(thrown_by([] { throw 42; }).standard.name, "");
+  EXPECT_EQ(thrown_by([] { throw std::runtime_error("x"); }).standard.name, "std::runtime_error");
+}
+
+TEST(ThrowStack, ACodeAndPathsAreTold) {
+  const CapturedException captured = thrown_by([] { static_cast<void>(std::filesystem::file_size("/no/such/file")); });
+  EXPECT_EQ(captured.standard.name, "std::filesystem::filesystem_error");
+  EXPECT_EQ(captured.standard.code, ENOENT);
+  EXPECT_EQ(captured.standard.path1, "/no/such/file");
+  EXPECT_FALSE(captured.standard.category.empty());
+}
+
+TEST(ThrowStack, WhatStandsAroundTheTypeThatWasThrownIsNotItsName) {
+  const CapturedException captured = thrown_by([] {
+    try {
+      throw std::runtime_error("inner");
+    } catch (...) {
+      std::throw_with_nested(std::logic_error("outer"));
+    }
+  });
+  EXPECT_EQ(captured.type, "std::logic_error");
+  EXPECT_EQ(captured.message, "outer: inner");
+  EXPECT_EQ(captured.standard.name, "std::logic_error");
 }
 
 }  // namespace

@@ -255,6 +255,97 @@ TEST_F(RoomQueueTest, OnlyTasksThatHoldMemoryMakeARefusalWorthATryLater) {
   EXPECT_TRUE(memory_.answer(by_task).contended);
 }
 
+TEST_F(RoomQueueTest, OfThoseThatHoldRoomAndWaitForOthersThatFindNoneTheLastBeginsAnewAfterHalfASecond) {
+  for (const ProcessId parent : {1, 2}) {
+    memory_.ask(parent, 70);
+    memory_.set_standing(parent, Standing::kStuck);
+  }
+  const Ticket child = memory_.ask(3, 40);
+  EXPECT_EQ(memory_.wait(child, 500), 500U);
+  EXPECT_EQ(memory_.take_interrupted(), std::vector<ProcessId>{2});
+  EXPECT_FALSE(memory_.answered(child));
+  memory_.die(2);
+  EXPECT_TRUE(memory_.served(child));
+}
+
+TEST_F(RoomQueueTest, OneThatMayNotRunTwiceIsNotInterruptedAndOneThatGoesOnKeepsAllFromIt) {
+  memory_.ask(1, 70);
+  memory_.ask(2, 70);
+  memory_.set_standing(1, Standing::kStuck);
+  memory_.set_standing(2, Standing::kStuckForGood);
+  const Ticket child = memory_.ask(3, 40);
+  memory_.pass(600);
+  EXPECT_EQ(memory_.take_interrupted(), std::vector<ProcessId>{1});
+  memory_.set_standing(2, Standing::kGoesOn);
+  memory_.pass(3000);
+  EXPECT_TRUE(memory_.take_interrupted().empty());
+  EXPECT_FALSE(memory_.answered(child));
+}
+
+TEST_F(RoomQueueTest, OneAloneThatHoldsRoomIsNotInterrupted) {
+  memory_.ask(1, 100);
+  memory_.set_standing(1, Standing::kStuck);
+  const Ticket child = memory_.ask(3, 80);
+  EXPECT_EQ(memory_.wait(child), 10'000U);
+  EXPECT_TRUE(memory_.take_interrupted().empty());
+}
+
+TEST_F(RoomQueueTest, NobodyBeginsToHoldAfterWhichNotAllCouldEnd) {
+  for (const ProcessId parent : {1, 2, 3}) memory_.set_need(parent, 100);
+  EXPECT_TRUE(memory_.served(memory_.ask(1, 50)));
+  EXPECT_TRUE(memory_.served(memory_.ask(2, 50)));
+  const Ticket third = memory_.ask(3, 50);  // it fits, and then nobody could have a second one
+  EXPECT_FALSE(memory_.answered(third));
+  memory_.pass(60'000);
+  EXPECT_FALSE(memory_.answered(third)) << "it is not refused either: those before it will end";
+  EXPECT_TRUE(memory_.served(memory_.ask(2, 50))) << "one of those passes it";
+  memory_.let_go(2);
+  EXPECT_TRUE(memory_.served(third));
+}
+
+TEST_F(RoomQueueTest, WhoNeedsNoMoreThanItAsksForPassesThoseThatAreHeldBack) {
+  for (const ProcessId parent : {1, 2, 3}) memory_.set_need(parent, 100);
+  memory_.ask(1, 50);
+  memory_.ask(2, 50);
+  const Ticket third = memory_.ask(3, 50);
+  memory_.pass(5000);
+  EXPECT_TRUE(memory_.served(memory_.ask(4, 50))) << "a child that writes its value, say";
+  EXPECT_FALSE(memory_.answered(third));
+}
+
+TEST_F(RoomQueueTest, OneThatNeedsMoreThanThereIsStillBeginsWhenNoTaskHoldsAnything) {
+  memory_.set_need(1, 1000);
+  memory_.ask(kDriver, 20);
+  EXPECT_TRUE(memory_.served(memory_.ask(1, 100)));
+}
+
+TEST(RoomNeeds, AllCanEndWhenOneAfterTheOtherFindsWhatItLacks) {
+  EXPECT_TRUE(can_all_end({{1, 40, 80}, {2, 40, 80}}, 40));
+  EXPECT_FALSE(can_all_end({{1, 40, 80}, {2, 40, 80}, {3, 40, 80}}, 10));
+  EXPECT_TRUE(can_all_end({{1, 10, 20}, {2, 50, 80}, {3, 20, 100}}, 10)) << "the first gives room to the next";
+  EXPECT_TRUE(can_all_end({{1, 40, 0}}, 0)) << "it needs no more than it holds";
+  EXPECT_FALSE(can_all_end({{kDriver, 100, 100}, {1, 20, 60}}, 30)) << "a driver may never let go";
+}
+
+TEST(RoomNeeds, AreKnownByFunctionAndFollowWhatItsTasksHeldLast) {
+  RoomNeeds needs;
+  needs.runs(1, 77);
+  EXPECT_FALSE(needs.knows(1));
+  needs.stood_in_the_way(1, 800);
+  needs.runs(2, 77);
+  EXPECT_EQ(needs.need_of(2), 800U);
+  needs.holds(2, 1000);
+  needs.runs(2, 77);
+  EXPECT_EQ(needs.need_of(2), 1000U);
+  for (int i = 0; i < 20; ++i) {
+    needs.holds(2, 200);
+    needs.runs(2, 77);
+  }
+  EXPECT_LT(needs.need_of(2), 220U);
+  needs.gone(2);
+  EXPECT_EQ(needs.need_of(2), 0U);
+}
+
 TEST(RoomQueue, WhatIsPutBackWaitsAtItsOldPlaceAndForNoMoreThanItsTime) {
   constexpr std::uint64_t kMemoryBytes = 1000;
   RoomQueue queue({.capacity_bytes = kMemoryBytes});

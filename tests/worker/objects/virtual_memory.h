@@ -90,6 +90,12 @@ class VirtualMemory {
   }
   std::uint64_t used_bytes() const { return extents_.used(); }
   std::uint64_t capacity_bytes() const { return extents_.capacity(); }
+  /// The process holds what it has until this is taken back: it waits for others.
+  void set_standing(ProcessId process, Standing standing) { standing_[process] = standing; }
+  /// What the task in the process needs in all is known.
+  void set_need(ProcessId process, std::uint64_t units) { needs_[process] = units * kUnitBytes; }
+  /// Those that were to begin anew.
+  std::vector<ProcessId> take_interrupted() { return std::exchange(interrupted_, {}); }
   RoomQueue& queue() { return queue_; }
   Holders& holders() { return holders_; }
   /// Promises that were broken so far, in words; empty: none.
@@ -105,9 +111,13 @@ class VirtualMemory {
 
   void serve() {
     while (!queue_.empty()) {
-      const RoomDecision decision =
-          queue_.decide(now_ms_, {extents_.largest_free(), extents_.limit(), coming_free_, disk_failed_}, holders_);
+      const RoomDecision decision = queue_.decide(
+          now_ms_, {extents_.largest_free(), extents_.limit(), coming_free_, disk_failed_}, holders_, questions());
       using Kind = RoomDecision::Kind;
+      if (decision.kind == Kind::kInterrupt) {
+        interrupted_.push_back(decision.process);
+        continue;
+      }
       if (decision.kind == Kind::kAwaitDisk || decision.kind == Kind::kLookAgain) return;
       const bool is_served = decision.kind == Kind::kServe;
       if (is_served) {
@@ -136,6 +146,32 @@ class VirtualMemory {
   }
 
  private:
+  RoomQuestions questions() {
+    RoomQuestions questions;
+    questions.standing = [this](ProcessId process) {
+      const auto known = standing_.find(process);
+      return known == standing_.end() ? Standing::kGoesOn : known->second;
+    };
+    if (needs_.empty()) return questions;
+    questions.accounts = [this] {
+      std::map<ProcessId, std::uint64_t> held;
+      for (const auto& [process, need] : needs_) held[process] = 0;
+      holders_.for_each_holder([&](ProcessId process) {
+        for (const std::uint64_t number : holders_.find(process)->writes) held[process] += held_.at(number).size;
+      });
+      std::vector<RoomAccount> all;
+      for (const auto& [process, bytes] : held) {
+        const auto need = needs_.find(process);
+        all.push_back({process, bytes, need == needs_.end() ? 0 : need->second});
+      }
+      return std::optional(std::pair(std::move(all), extents_.capacity() - extents_.used()));
+    };
+    return questions;
+  }
+
+  std::map<ProcessId, Standing> standing_;
+  std::map<ProcessId, std::uint64_t> needs_;
+  std::vector<ProcessId> interrupted_;
   std::uint64_t now_ms_ = 5;
   data::Extents extents_;
   Holders holders_;

@@ -42,6 +42,24 @@ TEST(Failures, ADeathBySignalNamesTheSignal) {
   EXPECT_EQ(failure.attempt(), 2U);
 }
 
+TEST(Failures, ThoseThatTheWorkerFindsTellWhereTheTaskWasSubmitted) {
+  wire::Payload payload;
+  payload.set_where("main.cc:12");
+  payload.set_function_name("f");
+  control::Spec spec;
+  spec.payload = payload.SerializeAsString();
+  ExecutorExit exit;
+  exit.status = SIGSEGV;
+  EXPECT_EQ(parsed(crash_outcome(exit, &spec, 1, "w1").bytes).where(), "main.cc:12");
+  EXPECT_EQ(parsed(crash_outcome(exit, &spec, 1, "w1").bytes).task(), "f");
+  const wire::Failure found = parsed(encode_failure(control::FailureKind::kTimeout, "too long", spec, 3));
+  EXPECT_EQ(found.where(), "main.cc:12");
+  EXPECT_EQ(found.attempt(), 3U);
+  spec.payload = "\xff nonsense";
+  spec.name = "named";
+  EXPECT_EQ(parsed(crash_outcome(exit, &spec, 1, "w1").bytes).task(), "named");
+}
+
 TEST(Failures, TheStackOfACrashIsReadFromItsRecordAndRubbishIsNot) {
   wire::CrashRecord record;
   record.signal = SIGSEGV;
