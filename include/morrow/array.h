@@ -4,6 +4,8 @@
 /// \file
 /// Array and MutableArray: many elements in memory that the processes of a machine share.
 
+#include <morrow/detail/compiler.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -4,6 +4,8 @@
 /// \file
 /// ArrowBatch: tables of Apache Arrow as values of futures.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstdint>
 #include <string>
 

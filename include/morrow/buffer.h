@@ -4,6 +4,8 @@
 /// \file
 /// Buffer and MutableBuffer: bytes in memory that the processes of a machine share.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstddef>
 #include <span>
 #include <string_view>

@@ -4,6 +4,8 @@
 /// \file
 /// Error and everything that derives from it: what Morrow throws.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstdint>
 #include <exception>
 #include <memory>

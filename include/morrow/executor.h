@@ -4,6 +4,8 @@
 /// \file
 /// on_executor_start: code that runs in each process that is to run tasks.
 
+#include <morrow/detail/compiler.h>
+
 #include <functional>
 
 namespace morrow {

@@ -4,6 +4,8 @@
 /// \file
 /// find: a detached future, by its name.
 
+#include <morrow/detail/compiler.h>
+
 #include <string>
 
 #include <morrow/detail/core.h>

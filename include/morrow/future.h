@@ -4,6 +4,8 @@
 /// \file
 /// Future and Submitted: handles to values that tasks compute.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstddef>
 #include <exception>
 #include <functional>

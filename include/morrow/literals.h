@@ -4,6 +4,8 @@
 /// \file
 /// Literals for sizes in bytes and, from std::chrono, for times.
 
+#include <morrow/detail/compiler.h>
+
 #include <chrono>
 #include <cstdint>
 

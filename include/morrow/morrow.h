@@ -3,6 +3,8 @@
 
 /// \file
 /// All of Morrow. The headers can be included one by one too.
+#include <morrow/detail/compiler.h>
+
 #include <morrow/array.h>
 #include <morrow/arrow.h>
 #include <morrow/buffer.h>
@@ -15,6 +17,7 @@
 #include <morrow/pointer_free.h>
 #include <morrow/put.h>
 #include <morrow/scope.h>
+#include <morrow/sent_as.h>
 #include <morrow/serialize.h>
 #include <morrow/session.h>
 #include <morrow/submit.h>

@@ -4,6 +4,8 @@
 /// \file
 /// Options of a task, and the numbers and times that they are made of.
 
+#include <morrow/detail/compiler.h>
+
 #include <chrono>
 #include <cstdint>
 #include <limits>

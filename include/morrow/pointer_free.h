@@ -4,6 +4,8 @@
 /// \file
 /// PointerFree: whether a type means the same in another process.
 
+#include <morrow/detail/compiler.h>
+
 #include <array>
 #include <cstddef>
 #include <type_traits>
@@ -57,6 +59,7 @@ constexpr RawBytes<N> words() {
   return bytes;
 }
 
+/// A type of each value.
 template <auto>
 struct AsArgument {};
 template <class T>
@@ -99,6 +102,7 @@ concept ComplexNumber = std::is_class_v<T> && requires(const T& number) {
   requires std::is_same_v<decltype(number.imag()), typename T::value_type>;
 };
 
+/// The bytes of a T mean the same in another process.
 template <class T>
 struct HoldsNoAddress : std::bool_constant<!std::is_null_pointer_v<T> && MadeOfBytes<T>> {};
 template <class T>

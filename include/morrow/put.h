@@ -4,6 +4,8 @@
 /// \file
 /// put: a future of a value that is there already.
 
+#include <morrow/detail/compiler.h>
+
 #include <type_traits>
 #include <utility>
 
@@ -37,7 +39,8 @@ template <class T>
 auto put(const PutOptions& options, T&& value) {
   using Stored = detail::Text<T>;
   static_assert(!std::is_void_v<Stored>);
-  if constexpr (detail::check_sendable<Stored>()) {
+  detail::check_sendable<Stored>();
+  if constexpr (detail::is_sendable<Stored>()) {
     detail::Result result;
     if constexpr (std::is_same_v<std::remove_cvref_t<T>, Stored>) {
       detail::pack_result(value, result);

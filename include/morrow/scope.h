@@ -4,6 +4,8 @@
 /// \file
 /// Scope: a block that owns the futures submitted in it.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstdint>
 
 #include <morrow/detail/core.h>

@@ -4,6 +4,8 @@
 /// \file
 /// The bytes of values: the types that can be sent, and how to have the bytes without sending them.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstddef>
 #include <span>
 #include <type_traits>
@@ -28,6 +30,7 @@
 #include <morrow/detail/archive_impl.h>
 #include <morrow/detail/core.h>
 #include <morrow/detail/sendable.h>
+#include <morrow/sent_as.h>
 
 namespace morrow {
 
@@ -36,16 +39,10 @@ namespace detail {
 /// Reads one value, whether or not it has a default constructor.
 template <class T>
 T decode_from(ValueReader& reader) {
-  if constexpr (Raw<T>) {
-    return reader.take_raw<T>();
-  } else {
-    T value{};
-    try {
-      reader.read(value);
-    } catch (const cereal::Exception& error) {
-      throw DecodeError(error.what());
-    }
-    return value;
+  try {
+    return reader.make<T>();
+  } catch (const cereal::Exception& error) {
+    throw DecodeError(error.what());
   }
 }
 
@@ -74,7 +71,8 @@ T decode(const Value& value) {
 template <class T>
 std::vector<std::byte> serialize_value(const T& value) {
   std::vector<std::byte> bytes;
-  if constexpr (detail::check_sendable<T>()) {
+  detail::check_sendable<T>();
+  if constexpr (detail::is_sendable<T>()) {
     detail::ValueWriter writer(bytes);
     writer.write(value);
   }
@@ -85,7 +83,8 @@ std::vector<std::byte> serialize_value(const T& value) {
 /// Thread-safe. \throws DecodeError when they are not the bytes of a T.
 template <class T>
 T deserialize_value(std::span<const std::byte> bytes) {
-  if constexpr (detail::check_sendable<T>()) return detail::decode<T>(bytes);
+  detail::check_sendable<T>();
+  if constexpr (detail::is_sendable<T>()) return detail::decode<T>(bytes);
 }
 
 /// \}

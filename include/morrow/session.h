@@ -4,6 +4,8 @@
 /// \file
 /// Session: the connection of a program to its cluster.
 
+#include <morrow/detail/compiler.h>
+
 #include <chrono>
 #include <map>
 #include <memory>

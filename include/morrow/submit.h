@@ -4,6 +4,8 @@
 /// \file
 /// submit: a call that a worker of the cluster makes.
 
+#include <morrow/detail/compiler.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -74,7 +76,7 @@ auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& opt
                      F callable, A&&... arguments) {
   using Typed = CallOf<F, Rules...>;
   using Output = typename decltype(CheckedCall<Typed>::result())::type;
-  if constexpr (CheckedCall<Typed>::check() && check_sendable<Output>()) {
+  if constexpr (CheckedCall<Typed>::is_right() && is_sendable<Output>()) {
     alignas(F) std::byte closure[sizeof(F)]{};
     if constexpr (!std::is_empty_v<F>) {
       std::memcpy(closure, &callable, sizeof(F));
@@ -99,6 +101,10 @@ auto pack_and_submit(std::type_identity<CallOf<F, Rules...>>, const Options& opt
     call.function_name = kTypeName<F>.data();
     return Submitted<Output>(submit(std::move(call), options, where));
   } else {
+    if constexpr (CheckedCall<Typed>::is_right())
+      check_sendable<Output>();
+    else
+      CheckedCall<Typed>::check();
     return Submitted<Output>();
   }
 }
@@ -107,7 +113,8 @@ template <class F, class... A>
 auto submit_call(const Options& options, std::source_location where, F&& function, A&&... arguments) {
   using Given = std::decay_t<F>;
   using Callable = typename CallableTraits<Given>::type;
-  if constexpr (check_callable<Callable, CallableTraits<Given>::unchecked>()) {
+  check_callable<Callable, CallableTraits<Given>::unchecked>();
+  if constexpr (callable_is_right<Callable, CallableTraits<Given>::unchecked>()) {
     using Typed = typename MakeCall<Callable, std::index_sequence_for<A...>, A...>::type;
     if constexpr (CallableTraits<Given>::unchecked)
       return pack_and_submit(std::type_identity<Typed>{}, options, where, Callable(function.function),
@@ -141,10 +148,10 @@ const Options& default_options();
 /// 256 kB at the most; captured pointers and references do not compile (\ref morrow::PointerFree). It may submit and
 /// wait itself, to any depth. It may run more than once, when a process dies: see Options::max_retries.
 ///
-/// **Arguments**, up to eight, travel as bytes and as the types of the parameters: a `const char*` given for a
+/// **Arguments** travel as bytes and as the types of the parameters: a `const char*` given for a
 /// std::string is a std::string, an int for a double a double. Types that can't travel do not compile: see \ref sending
 /// "What can be sent". The parameters may be values or references; what a non-const reference refers to is the task's
-/// own copy.
+/// own copy. Of a call with more than eight, the place in the source is known only when it has options, if only `{}`.
 ///
 /// **Futures as arguments**: a parameter of type Future<T> gets the handle. A parameter of type T that is given a
 /// Future<T> gets its value: the task depends on it and starts when it is there. A parameter of a generic lambda always
@@ -161,7 +168,7 @@ const Options& default_options();
 /// library of the system, or an option is outside of its limits.
 /// \throws TooLargeError when the captures are more than 256 kB; where there is no object memory, the arguments too.
 /// \throws ObjectMemoryError when the object memory has no room for large arguments.
-#ifdef MORROW_DOXYGEN  // the reference shows the nine overloads below as the one that they stand for
+#ifdef MORROW_DOXYGEN  // the reference shows the ten overloads below as the one that they stand for
 template <class F, class... A>
 Submitted<R> submit(F&& function, A&&... arguments, std::source_location where = std::source_location::current());
 #else
@@ -226,6 +233,16 @@ auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6, 
   return detail::submit_call(detail::default_options(), where, std::forward<F>(function), std::forward<A1>(a1),
                              std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4), std::forward<A5>(a5),
                              std::forward<A6>(a6), std::forward<A7>(a7), std::forward<A8>(a8));
+}
+
+template <detail::NotOptions F, class A1, class A2, class A3, class A4, class A5, class A6, class A7, class A8,
+          class A9, class... More>
+auto submit(F&& function, A1&& a1, A2&& a2, A3&& a3, A4&& a4, A5&& a5, A6&& a6, A7&& a7, A8&& a8, A9&& a9,
+            More&&... more) {
+  return detail::submit_call(detail::default_options(), std::source_location(), std::forward<F>(function),
+                             std::forward<A1>(a1), std::forward<A2>(a2), std::forward<A3>(a3), std::forward<A4>(a4),
+                             std::forward<A5>(a5), std::forward<A6>(a6), std::forward<A7>(a7), std::forward<A8>(a8),
+                             std::forward<A9>(a9), std::forward<More>(more)...);
 }
 #endif
 

@@ -4,6 +4,8 @@
 /// \file
 /// unchecked: the way around a check of captures that is stricter than it must be.
 
+#include <morrow/detail/compiler.h>
+
 #include <type_traits>
 #include <utility>
 

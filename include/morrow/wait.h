@@ -4,6 +4,8 @@
 /// \file
 /// wait and get_all: waiting for many futures at once.
 
+#include <morrow/detail/compiler.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

@@ -55,6 +55,18 @@ TEST_F(Submit, LambdasWithAndWithoutCapturesRun) {
   EXPECT_EQ(morrow::submit([n = 1](int a) mutable { return n += a; }, 2).get(), 3);
 }
 
+TEST_F(Submit, TakesAnyNumberOfArguments) {
+  const auto sum = [](const auto&... numbers) { return (numbers + ...); };
+  EXPECT_EQ(morrow::submit(sum, 1, 2, 3, 4, 5, 6, 7, 8).get(), 36);
+  EXPECT_EQ(morrow::submit(sum, 1, 2, 3, 4, 5, 6, 7, 8, 9).get(), 45);
+  EXPECT_EQ(morrow::submit(sum, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12).get(), 78);
+  EXPECT_EQ(morrow::submit({}, sum, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10).get(), 55);
+  const auto nine = [](int a, int b, int c, int d, int e, int f, int g, int h, const std::string& last) {
+    return last + std::to_string(a + b + c + d + e + f + g + h);
+  };
+  EXPECT_EQ(morrow::submit(nine, 1, 2, 3, 4, 5, 6, 7, 8, "sum ").get(), "sum 36");
+}
+
 TEST_F(Submit, AnEmptyClosureSendsNoBytes) {
   morrow::submit([] {});
   EXPECT_TRUE(fake::last().closure.empty());

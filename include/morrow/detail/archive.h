@@ -26,7 +26,7 @@
 #include <morrow/pointer_free.h>
 
 /// How values travel: bytes one after another in contiguous memory. Types that are plain bytes are copied, plain
-/// aggregates are taken apart by Boost.PFR, and the rest is what cereal makes of it.
+/// aggregates are taken apart, and the rest is what cereal makes of it.
 namespace morrow::detail {
 
 /// Copied as bytes.
@@ -47,13 +47,6 @@ template <class T, class A>
 struct SequenceTraits<std::deque<T, A>> : std::true_type {};
 template <class T, class A>
 struct SequenceTraits<std::list<T, A>> : std::true_type {};
-
-/// Containers with equal keys, whose order cereal turns around.
-template <class T>
-concept OrderedMulti = requires(T& container, typename T::value_type element) {
-  typename T::key_compare;
-  { container.insert(std::move(element)) } -> std::same_as<typename T::iterator>;
-};
 
 /// Whether T is a std::vector.
 template <class T>
@@ -192,6 +185,10 @@ class ValueReader {
   template <class T>
   void read(T&& value);
 
+  /// A value, whether or not it has a default constructor.
+  template <class T>
+  T make();
+
   void take(void* data, std::size_t size) {
     if (size > bytes_.size()) throw DecodeError("a serialized value is cut short");
     if (size >= kCalledBytes) {
@@ -240,7 +237,7 @@ class ValueReader {
   template <class T>
   void read_sequence(T& sequence);
   template <class T>
-  void read_ordered(T& container);
+  void replace(T& value);
 
   // A byte can be a level of something nested, so bytes can ask for more stack than there is.
   void check_depth() const {

@@ -10,11 +10,17 @@
 
 #include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
+#include <morrow/detail/codec.h>
 #include <morrow/detail/padding.h>
 #include <morrow/detail/sendable.h>
 #include <morrow/detail/standard_types.h>
 
 namespace morrow::detail {
+
+/// Read and written field by field.
+template <class T>
+concept TakenApart = !AnyFuture<T> && !SelfPacked<T> && !SequenceTraits<T>::value && !CerealKnows<T> &&
+                     !BaseClassOf<T> && is_plain_aggregate<T>();
 
 template <class T>
 void ValueWriter::write(const T& value) {
@@ -28,10 +34,10 @@ void ValueWriter::write(const T& value) {
     put_large(value.data(), value.size());
   } else if constexpr (Raw<T>) {
     write_raw(std::addressof(value), 1);
-  } else if constexpr (SequenceTraits<T>::value || OrderedMulti<T>) {
+  } else if constexpr (SequenceTraits<T>::value) {
     write_sequence(value);
-  } else if constexpr (KnownByFace<T>) {
-    write_known(*this, value);
+  } else if constexpr (HasCodec<T>) {
+    Codec<T>::write(*this, value);
   } else if constexpr (BaseClassOf<T>) {
     write(*value.base_ptr);
   } else if constexpr (CerealKnows<T> && !IsPointerLike<T>::value) {
@@ -39,8 +45,10 @@ void ValueWriter::write(const T& value) {
     Packed* const packed = std::exchange(packed_, nullptr);
     archive_.get<OutArchive>(*this).by_cereal(value);
     packed_ = packed;
-  } else if constexpr (check_sendable<T>()) {
-    for_each_field(value, [this](const auto& field) { this->write(field); });
+  } else if constexpr (TakenApart<T> && is_sendable<T>()) {
+    with_fields(value, [this](const auto&... fields) { (this->write(fields), ...); });
+  } else {
+    check_sendable<T>();
   }
 }
 
@@ -67,11 +75,6 @@ void ValueWriter::write_sequence(const T& sequence) {
   put_size(sequence.size());
   if constexpr (IsVector<T>::value && Raw<Element>) {
     write_raw(sequence.data(), sequence.size());
-  } else if constexpr (requires { typename T::mapped_type; }) {
-    for (const auto& [key, value] : sequence) {
-      write(key);
-      write(value);
-    }
   } else {
     for (const auto& element : sequence) write(element);
   }
@@ -94,21 +97,18 @@ void ValueReader::read(T&& value) {
   } else if constexpr (SequenceTraits<Type>::value) {
     check_depth();
     read_sequence(value);
-  } else if constexpr (OrderedMulti<Type>) {
-    check_depth();
-    read_ordered(value);
-  } else if constexpr (KnownByFace<Type>) {
-    check_depth();
-    read_known(*this, value);
+  } else if constexpr (HasCodec<Type>) {
+    replace(value);
   } else if constexpr (BaseClassOf<Type>) {
     check_depth();
     read(*value.base_ptr);
   } else if constexpr (CerealKnows<Type> && !IsPointerLike<Type>::value) {
     check_depth();
     archive_.get<InArchive>(*this).by_cereal(std::forward<T>(value));
-  } else if constexpr (check_sendable<Type>()) {
-    check_depth();
-    for_each_field(value, [this](auto& field) { this->read(field); });
+  } else if constexpr (TakenApart<Type> && is_sendable<Type>()) {
+    replace(value);
+  } else {
+    check_sendable<Type>();
   }
 }
 
@@ -127,28 +127,48 @@ void ValueReader::read_sequence(T& sequence) {
     take(static_cast<void*>(sequence.data()), size * sizeof(Element));
   } else {
     for (std::size_t i = 0; i < size; ++i) {
-      if constexpr (Raw<Element>)
-        sequence.push_back(take_raw<Element>());
+      if constexpr (Raw<Element> || HasCodec<Element> || TakenApart<Element>)
+        sequence.push_back(make<Element>());
       else
         read(sequence.emplace_back());
     }
   }
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"  // of an int to a bit-field
+
 template <class T>
-void ValueReader::read_ordered(T& container) {
-  container.clear();
-  for (std::uint64_t left = take_size(); left > 0; --left) {
-    if constexpr (requires { typename T::mapped_type; }) {
-      std::pair<typename T::key_type, typename T::mapped_type> element;
-      read(element.first);
-      read(element.second);
-      container.emplace_hint(container.end(), std::move(element.first), std::move(element.second));
-    } else {
-      typename T::key_type element;
-      read(element);
-      container.emplace_hint(container.end(), std::move(element));
-    }
+T ValueReader::make() {
+  if constexpr (Raw<T>) {
+    return take_raw<T>();
+  } else if constexpr (HasCodec<T>) {
+    check_depth();
+    return Codec<T>::make(*this);
+  } else if constexpr (TakenApart<T>) {
+    check_depth();
+    // The elements of a list in braces are made in order.
+    return [this]<class... Fields>(TypeList<Fields...>) {
+      return T{this->make<std::remove_cv_t<Fields>>()...};
+    }(FieldTypes<T>{});
+  } else {
+    T value{};
+    read(value);
+    return value;
+  }
+}
+
+#pragma GCC diagnostic pop
+
+/// In place of `value`, which may have parts that can't be assigned to.
+template <class T>
+void ValueReader::replace(T& value) {
+  if constexpr (std::is_move_assignable_v<T>) {
+    value = make<T>();
+  } else {
+    auto made = make<std::remove_cv_t<T>>();
+    std::destroy_at(std::addressof(value));
+    std::construct_at(const_cast<std::remove_cv_t<T>*>(std::addressof(value)), std::move(made));
   }
 }
 

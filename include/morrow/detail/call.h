@@ -42,6 +42,15 @@ template <class... P, std::size_t I>
 requires(I < sizeof...(P)) struct ParameterAt<TypeList<P...>, I> : TypeAt<TypeList<P...>, I> {
 };
 
+/// A Given has more in it than its base class.
+template <class Base, class Given>
+constexpr bool is_more_than() {
+  if constexpr (std::is_same_v<Base, Given> || !std::is_class_v<Given> || !std::is_base_of_v<Base, Given>)
+    return false;
+  else
+    return sizeof(Given) != sizeof(Base) || std::is_polymorphic_v<Given>;
+}
+
 /// The argument rule, for a parameter of type P (Deduced: not known) given an argument of type A.
 template <class P, class A>
 struct ArgumentRule {
@@ -53,6 +62,8 @@ struct ArgumentRule {
       AnyFuture<A> && !std::is_same_v<Parameter, Given> &&
       (std::is_same_v<P, Deduced> || std::is_convertible_v<FutureValue<Given>, Parameter> ||
        !std::is_convertible_v<Given, Parameter>);
+  /// The parameter refers to a base class of what is given, which has more in it.
+  static constexpr bool sliced = std::is_reference_v<P> && is_more_than<Parameter, FutureValue<Given>>();
   /// What is decoded at the executor.
   using Stored = std::conditional_t<dependency, FutureValue<Given>, Parameter>;
   /// What the function is given.

@@ -15,50 +15,67 @@ inline constexpr bool kIsFunctionPointer = std::is_pointer_v<F>&& std::is_functi
 
 /// F may be sent: plain values, or a pointer to a function, which is sent as the code it points to.
 template <class F, bool Unchecked>
-constexpr bool check_callable() {
-  if constexpr (kIsFunctionPointer<F> || std::is_member_pointer_v<F>) {
+constexpr bool callable_is_right() {
+  if constexpr (kIsFunctionPointer<F> || std::is_member_pointer_v<F>)
     return true;
-  } else if constexpr (std::is_pointer_v<F> || !std::is_class_v<F>) {
-    static_assert(!std::is_pointer_v<F> && std::is_class_v<F>,
-                  "morrow::submit: the first argument (after the options) is not a function");
-    return false;
+  else
+    return std::is_class_v<F> && std::is_trivially_copyable_v<F> && (Unchecked || PointerFree<F>);
+}
+
+template <class F, bool Unchecked>
+void check_callable() {
+  if constexpr (callable_is_right<F, Unchecked>()) {
+    return;
+  } else if constexpr (!std::is_class_v<F>) {
+    static_assert(std::is_class_v<F>, "morrow::submit: the first argument (after the options) is not a function");
   } else if constexpr (!std::is_trivially_copyable_v<F>) {
     static_assert(
         std::is_trivially_copyable_v<F>,
         "morrow::submit: the callable captures something that is not plain values (a std::string, a container, a smart "
         "pointer, a std::function): pass it to submit as an argument instead");
-    return false;
-  } else if constexpr (!Unchecked && !PointerFree<F>) {
-    static_assert(PointerFree<F>,
-                  "morrow::submit: the callable captures a pointer or a reference, which means nothing in another "
-                  "process: pass what "
-                  "it refers to as an argument instead. If it captures a std::optional or a union, into which the "
-                  "compiler cannot "
-                  "look: pass it as an argument, or, if you know that it holds no address, wrap the callable in "
-                  "morrow::unchecked(f)");
-    return false;
+  } else if constexpr (!__is_literal_type(F)) {
+    static_assert(
+        PointerFree<F>,
+        "morrow::submit: the callable captures an object that the compiler cannot look into, of a class with no "
+        "constexpr "
+        "constructor, so that it may refer to memory of this process: pass it to submit as an argument instead; or "
+        "give "
+        "its class constexpr constructors or = default; or, if you know that it holds no address, wrap the callable in "
+        "morrow::unchecked(f)");
   } else {
-    return true;
+    static_assert(
+        PointerFree<F>,
+        "morrow::submit: the callable captures a pointer or a reference, which means nothing in another process: pass "
+        "what it refers to as an argument instead. If it captures a std::optional or a union, into which the compiler "
+        "cannot look: pass it as an argument, or, if you know that it holds no address, wrap the callable in "
+        "morrow::unchecked(f)");
   }
 }
 
 template <class Rule>
-constexpr bool check_argument() {
-  if constexpr (Rule::void_dependency) {
+constexpr bool argument_is_right() {
+  if constexpr (Rule::void_dependency || !Rule::convertible || Rule::sliced)
+    return false;
+  else
+    return is_sendable<typename Rule::Stored>();
+}
+
+template <class Rule>
+void check_argument() {
+  if constexpr (Rule::void_dependency)
     static_assert(!Rule::void_dependency,
                   "morrow::submit: a Future<void> has no value to pass: give the function a parameter of type "
-                  "morrow::Future<void>, "
-                  "or capture it");
-    return false;
-  } else if constexpr (!Rule::convertible) {
+                  "morrow::Future<void>, or capture it");
+  else if constexpr (!Rule::convertible)
     static_assert(Rule::convertible,
                   "morrow::submit: an argument cannot be converted to the type of the function's parameter");
-    return false;
-  } else if constexpr (!std::is_same_v<typename Rule::Stored, typename Rule::Parameter>) {
-    return check_sendable<typename Rule::Stored>();
-  } else {
-    return check_sendable<typename Rule::Parameter>();
-  }
+  else if constexpr (Rule::sliced)
+    static_assert(!Rule::sliced,
+                  "morrow::submit: an argument would lose what its class adds to the base class that the function's "
+                  "parameter refers to, for what is sent is the parameter's type: give the function a parameter of the "
+                  "argument's own class");
+  else
+    check_sendable<typename Rule::Stored>();
 }
 
 template <class Call>
@@ -73,34 +90,30 @@ struct CheckedCall<CallOf<F, Rules...>> {
       return std::type_identity<void>{};
   }
 
-  template <class List>
-  static constexpr bool check_count() {
-    static_assert(kCount<List> == sizeof...(Rules),
-                  "morrow::submit: the function takes another number of arguments than it was given (arguments with a "
-                  "default must be "
-                  "given too)");
-    return kCount<List> == sizeof...(Rules);
+  static constexpr bool count_is_right() {
+    if constexpr (Signature<F>::known)
+      return kCount<typename Signature<F>::parameters> == sizeof...(Rules);
+    else
+      return true;
   }
-
-  static constexpr bool check() {
-    if constexpr (Signature<F>::known) {
-      if constexpr (!check_count<typename Signature<F>::parameters>())
-        return false;
-      else
-        return check_arguments();
-    } else {
-      return check_arguments();
-    }
-  }
-
-  static constexpr bool check_arguments() {
-    if constexpr (!(check_argument<Rules>() && ...)) {
+  static constexpr bool arguments_are_right() { return (argument_is_right<Rules>() && ...); }
+  static constexpr bool is_right() {
+    if constexpr (count_is_right() && arguments_are_right())
+      return std::is_invocable_v<F&, typename Rules::Passed...>;
+    else
       return false;
-    } else {
-      constexpr bool kCallable = std::is_invocable_v<F&, typename Rules::Passed...>;
-      static_assert(kCallable, "morrow::submit: the function cannot be called with these arguments");
-      return kCallable;
-    }
+  }
+
+  static void check() {
+    if constexpr (!count_is_right())
+      static_assert(
+          count_is_right(),
+          "morrow::submit: the function takes another number of arguments than it was given (arguments with a "
+          "default must be given too)");
+    else if constexpr (!arguments_are_right())
+      (check_argument<Rules>(), ...);
+    else
+      static_assert(is_right(), "morrow::submit: the function cannot be called with these arguments");
   }
 
   static constexpr auto result() {

@@ -12,12 +12,19 @@
 
 #include <morrow/detail/any_field.h>
 #include <morrow/pointer_free.h>
+#include <morrow/sent_as.h>
 
 /// What users wrote about how their types are sent: it is used also where the bytes of the type could be copied.
 namespace morrow::detail {
 
 class OutArchive;
 class InArchive;
+
+/// The program says as what a T travels.
+template <class T>
+concept HasSentAs = requires(const T& value) {
+  SentAs<T>::pack(value);
+};
 
 /// Users gave T functions for cereal, or cereal brings them.
 template <class T>
@@ -36,10 +43,12 @@ constexpr bool is_standard() {
 struct NameOfSerialize {
   int serialize;
 };
+/// The same for the names of a pair.
 struct NamesOfSave {
   int save;
   int load;
 };
+/// Derived from both.
 template <class T, class Names>
 struct Beside : T, Names {};
 
@@ -94,6 +103,7 @@ struct OwnerOfSave {
 template <class T>
 struct OwnerOfSave<T, std::void_t<decltype(&T::template save<OutArchive>)>>
     : ClassOf<decltype(&T::template save<OutArchive>)> {};
+/// The same for its serialize or save.
 template <class T, class = void>
 struct OwnerOfFunctions : OwnerOfSave<T> {};
 template <class T>
@@ -136,6 +146,7 @@ constexpr bool has_other_part(std::index_sequence<Before...>) {
     return has_other_part<T>(std::make_index_sequence<sizeof...(Before) + 1>{});
 }
 
+/// Whether T is a std::array.
 template <class T>
 struct IsStandardArray : std::false_type {};
 template <class T, std::size_t N>
@@ -144,7 +155,7 @@ struct IsStandardArray<std::array<T, N>> : std::true_type {};
 /// Whether a T is sent as its bytes: they mean the same elsewhere, and users have not said otherwise of it or a part.
 template <class T>
 constexpr bool copied_as_bytes() {
-  if constexpr (!PointerFree<T>)
+  if constexpr (!PointerFree<T> || HasSentAs<T>)
     return false;
   else if constexpr (!std::is_class_v<T> || plain_bytes<T>)
     return true;

@@ -3,15 +3,12 @@
 
 #include <cstddef>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
-#include <utility>
-#include <variant>
 
 #include <morrow/detail/aggregate.h>
 #include <morrow/detail/archive.h>
+#include <morrow/detail/codec.h>
 #include <morrow/detail/own_functions.h>
 #include <morrow/detail/pack.h>
 #include <morrow/detail/standard_types.h>
@@ -32,6 +29,9 @@ enum class Problem {
   kInherited,
   kNotOnePair,
   kStandard,
+  kClosure,
+  kLocal,
+  kEigen,
   kUnknown
 };
 
@@ -48,18 +48,6 @@ template <class T>
 struct Parts {
   using type = void;
 };
-template <class A, class B>
-struct Parts<std::pair<A, B>> {
-  using type = TypeList<A, B>;
-};
-template <class... T>
-struct Parts<std::tuple<T...>> {
-  using type = TypeList<T...>;
-};
-template <class... T>
-struct Parts<std::variant<T...>> {
-  using type = TypeList<T...>;
-};
 template <class T, class D>
 requires(!std::is_polymorphic_v<T>) struct Parts<std::unique_ptr<T, D>> {
   using type = TypeList<T>;
@@ -74,6 +62,37 @@ requires(requires { typename T::value_type; } && !std::is_same_v<typename T::val
          !cereal::traits::has_member_save<T, OutArchive>::value) struct Parts<T> {
   using type = TypeList<typename T::value_type>;
 };
+
+/// Whether cereal makes a T by itself, so that T must have a default constructor.
+template <class T>
+inline constexpr bool kMadeByCereal = false;
+template <class T, class D>
+inline constexpr bool kMadeByCereal<std::unique_ptr<T, D>> = !std::is_default_constructible_v<T>;
+template <class T>
+inline constexpr bool kMadeByCereal<std::shared_ptr<T>> = !std::is_default_constructible_v<T>;
+
+/// A type of Eigen, whose header may not be included.
+template <class T>
+constexpr bool is_of_eigen() {
+  constexpr std::string_view kName = __PRETTY_FUNCTION__;
+  return kName.substr(kName.find("T = ") + 4).starts_with("Eigen::");
+}
+
+/// The type of a lambda, by its name.
+template <class T>
+constexpr bool is_closure() {
+  constexpr std::string_view kName = __PRETTY_FUNCTION__;
+  return kName.find("<lambda(") != kName.npos || kName.find("(lambda at ") != kName.npos;
+}
+
+/// A class that is declared inside a function; g++ says so in its name.
+template <class T>
+constexpr bool is_local() {
+  constexpr std::string_view kName = __PRETTY_FUNCTION__;
+  const std::size_t start = kName.find("T = ") + 4;
+  const std::size_t end = kName.find(")::", start);
+  return end != kName.npos && kName.find('<', start) > end;
+}
 
 /// Whether a T is an address in this process.
 template <class T>
@@ -104,11 +123,6 @@ constexpr auto inspect_types(TypeList<Types...>) {
   return InspectAll<TypeList<T, Seen...>, Types...>::run();
 }
 
-template <class T, class... Seen, std::size_t... I>
-constexpr auto inspect_fields(std::index_sequence<I...>) {
-  return InspectAll<TypeList<T, Seen...>, FieldType<T, I>...>::run();
-}
-
 /// Whether T and all its parts can be sent; the first part that cannot. `Seen` ends the walk of recursive types.
 template <class Given, class... Seen>
 constexpr auto inspect() {
@@ -121,16 +135,16 @@ constexpr auto inspect() {
     return inspect<std::remove_all_extents_t<T>, Seen...>();
   } else if constexpr (Raw<T>) {
     return Fine{};
-  } else if constexpr (FilePath<T>) {
-    return Fine{};
-  } else if constexpr (KnownByFace<T>) {
-    return inspect<typename T::value_type, T, Seen...>();
+  } else if constexpr (HasCodec<T>) {
+    return inspect_types<T, Seen...>(typename Codec<T>::Parts{});
   } else if constexpr (CerealKnows<T>) {
     if constexpr (cereal::traits::detail::count_output_serializers<T, OutArchive>::value != 1 ||
                   cereal::traits::detail::count_input_serializers<T, InArchive>::value != 1)
       return Verdict<Problem::kNotOnePair, T>{};
     else if constexpr (inherits_functions<T>())
       return Verdict<Problem::kInherited, T>{};
+    else if constexpr (kMadeByCereal<T>)
+      return Verdict<Problem::kNoDefault, typename T::element_type>{};
     else if constexpr (!std::is_void_v<typename Parts<T>::type>)
       return inspect_types<T, Seen...>(typename Parts<T>::type{});
     else if constexpr (!std::is_default_constructible_v<T>)
@@ -140,13 +154,20 @@ constexpr auto inspect() {
   } else if constexpr (names_own_functions<T>()) {
     return Verdict<Problem::kHidden, T>{};
   } else if constexpr (is_plain_aggregate<T>()) {
-    return inspect_fields<T, Seen...>(std::make_index_sequence<count_initializers<T>()>{});
+    return inspect_types<T, Seen...>(FieldTypes<T>{});
   } else if constexpr (std::is_aggregate_v<T> && std::is_class_v<T>) {
     return Verdict<Problem::kAggregate, T>{};
+  } else if constexpr (is_of_eigen<T>()) {
+    return Verdict<Problem::kEigen, T>{};
+  } else if constexpr (is_closure<T>()) {
+    return Verdict<Problem::kClosure, T>{};
   } else if constexpr (std::is_trivially_copyable_v<T>) {
-    return Verdict < is_standard<T>() ? Problem::kStandardView : Problem::kView, T > {};
+    constexpr Problem kView = is_standard<T>() ? Problem::kStandardView : Problem::kView;
+    return Verdict<kView, T>{};
   } else if constexpr (is_standard<T>()) {
     return Verdict<Problem::kStandard, T>{};
+  } else if constexpr (is_local<T>()) {
+    return Verdict<Problem::kLocal, T>{};
   } else {
     return Verdict<Problem::kUnknown, T>{};
   }
@@ -169,44 +190,67 @@ struct CannotBeSent {
       "process: send what it refers to; or, if it holds only values, give it constexpr constructors or = default, or "
       "say so: template <> inline constexpr bool morrow::plain_bytes<TYPE> = true; or give it a function: "
       "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
-  static_assert(P != Problem::kNoDefault,
-                "morrow: this type (named above as CannotBeSent<...>) needs a default constructor to be received");
+  static_assert(
+      P != Problem::kNoDefault,
+      "morrow: this type (named above as CannotBeSent<...>) needs a default constructor to be received; or say as what "
+      "else it travels: template <> struct morrow::SentAs<TYPE>");
   static_assert(P != Problem::kAggregate,
-                "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array, a bit-field, more "
-                "than 100 fields or a field with no default, so its fields cannot be found by themselves; add to it: "
+                "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array, a field that "
+                "cannot be moved "
+                "or more than 120 fields, so its fields cannot be found by themselves; add to it: "
                 "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
   static_assert(
       P != Problem::kHidden,
-      "morrow: this type (named above as CannotBeSent<...>) has a serialize, or save and load, that cannot be "
-      "called: make it public or befriend cereal::access, and let it take any archive: "
+      "morrow: this type (named above as CannotBeSent<...>) has a serialize, or save and load, that cannot be called: "
+      "make it public or befriend cereal::access, and let it take any archive: "
       "template <class Archive> void serialize(Archive& archive)");
   static_assert(
       P != Problem::kInherited,
-      "morrow: this type (named above as CannotBeSent<...>) has its serialize from a base class, which leaves "
-      "out its own fields; add to it: template <class Archive> void serialize(Archive& archive) { "
+      "morrow: this type (named above as CannotBeSent<...>) has its serialize from a base class, which leaves out its "
+      "own fields; add to it: template <class Archive> void serialize(Archive& archive) { "
       "archive(cereal::base_class<BASE>(this), field, ...); }");
-  static_assert(P != Problem::kNotOnePair,
-                "morrow: this type (named above as CannotBeSent<...>) has more than one way to be serialized, or only "
-                "half of one: give it serialize, or save and load, as members or as functions beside it");
-  static_assert(P != Problem::kStandard,
-                "morrow: this type of the standard library (named above as CannotBeSent<...>) cannot be sent: send the "
-                "values that it holds");
-  static_assert(P != Problem::kUnknown,
-                "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
-                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); } or write save and "
-                "load beside it");
-  static constexpr bool value = P == Problem::kNone;
-};
-template <class Type>
-struct CannotBeSent<Type, Problem::kNone> {
-  static constexpr bool value = true;
+  static_assert(
+      P != Problem::kNotOnePair,
+      "morrow: this type (named above as CannotBeSent<...>) has more than one way to be serialized, or only half of "
+      "one: give it serialize, or save and load, as members or as functions beside it");
+  static_assert(
+      P != Problem::kStandard,
+      "morrow: this type of the standard library (named above as CannotBeSent<...>) cannot be sent: send the values "
+      "that it holds");
+  static_assert(
+      P != Problem::kClosure,
+      "morrow: a lambda that is sent as a value (named above as CannotBeSent<...>) may capture plain values only: make "
+      "it a struct with operator() that has as fields what it captures");
+  static_assert(P != Problem::kLocal,
+                "morrow: this type (named above as CannotBeSent<...>) cannot be serialized, and a class inside a "
+                "function can have "
+                "no serialize: move it out of the function and add to it: "
+                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
+  static_assert(P != Problem::kEigen,
+                "morrow: this type of Eigen (named above as CannotBeSent<...>) cannot be sent: include "
+                "<morrow/eigen.h>, and send "
+                "a matrix or an array; an expression refers to its operands, so send its value, expression.eval()");
+  static_assert(
+      P != Problem::kUnknown,
+      "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
+      "template <class Archive> void serialize(Archive& archive) { archive(field, ...); } or, if it is not yours, say "
+      "as what it travels: template <> struct morrow::SentAs<TYPE>");
 };
 
-/// True, or a compile error that names the part of T that cannot be sent and says what to do.
+/// Whether values of T can be sent.
 template <class T>
-constexpr bool check_sendable() {
+constexpr bool is_sendable() {
+  return decltype(inspect<T>())::problem == Problem::kNone;
+}
+
+/// A compile error that names the part of T that cannot be sent and says what to do, if there is one. It is no
+/// condition itself: after an error clang takes no value for constant.
+template <class T>
+void check_sendable() {
   using Found = decltype(inspect<T>());
-  return CannotBeSent<typename Found::type, Found::problem>::value;
+  if constexpr (Found::problem != Problem::kNone) {
+    [[maybe_unused]] const CannotBeSent<typename Found::type, Found::problem> sentence{};
+  }
 }
 
 }  // namespace morrow::detail

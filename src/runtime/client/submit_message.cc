@@ -138,10 +138,12 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     call.arguments.copy_to(reinterpret_cast<std::byte*>(payload.mutable_arguments()->data()));
   }
   payload.set_function_name(call.function_name);
-  std::string& place = *payload.mutable_where();
-  place = base::base_name(where.file_name());
-  place += ':';
-  place += std::to_string(where.line());
+  if (where.line() != 0) {
+    std::string& place = *payload.mutable_where();
+    place = base::base_name(where.file_name());
+    place += ':';
+    place += std::to_string(where.line());
+  }
   payload.SerializeToString(message.mutable_payload());
   message.set_function_key(function_key(program_key, key_code));
 }

@@ -41,7 +41,7 @@ def main() -> int:
     # The compiler writes typographic quotes in some locales; the promise is about words.
     if arguments.expect not in done.stderr:
         return fail(f"The message should have said '{arguments.expect}':")
-    ours = "morrow" in errors[0] and "static assertion failed" in errors[0]
+    ours = "morrow" in errors[0] and ("static assertion failed" in errors[0] or "#error" in errors[0])
     if not arguments.own_words and not ours:
         return fail("The first error should have been Morrow's own sentence:")
     if len(errors) > 2:

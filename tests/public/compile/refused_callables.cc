@@ -75,6 +75,17 @@ int main() {
   };
   Service().start();
 #endif
+#ifdef capture_opaque_class  // an object that the compiler cannot look into
+  class Opaque {
+   public:
+    explicit Opaque(int n) : n_(n) {}
+    int n() const { return n_; }
+
+   private:
+    int n_;
+  } opaque(1);
+  morrow::submit([opaque] { return opaque.n(); });
+#endif
 #ifdef capture_optional  // wrap the callable in morrow::unchecked(f)
   std::optional<int> maybe;
   morrow::submit([maybe] { return *maybe; });

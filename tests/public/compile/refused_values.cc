@@ -47,12 +47,8 @@ class NoDefault {
 struct Base {
   int n = 0;
 };
-struct Derived : Base {
+struct WithBase : Base {
   std::string text;
-};
-struct WithArray {
-  std::string texts[2];
-  int n = 0;
 };
 struct HoldsMutex {
   std::string text;
@@ -86,6 +82,23 @@ class HiddenInBytes {
     archive(n);
   }
 };
+struct HasArray {
+  std::string texts[2];
+  int n = 0;
+};
+struct HasReference {
+  std::string text;
+  const std::string& other = text;
+};
+/// Nobody can add to it.
+class Theirs {
+ public:
+  explicit Theirs(int n) : text_(std::to_string(n)) {}
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
 struct Serialized {
   int n = 0;
   template <class Archive>
@@ -98,6 +111,13 @@ struct Inherits : Serialized {
 };
 struct InheritsBytes : Serialized {
   int more = 0;
+};
+struct Derived : Serialized {
+  std::string text;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(n, text);
+  }
 };
 struct OnlySaved {
   std::string text;
@@ -155,10 +175,10 @@ int main() {
   morrow::submit([] { return NoDefault(1); });
 #endif
 #ifdef aggregate_with_base  // has a base class, a C array
-  morrow::submit([] { return Derived(); });
+  morrow::submit([] { return WithBase(); });
 #endif
 #ifdef aggregate_with_array  // has a base class, a C array
-  morrow::submit([] { return WithArray(); });
+  morrow::submit([] { return HasArray(); });
 #endif
 #ifdef mutex_holder  // {anonymous}::HoldsMutex
   morrow::submit([] { return std::vector<std::unique_ptr<HoldsMutex>>(); });
@@ -201,6 +221,41 @@ int main() {
 #endif
 #ifdef standard_function_argument  // this type of the standard library
   morrow::submit([](const std::function<int()>& f) { return f(); }, std::function<int()>());
+#endif
+#ifdef reference_in_struct  // CannotBeSent<const std::
+  morrow::submit([](const HasReference& has) { return has.text; }, HasReference());
+#endif
+#ifdef no_default_behind_shared_pointer  // morrow::SentAs<TYPE>
+  morrow::submit([] { return std::make_shared<Theirs>(1); });
+#endif
+#ifdef class_of_others  // if it is not yours, say as what it travels: template <> struct morrow::SentAs<TYPE>
+  morrow::submit([] { return Theirs(1); });
+#endif
+#ifdef lambda_with_text  // a lambda that is sent as a value
+  std::string text = "text";
+  morrow::submit([](const auto& f) { return f(); }, [text] { return text.size(); });
+#endif
+#ifdef lambda_with_pointer  // a lambda that is sent as a value
+  int local = 1;
+  morrow::submit([](const auto& f) { return f(); }, [&local] { return local; });
+#endif
+#ifdef class_in_function  // move it out of the function
+  class Local {
+   public:
+    explicit Local(int n) : text_(std::to_string(n)) {}
+    const std::string& text() const { return text_; }
+
+   private:
+    std::string text_;
+  };
+  morrow::submit([](const Local& value) { return value.text(); }, Local(1));
+#endif
+#ifdef cut_to_base  // would lose what its class adds to the base class
+  morrow::submit([](const Serialized& value) { return value.n; }, InheritsBytes());
+#endif
+#ifdef dependency_cut_to_base  // would lose what its class adds to the base class
+  auto made = morrow::submit([] { return Derived(); });
+  morrow::submit([](const Serialized& value) { return value.n; }, made);
 #endif
 #ifdef inside_serialize  // std::thread
   morrow::submit([] { return LyingSerialize(); });
