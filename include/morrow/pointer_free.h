@@ -102,6 +102,7 @@ concept ComplexNumber = std::is_class_v<T> && requires(const T& number) {
   requires std::is_same_v<decltype(number.imag()), typename T::value_type>;
 };
 
+/// The bytes of a T mean the same in another process.
 template <class T>
 struct HoldsNoAddress : std::bool_constant<!std::is_null_pointer_v<T> && MadeOfBytes<T>> {};
 template <class T>
