@@ -79,8 +79,8 @@ TEST(Output, TheLogOfAPrivateWorkerStaysWhereItSaysWhenATaskFailed) {
   }
 }
 
-TEST(Output, APrivateWorkerLeavesNothingWhenAllWentWellOrNothingWasPrinted) {
-  for (const std::string mode : {"print", "fail_silently"}) {
+TEST(Output, APrivateWorkerLeavesNothingWhenNoTaskFailedOrNothingWasPrinted) {
+  for (const std::string mode : {"print", "fail_silently", "leave"}) {
     Cluster cluster;
     const std::string run = cluster.folder() + "/run";
     fs::create_directories(run);
