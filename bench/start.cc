@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From nothing to the first value: a session with its private worker, or with a worker of the cluster that is named, and
-// one task. Prints milliseconds since main began.
+// From nothing to the first value: a session with its private worker, or with a worker of the cluster that is named,
+// and one task. Prints milliseconds since main began.
 #include <morrow/morrow.h>
 
 #include <chrono>

@@ -2,10 +2,11 @@
 #pragma once
 
 /// \file
-/// on_executor_start: code that runs in each process that is to run tasks.
+/// on_executor_start: code that runs in each process that is to run tasks. task_seed: a random number for each task.
 
 #include <morrow/detail/compiler.h>
 
+#include <cstdint>
 #include <functional>
 
 namespace morrow {
@@ -21,6 +22,16 @@ namespace morrow {
 /// `function`. Call this before the Session line. Several functions are called in the order of the calls. When one
 /// throws, that executor ends, and what it threw is the reason why tasks fail with ProgramError. Thread-safe.
 void on_executor_start(std::function<void()> function);
+
+/// A random number for the task that calls it, to seed a generator with: another one for each task, in each run, and
+/// the same in all attempts of a task that is tried again. In the driver: one of the session. Thread-safe. \throws
+/// SessionError when no Session is open.
+///
+///     std::mt19937_64 generator(morrow::task_seed());
+///
+/// A run that is to give the same numbers again takes its seeds from the arguments of its tasks instead, as
+/// examples/monte_carlo.cc does.
+std::uint64_t task_seed();
 
 /// \}
 

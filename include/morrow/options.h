@@ -141,6 +141,9 @@ struct Options {
   /// Whether the future outlives its session: it is found by its `name` (find()), from any program and any day, until
   /// Future::release. See find() for what it keeps.
   bool detached = false;
+  /// Whether the task has a process of its own, that ran no task before and runs none after it. Otherwise processes run
+  /// one task after the other, and what a task left in globals and caches is there for the next one.
+  bool fresh_process = false;
   /// A name for people, of 256 bytes at the most, in logs, errors and `morrow status`. Empty: the function's name.
   std::string name = {};
   /// Whether the task fails with UnschedulableError when no worker of the cluster could ever meet its requirements.

@@ -38,7 +38,8 @@ struct SessionOptions {
   /// for, and where that stands; again each time that it has lasted twice as long. Zero: never.
   Duration patience = std::chrono::seconds(10);
   /// Whether executors are forked from one process of the program. Turn it off when code before the Session line does
-  /// not survive a fork; each executor then starts from the beginning of main, which takes longer.
+  /// not survive a fork; each executor then starts from the beginning of main, which takes longer. So it is too when
+  /// the program drew from std::random_device before its Session line: forks would all have the same numbers.
   bool fork_server = true;
 
   /// Processors; by default all that this process may use.

@@ -9,6 +9,8 @@ namespace morrow::base {
 /// Set by a worker for the programs it starts: the number of the descriptor by which the program reaches it. The
 /// Session line finds it there, takes it out of the environment, and becomes an executor.
 inline constexpr const char* kExecutorVariable = "MORROW_EXECUTOR";
+/// Set by a worker too: files of the driver that these programs must not cut, see runtime/image/kept_files.h.
+inline constexpr const char* kKeptFilesVariable = "MORROW_KEPT_FILES";
 /// The cluster of a Session that names none, and of the `morrow` command: a name, or a line to join from another host.
 inline constexpr const char* kClusterVariable = "MORROW_CLUSTER";
 /// The folder under which clusters have their stores, logs and images; before XDG_STATE_HOME.

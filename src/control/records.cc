@@ -94,6 +94,7 @@ std::string encode_spec(const Spec& spec) {
   out.set_max_retries(spec.max_retries);
   out.set_retry_exceptions(spec.retry_exceptions);
   out.set_retry_timeouts(spec.retry_timeouts);
+  out.set_fresh_process(spec.fresh_process);
   out.set_fail_if_unschedulable(spec.fail_if_unschedulable);
   out.set_detached(spec.detached);
   out.set_timeout_ns(spec.timeout_ns);
@@ -114,6 +115,7 @@ SpecPtr decode_spec(std::string_view bytes) {
   spec->max_retries = in.max_retries();
   spec->retry_exceptions = in.retry_exceptions();
   spec->retry_timeouts = in.retry_timeouts();
+  spec->fresh_process = in.fresh_process();
   spec->fail_if_unschedulable = in.fail_if_unschedulable();
   spec->detached = in.detached();
   spec->timeout_ns = in.timeout_ns();

@@ -58,6 +58,7 @@ struct Spec {
   std::uint32_t max_retries = 3;
   bool retry_exceptions = false;
   bool retry_timeouts = false;
+  bool fresh_process = false;  ///< it runs in a process of its own
   bool fail_if_unschedulable = false;
   bool detached = false;         ///< its scope outlives all others, and is found by `name`
   std::uint64_t timeout_ns = 0;  ///< 0: none

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <morrow/detail/core.h>
+#include <morrow/executor.h>
 
 #include "runtime/client/client.h"
 
 // The seam to the templates: everything goes to the client of this process, a driver's or an executor's. Rooms for
 // values are in client/rooms.cc.
 namespace morrow {
+
+std::uint64_t task_seed() { return runtime::client().task_seed(); }
 
 namespace detail {
 

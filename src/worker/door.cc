@@ -37,6 +37,19 @@ void refuse_second_store(const std::string& cluster, const std::string& own_sock
   }
 }
 
+/// Sockets of workers that were killed together with their undertakers.
+void remove_dead_sockets(const std::string& cluster, const std::string& own_socket) {
+  for (const std::string& path : wire::worker_sockets(cluster)) {
+    try {
+      if (path == own_socket || wire::connect_unix(path)) continue;
+      unlink(path.c_str());
+      unlink(wire::store_note(path).c_str());
+    } catch (const std::system_error&) {
+      // somebody else's: not ours to remove
+    }
+  }
+}
+
 /// One worker of a cluster at a time looks for the others.
 wire::Fd lock_run_folder(const std::string& folder) {
   wire::Fd lock(open((folder + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -63,6 +76,7 @@ Door::Door(const WorkerOptions& options, std::string store) : cluster_(options.c
   find_name(options);
   try {
     refuse_second_store(cluster_, path_, store_);
+    remove_dead_sockets(cluster_, path_);
   } catch (...) {
     unlink(path_.c_str());
     throw;

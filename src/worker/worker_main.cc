@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "base/defer.h"
@@ -192,6 +194,8 @@ int run_private(const WorkerOptions& options) {
   Undertaker undertaker;
   bool keeps_logs = false;
   const base::Defer removes_folder([&] { leave_private_folder(options.private_folder, keeps_logs); });
+  undertaker.remove_at_end(options.private_folder);
+  if (!options.spill_folder.empty()) undertaker.remove_at_end(options.spill_folder);
   const base::Defer removes_spill_folder([&] { rmdir(options.spill_folder.c_str()); });  // when it is empty then
   wire::Fd driver(options.private_fd);
   if (fcntl(driver.get(), F_SETFD, FD_CLOEXEC) != 0) throw std::runtime_error("--private-fd is not an open descriptor");
@@ -211,9 +215,19 @@ int run_private(const WorkerOptions& options) {
   Shell worker(io, std::move(shell), logs);
   worker.join();
   const Signals signals(io, worker, "");
+  // What the driver has forked may hold the connection open when the driver is gone.
+  boost::asio::posix::stream_descriptor driver_process(io);
+  wire::Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, wire::peer_of(driver.get()).pid, 0)));
   worker.adopt(std::move(driver));
+  if (pidfd) {
+    driver_process.assign(pidfd.release());
+    driver_process.async_wait(driver_process.wait_read, [&worker](const boost::system::error_code& error) {
+      if (!error) worker.stop();
+    });
+  }
   const Shell::End end = worker.run();
   keeps_logs = logs.kept();
+  undertaker.remove_nothing();  // what is to go goes now
   return exit_status(end);
 }
 
@@ -279,6 +293,8 @@ int run_worker(const WorkerOptions& options) {
   Undertaker undertaker;
   const std::string state = wire::state_folder(options.cluster, true);
   Door door(options, identity_of(store_of(options, state)));
+  undertaker.remove_at_end(door.path());
+  undertaker.remove_at_end(wire::store_note(door.path()));
   Logs logs({state + "/logs/" + door.name(), options.quiet});
   const LastWords last_words(logs);
   if (groups.active()) {

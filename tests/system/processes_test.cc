@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -46,13 +48,56 @@ TEST_F(SessionProcesses, TheyEndWithTheirSession) {
   EXPECT_TRUE(eventually([&] { return descendants(worker->pid()).empty(); }));
 }
 
+/// What main did before its Session line is done in each process that runs tasks, too.
+TEST_F(SessionProcesses, TasksRunInTheFolderThatMainWentTo) {
+  const Result result = cluster.run({process_scenarios(), "folder"});
+  EXPECT_EQ(result.out, "the same\n") << result.err;
+  EXPECT_FALSE(fs::exists(cluster.folder() + "/data/data"));
+}
+
+TEST_F(SessionProcesses, AGeneratorThatWasSeededByTheRandomDeviceDrawsOtherNumbersInEach) {
+  EXPECT_EQ(cluster.run({process_scenarios(), "random"}).out, "8 different\n");
+}
+
+TEST_F(SessionProcesses, AFileThatTheDriverWritesToIsCutByNone) {
+  const Result result = cluster.run({process_scenarios(), "table", cluster.folder() + "/table"});
+  EXPECT_EQ(result.out, "line 0\nline 1\nline 2\nfrom a task\n") << result.err;
+}
+
+TEST_F(SessionProcesses, EachTaskHasASeedOfItsOwnInAllItsAttempts) {
+  const Result result = cluster.run({process_scenarios(), "seeds", cluster.folder() + "/seed"});
+  EXPECT_EQ(result.out, "11 different\nthe same\n") << result.err;
+}
+
+TEST_F(SessionProcesses, ATaskFindsItsProcessAsTheFirstOneDid) {
+  const Result result = cluster.run({process_scenarios(), "changes"});
+  EXPECT_EQ(result.out, "as before\n") << result.err;
+}
+
+TEST_F(SessionProcesses, WhatATaskLeavesBehindCostsItsProcessAndIsToldUnderItsName) {
+  for (const std::string what : {"thread", "alarm", "timer", "child"}) {
+    const Result result = cluster.run({process_scenarios(), "leaves", what});
+    EXPECT_EQ(result.out, "another process\n") << result.err;
+    EXPECT_TRUE(has(result.err, "task untidy left a " + (what == "alarm"   ? "timer"
+                                                         : what == "child" ? "process"
+                                                                           : what)));
+  }
+  EXPECT_EQ(cluster.run({process_scenarios(), "leaves", "nothing"}).out, "the same process\n");
+}
+
+TEST_F(SessionProcesses, ATaskThatAsksForItHasAProcessOfItsOwn) {
+  const Result result = cluster.run({process_scenarios(), "fresh"});
+  EXPECT_TRUE(has(result.out, "run 1, then ")) << result.err;
+}
+
 /// Programs that begin a private worker, where a mistake would be one that starts itself without end. Each is run with
 /// a limit, and ends what it started when it is killed.
 class PrivateSessions : public testing::Test {
  protected:
   /// With no cluster, and what the build says of the command.
   Result run(const std::vector<std::string>& arguments, const std::string& command = {}) {
-    return cluster.start(arguments, {{"MORROW_CLUSTER", ""}, {"MORROW_COMMAND", command}})->wait(std::chrono::seconds(60));
+    return cluster.start(arguments, {{"MORROW_CLUSTER", ""}, {"MORROW_COMMAND", command}})
+        ->wait(std::chrono::seconds(60));
   }
   /// The test program under another name, in a folder of its own.
   std::string copied_as(const std::string& name) const {
@@ -66,7 +111,8 @@ class PrivateSessions : public testing::Test {
 };
 
 TEST_F(PrivateSessions, AProgramThatForgetsWhatItWasGivenRunsItsTasksAllTheSame) {
-  for (const char* what : {"environment", "descriptors", "streams", "session", "environment descriptors streams session"}) {
+  for (const char* what :
+       {"environment", "descriptors", "streams", "session", "environment descriptors streams session"}) {
     const Result result = run({process_scenarios(), "forgetful", what});
     EXPECT_EQ(result.out, "1\n") << what << ": " << result.err;
   }
@@ -77,6 +123,36 @@ TEST_F(SessionProcesses, AProgramThatForgetsWhatItWasGivenRunsItsTasksAllTheSame
     const Result result = cluster.run({process_scenarios(), "forgetful", what});
     EXPECT_EQ(result.out, "1\n") << what << ": " << result.err;
   }
+}
+
+TEST_F(PrivateSessions, AProgramThatClosesTheDescriptorsOfItsSessionIsToldSo) {
+  const Result result = run({process_scenarios(), "closes_all"});
+  EXPECT_FALSE(result.timed_out);
+  EXPECT_TRUE(has(result.out, "this program has closed the descriptors of its Session; close them before you open it"));
+}
+
+TEST_F(PrivateSessions, TheWorkerEndsWithItsDriverWhateverThatHasForked) {
+  for (const char* how : {"and ends", "and is killed"}) {
+    Process driver({process_scenarios(), "forks", how},
+                   {{"MORROW_CLUSTER", ""}, {"XDG_RUNTIME_DIR", cluster.folder() + "/run"}});
+    const Result result = driver.wait();
+    EXPECT_FALSE(result.out.empty()) << result.err;
+    const pid_t fork_server = std::atoi(result.out.c_str());
+    EXPECT_TRUE(eventually([&] { return fork_server > 0 && kill(fork_server, 0) != 0; })) << how;
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(cluster.folder() + "/run"); })) << "its folder goes too";
+  }
+}
+
+TEST_F(SessionProcesses, TheSocketOfAWorkerThatIsKilledGoesWithIt) {
+  const std::string run = cluster.folder() + "/run/morrow/" + cluster.name();
+  const auto sockets = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(run)) count += entry.path().filename().string()[0] == '.' ? 0 : 1;
+    return count;
+  };
+  EXPECT_GT(sockets(), 0U);
+  worker->signal(SIGKILL);
+  EXPECT_TRUE(eventually([&] { return sockets() == 0; }));
 }
 
 TEST_F(PrivateSessions, AProgramOfTheNameOfTheCommandIsNotTakenForIt) {

@@ -57,6 +57,8 @@ class Client : protected Link::Handler {
   /// \throws std::invalid_argument when there can't be so many copies
   detail::FutureId put(detail::Result&& result, const char* type_name, std::int64_t copies = 1) EXCLUDES(link_.mutex());
   std::uint64_t size_of(detail::FutureId id) EXCLUDES(link_.mutex());
+  /// See morrow::task_seed.
+  virtual std::uint64_t task_seed() EXCLUDES(link_.mutex()) = 0;
 
  protected:
   /// The execution, or the driver, that the calling thread asks for.

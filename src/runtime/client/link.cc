@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -31,6 +32,8 @@ namespace morrow::runtime {
 
 namespace {
 
+// Then it looks again whether it is wanted: it can't be woken when the program has closed what it is woken by.
+constexpr std::chrono::seconds kBackgroundReadsFor{1};
 constexpr std::size_t kReadBytes = 64 << 10;
 constexpr std::size_t kCompactBytes = 256 << 10;
 constexpr std::size_t kKeepBytes = 1 << 20;
@@ -163,7 +166,7 @@ void Link::follow(Waiter& me, const Deadline& deadline) {
 void Link::read_in_background(Waiter& me) {
   if (!may_read(me)) return;
   reader_ = &me;
-  pump(me, std::nullopt);
+  pump(me, Clock::now() + kBackgroundReadsFor);
   leave(me);
 }
 
@@ -207,7 +210,7 @@ void Link::pump(Waiter& me, const Deadline& deadline) {
   polling_ = false;
   if (count <= 0) return;
   if ((polled[0].revents & POLLOUT) != 0) write();
-  if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) read_once();
+  if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) read_once();
 }
 
 void Link::read_once() {
@@ -218,6 +221,9 @@ void Link::read_once() {
     deliver();
   } else if (got == 0) {
     lose("");
+  } else if (errno == EBADF || errno == ENOTSOCK) {
+    socket_.release();  // not ours any more
+    lose(kClosedByProgram);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     lose(errno == ECONNRESET ? "" : std::strerror(errno));
   }

@@ -38,6 +38,9 @@ struct Waiter {
 /// of the Handler too.
 class Link {
  public:
+  /// Why a connection is lost whose descriptor the program has closed, or given to another file.
+  static constexpr const char* kClosedByProgram = "this program has closed the descriptors of its Session";
+
   /// The user of a connection. Called with the mutex held.
   class Handler {
    public:

@@ -78,6 +78,7 @@ void fill_options(wire::Submit& message, const detail::Call& call, const Options
   message.set_max_retries(static_cast<std::uint32_t>(std::min<std::int64_t>(retries, kMaxRetries)));
   message.set_retry_exceptions(options.retry_exceptions);
   message.set_retry_timeouts(options.retry_timeouts);
+  message.set_fresh_process(options.fresh_process);
   message.set_fail_if_unschedulable(options.fail_if_unschedulable);
   if (options.timeout) {
     const auto timeout = options.timeout->value();

@@ -11,6 +11,7 @@
 #include <morrow/error.h>
 
 #include "base/defer.h"
+#include "base/hash_ids.h"
 #include "base/must.h"
 #include "base/random_id.h"
 #include "base/shown.h"
@@ -92,7 +93,8 @@ Driver::~Driver() {
   const base::MutexLock lock(link_.mutex());
   if (memory_ && dialer_->private_worker() == nullptr) memory_->leave(link_.take_socket());
   if (memory_) memory_->disconnect();
-  link_.close();  // before the private worker is waited for, which ends by it
+  link_.give_up();  // also for what was forked from this process and has the connection too
+  link_.close();    // before the private worker is waited for, which ends by it
 }
 
 detail::Value Driver::fetch_object(std::uint64_t object, std::uint64_t size) {
@@ -125,6 +127,8 @@ void Driver::welcome(Connection connection) {
   signs_ = wire::SignsOfLife(connection.welcome.lease_ms());
   link_.attach(std::move(connection.socket), std::move(connection.frames), std::move(out));
 }
+
+std::uint64_t Driver::task_seed() { return base::mix_bits(session_); }
 
 // ---- changes ----
 
@@ -264,7 +268,9 @@ void Driver::print(const wire::Log& log) {
 
 void Driver::on_lost(const std::string& why) {
   if (end_.told) return;
-  if (const PrivateWorker* const worker = dialer_->private_worker()) {
+  if (why == Link::kClosedByProgram) {
+    end_.fatal = why + "; close them before you open it, or close only descriptors of your own";
+  } else if (const PrivateWorker* const worker = dialer_->private_worker()) {
     end_.fatal = "the private worker " + worker->command() + " (process " + std::to_string(worker->pid()) +
                  ") is gone, and its store with it; run the program again";
   } else if (!why.empty()) {

@@ -31,6 +31,8 @@ class Driver : public Client {
   /// The connection is closed, and a private worker waited for.
   ~Driver() override;
 
+  std::uint64_t task_seed() override;
+
   /// Ends the session and names on stderr a failure that nobody looked at. Throws nothing.
   void end() EXCLUDES(link_.mutex());
 

@@ -37,7 +37,7 @@ namespace morrow {
 
 namespace {
 
-constexpr int kDeepest = 256;          // ancestors that are looked at
+constexpr int kDeepest = 256;         // ancestors that are looked at
 constexpr int kMostOfOneProgram = 8;  // one above the other, with no worker between them
 
 /// What the builds of this program and its libraries have said, each for itself.

@@ -11,6 +11,7 @@
 #include <morrow/error.h>
 
 #include "base/defer.h"
+#include "base/hash_ids.h"
 #include "base/invariant.h"
 #include "base/must.h"
 #include "base/process_tree.h"
@@ -45,6 +46,7 @@ Executor::Executor(ExecutorSetup setup)
 void Executor::run() {
   const base::MutexLock lock(link_.mutex());
   left_.spare_those_there();
+  state_.remember();
   for (;;) {
     Waiter waiter;
     idle_ = &waiter;
@@ -98,6 +100,8 @@ std::vector<detail::Value> Executor::objects_of(const wire::Task& task) {
 void Executor::run_task(TaskPtr task, bool nested) {
   last_was_brief_ = task->brief();
   if (!last_was_brief_) send_held();
+  // It is not taken: the worker finds another process for it when this one has ended.
+  if (task->fresh_process() && ran_one_ && running_.empty()) leave();
   auto objects = objects_of(*task);
   if (words_.take(task->slot(), task->generation())) run_claimed(*task, std::move(objects), nested);
   if (spare_.size() < kSpareTasks && task->payload().capacity() <= kSpareBytes) spare_.push_back(std::move(task));
@@ -107,7 +111,9 @@ void Executor::run_task(TaskPtr task, bool nested) {
 void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> objects, bool nested) {
   const auto running = std::make_shared<RunningTask>();
   running->claim = task.claim();
+  running->seed = base::mix_bits(base::hash_of_id(task.id().scope(), task.id().sequence()));
   running_.push_back(running);
+  ran_one_ = true;
   RunningTask* const below = std::exchange(running_here_, running.get());
   Scopes scopes_below = std::exchange(scopes(), {});
   TaskResult result;
@@ -122,12 +128,36 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
     std::fflush(stderr);
     std::cout.flush();
   }
+  if (running_.size() == 1) clean_up(task);
   scopes() = std::move(scopes_below);
   running_here_ = below;
   MORROW_INVARIANT(running->waiting == 0, "a task that ended waits for nothing", running->claim, running->waiting);
   done_.set_ran_ns(static_cast<std::uint64_t>(std::max<std::int64_t>((ran - running->waited).count(), 0)));
   report(task, std::move(result), *running);
   base::must_erase(running_, running, "a task runs until it is told as done");
+  if (spent_ && running_.empty()) leave();
+}
+
+/// After a task under which no other one waits: the next one is to find the process as this one did.
+void Executor::clean_up(const wire::Task& task) {
+  if (task.fresh_process()) spent_ = true;
+  if (task.brief()) return state_.restore();
+  std::string left = state_.restore_all();
+  if (left_.reap()) left += left.empty() ? "a process" : " and a process";
+  if (left.empty()) return;
+  spent_ = true;
+  std::fprintf(stderr, "morrow: task %s left %s behind, so its process ends with it\n", task.name().c_str(),
+               left.c_str());
+  std::fflush(stderr);
+}
+
+/// What has not begun here goes to another process.
+void Executor::leave() {
+  send_unpinned();
+  send_held();
+  write_all();
+  base::kill_children(getpid(), -1);
+  _exit(0);
 }
 
 TaskResult Executor::call_function(const wire::Task& task, std::vector<detail::Value>& objects, bool nested) {
@@ -195,7 +225,7 @@ void Executor::report(const wire::Task& task, TaskResult result, RunningTask& ru
 
 // A task that is there already, and brief, is not worth a send before it.
 bool Executor::may_hold() const {
-  return running_.size() == 1 && guests_.empty() && !queue_.empty() && queue_.front()->brief() &&
+  return running_.size() == 1 && !spent_ && guests_.empty() && !queue_.empty() && queue_.front()->brief() &&
          held_count_ < kHeldResults && (held_results_.empty() || Clock::now() - held_since_ < kHeldFor);
 }
 
@@ -217,6 +247,13 @@ void Executor::write_all() {
 }
 
 // ---- for the tasks ----
+
+std::uint64_t Executor::task_seed() {
+  const base::MutexLock lock(link_.mutex());
+  const RunningTask* const running = current();
+  if (running == nullptr) throw SessionError("no task runs in this process, so there is none to have a seed");
+  return running->seed;
+}
 
 Executor::RunningTask* Executor::current() {
   if (running_here_ != nullptr) return running_here_;

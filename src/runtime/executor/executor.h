@@ -11,6 +11,7 @@
 #include "runtime/client/scopes.h"
 #include "runtime/executor/left_processes.h"
 #include "runtime/executor/output_pipes.h"
+#include "runtime/executor/process_state.h"
 #include "runtime/executor/task_runner.h"
 #include "wire/claim_words.h"
 #include "wire/held_results.h"
@@ -33,7 +34,9 @@ class Executor : public Client {
  public:
   explicit Executor(ExecutorSetup setup);
 
-  /// Runs tasks until the worker is gone, then leaves the process.
+  std::uint64_t task_seed() override EXCLUDES(link_.mutex());
+
+  /// Runs tasks until the worker is gone, or this process is of no use for another task; then leaves the process.
   [[noreturn]] void run() EXCLUDES(link_.mutex());
   /// Tells the worker why this process can't run tasks, before it leaves.
   void tell_start_failed(const std::string& sentence) EXCLUDES(link_.mutex());
@@ -42,6 +45,7 @@ class Executor : public Client {
   /// A task that runs in this process.
   struct RunningTask {
     std::uint64_t claim = 0;
+    std::uint64_t seed = 0;
     std::uint64_t sequence = 0;
     std::chrono::nanoseconds waited{0};
     Clock::time_point waits_since = {};
@@ -73,6 +77,8 @@ class Executor : public Client {
   void report(const wire::Task& task, TaskResult result, RunningTask& running) REQUIRES(link_.mutex());
   void fill_done(const wire::Task& task, TaskResult result) REQUIRES(link_.mutex());
   void take_task(std::string_view payload) REQUIRES(link_.mutex());
+  void clean_up(const wire::Task& task) REQUIRES(link_.mutex());
+  [[noreturn]] void leave() REQUIRES(link_.mutex());
   bool may_hold() const REQUIRES(link_.mutex());
   void send_held() REQUIRES(link_.mutex());
   void write_all() REQUIRES(link_.mutex());
@@ -91,6 +97,9 @@ class Executor : public Client {
   std::vector<std::shared_ptr<RunningTask>> running_ GUARDED_BY(link_.mutex());  // the topmost last
   Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
   LeftProcesses left_ GUARDED_BY(link_.mutex());
+  ProcessState state_ GUARDED_BY(link_.mutex());
+  bool ran_one_ GUARDED_BY(link_.mutex()) = false;  // a task began in this process
+  bool spent_ GUARDED_BY(link_.mutex()) = false;    // none is to begin in it any more
   std::uint32_t tasks_since_reap_ GUARDED_BY(link_.mutex()) = 0;
   bool last_was_brief_ GUARDED_BY(link_.mutex()) = false;
   wire::TaskDone done_ GUARDED_BY(link_.mutex());

@@ -5,8 +5,8 @@
 
 namespace morrow::runtime {
 
-/// Serves the worker at the other end of the packet socket: compares the program with what is wanted, then forks executors. Executors run in here too. Never
-/// returns.
+/// Serves the worker at the other end of the packet socket: compares the program with what is wanted, then forks
+/// executors. Executors run in here too. Never returns.
 [[noreturn]] void serve_worker(wire::Fd channel);
 
 /// Calls what morrow::on_executor_start was given. \throws what it throws

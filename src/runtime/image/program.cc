@@ -14,11 +14,14 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <morrow/error.h>
 
 #include "base/environment.h"
 #include "base/sha256.h"
+#include "runtime/image/kept_files.h"
+#include "runtime/image/start_facts.h"
 #include "wire/join_url.h"
 
 namespace morrow::runtime {
@@ -31,7 +34,8 @@ constexpr int kLevel = 3;
 constexpr const char* kOwnFile = "/proc/self/exe";
 
 // They differ from shell to shell and call to call, and say nothing to a program.
-constexpr std::array<std::string_view, 4> kLeftOut{base::kExecutorVariable, "_", "OLDPWD", "SHLVL"};
+constexpr std::array<std::string_view, 5> kLeftOut{base::kExecutorVariable, base::kKeptFilesVariable, "_", "OLDPWD",
+                                                   "SHLVL"};
 
 std::vector<std::string> arguments() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
@@ -54,11 +58,14 @@ std::vector<std::string> environment_lines() {
       all.emplace_back(text);
     }
   }
+  if (std::string kept = kept_files_line(); !kept.empty()) all.push_back(std::move(kept));
   std::sort(all.begin(), all.end());
   return all;
 }
 
+// Where the program started: what main did to come to another folder is done again.
 std::string working_folder() {
+  if (!start_folder().empty()) return start_folder();
   std::array<char, PATH_MAX> path{};
   if (getcwd(path.data(), path.size()) == nullptr) {
     throw SessionError(std::string("the working folder can't be told, so tasks can't run in it: ") +
@@ -136,7 +143,7 @@ wire::Program make_program(std::uint64_t session, bool fork_server, const std::s
   for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument, token));
   for (std::string& line : environment_lines()) program.add_environment(wire::without_token(line, token));
   program.set_folder(working_folder());
-  program.set_fork_server(fork_server);
+  program.set_fork_server(fork_server && !drew_random_numbers());
   program.set_key(key_of(program, session));
   return program;
 }

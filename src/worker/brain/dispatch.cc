@@ -83,7 +83,8 @@ void Brain::dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nest
 bool Brain::try_start(const HeldTaskPtr& task) {
   const control::Spec& spec = *task->run.spec;
   if (!fits(spec.requirements)) return false;
-  if (ExecutorState* executor = idle_executor(spec.program, spec.requirements.gpu_milli)) {
+  ExecutorState* const idle = spec.fresh_process ? nullptr : idle_executor(spec.program, spec.requirements.gpu_milli);
+  if (ExecutorState* executor = idle) {
     dispatch(*executor, task, false);
     return true;
   }
@@ -92,9 +93,10 @@ bool Brain::try_start(const HeldTaskPtr& task) {
   if (task->wanted && at_cap()) {
     if (try_nested(task)) return true;
     const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id);
-    above_cap = awaited != nullptr &&
-                std::any_of(awaited->waiters.begin(), awaited->waiters.end(),
-                            [](const AwaitSlot& slot) { return slot.await->blocks && !slot.await->request.hosts; });
+    const auto takes_no_guest = [&spec](const AwaitSlot& slot) {
+      return slot.await->blocks && (spec.fresh_process || !slot.await->request.hosts);
+    };
+    above_cap = awaited != nullptr && std::any_of(awaited->waiters.begin(), awaited->waiters.end(), takes_no_guest);
   }
   if (ExecutorState* executor = new_executor(spec.program, spec.requirements.gpu_milli, above_cap)) {
     dispatch(*executor, task, false);
@@ -114,6 +116,7 @@ bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) c
 bool Brain::try_nested(const HeldTaskPtr& task) {
   const control::Spec& spec = *task->run.spec;
   if (spec.requirements.gpu_milli != 0) return false;  // its devices are bound for life
+  if (spec.fresh_process) return false;
   const auto on_top_of = [&](ExecutorId id, control::Claim claim) {
     ExecutorState* executor = executors_.find(id);
     if (executor == nullptr || !can_host(*executor, spec) || !executor->runs(claim)) return false;

@@ -161,7 +161,7 @@ void Brain::hand_ahead() {
 bool Brain::hand_one(ExecutorState& executor, Backlog::Lane& lane, Time& ahead) {
   if (executor.queued.size() + kSpareSlots >= setup_.knobs.claim_slots) return false;
   const HeldTaskPtr task = Backlog::head(lane);
-  if (!task || task->wanted || needs_objects(*task)) return false;
+  if (!task || task->wanted || task->run.spec->fresh_process || needs_objects(*task)) return false;
   // Only what is known to be short: an unknown one counts for half of the time, so that one runs and none waits
   // behind it.
   const RunTimes::RunTime* known = run_times_.find(task->run.spec->function_key);

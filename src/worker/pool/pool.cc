@@ -22,7 +22,7 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr int kDeepest = 256;                 // processes above one that asks
+constexpr int kDeepest = 256;                   // processes above one that asks
 constexpr std::size_t kReadBytes = 256u << 10;  // of an executor's socket at once; one buffer serves all
 
 // Each executor has five descriptors here. Programs get the limit that was there before.
@@ -41,15 +41,14 @@ std::uint64_t raise_open_files() {
 class ExecutorPool::Impl {
  public:
   Impl(boost::asio::io_context& io, StoreJob store, ExecutorEvents& events, PoolOptions options)
-      : context{
-            .io = io,
-            .store = std::move(store),
-            .events = events,
-            .options = std::move(options),
-            .reaper = ProcessReaper(io),
-            .open_files = raise_open_files(),
-            .buffer = std::vector<char>(kReadBytes),
-            .forget = [this](ExecutorProcess id) { base::must_erase(links, id, "an executor is forgotten once"); }},
+      : context{.io = io,
+                .store = std::move(store),
+                .events = events,
+                .options = std::move(options),
+                .reaper = ProcessReaper(io),
+                .open_files = raise_open_files(),
+                .buffer = std::vector<char>(kReadBytes),
+                .forget = [this](ExecutorProcess id) { base::must_erase(links, id, "an executor is forgotten once"); }},
         door(io, [this](pid_t asker, wire::Fd connection) { find_program_of(asker, std::move(connection)); }) {}
 
   ~Impl() {

@@ -39,6 +39,7 @@ control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, contr
   spec->max_retries = submit.max_retries();
   spec->retry_exceptions = submit.retry_exceptions();
   spec->retry_timeouts = submit.retry_timeouts();
+  spec->fresh_process = submit.fresh_process();
   spec->detached = submit.detached();
   spec->fail_if_unschedulable = submit.fail_if_unschedulable();
   spec->timeout_ns = submit.timeout_ns();

@@ -47,6 +47,17 @@ TEST(Brain, AShortLocalFutureIsOneRecordInOneCommit) {
   EXPECT_EQ(machine.records, 1u);
 }
 
+TEST(Brain, ATaskThatWantsAFreshProcessGetsNoneThatIsIdle) {
+  Machine machine(slots(1));
+  machine.script("short", {work(10'000), gives("7")});
+  ASSERT_TRUE(machine.run_until(machine.submit("short")));
+  ASSERT_TRUE(machine.run_until(machine.submit("short")));
+  EXPECT_EQ(machine.started_executors, 1U);
+  const auto fresh = [](control::Spec& spec) { spec.fresh_process = true; };
+  ASSERT_TRUE(machine.run_until(machine.submit("short", Machine::one_cpu(), fresh)));
+  EXPECT_EQ(machine.started_executors, 2U);
+}
+
 TEST(Brain, NothingIsDeliveredBeforeItsCommit) {
   auto setup = slots(1);
   setup.commit_takes = 50 * kMs;

@@ -27,6 +27,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -37,6 +38,8 @@
 namespace morrow::worker {
 
 namespace {
+
+constexpr const char* kRemoveNothing = ".";  // no absolute path
 
 /// A program that was entrusted to it.
 struct Program {
@@ -69,11 +72,30 @@ void end_programs(const std::vector<Program>& programs) {
   }
 }
 
+// A worker of the same name may have come to the same place.
+bool somebody_listens(const std::string& path) {
+  try {
+    return static_cast<bool>(wire::connect_unix(path, false));
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+void remove_all(const std::vector<std::string>& paths) {
+  std::string taken;  // the socket that others have by now
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (std::filesystem::is_socket(path, ignored) && somebody_listens(path)) taken = path;
+    if (taken.empty() || !path.starts_with(taken)) std::filesystem::remove_all(path, ignored);
+  }
+}
+
 [[noreturn]] void serve(wire::Fd channel) {
   prctl(PR_SET_NAME, "undertaker");
   setpgid(0, 0);
   for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP}) signal(number, SIG_IGN);
   std::vector<Program> programs;
+  std::vector<std::string> paths;
   try {
     const int own = keep_only(std::move(channel));
     if (chdir("/") != 0) _exit(1);
@@ -82,11 +104,14 @@ void end_programs(const std::vector<Program>& programs) {
     while (wire::receive_packet(own, bytes, descriptors)) {
       std::erase_if(programs, [](const Program& program) { return program.ended(); });
       if (descriptors.size() == 1) programs.push_back({std::atoi(bytes.c_str()), std::move(descriptors.front())});
+      if (descriptors.empty() && bytes != kRemoveNothing) paths.push_back(bytes);
+      if (descriptors.empty() && bytes == kRemoveNothing) paths.clear();
     }
   } catch (const std::exception&) {
     // as if the worker were gone: its programs are started again
   }
   end_programs(programs);
+  remove_all(paths);
   _exit(0);
 }
 
@@ -110,6 +135,17 @@ bool Undertaker::lives() const {
   pollfd end{channel_.get(), POLLIN, 0};
   return channel_ && poll(&end, 1, 0) == 0;
 }
+
+void Undertaker::remove_at_end(const std::string& path) {
+  if (!lives()) return;
+  try {
+    wire::send_packet(channel_.get(), path);
+  } catch (const std::system_error&) {
+    channel_.reset();
+  }
+}
+
+void Undertaker::remove_nothing() { remove_at_end(kRemoveNothing); }
 
 void Undertaker::entrust(pid_t program) {
   if (!lives()) return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
 #include <sys/types.h>
 
 #include "wire/socket.h"
@@ -19,6 +21,11 @@ class Undertaker {
 
   /// Whether it is there.
   bool lives() const;
+  /// A file or folder of this process alone, which is to go with it: an absolute path. A socket stays when somebody
+  /// else listens there by then, and so does what is named after it.
+  void remove_at_end(const std::string& path);
+  /// This process has seen to all of these itself.
+  void remove_nothing();
   /// The program is a child of this process, not yet reaped, and a subreaper.
   void entrust(pid_t program);
 
