@@ -18,6 +18,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 if(MORROW_BUILD_TESTS)
   find_package(GTest REQUIRED)
   find_package(Eigen3 REQUIRED NO_MODULE)
+  find_program(MORROW_CLANG NAMES clang++-16 clang++ REQUIRED)  # users may have it
 endif()
 if(MORROW_BUILD_BENCH)
   find_package(benchmark REQUIRED)

@@ -12,15 +12,13 @@
 #include <morrow/eigen.h>
 #include <morrow/serialize.h>
 
+#include "tests/public/round_trip.h"
+
 namespace {
 
 using morrow::deserialize_value;
 using morrow::serialize_value;
-
-template <class T>
-T round_trip(const T& value) {
-  return deserialize_value<T>(serialize_value(value));
-}
+using morrow::test::round_trip;
 
 TEST(Eigen, MatricesAndArraysComeBackAsTheyWere) {
   const auto same = []<class M>(const M& value) {

@@ -15,17 +15,13 @@
 
 #include <morrow/serialize.h>
 
+#include "tests/public/round_trip.h"
+
 // What users wrote about how a type travels is what happens, also where its bytes could be copied: each function here
 // leaves out `second`.
 namespace {
 
-using morrow::deserialize_value;
-using morrow::serialize_value;
-
-template <class T>
-T round_trip(const T& value) {
-  return deserialize_value<T>(serialize_value(value));
-}
+using morrow::test::round_trip;
 
 struct Two {
   int first = 0;
@@ -127,18 +123,18 @@ TEST(OwnFunctionsOfParts, AreFoundInArraysOfAStruct) {
   EXPECT_FALSE(morrow::detail::Raw<Row>);
 }
 
-struct Shape {
+struct Named {
   std::string name;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name);
   }
 };
-struct Circle : Shape {
+struct Circle : Named {
   double radius = 0;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(cereal::base_class<Shape>(this), radius);
+    archive(cereal::base_class<Named>(this), radius);
   }
 };
 struct Ring : Circle {
@@ -217,8 +213,8 @@ struct MadeOf : SerializedOf<MadeOf, 3> {
   std::string text;
 };
 /// Nothing is left out: it has no field of its own.
-struct Renamed : Shape {
-  using Shape::Shape;
+struct Renamed : Named {
+  using Named::Named;
 };
 
 TEST(OwnFunctionsOfBases, ServeClassesOfWhichTheyLeaveOutNothing) {

@@ -18,17 +18,15 @@
 
 #include <morrow/serialize.h>
 
+#include "tests/public/round_trip.h"
+
 // Values that are made of what was sent, with no default constructor: of types that a program gives another type for,
 // and of whatever they stand in.
 namespace {
 
 using morrow::deserialize_value;
 using morrow::serialize_value;
-
-template <class T>
-T round_trip(const T& value) {
-  return deserialize_value<T>(serialize_value(value));
-}
+using morrow::test::round_trip;
 
 /// A class of others: nobody can add to it, or make an empty one.
 class Place {

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <queue>
+#include <random>
 #include <span>
 #include <stack>
 #include <string>
@@ -18,16 +19,14 @@
 
 #include <morrow/serialize.h>
 
+#include "tests/public/round_trip.h"
+
 // Types of the standard library that cereal has no functions for.
 namespace {
 
 using morrow::deserialize_value;
 using morrow::serialize_value;
-
-template <class T>
-T round_trip(const T& value) {
-  return deserialize_value<T>(serialize_value(value));
-}
+using morrow::test::round_trip;
 
 template <class T>
 void expect_cut_is_refused(const T& value) {
@@ -76,6 +75,24 @@ TEST(StandardTypes, APathIsItsBytes) {
   const std::filesystem::path path("/data/\xff/file.csv");
   EXPECT_EQ(round_trip(path), path);
   expect_cut_is_refused(path);
+}
+
+TEST(StandardTypes, GeneratorsAndDistributionsGoOnWhereTheyWere) {
+  std::mt19937_64 generator(5);
+  generator.discard(700);
+  auto copy = round_trip(generator);
+  EXPECT_EQ(copy(), generator());
+  std::normal_distribution<> normal(10, 2);
+  normal(generator);
+  auto other = round_trip(normal);
+  auto same = generator;
+  EXPECT_EQ(other(same), normal(generator));
+  EXPECT_EQ(round_trip(std::minstd_rand(3))(), std::minstd_rand(3)());
+  struct Walk {
+    std::mt19937 random;
+    std::string name;
+  };
+  EXPECT_EQ(round_trip(Walk{std::mt19937(5), "w"}).random, std::mt19937(5));
 }
 
 TEST(StandardTypes, TheyMayStandInEachOther) {

@@ -152,17 +152,33 @@ struct IsStandardArray : std::false_type {};
 template <class T, std::size_t N>
 struct IsStandardArray<std::array<T, N>> : std::true_type {};
 
+/// Whether the types that a standard type is made of are copied as bytes.
+template <class T>
+inline constexpr bool kPartsAreBytes = true;
+template <template <class...> class Standard, class... Parts>
+inline constexpr bool kPartsAreBytes<Standard<Parts...>> = (copied_as_bytes<std::remove_cv_t<Parts>>() && ...);
+
+/// A generator or a distribution of <random>, whose constructors are not constexpr. Those that are trivially copyable
+/// hold numbers only.
+template <class T>
+concept StandardRandom = std::is_class_v<T> && std::is_trivially_copyable_v<T> && is_standard<T>() &&(
+    requires(T& generator) { generator.discard(1); } ||
+    requires(T & distribution) {
+      typename T::param_type;
+      distribution.reset();
+    });
+
 /// Whether a T is sent as its bytes: they mean the same elsewhere, and users have not said otherwise of it or a part.
 template <class T>
 constexpr bool copied_as_bytes() {
-  if constexpr (!PointerFree<T> || HasSentAs<T>)
+  if constexpr (HasSentAs<T> || !(PointerFree<T> || StandardRandom<T>))
     return false;
   else if constexpr (!std::is_class_v<T> || plain_bytes<T>)
     return true;
   else if constexpr (IsStandardArray<T>::value)
     return copied_as_bytes<typename T::value_type>();
   else if constexpr (is_standard<T>())
-    return true;
+    return kPartsAreBytes<T>;
   else if constexpr (CerealKnows<T> || names_own_functions<T>())
     return false;
   else if constexpr (std::is_aggregate_v<T>)

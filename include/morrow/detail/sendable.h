@@ -30,7 +30,6 @@ enum class Problem {
   kNotOnePair,
   kStandard,
   kClosure,
-  kLocal,
   kEigen,
   kUnknown
 };
@@ -83,15 +82,6 @@ template <class T>
 constexpr bool is_closure() {
   constexpr std::string_view kName = __PRETTY_FUNCTION__;
   return kName.find("<lambda(") != kName.npos || kName.find("(lambda at ") != kName.npos;
-}
-
-/// A class that is declared inside a function; g++ says so in its name.
-template <class T>
-constexpr bool is_local() {
-  constexpr std::string_view kName = __PRETTY_FUNCTION__;
-  const std::size_t start = kName.find("T = ") + 4;
-  const std::size_t end = kName.find(")::", start);
-  return end != kName.npos && kName.find('<', start) > end;
 }
 
 /// Whether a T is an address in this process.
@@ -166,8 +156,6 @@ constexpr auto inspect() {
     return Verdict<kView, T>{};
   } else if constexpr (is_standard<T>()) {
     return Verdict<Problem::kStandard, T>{};
-  } else if constexpr (is_local<T>()) {
-    return Verdict<Problem::kLocal, T>{};
   } else {
     return Verdict<Problem::kUnknown, T>{};
   }
@@ -221,20 +209,15 @@ struct CannotBeSent {
       P != Problem::kClosure,
       "morrow: a lambda that is sent as a value (named above as CannotBeSent<...>) may capture plain values only: make "
       "it a struct with operator() that has as fields what it captures");
-  static_assert(P != Problem::kLocal,
-                "morrow: this type (named above as CannotBeSent<...>) cannot be serialized, and a class inside a "
-                "function can have "
-                "no serialize: move it out of the function and add to it: "
-                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
   static_assert(P != Problem::kEigen,
                 "morrow: this type of Eigen (named above as CannotBeSent<...>) cannot be sent: include "
                 "<morrow/eigen.h>, and send "
                 "a matrix or an array; an expression refers to its operands, so send its value, expression.eval()");
-  static_assert(
-      P != Problem::kUnknown,
-      "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
-      "template <class Archive> void serialize(Archive& archive) { archive(field, ...); } or, if it is not yours, say "
-      "as what it travels: template <> struct morrow::SentAs<TYPE>");
+  static_assert(P != Problem::kUnknown,
+                "morrow: this type (named above as CannotBeSent<...>) cannot be serialized; add to it: "
+                "template <class Archive> void serialize(Archive& archive) { archive(field, ...); } (a class that "
+                "stands in a function can have none: move it out) or, if it is not yours, say as what it travels: "
+                "template <> struct morrow::SentAs<TYPE>");
 };
 
 /// Whether values of T can be sent.

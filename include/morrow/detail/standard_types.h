@@ -126,7 +126,14 @@ struct Codec<T> {
   using Parts = TypeList<typename T::value_type>;
   static void write(ValueWriter& writer, const T& value) {
     writer.put_size(value.size());
-    for (const auto& element : value) writer.write(element);
+    for (const auto& element : value) {
+      if constexpr (requires { typename T::mapped_type; }) {
+        writer.write(element.first);
+        writer.write(element.second);
+      } else {
+        writer.write(element);
+      }
+    }
   }
   static T make(ValueReader& reader) {
     T value;

@@ -76,7 +76,10 @@ int main() {
   const auto inner = [a] { return a; };
   morrow::submit([inner, more = [inner] { return inner() + 1; }] { return more(); });
   morrow::submit([future] { return future.get(); });
-  morrow::submit([c = Color::kGreen, z = std::complex<double>(1, 2)] { return z.real() + static_cast<int>(c); });
+  morrow::submit([c = Color::kGreen] { return static_cast<int>(c); });
+#ifndef __clang__  // cannot look into a lambda with a complex number
+  morrow::submit([z = std::complex<double>(1, 2)] { return z.real(); });
+#endif
   morrow::submit([t = std::chrono::system_clock::now(), w = 5ms] { return t + w; });
   morrow::submit([p = Private(3), b = std::bitset<100>()] { return p.n() + static_cast<int>(b.count()); });
   morrow::submit([](Foreign one, const std::vector<Foreign>& more) { return one.n() + more[0].n(); }, Foreign(3),

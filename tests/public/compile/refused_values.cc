@@ -239,7 +239,7 @@ int main() {
   int local = 1;
   morrow::submit([](const auto& f) { return f(); }, [&local] { return local; });
 #endif
-#ifdef class_in_function  // move it out of the function
+#ifdef class_in_function  // can have none: move it out
   class Local {
    public:
     explicit Local(int n) : text_(std::to_string(n)) {}
