@@ -2,10 +2,12 @@
 // Tasks that print, for tests of what becomes of it.
 #include <morrow/morrow.h>
 
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -36,11 +38,29 @@ void fail(bool prints) {
   }
 }
 
+/// One that is cancelled while it runs, and one that runs when the session ends.
+void leave() {
+  const auto task = [] {
+    std::cout << "what a task printed" << std::endl;
+    std::this_thread::sleep_for(std::chrono::hours(1));
+  };
+  morrow::Future<void> cancelled = morrow::submit(task);
+  morrow::Future<void> running = morrow::submit(task);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  cancelled.cancel();
+  try {
+    cancelled.get();
+  } catch (const morrow::CancelledError&) {
+    std::cout << "cancelled" << std::endl;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string mode = argc < 2 ? "" : argv[1];
   morrow::Session session({.log_to_driver = mode != "fail_unseen"});
+  if (mode == "leave") leave();
   if (mode == "flood") flood();
   if (mode == "fail" || mode == "fail_unseen") fail(true);
   if (mode == "fail_silently") fail(false);

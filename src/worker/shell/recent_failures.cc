@@ -73,6 +73,14 @@ std::optional<std::string> RecentFailures::add(Time now, const action::TaskFaile
   return line;
 }
 
+bool RecentFailures::any_by_itself() const {
+  using control::FailureKind;
+  return std::any_of(ends_.begin(), ends_.end(), [](const auto& end) {
+    return end.first != FailureKind::kCancelled && end.first != FailureKind::kReleased &&
+           end.first != FailureKind::kDependency && end.first != FailureKind::kUnschedulable;
+  });
+}
+
 std::vector<wire::FutureInfo> RecentFailures::recent(Time now) const {
   std::vector<wire::FutureInfo> all;
   for (const auto& [time, info] : kept_) {

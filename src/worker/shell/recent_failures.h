@@ -38,6 +38,8 @@ class RecentFailures {
 
   /// Ends by kind of failure.
   const std::map<control::FailureKind, std::uint64_t>& ends() const { return ends_; }
+  /// A task has failed for good by what it did, and not since somebody cancelled it or another one failed.
+  bool any_by_itself() const;
   /// Attempts that failed and were tried again.
   std::uint64_t retries() const { return retries_; }
 

@@ -107,7 +107,7 @@ DriverSessions::Means Shell::session_means() {
                      const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
       .send_ended =
           [this](ClientId client, wire::SessionEnded& message) {
-            if (options_.private_worker && !questions_.failures.ends().empty() && logs_.has_task_lines()) {
+            if (options_.private_worker && questions_.failures.any_by_itself() && logs_.has_task_lines()) {
               logs_.keep();
               message.set_log(logs_.tasks_file());
             }

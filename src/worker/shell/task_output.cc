@@ -21,6 +21,7 @@ namespace {
 /// Of a driver that does not read what its tasks write: more waits on disk.
 constexpr std::size_t kMaxUnsentLogBytes = 4 << 20;
 constexpr std::size_t kPieceBytes = 1 << 20;  // that is read back at once
+constexpr std::size_t kMaxMissed = 10'000;    // sessions whose drivers are on their way
 
 OutputSource logged(const TaskOutput::Source& source) {
   if (!source.is_task) return {"(no task)", "", 0};
@@ -67,6 +68,7 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   means_.log_lines(logged(source), to_stderr, lines);
   const Reader reader = means_.reader_of(source.session);
   const bool elsewhere = reader.client == 0 && source.session != 0 && !options_.private_worker && !reader.attached;
+  if (reader.client == 0 && reader.attached && missed_.size() < kMaxMissed) missed_[source.session] += lines.size();
   if (!elsewhere && !reader.wants_log) return;
   wire::Log log;
   log.set_task(source.name);
@@ -74,6 +76,8 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   log.set_to_stderr(to_stderr);
   for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
   if (elsewhere) return means_.relay(source.session, log);
+  if (const auto missed = missed_.extract(source.session))
+    behind(reader.client).left_out[options_.place] += missed.mapped();
   send(reader.client, log, options_.place);
 }
 

@@ -101,6 +101,8 @@ class TaskOutput {
   std::unordered_map<ExecutorId, Streams> cutters_;
   std::unordered_map<std::string, LineCutter> starting_;  ///< by program
   std::unordered_map<ClientId, Behind> behind_;
+  std::unordered_map<control::SessionId, std::uint64_t>
+      missed_;  ///< lines that came while its driver was on its way here
 };
 
 }  // namespace morrow::worker

@@ -117,6 +117,17 @@ TEST_F(TaskOutputTest, LinesThatFindNoRoomAreCountedAndTheLogThatHasThemIsNamedA
   EXPECT_EQ(sent_.size(), 3U) << "told once";
 }
 
+TEST_F(TaskOutputTest, LinesThatCameWhileADriverWasOnItsWayHereAreCounted) {
+  reader_ = {true, 0, false};
+  output_.wrote(4, false, "one\ntwo\n");
+  EXPECT_TRUE(sent_.empty());
+  reader_ = {true, 1, true};
+  output_.wrote(4, false, "three\n");
+  ASSERT_EQ(sent_.size(), 2U);
+  EXPECT_EQ(sent_[0].as<wire::Log>().lines(0), "three");
+  EXPECT_TRUE(sent_[1].as<wire::Notice>().text().starts_with("2 lines of tasks")) << "before it was welcome";
+}
+
 TEST_F(TaskOutputTest, WhatAnotherWorkerLeftOutIsToldAtOnceToOneThatReads) {
   wire::Log log;
   log.set_session(5);
