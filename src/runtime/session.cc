@@ -11,7 +11,6 @@
 #include "runtime/driver/driver.h"
 #include "runtime/executor/fork_server.h"
 #include "runtime/executor/worker_above.h"
-#include "runtime/image/kept_files.h"
 
 namespace morrow {
 
@@ -32,7 +31,6 @@ struct Session::Impl {
   Impl(const std::string& cluster, const SessionOptions& options) {
     runtime::keep_standard_streams();
     runtime::WorkersAbove above = runtime::find_workers_above();
-    runtime::keep_no_files();
     if (above.channel) runtime::serve_worker(std::move(above.channel));
     if (cluster.empty() && above.count >= kMostWorkersAbove) {
       throw SessionError("this program and others start each other as tasks, " + std::to_string(above.count) +

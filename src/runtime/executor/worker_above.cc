@@ -31,6 +31,7 @@
 
 #include "base/environment.h"
 #include "base/process_facts.h"
+#include "runtime/image/kept_files.h"
 #include "wire/worker_door.h"
 
 namespace morrow::runtime {
@@ -83,6 +84,7 @@ std::optional<bool> is_wanted(const wire::Fd& connection) {
 }  // namespace
 
 WorkersAbove find_workers_above() {
+  keep_no_files();
   const std::string number = base::environment(base::kExecutorVariable);
   unsetenv(base::kExecutorVariable);
   WorkersAbove above;

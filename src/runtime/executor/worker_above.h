@@ -12,7 +12,8 @@ struct WorkersAbove {
 };
 
 /// Finds out whether this process is to run tasks. Takes the variable that says so out of the environment: programs
-/// that a task starts are drivers. Ends the process with a sentence when it is to run tasks and can't be reached.
+/// that a task starts are drivers. The Session line is reached: files of the driver are not kept any more. Ends the
+/// process with a sentence when it is to run tasks and can't be reached.
 WorkersAbove find_workers_above();
 
 /// Opens those of the three standard streams that are closed, as nothing: else a socket would get their number, and

@@ -87,7 +87,7 @@ class ExecutorPool::Impl {
   }
 
   PoolContext context;
-  ProgramDoor door;
+  [[maybe_unused]] ProgramDoor door;  // held
   std::uint32_t last = 0;
   std::unordered_map<ExecutorProcess, std::shared_ptr<ExecutorLink>> links;
   std::map<std::string, std::shared_ptr<ProgramRunner>> programs;
