@@ -60,7 +60,7 @@ TEST(Table, JsonIsValidWhateverProgramsSay) {
 TEST(Table, ARowIsOneLineWithoutControlCharactersAndWideCharactersTakeOneColumn) {
   testing::internal::CaptureStdout();
   print_rows({{{"name", "a\n\033b"}, {"used", 1}}, {{"name", "caf\xc3\xa9 \xe9"}, {"used", 2}}}, columns());
-  EXPECT_EQ(testing::internal::GetCapturedStdout(), "NAME      IN USE\na\\n\\x1bb  1\ncaf\xc3\xa9 \\xe9  2\n");
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "NAME       IN USE\na\\n\\x1bb   1\ncaf\xc3\xa9 \\xe9  2\n");
 }
 
 }  // namespace
