@@ -123,6 +123,7 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
   }
   const bool gives_up = room.disk_failed || now_ms >= refuse_at_ms(first);
   const bool held_back = fits && !is_brief(first);
+  if (held_back) first.held_back_ms = now_ms;  // its patience begins when those that pass it take the room
   if (gives_up && !held_back && !room.coming_free) {
     last_was_refused_ = true;
     return refuse(waiting_.begin(), Reason::kWaitedEnough, is_contended(first, room, holders));
@@ -227,9 +228,10 @@ bool RoomQueue::is_for_holder(const Request& request, const Holders& holders) {
 std::uint64_t RoomQueue::refuse_at_ms(const Request& first) const {
   const std::uint64_t patience = is_brief(first) ? std::min(options_.patience_ms, kBriefMs) : options_.patience_ms;
   const std::uint64_t more_time = std::min(patience, kMoreTimeMs);
-  const std::uint64_t since = *first.first_since_ms;
-  const std::uint64_t end =
-      first.after_refusal ? std::max(first.came_ms + patience, since + more_time) : since + patience;
+  const std::uint64_t since = std::max(*first.first_since_ms, first.held_back_ms);
+  const std::uint64_t end = first.after_refusal && first.held_back_ms == 0
+                                ? std::max(first.came_ms + patience, since + more_time)
+                                : since + patience;
   return std::clamp(first.not_before_ms, end, end + more_time);
 }
 

@@ -139,6 +139,7 @@ class RoomQueue {
     std::optional<std::uint64_t> first_since_ms;  ///< since it stood at the head and found no room
     bool after_refusal = false;                   ///< the one before it got nothing
     std::uint64_t not_before_ms = 0;              ///< it is not refused before, whatever else
+    std::uint64_t held_back_ms = 0;               ///< when it could have had room last, and was held back; 0: never
     std::uint64_t passed_by_bytes = 0;            ///< what requests got that came later
   };
   using Position = std::deque<Request>::iterator;

@@ -322,7 +322,7 @@ TEST_F(RoomQueueTest, OneThatNeedsMoreThanThereIsStillBeginsWhenNoTaskHoldsAnyth
 TEST(RoomNeeds, AllCanEndWhenOneAfterTheOtherFindsWhatItLacks) {
   EXPECT_TRUE(can_all_end({{1, 40, 80}, {2, 40, 80}}, 40));
   EXPECT_FALSE(can_all_end({{1, 40, 80}, {2, 40, 80}, {3, 40, 80}}, 10));
-  EXPECT_TRUE(can_all_end({{1, 10, 20}, {2, 50, 80}, {3, 20, 100}}, 10)) << "the first gives room to the next";
+  EXPECT_TRUE(can_all_end({{1, 10, 20}, {2, 50, 70}, {3, 20, 90}}, 10)) << "the first gives room to the next";
   EXPECT_TRUE(can_all_end({{1, 40, 0}}, 0)) << "it needs no more than it holds";
   EXPECT_FALSE(can_all_end({{kDriver, 100, 100}, {1, 20, 60}}, 30)) << "a driver may never let go";
 }
