@@ -5,6 +5,7 @@
 
 #include "cli/amounts.h"
 #include "cli/commands.h"
+#include "wire/join_url.h"
 #include "wire/paths.h"
 #include "worker/port/port.h"
 #include "worker/worker_main.h"
@@ -43,6 +44,9 @@ void check(Arguments& arguments) {
   if (!arguments.spill_limit.empty()) options.spill_limit = parse_bytes(arguments.spill_limit);
   options.hand_over_ms = static_cast<std::uint64_t>(arguments.hand_over_s * 1000);
   for (const std::string& text : arguments.resources) {
+    // A name may be any bytes, but everybody in the cluster sees it.
+    if (wire::without_token(text) != text)
+      throw std::invalid_argument("--resource has a line to join a cluster; write NAME=AMOUNT, like license=2");
     const auto [name, amount] = parse_resource(text);
     if (!options.total.named_milli.emplace(name, amount).second)
       throw std::invalid_argument("--resource " + name + " is given twice");
