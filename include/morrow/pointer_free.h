@@ -22,7 +22,7 @@ namespace morrow {
 ///
 /// Said before T is sent for the first time, and only of types that are trivially copyable and hold no address.
 template <class T>
-inline constexpr bool plain_bytes = false;
+inline constexpr bool plain_bytes = false;  // NOLINT(readability-identifier-naming): as the traits of std
 
 /// \}
 

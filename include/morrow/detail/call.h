@@ -63,7 +63,7 @@ struct ArgumentRule {
       (std::is_same_v<P, Deduced> || std::is_convertible_v<FutureValue<Given>, Parameter> ||
        !std::is_convertible_v<Given, Parameter>);
   /// The parameter refers to a base class of what is given, which has more in it.
-  static constexpr bool sliced = std::is_reference_v<P> && is_more_than<Parameter, FutureValue<Given>>();
+  static constexpr bool kSliced = std::is_reference_v<P> && is_more_than<Parameter, FutureValue<Given>>();
   /// What is decoded at the executor.
   using Stored = std::conditional_t<dependency, FutureValue<Given>, Parameter>;
   /// What the function is given.

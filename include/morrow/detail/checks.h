@@ -54,7 +54,7 @@ void check_callable() {
 
 template <class Rule>
 constexpr bool argument_is_right() {
-  if constexpr (Rule::void_dependency || !Rule::convertible || Rule::sliced)
+  if constexpr (Rule::void_dependency || !Rule::convertible || Rule::kSliced)
     return false;
   else
     return is_sendable<typename Rule::Stored>();
@@ -69,8 +69,8 @@ void check_argument() {
   else if constexpr (!Rule::convertible)
     static_assert(Rule::convertible,
                   "morrow::submit: an argument cannot be converted to the type of the function's parameter");
-  else if constexpr (Rule::sliced)
-    static_assert(!Rule::sliced,
+  else if constexpr (Rule::kSliced)
+    static_assert(!Rule::kSliced,
                   "morrow::submit: an argument would lose what its class adds to the base class that the function's "
                   "parameter refers to, for what is sent is the parameter's type: give the function a parameter of the "
                   "argument's own class");

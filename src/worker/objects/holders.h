@@ -47,6 +47,7 @@ class Holders {
   /// All living processes, in no order.
   std::vector<ProcessId> known() const {
     std::vector<ProcessId> all;
+    all.reserve(held_.size());
     for (const auto& [process, held] : held_) all.push_back(process);
     return all;
   }

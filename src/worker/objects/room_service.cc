@@ -173,6 +173,7 @@ std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>> Objects::accou
     for (const ObjectAsker& asker : object->askers) held[asker.process] += object->extent.size;
   }
   std::vector<RoomAccount> all;
+  all.reserve(held.size());
   for (const auto& [process, bytes] : held) all.push_back({process, bytes, needs_.need_of(process)});
   return std::pair(std::move(all), extents_.capacity() - std::min(extents_.capacity(), used_bytes));
 }
