@@ -121,26 +121,34 @@ struct Codec<Eigen::SparseMatrix<S, O, I>> {
   }
 };
 
+/// What each of these types of Eigen is made of, by its name there. (Closures would give it a type that differs in each
+/// translation unit.)
+struct EigenCoefficients {
+  auto operator()(const auto& value) const { return value.coeffs(); }
+};
+struct EigenVector {
+  auto operator()(const auto& value) const { return value.vector(); }
+};
+struct EigenMatrix {
+  auto operator()(const auto& value) const { return value.matrix(); }
+};
+
 /// A type of Eigen that is made of another one: of what Get gives for it.
-template <class T, class Part, auto Get>
+template <class T, class Part, class Get>
 struct WrappedCodec {
   using Parts = TypeList<Part>;
-  static void write(ValueWriter& writer, const T& value) { writer.write_copy(Part(Get(value))); }
+  static void write(ValueWriter& writer, const T& value) { writer.write_copy(Part(Get()(value))); }
   static T make(ValueReader& reader) { return T(reader.make<Part>()); }
 };
 
 template <class S, int O>
 struct Codec<Eigen::Quaternion<S, O>>
-    : WrappedCodec<Eigen::Quaternion<S, O>, Eigen::Matrix<S, 4, 1>, [](const auto& value) { return value.coeffs(); }> {
-};
+    : WrappedCodec<Eigen::Quaternion<S, O>, Eigen::Matrix<S, 4, 1>, EigenCoefficients> {};
 template <class S, int D>
-struct Codec<Eigen::Translation<S, D>>
-    : WrappedCodec<Eigen::Translation<S, D>, Eigen::Matrix<S, D, 1>, [](const auto& value) { return value.vector(); }> {
-};
+struct Codec<Eigen::Translation<S, D>> : WrappedCodec<Eigen::Translation<S, D>, Eigen::Matrix<S, D, 1>, EigenVector> {};
 template <class S, int D, int M, int O>
 struct Codec<Eigen::Transform<S, D, M, O>>
-    : WrappedCodec<Eigen::Transform<S, D, M, O>, typename Eigen::Transform<S, D, M, O>::MatrixType,
-                   [](const auto& value) { return value.matrix(); }> {};
+    : WrappedCodec<Eigen::Transform<S, D, M, O>, typename Eigen::Transform<S, D, M, O>::MatrixType, EigenMatrix> {};
 
 template <class S>
 struct Codec<Eigen::AngleAxis<S>> {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/process_facts.h"
 
+#include <dirent.h>
+
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -40,6 +42,15 @@ std::optional<ProcessFacts> parse_process_facts(std::string_view text) {
 std::optional<ProcessFacts> process_facts(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   return parse_process_facts(std::string{std::istreambuf_iterator<char>(file), {}});
+}
+
+std::size_t count_threads() {
+  DIR* const folder = opendir("/proc/self/task");
+  if (folder == nullptr) return 1;
+  std::size_t count = 0;
+  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
+  closedir(folder);
+  return count;
 }
 
 }  // namespace morrow::base

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -22,5 +23,8 @@ std::optional<ProcessFacts> parse_process_facts(std::string_view text);
 
 /// Nothing when there is no such process. Thread-safe.
 std::optional<ProcessFacts> process_facts(pid_t pid);
+
+/// Of this process; 1 when /proc is not there. One that was joined may be counted for a moment still. Thread-safe.
+std::size_t count_threads();
 
 }  // namespace morrow::base

@@ -145,9 +145,9 @@ TEST(SentAs, BytesThatAreCutShortAreADecodeError) {
 }
 
 TEST(SentAs, AVariantOfNoAlternativeIsADecodeError) {
-  using Either = std::variant<int, std::string>;
+  using NumberOrText = std::variant<int, std::string>;
   const auto bytes = serialize_value(std::uint32_t{2});
-  EXPECT_THROW(deserialize_value<Either>(bytes), morrow::DecodeError);
+  EXPECT_THROW(deserialize_value<NumberOrText>(bytes), morrow::DecodeError);
 }
 
 TEST(PlainStructs, MayHaveBitFields) {

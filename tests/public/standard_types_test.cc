@@ -109,8 +109,8 @@ TEST(StandardTypes, TheyMayStandInEachOther) {
   EXPECT_EQ(got.parts.front()[1], 2);
   const std::map<std::filesystem::path, std::forward_list<int>> by_path{{"k", {1, 2}}};
   EXPECT_EQ(round_trip(by_path), by_path);
-  using Either = std::variant<int, std::filesystem::path>;
-  EXPECT_EQ(round_trip(Either("x")), Either("x"));
+  using NumberOrPath = std::variant<int, std::filesystem::path>;
+  EXPECT_EQ(round_trip(NumberOrPath("x")), NumberOrPath("x"));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 const std::string kOdd = "caf\xe9 \xe2\x82 \033[2J\n\xff";
 const std::string kShown = "caf\\xe9 \\xe2\\x82 \\x1b[2J\\n\\xff";
 
-std::string program() { return (fs::path(scenarios()).parent_path() / "odd_bytes").string(); }
+std::string odd_bytes_program() { return (fs::path(scenarios()).parent_path() / "odd_bytes").string(); }
 
 bool has_control_characters(const std::string& text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < 0x20 && c != '\n') || c == 0x7f; });
@@ -36,7 +36,7 @@ class OddBytes : public ::testing::TestWithParam<bool> {
 };
 
 TEST_P(OddBytes, WhatTasksPrintArrivesAsItIs) {
-  const Result result = cluster_.run({program(), "print"}, of_session());
+  const Result result = cluster_.run({odd_bytes_program(), "print"}, of_session());
   EXPECT_TRUE(has(result.out, "returned 1 and 2\n")) << result.err;
   std::string all;
   for (int byte = 0; byte < 256; ++byte) {
@@ -59,7 +59,7 @@ TEST_P(OddBytes, WhatTasksPrintArrivesAsItIs) {
 }
 
 TEST_P(OddBytes, WhatErrorsSayArrivesAsItIsAndIsShownHarmless) {
-  const Result result = cluster_.run({program(), "fail"}, of_session());
+  const Result result = cluster_.run({odd_bytes_program(), "fail"}, of_session());
   EXPECT_EQ(result.status, 0);
   const std::string odd = "636166e920e282201b5b324a0aff";
   EXPECT_TRUE(has(result.out, "std::runtime_error " + odd + " " + odd + "\n")) << result.err;
@@ -73,7 +73,7 @@ TEST_P(OddBytes, ATaskHasTheArgumentsTheEnvironmentAndTheFolderOfItsDriver) {
   const std::string folder = cluster_.folder() + "/folder \xe9\033\xff";
   fs::create_directory(folder);
   const std::string copy = folder + "/program\xe9\xff\n";
-  fs::copy_file(program(), copy);
+  fs::copy_file(odd_bytes_program(), copy);
   Environment environment = cluster_.environment();
   environment["MORROW_CLUSTER"] = of_session()["MORROW_CLUSTER"];
   environment["ODD"] = kOdd;
@@ -86,7 +86,7 @@ TEST_P(OddBytes, ATaskHasTheArgumentsTheEnvironmentAndTheFolderOfItsDriver) {
 TEST_P(OddBytes, AsManyArgumentsAsTheKernelTakesReachTasks) {
   const std::string path = "/data/2026/sensor-000000/readings-of-the-day.csv";
   for (const std::size_t count : {8'000, 20'000, 30'000}) {
-    std::vector<std::string> arguments{program(), "count"};
+    std::vector<std::string> arguments{odd_bytes_program(), "count"};
     arguments.resize(count, path);
     Environment environment = of_session();
     for (int i = 0; i < 4; ++i) environment["LARGE_" + std::to_string(i)] = std::string(count, 'x');
@@ -97,7 +97,7 @@ TEST_P(OddBytes, AsManyArgumentsAsTheKernelTakesReachTasks) {
 }
 
 TEST_P(OddBytes, WhatAProcessWithADeepStackMayBeginWithReachesTasksToo) {
-  const Result result = cluster_.run({program(), "grow"}, of_session());
+  const Result result = cluster_.run({odd_bytes_program(), "grow"}, of_session());
   EXPECT_EQ(result.out, "50000 arguments, 0 bytes\n") << result.err;
 }
 
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(OfA, OddBytes, ::testing::Bool(), [](const auto& which)
 TEST(OddNames, CommandsShowThemOnOneLineAndWithoutControlCharacters) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "2", "--resource", kOdd + "=1"});
-  const auto driver = cluster.start({program(), "names"});
+  const auto driver = cluster.start({odd_bytes_program(), "names"});
   ASSERT_TRUE(driver->wait_for_text("ready")) << driver->out() << driver->err();
   EXPECT_TRUE(has(driver->out(), "7\n"));
   EXPECT_TRUE(has(driver->out(), "8\n"));

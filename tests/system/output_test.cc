@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string program() { return (fs::path(scenarios()).parent_path() / "printing").string(); }
+std::string printing_program() { return (fs::path(scenarios()).parent_path() / "printing").string(); }
 
 /// How many lines of each task are there, in their order and none twice.
 std::array<int, 20> lines_of_tasks(const std::string& text) {
@@ -36,7 +36,7 @@ TEST(Output, ASlowReaderGetsAllLinesAndTheSessionEndsBehindThem) {
   for (const bool named : {false, true}) {
     Cluster cluster;
     const auto worker = named ? cluster.worker({"--cpus", "2"}) : nullptr;
-    const auto shell = cluster.start({"/bin/sh", "-c", program() + " flood | { sleep 3; cat; }"},
+    const auto shell = cluster.start({"/bin/sh", "-c", printing_program() + " flood | { sleep 3; cat; }"},
                                      {{"MORROW_CLUSTER", named ? cluster.name() : ""}});
     const Result result = shell->wait();
     std::array<int, 20> all{};
@@ -48,7 +48,8 @@ TEST(Output, ASlowReaderGetsAllLinesAndTheSessionEndsBehindThem) {
 
 TEST(Output, AReaderThatLeavesEndsTheDriverAsItEndsAnyProgram) {
   Cluster cluster;
-  const auto shell = cluster.start({"/bin/sh", "-c", program() + " flood | head -n 3"}, {{"MORROW_CLUSTER", ""}});
+  const auto shell =
+      cluster.start({"/bin/sh", "-c", printing_program() + " flood | head -n 3"}, {{"MORROW_CLUSTER", ""}});
   const Result result = shell->wait();
   EXPECT_FALSE(result.timed_out);
   EXPECT_NE(result.out.find("line "), std::string::npos);
@@ -66,7 +67,7 @@ TEST(Output, TheLogOfAPrivateWorkerStaysWhereItSaysWhenATaskFailed) {
   for (const std::string mode : {"fail", "fail_unseen"}) {
     Cluster cluster;
     fs::create_directories(cluster.folder() + "/run");
-    const Result result = cluster.run({program(), mode}, {{"MORROW_CLUSTER", ""}});
+    const Result result = cluster.run({printing_program(), mode}, {{"MORROW_CLUSTER", ""}});
     EXPECT_EQ(result.status, 0);
     EXPECT_EQ(result.out.find("what a task printed") != std::string::npos, mode == "fail");
     const std::string path = named_file(result.err);
@@ -84,7 +85,7 @@ TEST(Output, APrivateWorkerLeavesNothingWhenNoTaskFailedOrNothingWasPrinted) {
     Cluster cluster;
     const std::string run = cluster.folder() + "/run";
     fs::create_directories(run);
-    const Result result = cluster.run({program(), mode}, {{"MORROW_CLUSTER", ""}});
+    const Result result = cluster.run({printing_program(), mode}, {{"MORROW_CLUSTER", ""}});
     EXPECT_EQ(result.status, 0);
     EXPECT_EQ(result.err.find("tasks.log"), std::string::npos) << result.err;
     EXPECT_EQ(fs::directory_iterator(run), fs::directory_iterator());
@@ -96,7 +97,8 @@ TEST(Output, TheLogsOfTheLastFewPrivateWorkersStay) {
   const std::string run = cluster.folder() + "/run";
   fs::create_directories(run);
   std::string last;
-  for (int i = 0; i < 12; ++i) last = named_file(cluster.run({program(), "fail"}, {{"MORROW_CLUSTER", ""}}).err);
+  for (int i = 0; i < 12; ++i)
+    last = named_file(cluster.run({printing_program(), "fail"}, {{"MORROW_CLUSTER", ""}}).err);
   EXPECT_TRUE(fs::exists(last)) << last;
   EXPECT_EQ(std::distance(fs::directory_iterator(run), fs::directory_iterator()), 10);
 }

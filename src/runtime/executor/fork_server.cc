@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/executor/fork_server.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,6 +31,7 @@
 #include <morrow/error.h>
 
 #include "base/environment.h"
+#include "base/process_facts.h"
 #include "base/process_tree.h"
 #include "runtime/executor/executor.h"
 #include "runtime/executor/worker_watch.h"
@@ -77,15 +77,6 @@ namespace {
 constexpr std::size_t kThreadStackBytes = 8 << 20;
 constexpr int kStatusOfBadStart = 71;
 constexpr std::size_t kForkDescriptors = 4;  // and one more where the worker keeps objects
-
-std::size_t count_threads() {
-  DIR* const folder = opendir("/proc/self/task");
-  if (folder == nullptr) return 1;
-  std::size_t count = 0;
-  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
-  closedir(folder);
-  return count;
-}
 
 void flush_streams() {
   std::fflush(nullptr);
@@ -216,7 +207,7 @@ class ForkServer {
     } catch (const std::exception& error) {
       answer.set_error(error.what());
     }
-    answer.set_can_fork(program.fork_server() && count_threads() == 1);
+    answer.set_can_fork(program.fork_server() && base::count_threads() == 1);
     answer.set_pid(getpid());
     send(wire::PROGRAM_READY, answer);
     return true;
@@ -270,7 +261,7 @@ class ForkServer {
   }
 
   void fork_executor(ForkRequest request, wire::Forked& answer) {
-    if (count_threads() > 1) {
+    if (base::count_threads() > 1) {
       answer.set_error("threads");
       return send(wire::FORKED, answer);
     }

@@ -14,7 +14,6 @@
 // What a task left in the memory of the process (globals, caches) is the program's own, and stays.
 #include "runtime/executor/process_state.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <sys/single_threaded.h>
@@ -31,6 +30,8 @@
 #include <string_view>
 #include <thread>
 
+#include "base/process_facts.h"
+
 namespace morrow::runtime {
 
 namespace {
@@ -40,21 +41,12 @@ constexpr int kSignals = 32;         // those with names
 constexpr int kLooksAtThreads = 20;  // one that was joined is still listed for a moment
 constexpr std::chrono::microseconds kBetweenLooks{50};
 
-std::size_t count_threads() {
-  DIR* const folder = opendir("/proc/self/task");
-  if (folder == nullptr) return 1;
-  std::size_t count = 0;
-  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
-  closedir(folder);
-  return count;
-}
-
 std::size_t threads_above(std::size_t usual) {
   if (__libc_single_threaded != 0) return 0;  // none was ever started
-  std::size_t count = count_threads();
+  std::size_t count = base::count_threads();
   for (int look = 0; count > usual && look < kLooksAtThreads; ++look) {
     std::this_thread::sleep_for(kBetweenLooks);
-    count = count_threads();
+    count = base::count_threads();
   }
   return count > usual ? count - usual : 0;
 }
@@ -145,7 +137,7 @@ void ProcessState::remember() {
   for (std::size_t limit = 0; limit < kLimits.size(); ++limit) getrlimit(kLimits[limit], &limits_[limit]);
   sched_getaffinity(0, sizeof(processors_), &processors_);
   priority_ = getpriority(PRIO_PROCESS, 0);
-  threads_ = count_threads();
+  threads_ = base::count_threads();
 }
 
 void ProcessState::restore() {

@@ -154,7 +154,6 @@ std::optional<RoomDecision> RoomQueue::end_deadlock(const Deadlock& deadlock, co
   }
   if (deadlock.waiting + deadlock.stuck.size() + deadlock.stuck_for_good < 2) return std::nullopt;
   if (!deadlock.stuck.empty()) {
-    control::coverage_mark<"a task that holds room and waits for others without room begins anew">();
     deadlock_broken_ms_ = now_ms_;
     return RoomDecision{.kind = Kind::kInterrupt,
                         .process = *std::max_element(deadlock.stuck.begin(), deadlock.stuck.end())};

@@ -9,14 +9,14 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Machine::Setup one_cpu() {
+Machine::Setup with_one_cpu() {
   Machine::Setup setup;
   setup.total = Machine::one_cpu();
   return setup;
 }
 
 TEST(GivenUpSessions, ADriverThatCameBackInTimeKeepsItsSession) {
-  Machine machine(one_cpu());
+  Machine machine(with_one_cpu());
   machine.run(kSecond);
   const std::uint64_t before = machine.attachment;
   machine.driver_goes();
@@ -29,7 +29,7 @@ TEST(GivenUpSessions, ADriverThatCameBackInTimeKeepsItsSession) {
 }
 
 TEST(GivenUpSessions, ADriverThatComesWithTheEndIsRefused) {
-  Machine machine(one_cpu());
+  Machine machine(with_one_cpu());
   machine.run(kSecond);
   machine.driver_goes();
   machine.give_up_session(machine.attachment);
@@ -39,7 +39,7 @@ TEST(GivenUpSessions, ADriverThatComesWithTheEndIsRefused) {
 }
 
 TEST(GivenUpSessions, ADriverThatOvertakesTheEndKeepsItsSession) {
-  Machine machine(one_cpu());
+  Machine machine(with_one_cpu());
   machine.run(kSecond);
   const std::uint64_t before = machine.attachment;
   machine.driver_goes();
