@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{Fault::kPostedToDead, 50}, Planted{Fault::kLeftFanout, 500}, Planted{Fault::kLeftSessions, 50},
         Planted{Fault::kHalfEvicted, 800}, Planted{Fault::kHalfEnded, 500}, Planted{Fault::kUnpinned, 50},
         Planted{Fault::kUnlistedScope, 100}, Planted{Fault::kEarlyAck, 300}, Planted{Fault::kSilenceByClock, 1000},
-        Planted{Fault::kSwallowedWork, 100, 186}, Planted{Fault::kFailedByFirst, 300},
+        Planted{Fault::kSwallowedWork, 10, 234}, Planted{Fault::kFailedByFirst, 300},
         Planted{Fault::kUnwrittenAck, 100}, Planted{Fault::kUnseenCircle, 50}, Planted{Fault::kFailedBystander, 1000},
         Planted{Fault::kOnceAhead, 1000}, Planted{Fault::kEndedWithSession, 100}, Planted{Fault::kKeptName, 100},
         Planted{Fault::kUnbeaten, 50}, Planted{Fault::kHeldDeletions, 400, 100},
