@@ -121,14 +121,18 @@ struct Codec<Eigen::SparseMatrix<S, O, I>> {
   }
 };
 
-/// What each of these types of Eigen is made of, by its name there. (Closures would give it a type that differs in each
-/// translation unit.)
+// What each of these types of Eigen is made of, by its name there. Closures would give it a type that differs in each
+// translation unit.
+
+/// Of a quaternion.
 struct EigenCoefficients {
   auto operator()(const auto& value) const { return value.coeffs(); }
 };
+/// Of a translation.
 struct EigenVector {
   auto operator()(const auto& value) const { return value.vector(); }
 };
+/// Of a transform.
 struct EigenMatrix {
   auto operator()(const auto& value) const { return value.matrix(); }
 };
