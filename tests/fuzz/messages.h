@@ -16,6 +16,7 @@ inline std::unique_ptr<google::protobuf::MessageLite> message_of(wire::FrameType
 #define MORROW_MESSAGE(TYPE, MESSAGE) \
   case wire::TYPE:                    \
     return std::make_unique<wire::MESSAGE>();
+    // clang-format off: it takes these for one statement
     MORROW_MESSAGE(HELLO, Hello)
     MORROW_MESSAGE(SUBMIT, Submit)
     MORROW_MESSAGE(AWAIT, Await)
@@ -47,16 +48,29 @@ inline std::unique_ptr<google::protobuf::MessageLite> message_of(wire::FrameType
     MORROW_MESSAGE(NEED, Need)
     MORROW_MESSAGE(LOG, Log)
     MORROW_MESSAGE(NOTICE, Notice)
-    MORROW_MESSAGE(SESSION_ENDED, SessionEnded) MORROW_MESSAGE(STATUS_REPLY, StatusReply)
-        MORROW_MESSAGE(TOKEN_REPLY, TokenReply) MORROW_MESSAGE(RESERVED, Reserved)
-            MORROW_MESSAGE(OBJECTS_REPLY, ObjectsReply) MORROW_MESSAGE(ADDRESSES, Addresses)
-                MORROW_MESSAGE(STORE_ROOM, StoreRoom) MORROW_MESSAGE(FOUND, Found) MORROW_MESSAGE(WHY_REPLY, WhyReply)
-                    MORROW_MESSAGE(LIST_REPLY, ListReply) MORROW_MESSAGE(SUMMARY_REPLY, SummaryReply)
-                        MORROW_MESSAGE(ORDER_REPLY, OrderReply) MORROW_MESSAGE(BEAT, Beat) MORROW_MESSAGE(TASK, Task)
-                            MORROW_MESSAGE(DRAINED, Drained) MORROW_MESSAGE(FORK, Fork) MORROW_MESSAGE(FORKED, Forked)
-                                MORROW_MESSAGE(EXITED, Exited) MORROW_MESSAGE(PROGRAM_READY, ProgramReady)
+    MORROW_MESSAGE(SESSION_ENDED, SessionEnded)
+    MORROW_MESSAGE(STATUS_REPLY, StatusReply)
+    MORROW_MESSAGE(TOKEN_REPLY, TokenReply)
+    MORROW_MESSAGE(RESERVED, Reserved)
+    MORROW_MESSAGE(OBJECTS_REPLY, ObjectsReply)
+    MORROW_MESSAGE(ADDRESSES, Addresses)
+    MORROW_MESSAGE(STORE_ROOM, StoreRoom)
+    MORROW_MESSAGE(FOUND, Found)
+    MORROW_MESSAGE(WHY_REPLY, WhyReply)
+    MORROW_MESSAGE(LIST_REPLY, ListReply)
+    MORROW_MESSAGE(SUMMARY_REPLY, SummaryReply)
+    MORROW_MESSAGE(ORDER_REPLY, OrderReply)
+    MORROW_MESSAGE(BEAT, Beat)
+    MORROW_MESSAGE(TASK, Task)
+    MORROW_MESSAGE(DRAINED, Drained)
+    MORROW_MESSAGE(FORK, Fork)
+    MORROW_MESSAGE(FORKED, Forked)
+    MORROW_MESSAGE(EXITED, Exited)
+    MORROW_MESSAGE(PROGRAM_READY, ProgramReady)
+    // clang-format on
 #undef MORROW_MESSAGE
-                                    default : return nullptr;
+    default:
+      return nullptr;
   }
 }
 
