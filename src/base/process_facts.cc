@@ -2,6 +2,7 @@
 #include "base/process_facts.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <iterator>
@@ -15,6 +16,8 @@ namespace {
 // Fields that are skipped, of those in man 5 proc.
 constexpr int kFromParentToUserTime = 9;
 constexpr int kFromSystemTimeToStart = 6;
+
+constexpr std::size_t kDeepest = 256;  // ancestors
 
 }  // namespace
 
@@ -42,6 +45,22 @@ std::optional<ProcessFacts> parse_process_facts(std::string_view text) {
 std::optional<ProcessFacts> process_facts(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   return parse_process_facts(std::string{std::istreambuf_iterator<char>(file), {}});
+}
+
+FileId program_of(pid_t pid) {
+  struct stat status {};
+  return stat(("/proc/" + std::to_string(pid) + "/exe").c_str(), &status) == 0 ? FileId(status.st_dev, status.st_ino)
+                                                                               : FileId();
+}
+
+std::vector<pid_t> with_ancestors(pid_t pid) {
+  std::vector<pid_t> all;
+  while (pid > 0 && all.size() < kDeepest) {
+    all.push_back(pid);
+    const auto facts = process_facts(pid);
+    pid = facts ? facts->parent : 0;
+  }
+  return all;
 }
 
 std::size_t count_threads() {

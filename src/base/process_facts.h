@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace morrow::base {
 
@@ -23,6 +25,13 @@ std::optional<ProcessFacts> parse_process_facts(std::string_view text);
 
 /// Nothing when there is no such process. Thread-safe.
 std::optional<ProcessFacts> process_facts(pid_t pid);
+
+/// The file that a process runs, by device and number; zeros: it can't be known. Thread-safe.
+using FileId = std::pair<dev_t, ino_t>;
+FileId program_of(pid_t pid);
+
+/// The process, its parent, the parent of that and so on, 256 of them at the most. Thread-safe.
+std::vector<pid_t> with_ancestors(pid_t pid);
 
 /// Of this process; 1 when /proc is not there. One that was joined may be counted for a moment still. Thread-safe.
 std::size_t count_threads();

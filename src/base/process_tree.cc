@@ -72,4 +72,9 @@ void kill_children(pid_t root, int pidfd) {
   }
 }
 
+void end_with_children() {
+  kill_children(getpid(), -1);
+  _exit(0);
+}
+
 }  // namespace morrow::base

@@ -97,7 +97,7 @@ int show_worker(const LogsArguments& arguments) {
   const std::string socket = wire::worker_socket(arguments.cluster, arguments.what);
   for (bool lives = true;; std::this_thread::sleep_for(kBetweenReads)) {
     const bool last = !arguments.follow || !lives;
-    lives = !last && static_cast<bool>(wire::connect_unix(socket, false));
+    lives = !last && wire::somebody_listens(socket);
     reader.read(show);
     std::fflush(stdout);
     if (last) return kDone;

@@ -32,10 +32,8 @@ void put_amounts(const wire::Requirements& has, const wire::Requirements& used, 
   out["gpus_in_use"] = amount(used.gpu_milli());
   out["resources"] = Row::object();
   out["resources_in_use"] = Row::object();
-  for (const wire::NamedAmount& one : has.named_milli())
-    out["resources"][base::as_utf8(one.name())] = amount(one.milli());
-  for (const wire::NamedAmount& one : used.named_milli())
-    out["resources_in_use"][base::as_utf8(one.name())] = amount(one.milli());
+  for (const wire::NamedAmount& one : has.named_milli()) out["resources"][one.name()] = amount(one.milli());
+  for (const wire::NamedAmount& one : used.named_milli()) out["resources_in_use"][one.name()] = amount(one.milli());
 }
 
 std::string state_of(const wire::WorkerStatus& worker) {

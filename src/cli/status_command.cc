@@ -3,7 +3,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/shown.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/rows.h"
@@ -54,7 +53,7 @@ void print_status(const std::string& cluster, const wire::StatusReply& reply, co
     out["store"] = reply.store();
     out["workers"] = workers;
     out["futures"] = nlohmann::ordered_json::object();
-    for (const wire::FutureCount& count : reply.futures()) out["futures"][base::as_utf8(count.state())] = count.count();
+    for (const wire::FutureCount& count : reply.futures()) out["futures"][count.state()] = count.count();
     out["sessions"] = reply.sessions();
     out["warnings"] = found.worries;
     return print_json(out);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unordered_map>
+#include <unordered_set>
+
 #include "control/cluster.h"
 #include "control/transition.h"
 
@@ -36,12 +39,17 @@ ClusterCounts count(store::Store& store) {
 LooseEnds loose_ends(store::Store& store, ScopeId scope, const std::vector<FutureId>& seen) {
   const std::unordered_set<FutureId> known(seen.begin(), seen.end());
   const auto transaction = store.begin_read();
+  std::unordered_map<FutureId, bool> cancelled_roots;  // many fail for one
   const auto is_expected = [&](const record::Outcome& outcome) {
     if (static_cast<FailureKind>(outcome.failure()) != FailureKind::kDependency || !outcome.has_root()) return false;
     const FutureId root = read_id(outcome.root());
     if (known.contains(root)) return true;
-    const auto state = transaction->get(keys::state(root), store::Read::kSnapshot);
-    return state && status_of(parse_record<record::State>(*state)) == Status::kCancelled;
+    const auto [cancelled, is_new] = cancelled_roots.try_emplace(root, false);
+    if (is_new) {
+      const auto state = transaction->get(keys::state(root), store::Read::kSnapshot);
+      cancelled->second = state && status_of(parse_record<record::State>(*state)) == Status::kCancelled;
+    }
+    return cancelled->second;
   };
   LooseEnds ends;
   record::State unfinished;

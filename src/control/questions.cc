@@ -41,7 +41,6 @@ FutureSeen seen(store::Transaction& transaction, FutureId id, const record::Stat
   return future;
 }
 
-/// What it costs more to know.
 /// Where those stand in the index that are claimed before it.
 store::Range before_it(const record::State& state) {
   store::Range before = keys::index_shape(state.shape());
@@ -49,6 +48,7 @@ store::Range before_it(const record::State& state) {
   return before;
 }
 
+/// What it costs more to know.
 void look_closer(store::Transaction& transaction, const record::State& state, FutureSeen& future) {
   if (future.session != 0) future.without_driver = has_no_driver(transaction, future.session);
   if (future.status == Status::kWaiting) {

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -60,20 +59,11 @@ bool is_socket(const std::string& path) {
   return path.ends_with(".sock") && lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/// Somebody listens there, of this user or not.
-bool is_alive(const std::string& path) {
-  try {
-    return connect_unix(path, false).get() >= 0;
-  } catch (const std::exception&) {
-    return true;
-  }
-}
-
 bool has_worker(const std::string& folder) {
   const std::vector<std::string> names = entries_of(folder);
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     const std::string path = folder + "/" + name;
-    return is_socket(path) && is_alive(path);
+    return is_socket(path) && somebody_listens(path);
   });
 }
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <stdexcept>
 #include <system_error>
 
@@ -111,6 +112,20 @@ Fd connect_unix(const std::string& path, bool waits) {
   if (peer_of(fd.get()).uid != geteuid()) fail(EACCES, "another user listens on " + path);
   if (!waits) fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
   return fd;
+}
+
+bool somebody_listens(const std::string& path) {
+  try {
+    const sockaddr_un address = address_of(path);
+    const Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int result = 0;
+    do {
+      result = connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    } while (result != 0 && errno == EINTR);
+    return result == 0 || (errno != ENOENT && errno != ECONNREFUSED && errno != ENOTDIR);
+  } catch (const std::exception&) {
+    return true;  // a path that is too long
+  }
 }
 
 Fd make_event() {

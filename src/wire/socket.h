@@ -37,6 +37,8 @@ Fd listen_unix(const std::string& path);
 /// Connects; empty when nobody listens. Checks that the peer is the same user (SO_PEERCRED). A listener that takes
 /// nothing any more, since it is stopped, is waited for, or, without `waits`, is nobody. \throws std::system_error
 Fd connect_unix(const std::string& path, bool waits = true);
+/// Somebody does, of this user or not, or it can't be known; also one that is stopped. Never waits. Thread-safe.
+bool somebody_listens(const std::string& path);
 
 /// A counter to wake a thread that polls it (eventfd), not blocking. \throws std::system_error
 Fd make_event();

@@ -40,13 +40,9 @@ void refuse_second_store(const std::string& cluster, const std::string& own_sock
 /// Sockets of workers that were killed together with their undertakers.
 void remove_dead_sockets(const std::string& cluster, const std::string& own_socket) {
   for (const std::string& path : wire::worker_sockets(cluster)) {
-    try {
-      if (path == own_socket || wire::connect_unix(path)) continue;
-      unlink(path.c_str());
-      unlink(wire::store_note(path).c_str());
-    } catch (const std::system_error&) {
-      // somebody else's: not ours to remove
-    }
+    if (path == own_socket || wire::somebody_listens(path)) continue;
+    unlink(path.c_str());
+    unlink(wire::store_note(path).c_str());
   }
 }
 

@@ -247,6 +247,24 @@ TEST(Serialize, VocabularyTypesComeBackAsTheyWere) {
   EXPECT_EQ(both.first, both.second);
 }
 
+/// It stays where it was made.
+struct Fixed {
+  Fixed() = default;
+  Fixed(const Fixed&) = delete;
+  Fixed& operator=(const Fixed&) = delete;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(number);
+  }
+  int number = 0;
+};
+
+TEST(Serialize, WhatCannotBeMovedBehindAPointer) {
+  auto fixed = std::make_unique<Fixed>();
+  fixed->number = 7;
+  EXPECT_EQ(round_trip(std::move(fixed))->number, 7);
+}
+
 TEST(Serialize, ClassesWithCerealFunctionsOfAnyStyle) {
   EXPECT_EQ(round_trip(Account("ada", 7)), Account("ada", 7));
   EXPECT_EQ(round_trip(std::vector{Account("ada", 7)}), std::vector{Account("ada", 7)});

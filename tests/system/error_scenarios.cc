@@ -264,6 +264,9 @@ void waited_for() {
   submit_files(folder, 20);
   std::cout << morrow::wait_all() << " " << files(folder) << "\n";
   std::cout << morrow::wait_all() << "\n";
+  const auto ended = morrow::submit([] { return 7; });
+  ended.get();
+  std::cout << morrow::wait_all(0s) << "\n";
 }
 
 void waited_for_in_a_scope() {

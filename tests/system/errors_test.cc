@@ -94,7 +94,7 @@ TEST_P(Errors, TheEndOfASessionSaysHowManyTasksItCancelled) {
 
 TEST_P(Errors, WaitAllLetsAllThatWasSubmittedEnd) {
   const Result result = run("waited_for");
-  EXPECT_EQ(result.out, "1 20\n1\n") << result.err;
+  EXPECT_EQ(result.out, "1 20\n1\n1\n") << result.err;
 }
 
 TEST_P(Errors, AScopeWaitsForAllThatWasSubmittedInItAndForNothingElse) {

@@ -378,6 +378,8 @@ template <class T> constexpr auto types_of_fields(T& value, FieldCount<4>) { aut
   TypeList<decltype(a0), decltype(a1), decltype(a2), decltype(a3)>{}; }
 template <class T> constexpr auto types_of_fields(T& value, FieldCount<5>) { auto& [a0, a1, a2, a3, a4] = value;
   return TypeList<decltype(a0), decltype(a1), decltype(a2), decltype(a3), decltype(a4)>{}; }
+template <class T> constexpr auto types_of_fields(T& value, FieldCount<6>) { auto& [a0, a1, a2, a3, a4, a5] = value;
+  return TypeList<decltype(a0), decltype(a1), decltype(a2), decltype(a3), decltype(a4), decltype(a5)>{}; }
 template <class T> constexpr auto types_of_fields(T& value, FieldCount<7>) { auto& [a0, a1, a2, a3, a4, a5, a6] =
   value; return TypeList<decltype(a0), decltype(a1), decltype(a2), decltype(a3), decltype(a4), decltype(a5),
   decltype(a6)>{}; }

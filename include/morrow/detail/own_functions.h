@@ -4,13 +4,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include <cereal/cereal.hpp>
 
 #include <morrow/detail/any_field.h>
+#include <morrow/detail/signature.h>
 #include <morrow/pointer_free.h>
 #include <morrow/sent_as.h>
 
@@ -34,8 +34,7 @@ concept CerealKnows = cereal::traits::detail::count_output_serializers<T, OutArc
 /// A type of the standard library: what cereal brings for it does not say more than its bytes.
 template <class T>
 constexpr bool is_standard() {
-  constexpr std::string_view kWhole = __PRETTY_FUNCTION__;
-  return kWhole.substr(kWhole.find("T = ") + 4).starts_with("std::");
+  return type_name<T>().starts_with("std::");
 }
 
 // A name that a class has in common with one beside it can't be asked for in a class derived from both: so a name is

@@ -73,14 +73,13 @@ inline constexpr bool kMadeByCereal<std::shared_ptr<T>> = !std::is_default_const
 /// A type of Eigen, whose header may not be included.
 template <class T>
 constexpr bool is_of_eigen() {
-  constexpr std::string_view kName = __PRETTY_FUNCTION__;
-  return kName.substr(kName.find("T = ") + 4).starts_with("Eigen::");
+  return type_name<T>().starts_with("Eigen::");
 }
 
 /// The type of a lambda, by its name.
 template <class T>
 constexpr bool is_closure() {
-  constexpr std::string_view kName = __PRETTY_FUNCTION__;
+  constexpr std::string_view kName = type_name<T>();
   return kName.find("<lambda(") != kName.npos || kName.find("(lambda at ") != kName.npos;
 }
 
@@ -184,8 +183,7 @@ struct CannotBeSent {
       "else it travels: template <> struct morrow::SentAs<TYPE>");
   static_assert(P != Problem::kAggregate,
                 "morrow: this struct (named above as CannotBeSent<...>) has a base class, a C array, a field that "
-                "cannot be moved "
-                "or more than 120 fields, so its fields cannot be found by themselves; add to it: "
+                "cannot be moved or more than 120 fields, so its fields cannot be found by themselves; add to it: "
                 "template <class Archive> void serialize(Archive& archive) { archive(field, ...); }");
   static_assert(
       P != Problem::kHidden,

@@ -65,12 +65,18 @@ requires std::is_object_v<R>
 struct Signature<R C::*> : KnownSignature<const R&, const C&> {
 };
 
-/// The name of a type, for people, in static storage.
+/// The name of a type as the compiler spells it. (`auto`: a return type that is written out would be in the name.)
 template <class T>
-constexpr auto make_type_name() {
+constexpr auto type_name() {
   constexpr std::string_view kWhole = __PRETTY_FUNCTION__;
   constexpr std::size_t kStart = kWhole.find("T = ") + 4;
-  constexpr std::string_view kName = kWhole.substr(kStart, kWhole.size() - kStart - 1);
+  return kWhole.substr(kStart, kWhole.size() - kStart - 1);
+}
+
+/// The same for people, in static storage.
+template <class T>
+constexpr auto make_type_name() {
+  constexpr std::string_view kName = type_name<T>();
   std::array<char, kName.size() + 1> text{};
   for (std::size_t i = 0; i < kName.size(); ++i) text[i] = kName[i];
   return text;

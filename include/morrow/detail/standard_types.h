@@ -109,8 +109,15 @@ requires(!std::is_array_v<T> && !std::is_polymorphic_v<T>) struct Codec<std::uni
     if (value != nullptr) writer.write(*value);
   }
   static std::unique_ptr<T> make(ValueReader& reader) {
+    using Held = std::remove_cv_t<T>;
     if (!reader.make<bool>()) return nullptr;
-    return std::unique_ptr<T>(new T(reader.make<std::remove_cv_t<T>>()));
+    if constexpr (std::is_move_constructible_v<Held>) {
+      return std::unique_ptr<T>(new T(reader.make<Held>()));
+    } else {
+      auto held = std::make_unique<Held>();
+      reader.read(*held);
+      return held;
+    }
   }
 };
 
@@ -219,8 +226,12 @@ struct Codec<T> {
     }
   }
   static T make(ValueReader& reader) {
+    using Element = typename T::value_type;
+    const auto size = reader.take_size();
+    if (Raw<Element> && size > reader.left() / sizeof(Element))
+      throw DecodeError("a serialized std::valarray claims more elements than it has bytes");
     T value;
-    value.resize(reader.take_size());
+    value.resize(size);
     for (std::size_t i = 0; i < value.size(); ++i) reader.read(value[i]);
     return value;
   }

@@ -327,10 +327,10 @@ std::vector<bool> Client::wait(std::span<const FutureId> ids, std::size_t count,
   std::vector<FutureId> asked;  // a get of one that was released does not wait
   {
     const base::MutexLock lock(link_.mutex());
-    for (std::size_t i = 0; i < ids.size(); ++i) finished[i] = !released_.empty() && released_.contains(ids[i]);
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (!finished[i]) asked.push_back(ids[i]);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      finished[i] = released_.contains(ids[i]);
+      if (!finished[i]) asked.push_back(ids[i]);
+    }
   }
   const std::size_t known = ids.size() - asked.size();
   if (asked.empty()) return finished;

@@ -49,8 +49,11 @@ bool Client::wait_all(std::uint64_t scope, std::optional<std::chrono::nanosecond
     }
   }
   if (!ids.empty()) {
-    PendingAwait call({.ids = ids, .blocks = !timeout, .need = ids.size()});
-    if (!await(call, timeout ? deadline_after(*timeout) : Deadline())) return false;
+    const bool poll = timeout && timeout->count() <= 0;
+    PendingAwait call({.ids = ids, .blocks = !timeout, .poll = poll, .need = ids.size()});
+    if (!await(call, timeout && !poll ? deadline_after(*timeout) : Deadline())) return false;
+    const auto pending = [](const Answer& answer) { return answer.pending; };
+    if (poll && std::any_of(call.answers().begin(), call.answers().end(), pending)) return false;
   }
   const base::MutexLock lock(link_.mutex());
   if (ended_.size() > kMostEndedScopes) ended_.clear();

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <fstream>
 #include <iterator>
@@ -37,7 +36,6 @@ namespace morrow {
 
 namespace {
 
-constexpr int kDeepest = 256;         // ancestors that are looked at
 constexpr int kMostOfOneProgram = 8;  // one above the other, with no worker between them
 
 /// What the builds of this program and its libraries have said, each for itself.
@@ -81,14 +79,6 @@ std::string find_on_path() {
   return "";
 }
 
-using FileId = std::pair<dev_t, ino_t>;
-
-FileId program_of(pid_t pid) {
-  struct stat status {};
-  return stat(("/proc/" + std::to_string(pid) + "/exe").c_str(), &status) == 0 ? FileId(status.st_dev, status.st_ino)
-                                                                               : FileId();
-}
-
 // Whether that process was started with the arguments of a private worker.
 bool is_called_worker(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary);
@@ -123,17 +113,14 @@ std::string runtime::find_command() {
 }
 
 void runtime::refuse_to_be_worker() {
-  const FileId own = program_of(getpid());
+  const base::FileId own = base::program_of(getpid());
   int of_this_program = 0;
-  pid_t pid = getpid();
-  for (int depth = 0; pid > 0 && depth < kDeepest; ++depth) {
+  for (const pid_t pid : base::with_ancestors(getpid())) {
     if (wire::connect_to_ancestor(pid)) return;  // a worker indeed: a task of it has started us
-    if (program_of(pid) == own) ++of_this_program;
+    if (base::program_of(pid) == own) ++of_this_program;
     if (is_called_worker(pid) || of_this_program > kMostOfOneProgram)
       throw SessionError("this program was started as the private worker of a program, and it is none; set " +
                          std::string(base::kCommandVariable) + " to the morrow command");
-    const auto facts = base::process_facts(pid);
-    pid = facts ? facts->parent : 0;
   }
 }
 

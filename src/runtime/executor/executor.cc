@@ -15,6 +15,7 @@
 #include "base/invariant.h"
 #include "base/must.h"
 #include "base/process_tree.h"
+#include "base/shown.h"
 
 namespace morrow::runtime {
 
@@ -146,8 +147,8 @@ void Executor::clean_up(const wire::Task& task) {
   if (left_.reap()) left += left.empty() ? "a process" : " and a process";
   if (left.empty()) return;
   spent_ = true;
-  std::fprintf(stderr, "morrow: task %s left %s behind, so its process ends with it\n", task.name().c_str(),
-               left.c_str());
+  std::fprintf(stderr, "morrow: task %s left %s behind, so its process ends with it\n",
+               base::shown_line(task.name()).c_str(), left.c_str());
   std::fflush(stderr);
 }
 
@@ -156,8 +157,7 @@ void Executor::leave() {
   send_unpinned();
   send_held();
   write_all();
-  base::kill_children(getpid(), -1);
-  _exit(0);
+  base::end_with_children();
 }
 
 TaskResult Executor::call_function(const wire::Task& task, std::vector<detail::Value>& objects, bool nested) {
@@ -322,9 +322,6 @@ void Executor::on_frame(wire::FrameType type, std::string_view payload) {
 }
 
 // Whoever started this process may be gone too, and could not end what it leaves.
-void Executor::on_lost(const std::string&) {
-  base::kill_children(getpid(), -1);
-  _exit(0);
-}
+void Executor::on_lost(const std::string&) { base::end_with_children(); }
 
 }  // namespace morrow::runtime

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +29,6 @@
 
 #include <morrow/error.h>
 
-#include "base/environment.h"
 #include "base/process_facts.h"
 #include "base/process_tree.h"
 #include "runtime/executor/executor.h"
@@ -46,8 +44,7 @@
 // byte, or a function is not where the driver says it is.
 //
 // So the worker starts the program once. Its Session line finds MORROW_EXECUTOR, the number of a packet socket, and
-// serves that for ever (worker_above.cc says what
-// when it does not find it):
+// serves that for ever (worker_above.cc says what it does when it does not find it):
 //
 //     worker -> PROGRAM        the modules that the driver has
 //            <- PROGRAM_READY  a sentence if ours are others; whether this process can be forked
@@ -319,10 +316,7 @@ class ForkServer {
     }
   }
 
-  [[noreturn]] void end() {
-    base::kill_children(getpid(), -1);
-    _exit(0);
-  }
+  [[noreturn]] void end() { base::end_with_children(); }
 
   wire::Fd channel_;
   wire::Fd signals_;

@@ -39,7 +39,6 @@ namespace morrow::runtime {
 namespace {
 
 constexpr int kFirstFree = 3;  // after the standard streams
-constexpr int kDeepest = 256;  // ancestors that are asked
 constexpr int kAnswersWithinMs = 10'000;
 constexpr int kStatusOfLost = 71;
 
@@ -90,20 +89,15 @@ WorkersAbove find_workers_above() {
   WorkersAbove above;
   above.channel = inherited_channel(number);
   if (above.channel) return above;
-  pid_t pid = getppid();
-  for (int depth = 0; pid > 0 && depth < kDeepest; ++depth) {
-    if (wire::Fd connection = wire::connect_to_ancestor(pid)) {
-      if (++above.count == 1) {
-        const auto wanted = is_wanted(connection);
-        if (!wanted) end_lost("it does not answer");
-        if (*wanted) {
-          above.channel = std::move(connection);
-          return above;
-        }
-      }
+  for (const pid_t pid : base::with_ancestors(getppid())) {
+    wire::Fd connection = wire::connect_to_ancestor(pid);
+    if (!connection || ++above.count > 1) continue;
+    const auto wanted = is_wanted(connection);
+    if (!wanted) end_lost("it does not answer");
+    if (*wanted) {
+      above.channel = std::move(connection);
+      return above;
     }
-    const auto facts = base::process_facts(pid);
-    pid = facts ? facts->parent : 0;
   }
   if (above.count == 0 && !number.empty()) end_lost("its descriptors were closed, and no worker is above it");
   return above;

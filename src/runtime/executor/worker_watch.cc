@@ -28,8 +28,7 @@ constexpr std::chrono::milliseconds kUndertakerActsWithin{500};
   while (poll(&end, 1, -1) < 0 && errno == EINTR) {
   }
   std::this_thread::sleep_for(kUndertakerActsWithin);
-  base::kill_children(getpid(), -1);
-  _exit(0);
+  base::end_with_children();
 }
 
 }  // namespace

@@ -79,8 +79,7 @@ std::string happening(const Failure& failure, FailureKind kind) {
       return failure.message.empty()
                  ? "the store of the cluster was full for longer than the session's store_patience, so that this "
                    "future, or its value, found no room: free space on its disk where that is full, release futures, "
-                   "or "
-                   "end sessions that hold some"
+                   "or end sessions that hold some"
                  : failure.message;
     case FailureKind::kDeadlock:
       return failure.message.empty() ? "the task waited, through others, for itself" : failure.message;
@@ -109,11 +108,16 @@ std::string circumstances(const Failure& failure) {
   return text.empty() ? text : text + ")";
 }
 
+/// Of the failure itself, or of the one that it depends on.
+FailureKind cause_of(const Failure& failure) {
+  return failure.kind == FailureKind::kDependency ? failure.root_kind : failure.kind;
+}
+
 /// As it may be shown: message() has what was said byte by byte.
 std::string sentence(const Failure& failure) {
   const bool depends = failure.kind == FailureKind::kDependency;
   std::string text = depends ? "a future that this one depends on failed: " : "";
-  text += happening(failure, depends ? failure.root_kind : failure.kind);
+  text += happening(failure, cause_of(failure));
   std::string tasks = circumstances(failure);
   if (!failure.passed.empty())
     tasks = circumstances(failure.passed.front()) + ", and the task that waited for it let it pass" + tasks;
@@ -140,10 +144,7 @@ const char* class_of(FailureKind kind) {
   }
 }
 
-bool threw(const Failure& failure) {
-  const FailureKind kind = failure.kind == FailureKind::kDependency ? failure.root_kind : failure.kind;
-  return kind == FailureKind::kException;
-}
+bool threw(const Failure& failure) { return cause_of(failure) == FailureKind::kException; }
 
 std::exception_ptr make_original(const Failure& failure) {
   try {
@@ -234,7 +235,7 @@ std::optional<Failure> detail::let_pass(const std::exception_ptr& exception) {
     return failure;
   }
   failure.type = class_of(first.kind);
-  failure.message = happening(first, first.kind == FailureKind::kDependency ? first.root_kind : first.kind);
+  failure.message = happening(first, cause_of(first));
   failure.passed.push_back(std::move(first));
   return failure;
 }

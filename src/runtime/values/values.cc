@@ -40,6 +40,11 @@ void take_fields(wire::Failure& message, detail::Failure& failure) {
   failure.standard.path2 = std::move(*standard.mutable_path2());
 }
 
+void take_with_earlier(wire::Failure& message, detail::Failure& failure) {
+  take_fields(message, failure);
+  for (wire::Failure& earlier : *message.mutable_earlier()) take_fields(earlier, failure.earlier.emplace_back());
+}
+
 }  // namespace
 
 detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
@@ -54,14 +59,11 @@ detail::Failure read_failure(detail::FailureKind kind, std::string_view bytes) {
     failure.root_kind =
         bytes.empty() ? detail::FailureKind::kReleased : static_cast<detail::FailureKind>(message.kind());
   }
-  take_fields(message, failure);
-  for (wire::Failure& earlier : *message.mutable_earlier()) take_fields(earlier, failure.earlier.emplace_back());
+  take_with_earlier(message, failure);
   if (message.has_passed()) {
     detail::Failure& passed = failure.passed.emplace_back();
     passed.kind = static_cast<detail::FailureKind>(message.passed().kind());
-    take_fields(*message.mutable_passed(), passed);
-    for (wire::Failure& earlier : *message.mutable_passed()->mutable_earlier())
-      take_fields(earlier, passed.earlier.emplace_back());
+    take_with_earlier(*message.mutable_passed(), passed);
   }
   return failure;
 }

@@ -109,9 +109,8 @@ void Brain::session_ended(const op::EndSession& change, const control::OpResult&
       given_up ? sessions_.find(change.session, change.attachment) : sessions_.find(change.session);
   if (session == nullptr) return;
   if (session->client != 0) act(action::SessionEnded{session->client, change.session, change.origin.number});
-  const std::string program = session->program;
+  starting_.idle.note_over(session->program);
   sessions_.close(change.session);
-  starting_.idle.note_over(program);
   next_reap_ = 0;
 }
 

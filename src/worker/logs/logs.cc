@@ -107,9 +107,13 @@ void Logs::warn(const std::string& sentence) { worker_->warn("{}", base::shown_t
 void Logs::task_lines(const OutputSource& source, bool to_stderr, const std::vector<OutputLine>& lines) {
   if (!tasks_ || lines.empty()) return;
   has_task_lines_ = true;
-  const std::string whole = task_line(source, to_stderr, {"", true});
-  const std::string piece = task_line(source, to_stderr, {"", false});
-  for (const OutputLine& line : lines) tasks_->info("{}{}", line.whole ? whole : piece, line.text);
+  std::string whole;
+  std::string piece;  // is seldom needed
+  for (const OutputLine& line : lines) {
+    std::string& begin = line.whole ? whole : piece;
+    if (begin.empty()) begin = task_line(source, to_stderr, {"", line.whole});
+    tasks_->info("{}{}", begin, line.text);
+  }
 }
 
 void Logs::flush() {

@@ -97,19 +97,11 @@ void LogRelay::look_up(control::SessionId session) {
         route.until = base::monotonic_ns() + kRouteNs;
         const std::string waiting = std::exchange(route.waiting, {});
         if (!deliver(route.socket, waiting)) route.left_out += lines_in(waiting);
-        tell_left_out(session, route);
+        if (route.left_out != 0) {
+          wire::Log log;
+          send(session, log);  // last: it may forget the route
+        }
       });
-}
-
-void LogRelay::tell_left_out(control::SessionId session, Route& route) {
-  if (route.left_out == 0) return;
-  wire::Log log;
-  log.set_session(session);
-  log.set_left_out(route.left_out);
-  log.set_place(options_.place);
-  std::string frame;
-  wire::append_frame(frame, wire::LOG, log);
-  if (deliver(route.socket, frame)) route.left_out = 0;
 }
 
 bool LogRelay::deliver(const std::string& socket, std::string_view frames) {

@@ -46,7 +46,6 @@ class LogRelay {
   void look_up(control::SessionId session);
   /// False: there is no way to it, or no room.
   bool deliver(const std::string& socket, std::string_view frames);
-  void tell_left_out(control::SessionId session, Route& route);
   void write(const std::shared_ptr<Peer>& peer);
 
   boost::asio::io_context& io_;

@@ -22,7 +22,6 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr int kDeepest = 256;                   // processes above one that asks
 constexpr std::size_t kReadBytes = 256u << 10;  // of an executor's socket at once; one buffer serves all
 
 // Each executor has five descriptors here. Programs get the limit that was there before.
@@ -76,13 +75,11 @@ class ExecutorPool::Impl {
   /// Gives a process that asks its channel back, when it is one of a program that is being started. The nearest such
   /// program above it counts. Others get no answer but the end of the connection.
   void find_program_of(pid_t asker, wire::Fd connection) {
-    pid_t pid = asker;
-    for (int depth = 0; pid > 1 && pid != getpid() && depth < kDeepest; ++depth) {
+    for (const pid_t pid : base::with_ancestors(asker)) {
+      if (pid == getpid()) return;
       for (const auto& [key, runner] : programs) {
         if (runner->take_back(pid, asker, connection)) return;
       }
-      const auto facts = base::process_facts(pid);
-      pid = facts ? facts->parent : 0;
     }
   }
 

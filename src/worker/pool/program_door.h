@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "wire/socket.h"
 
@@ -23,9 +24,11 @@ class ProgramDoor {
 
  private:
   void listen();
-  void take_all();
+  /// False: there are more, and no descriptor to take them with.
+  bool take_all();
 
   boost::asio::posix::stream_descriptor socket_;
+  boost::asio::steady_timer again_;
   Take take_;
 };
 

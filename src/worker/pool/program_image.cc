@@ -159,7 +159,8 @@ void ProgramImage::find_files() {
   for (const auto& module : program_.modules()) {
     if (!module.system()) touch(cached_path(pool_.options.cache_folder, module));
   }
-  touch(library_folder() + "/");
+  library_folder_ = pool_.options.cache_folder + "/libraries-" + key_of_libraries();
+  touch(library_folder_ + "/");
   if (executable_.empty()) executable_ = cached_path(pool_.options.cache_folder, program_.modules(0));
   fetch_next();
 }
@@ -214,23 +215,23 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
 }
 
 // One for all sessions of the same modules.
-std::string ProgramImage::library_folder() const {
+std::string ProgramImage::key_of_libraries() const {
   base::Sha256 hash;
   for (const auto& module : program_.modules()) {
     hash.add(module.sha256());
     for (const std::string& name : link_names(module)) hash.add(name);
   }
-  return pool_.options.cache_folder + "/libraries-" + base::hex_of(hash.finish());
+  return base::hex_of(hash.finish());
 }
 
 // The loader looks for a library's name, so each stands once under its own in a folder of this program.
 void ProgramImage::link_libraries() const {
-  std::filesystem::create_directories(library_folder());
+  std::filesystem::create_directories(library_folder_);
   for (int i = 1; i < program_.modules_size(); ++i) {
     const auto& module = program_.modules(i);
     if (module.system()) continue;
     for (const std::string& name : link_names(module)) {
-      const std::filesystem::path link = library_folder() + "/" + name;
+      const std::filesystem::path link = library_folder_ + "/" + name;
       const auto target = std::filesystem::absolute(cached_path(pool_.options.cache_folder, module));
       std::error_code error;
       if (std::filesystem::read_symlink(link, error) == target) continue;
@@ -255,7 +256,7 @@ void ProgramImage::finish_plan() {
     } catch (const std::exception& error) {
       return fail({error.what()});
     }
-    prepend_library_path(plan.environment, library_folder());
+    prepend_library_path(plan.environment, library_folder_);
   }
   if (const auto done = std::exchange(done_, nullptr)) done(std::move(plan));
 }

@@ -53,7 +53,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
   void retry(base::Problem problem, void (ProgramImage::*step)());
   void ask_store(std::function<void(store::Store&, Findings&)> job, std::function<void(base::Result<Findings>)> done);
   std::string original_of(const wire::Module& module, bool executable) const;
-  std::string library_folder() const;
+  std::string key_of_libraries() const;
   void link_libraries() const;
 
   PoolContext& pool_;
@@ -67,6 +67,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
 
   std::string executable_;  // empty: not decided yet
   bool copied_libraries_ = false;
+  std::string library_folder_;
   std::vector<int> missing_;  // modules to be findings
   std::unique_ptr<CachedFile> file_;
   std::uint32_t chunks_ = 0;

@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -73,13 +72,8 @@ void ProgramProcess::start_again(const wire::Program& program, wire::Fd channel)
 }
 
 bool ProgramProcess::is_or_is_forked_as(pid_t asker) const {
-  struct stat mine {};
-  struct stat theirs {};
-  const auto file_of = [](pid_t pid, struct stat& file) {
-    return stat(("/proc/" + std::to_string(pid) + "/exe").c_str(), &file) == 0;
-  };
-  return asker == pid_ || (file_of(pid_, mine) && file_of(asker, theirs) && mine.st_dev == theirs.st_dev &&
-                           mine.st_ino == theirs.st_ino);
+  const base::FileId own = base::program_of(pid_);
+  return asker == pid_ || (own != base::FileId() && own == base::program_of(asker));
 }
 
 void ProgramProcess::send_program(const wire::Program& program) {

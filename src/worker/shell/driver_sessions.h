@@ -28,9 +28,9 @@ class DriverSessions {
   struct Means {
     PostToStore post;
     SendToClient send;
-    /// Sends a Welcome that opens a session, with what the worker adds: its memory, or where others are.
     /// Behind all lines of its tasks.
     std::function<void(ClientId, wire::SessionEnded&)> send_ended;
+    /// Sends a Welcome that opens a session, with what the worker adds: its memory, or where others are.
     std::function<void(ClientId, wire::Welcome&, bool maps_objects)> send_welcome;
     std::function<void(ClientId)> close;  ///< `gone` follows, never from inside
     std::function<void(ClientId)> pause;  ///< reads nothing more of it, until `resume`

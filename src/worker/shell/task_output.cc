@@ -68,7 +68,11 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   means_.log_lines(logged(source), to_stderr, lines);
   const Reader reader = means_.reader_of(source.session);
   const bool elsewhere = reader.client == 0 && source.session != 0 && !options_.private_worker && !reader.attached;
-  if (reader.client == 0 && reader.attached && missed_.size() < kMaxMissed) missed_[source.session] += lines.size();
+  if (reader.client == 0 && reader.attached) {
+    if (missed_.size() >= kMaxMissed) missed_.clear();
+    missed_[source.session] += lines.size();
+  }
+  const auto missed = reader.client != 0 ? missed_.extract(source.session) : decltype(missed_)::node_type();
   if (!elsewhere && !reader.wants_log) return;
   wire::Log log;
   log.set_task(source.name);
@@ -76,8 +80,7 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   log.set_to_stderr(to_stderr);
   for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
   if (elsewhere) return means_.relay(source.session, log);
-  if (const auto missed = missed_.extract(source.session))
-    behind(reader.client).left_out[options_.place] += missed.mapped();
+  if (missed) behind(reader.client).left_out[options_.place] += missed.mapped();
   send(reader.client, log, options_.place);
 }
 

@@ -90,6 +90,14 @@ struct HasReference {
   std::string text;
   const std::string& other = text;
 };
+struct HasReferenceAmongSix {
+  int one = 1;
+  int two = 2;
+  int three = 3;
+  int four = 4;
+  std::string text;
+  const std::string& other = text;
+};
 /// Nobody can add to it.
 class Theirs {
  public:
@@ -224,6 +232,9 @@ int main() {
 #endif
 #ifdef reference_in_struct  // CannotBeSent<const std::
   morrow::submit([](const HasReference& has) { return has.text; }, HasReference());
+#endif
+#ifdef reference_among_six_fields  // CannotBeSent<const std::
+  morrow::submit([](const HasReferenceAmongSix& has) { return has.text; }, HasReferenceAmongSix());
 #endif
 #ifdef no_default_behind_shared_pointer  // morrow::SentAs<TYPE>
   morrow::submit([] { return std::make_shared<Theirs>(1); });

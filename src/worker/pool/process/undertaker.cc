@@ -73,19 +73,11 @@ void end_programs(const std::vector<Program>& programs) {
 }
 
 // A worker of the same name may have come to the same place.
-bool somebody_listens(const std::string& path) {
-  try {
-    return static_cast<bool>(wire::connect_unix(path, false));
-  } catch (const std::exception&) {
-    return true;
-  }
-}
-
 void remove_all(const std::vector<std::string>& paths) {
   std::string taken;  // the socket that others have by now
   for (const std::string& path : paths) {
     std::error_code ignored;
-    if (std::filesystem::is_socket(path, ignored) && somebody_listens(path)) taken = path;
+    if (std::filesystem::is_socket(path, ignored) && wire::somebody_listens(path)) taken = path;
     if (taken.empty() || !path.starts_with(taken)) std::filesystem::remove_all(path, ignored);
   }
 }
@@ -104,8 +96,12 @@ void remove_all(const std::vector<std::string>& paths) {
     while (wire::receive_packet(own, bytes, descriptors)) {
       std::erase_if(programs, [](const Program& program) { return program.ended(); });
       if (descriptors.size() == 1) programs.push_back({std::atoi(bytes.c_str()), std::move(descriptors.front())});
-      if (descriptors.empty() && bytes != kRemoveNothing) paths.push_back(bytes);
-      if (descriptors.empty() && bytes == kRemoveNothing) paths.clear();
+      if (!descriptors.empty()) continue;
+      if (bytes == kRemoveNothing) {
+        paths.clear();
+      } else {
+        paths.push_back(bytes);
+      }
     }
   } catch (const std::exception&) {
     // as if the worker were gone: its programs are started again
