@@ -72,9 +72,9 @@ void kill_children(pid_t root, int pidfd) {
   }
 }
 
-void end_with_children() {
+void end_with_children(int status) {
   kill_children(getpid(), -1);
-  _exit(0);
+  _exit(status);
 }
 
 }  // namespace morrow::base

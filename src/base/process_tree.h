@@ -18,7 +18,7 @@ std::vector<pid_t> children_of(pid_t pid);
 /// is still that process; -1: it is the caller. No process but a child of it is ever killed, also when numbers are used
 /// again.
 void kill_children(pid_t root, int pidfd);
-/// Those of the calling process, and then it ends.
-[[noreturn]] void end_with_children();
+/// Those of the calling process, and then it ends with this status.
+[[noreturn]] void end_with_children(int status = 0);
 
 }  // namespace morrow::base

@@ -138,7 +138,7 @@ TEST_F(PrivateSessions, TheWorkerEndsWithItsDriverWhateverThatHasForked) {
     const Result result = driver.wait();
     EXPECT_FALSE(result.out.empty()) << result.err;
     const pid_t fork_server = std::atoi(result.out.c_str());
-    EXPECT_TRUE(eventually([&] { return fork_server > 0 && kill(fork_server, 0) != 0; })) << how;
+    EXPECT_TRUE(fork_server > 0 && end_in_time({fork_server})) << how;
     EXPECT_TRUE(eventually([&] { return fs::is_empty(cluster.folder() + "/run"); })) << "its folder goes too";
   }
 }

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/process_facts.h"
 #include "control/keys.h"
 #include "store/open/open_store.h"
 #include "store/store.h"
@@ -232,6 +233,24 @@ std::size_t Cluster::keys_with_image() {
   driver->wait();
   if (!uploaded || !wait_for_status("sessions: 0")) throw std::runtime_error("the image was not uploaded");
   return keys();
+}
+
+bool lives(pid_t pid) {
+  const auto facts = base::process_facts(pid);
+  return facts && facts->state != 'Z' && facts->state != 'X';
+}
+
+testing::AssertionResult end_in_time(const std::vector<pid_t>& pids) {
+  if (eventually([&] { return std::none_of(pids.begin(), pids.end(), lives); })) return testing::AssertionSuccess();
+  auto result = testing::AssertionFailure();
+  for (const pid_t pid : pids) {
+    const auto facts = base::process_facts(pid);
+    const std::string process = "/proc/" + std::to_string(pid);
+    if (facts)
+      result << pid << " (" << facts->state << ", of " << facts->parent << ", waits in "
+             << read_file(process + "/wchan") << ") is left: " << read_file(process + "/cmdline") << "\n";
+  }
+  return result;
 }
 
 std::vector<pid_t> descendants(pid_t pid) {

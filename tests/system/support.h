@@ -91,8 +91,13 @@ std::string bin();
 /// The scenario program.
 std::string scenarios();
 
-/// How many processes descend from `pid`.
+/// The processes that descend from `pid`, without those that have ended.
 std::vector<pid_t> descendants(pid_t pid);
+/// Whether there is such a process and it has not ended. One whose end nobody has asked for yet has ended: orphans go
+/// to init, and some look only every few seconds, or never.
+bool lives(pid_t pid);
+/// Whether all of them end in time; the message says what each that is left is doing.
+testing::AssertionResult end_in_time(const std::vector<pid_t>& pids);
 
 /// Whether `part` is in `text`; the message shows both.
 testing::AssertionResult has(const std::string& text, const std::string& part);

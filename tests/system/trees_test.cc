@@ -36,17 +36,7 @@ class Trees : public testing::TestWithParam<bool> {
   testing::AssertionResult all_gone() const {
     const auto pids = left();
     if (pids.size() != 4) return testing::AssertionFailure() << "only " << pids.size() << " were left";
-    const auto lives = [](pid_t pid) {
-      std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-      for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("State:")) return line.find('Z') == std::string::npos;
-      }
-      return false;
-    };
-    for (const pid_t pid : pids) {
-      if (!eventually([&] { return !lives(pid); })) return testing::AssertionFailure() << pid << " lives";
-    }
-    return testing::AssertionSuccess();
+    return end_in_time(pids);
   }
 
   /// The process that outlives a worker: a fork of it, and nobody's child. 0: none.
@@ -124,12 +114,7 @@ TEST_P(Trees, EndWhenTheirWorkerIsKilled) {
   worker->signal(SIGKILL);
   worker->wait();
   EXPECT_TRUE(all_gone());
-  EXPECT_TRUE(eventually([&] {
-    for (const pid_t pid : below) {
-      if (kill(pid, 0) == 0) return false;
-    }
-    return true;
-  })) << "the program is left";
+  EXPECT_TRUE(end_in_time(below)) << "the program is left";
 }
 
 TEST_P(Trees, EndWhenTheirWorkerIsKilledWhileTheirProgramIsStopped) {
@@ -153,7 +138,7 @@ TEST_P(Trees, EndWhenTheirWorkerAndItsUndertakerAreKilledTogether) {
   worker->signal(SIGKILL);
   worker->wait();
   EXPECT_TRUE(all_gone());
-  for (const pid_t pid : below) EXPECT_TRUE(eventually([&] { return kill(pid, 0) != 0; })) << pid << " is left";
+  EXPECT_TRUE(end_in_time(below)) << "the program is left";
 }
 
 TEST_P(Trees, LeaveNoZombiesAndKeepTheEndsOfWhatATaskWaitsForItself) {

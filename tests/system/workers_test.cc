@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -47,7 +46,7 @@ TEST(Workers, StopCleanlyOnSigterm) {
   one->signal(SIGTERM);
   const Result stopped = one->wait(std::chrono::seconds(20));
   EXPECT_EQ(stopped.status, 0) << stopped.err;
-  for (const pid_t pid : executors) EXPECT_NE(kill(pid, 0), 0) << pid << " is left";
+  for (const pid_t pid : executors) EXPECT_FALSE(lives(pid)) << pid << " is left";
   // What ran there was given back: another worker goes on with it.
   const auto two = cluster.worker({"--cpus", "2", "--name", "two"});
   const Result result = driver->wait();
@@ -84,9 +83,7 @@ TEST(Workers, APrivateOneThatIsKilledIsAClearErrorAndLeavesNothing) {
   EXPECT_EQ(result.status, 1);
   EXPECT_NE(result.out.find("the private worker"), std::string::npos) << result.out << result.err;
   EXPECT_NE(result.out.find("is gone"), std::string::npos) << result.out;
-  EXPECT_TRUE(eventually([&] {
-    return std::none_of(all.begin(), all.end(), [](pid_t pid) { return kill(pid, 0) == 0; });
-  })) << "a process is left";
+  EXPECT_TRUE(end_in_time(all));
   EXPECT_TRUE(std::filesystem::is_empty(cluster.folder() + "/run")) << "a folder is left";
 }
 

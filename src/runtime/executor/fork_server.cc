@@ -335,7 +335,7 @@ void serve_worker(wire::Fd channel) {
   } catch (const std::exception& error) {
     std::fprintf(stderr, "morrow: the first process of this program stopped: %s\n", error.what());
     flush_streams();
-    _exit(kStatusOfBadStart);
+    base::end_with_children(kStatusOfBadStart);
   }
 }
 
