@@ -95,6 +95,12 @@ control::Resources Ledger::beside_kept() const {
   return rest;
 }
 
+bool Ledger::may_oversubscribe(const control::Resources& need) const {
+  control::Resources but_cpus = need;
+  but_cpus.cpu_milli = 0;
+  return fits(but_cpus) && as_signed(need.cpu_milli) - cpu_ <= as_signed(total_.cpu_milli);
+}
+
 std::uint64_t Ledger::cpu_oversubscribed() const { return not_below_zero(-cpu_); }
 
 control::Resources Ledger::free() const {

@@ -229,7 +229,7 @@ bool Brain::try_resume(AwaitState& await, Time since) {
     if (position.task != &position.executor->stack.back()) return false;  // a nested run goes on above it
     if (!ledger_.fits(position.task->released)) {
       const bool late = now_ - since >= setup_.knobs.resume_after;
-      if (!late || ledger_.cpu_oversubscribed() >= ledger_.total().cpu_milli) return false;
+      if (!late || !ledger_.may_oversubscribe(position.task->released)) return false;
     }
     reacquire(*position.task);
   }

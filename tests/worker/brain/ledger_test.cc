@@ -37,6 +37,21 @@ TEST(Ledger, OversubscriptionIsCountedAndWorkedOff) {
   EXPECT_EQ(ledger.free().cpu_milli, 300u);
 }
 
+TEST(Ledger, CpusAreOversubscribedTwiceAtTheMostByTasksOfAnySizeAndNamedResourcesNever) {
+  const Resources one{1000, 0, 0, {}};
+  const Resources both{2000, 0, 0, {}};
+  Ledger ledger(Resources{2000, 0, 0, {{"license", 1000}}});
+  ledger.take(both);
+  EXPECT_TRUE(ledger.may_oversubscribe(both));
+  ledger.take(one);
+  EXPECT_TRUE(ledger.may_oversubscribe(one));
+  EXPECT_FALSE(ledger.may_oversubscribe(both)) << "three beyond two";
+  ledger.take(Resources{0, 0, 0, {{"license", 1000}}});
+  EXPECT_FALSE(ledger.may_oversubscribe(Resources{0, 0, 0, {{"license", 1}}})) << "somebody has it";
+  ledger.take(one);
+  EXPECT_FALSE(ledger.may_oversubscribe(Resources{1, 0, 0, {}}));
+}
+
 TEST(Ledger, AnAmountThatIsNotAskedForIsNotLookedAt) {
   Ledger ledger(Resources{1000, 0, 0, {}});
   ledger.take(Resources{2000, 0, 0, {}});
