@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{Fault::kReleasedWhileNeeded, 100}, Planted{Fault::kEndedOverChildren, 50},
         Planted{Fault::kResentAhead, 300}, Planted{Fault::kUncountedResend, 300}, Planted{Fault::kUncountedDeath, 300},
         Planted{Fault::kBegunBehindWalk, 300, 200}, Planted{Fault::kForgottenClaim, 500},
-        Planted{Fault::kPostedToDead, 50}, Planted{Fault::kLeftFanout, 500}, Planted{Fault::kLeftSessions, 50},
+        Planted{Fault::kPostedToDead, 50}, Planted{Fault::kLeftFanout, 300, 2600}, Planted{Fault::kLeftSessions, 50},
         Planted{Fault::kHalfEvicted, 800}, Planted{Fault::kHalfEnded, 500}, Planted{Fault::kUnpinned, 50},
         Planted{Fault::kUnlistedScope, 100}, Planted{Fault::kEarlyAck, 300}, Planted{Fault::kSilenceByClock, 1000},
         Planted{Fault::kSwallowedWork, 10, 234}, Planted{Fault::kFailedByFirst, 300},

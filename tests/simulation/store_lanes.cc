@@ -2,6 +2,7 @@
 #include "tests/simulation/store_lanes.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
@@ -90,11 +91,11 @@ void StoreLanes::run() {
 }
 
 std::deque<StoreLanes::Task>* StoreLanes::next_lane() {
-  std::deque<Task>& uploads = lanes_.at(static_cast<std::size_t>(Lane::kUpload));
-  for (std::deque<Task>& lane : lanes_) {
-    if (!lane.empty() && (&lane != &uploads || uploads_wait_until_ <= world_.timeline.now())) return &lane;
-  }
-  return nullptr;
+  std::array<bool, worker::kStoreLanes> waiting{};
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) waiting.at(lane) = !lanes_.at(lane).empty();
+  waiting.at(static_cast<std::size_t>(Lane::kUpload)) &= uploads_wait_until_ <= world_.timeline.now();
+  const auto turn = turns_.next(waiting);
+  return turn ? &lanes_.at(*turn) : nullptr;
 }
 
 bool StoreLanes::run_job(const Job& job, bool is_upload) {

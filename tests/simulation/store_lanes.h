@@ -104,6 +104,7 @@ class StoreLanes {
   Process& process_;
   std::function<void(std::function<void()>)> tell_;
   std::array<std::deque<Task>, worker::kStoreLanes> lanes_;
+  worker::LaneTurns turns_;
   Time uploads_wait_until_ = 0;  ///< for room
   std::unique_ptr<store::Watch> watch_;
   Downtime cut_off_;

@@ -257,6 +257,7 @@ void Brain::session_abandoned(Time now, control::SessionId session, std::uint64_
 
 void Brain::ready_dependencies_done(Time now, control::FutureId id, const std::vector<control::FutureId>& ready) {
   advance(now);
+  waiting_.cap_relief.note_answered();
   const CapRelief::Needer* known = waiting_.cap_relief.needer_of(id);
   const CapRelief::Needer needer = known != nullptr ? *known : CapRelief::Needer{};
   for (const control::FutureId dependency : ready) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <unordered_map>
 #include <utility>
 
+#include "base/invariant.h"
 #include "control/types.h"
 #include "worker/ids/ids.h"
 
@@ -20,9 +22,10 @@ class CapRelief {
     control::Claim claim = 0;
   };
 
-  /// Whether to look now; then not again for a while. `started`: all tasks so far that were given to executors.
+  /// Whether to look now; then not again for a while, nor before the store has answered all that the last look asked.
+  /// `started`: all tasks so far that were given to executors.
   bool start_look(Time now, std::uint64_t started) {
-    if (now < next_look_) return false;
+    if (now < next_look_ || asked_ != 0) return false;
     next_look_ = now + kBetweenLooksNs;
     stands_still_ = std::exchange(started_, started) == started;
     return true;
@@ -31,9 +34,22 @@ class CapRelief {
   bool stands_still() const { return stands_still_; }
   Time next_look() const { return next_look_; }
 
+  /// The store is asked what a future depends on.
+  void note_asked() { ++asked_; }
+  /// It has answered.
+  void note_answered() {
+    MORROW_INVARIANT(asked_ != 0, "an answer has its question");
+    --asked_;
+  }
+
   /// What it awaits, itself or through what that depends on. The last one that needs it counts.
   void note_need(control::FutureId id, Needer needer) { needers_[id] = needer; }
-  /// Null: not known to be needed. Stands until the next need is noted.
+  /// Those that have ended need nothing any more.
+  template <typename HasEnded>
+  void forget_needers(HasEnded has_ended) {
+    std::erase_if(needers_, [&](const auto& entry) { return has_ended(entry.second); });
+  }
+  /// Null: not known to be needed. Stands until the next need is noted, or needers are forgotten.
   const Needer* needer_of(control::FutureId id) const {
     const auto found = needers_.find(id);
     return found == needers_.end() ? nullptr : &found->second;
@@ -45,6 +61,7 @@ class CapRelief {
   std::unordered_map<control::FutureId, Needer> needers_;
   Time next_look_ = 0;
   std::uint64_t started_ = 0;
+  std::size_t asked_ = 0;  ///< without an answer yet
   bool stands_still_ = false;
 };
 

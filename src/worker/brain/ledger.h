@@ -33,8 +33,8 @@ class Ledger {
   /// It goes on, or ends, and takes that back.
   void unblock(const control::Resources& held);
 
-  /// Whether one that waited too long for `need` may take it all the same: no more cpus than there are beyond those that
-  /// there are, and of named resources none that is not free, since one stands for what only one may use.
+  /// Whether one that waited too long for `need` may take it all the same: no more cpus than there are beyond those
+  /// that there are, and of named resources none that is not free, since one stands for what only one may use.
   bool may_oversubscribe(const control::Resources& need) const;
   /// How far the cpus are below zero, in thousandths.
   std::uint64_t cpu_oversubscribed() const;

@@ -182,6 +182,8 @@ void Brain::relieve_cap() {
     return !stack.empty() && stack.back().blocked;
   });
   if (!all_blocked || !waiting_.cap_relief.start_look(now_, counters_.tasks)) return;
+  waiting_.cap_relief.forget_needers(
+      [this](const CapRelief::Needer& needer) { return executors_.stacked(needer.executor, needer.claim) == nullptr; });
   relinquish_unstarted();
   // What is awaited here and not held here: itself by id, and what it depends on.
   for (const auto& [key, await] : waiting_.awaits.questions()) {
@@ -191,6 +193,7 @@ void Brain::relieve_cap() {
       if (await->answered[i] || tasks_.contains(id)) continue;
       others_.index_claims.want(id);
       waiting_.cap_relief.note_need(id, {await->who.executor, await->request.claim});
+      waiting_.cap_relief.note_asked();
       act(action::FindReadyDependencies{id});
       break;
     }

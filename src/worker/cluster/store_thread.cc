@@ -5,8 +5,9 @@
 //
 // Order. A worker's rounds must be committed in the order in which the brain built them, and nothing that may wait may
 // hold them up. Each kind of job has a queue of its own; before each job the thread looks at the queues from the most
-// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most. Uploads
-// of programs are the last: while the store is full they alone wait for room.
+// urgent on, and a long piece of upkeep is posted step by step, so that a round waits for one step at the most. Nor may
+// what is urgent come so thick that the rest never runs (store_lane.h). Uploads of programs are the last: while the
+// store is full they alone wait for room.
 //
 // Wake-ups. To wake a sleeping thread costs more than a small commit. The poster wakes the thread only when it sleeps
 // (`sleeps` changes under the lock, so no wake-up is lost); in the other direction one write to an eventfd tells
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <exception>
@@ -150,29 +152,33 @@ void StoreThread::run_thread(const Open& open) {
 std::optional<StoreThread::Task> StoreThread::next_task() {
   const base::MutexLock lock(mutex_);
   using Clock = std::chrono::steady_clock;
-  Queue& uploads = to_do_.lanes.at(static_cast<std::size_t>(Lane::kUpload));
+  constexpr auto kUploads = static_cast<std::size_t>(Lane::kUpload);
   const auto next = [&]() REQUIRES(mutex_) {
-    return std::find_if(to_do_.lanes.begin(), to_do_.lanes.end(), [&uploads](const Queue& lane) {
-      return !lane.tasks.empty() && (&lane != &uploads || lane.not_before <= Clock::now());
-    });
+    std::array<bool, kStoreLanes> waiting{};
+    for (std::size_t lane = 0; lane < kStoreLanes; ++lane) {
+      const Queue& queue = to_do_.lanes.at(lane);
+      waiting.at(lane) = !queue.tasks.empty() && (lane != kUploads || queue.not_before <= Clock::now());
+    }
+    return to_do_.turns.next(waiting);
   };
-  auto lane = next();
-  while (lane == to_do_.lanes.end() && !to_do_.stops) {
+  std::optional<std::size_t> turn = next();
+  while (!turn && !to_do_.stops) {
     to_do_.sleeps = true;
-    if (uploads.tasks.empty()) {
+    if (to_do_.lanes.at(kUploads).tasks.empty()) {
       work_.wait(mutex_);
     } else {
-      work_.wait_until(mutex_, uploads.not_before);
+      work_.wait_until(mutex_, to_do_.lanes.at(kUploads).not_before);
     }
-    lane = next();
+    turn = next();
   }
   to_do_.sleeps = false;
   if (to_do_.stops) return std::nullopt;
-  Task task = std::move(lane->tasks.front());
-  lane->tasks.pop_front();
-  ++lane->taken;
-  MORROW_INVARIANT(task.number == lane->taken, "the jobs of a lane run in the order in which they were posted",
-                   task.number, lane->taken, lane->posted);
+  Queue& lane = to_do_.lanes.at(*turn);
+  Task task = std::move(lane.tasks.front());
+  lane.tasks.pop_front();
+  ++lane.taken;
+  MORROW_INVARIANT(task.number == lane.taken, "the jobs of a lane run in the order in which they were posted",
+                   task.number, lane.taken, lane.posted);
   return task;
 }
 

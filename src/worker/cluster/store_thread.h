@@ -98,6 +98,7 @@ class StoreThread {
   /// What the thread is to do, and how far it is.
   struct ToDo {
     std::array<Queue, kStoreLanes> lanes;
+    LaneTurns turns;
     bool sleeps = false;
     bool stops = false;
     bool opened = false;

@@ -221,5 +221,25 @@ TEST(CapRelief, ItLooksNowAndThenAndRemembersWhoNeedsWhat) {
   EXPECT_EQ(relief.needer_of({1, 1})->claim, 55u);
 }
 
+TEST(CapRelief, ItAsksTheStoreAgainWhenThatHasAnswered) {
+  CapRelief relief;
+  ASSERT_TRUE(relief.start_look(1'000, 7));
+  relief.note_asked();
+  relief.note_asked();
+  relief.note_answered();
+  EXPECT_FALSE(relief.start_look(relief.next_look(), 7));
+  relief.note_answered();
+  EXPECT_TRUE(relief.start_look(relief.next_look(), 7));
+}
+
+TEST(CapRelief, ItForgetsWhoHasEnded) {
+  CapRelief relief;
+  relief.note_need({1, 1}, {5, 55});
+  relief.note_need({1, 2}, {6, 66});
+  relief.forget_needers([](const CapRelief::Needer& needer) { return needer.executor == 5; });
+  EXPECT_EQ(relief.needer_of({1, 1}), nullptr);
+  EXPECT_NE(relief.needer_of({1, 2}), nullptr);
+}
+
 }  // namespace
 }  // namespace morrow::worker

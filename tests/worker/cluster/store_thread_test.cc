@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -61,6 +63,41 @@ TEST_F(StoreThreadTest, RoundsGoBeforeClaimsAndClaimsBeforeUpkeep) {
   go.set_value();
   run_until([&] { return told == 9; });
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 10, 11, 12, 20, 21, 22}));
+}
+
+TEST_F(StoreThreadTest, WhatMayWaitRunsThoughWhatIsUrgentHasNoEnd) {
+  StoreThread thread = make();
+  bool upkeep = false;
+  bool upload = false;
+  const std::array<Lane, 2> urgent{Lane::kRound, Lane::kClaim};
+  // Each asks for the next one, so both lanes always hold one while another runs.
+  std::function<void(Lane)> again = [&](Lane lane) {
+    if (upkeep && upload) return;
+    thread.post(
+        lane, [](store::Store&) {}, [&again, lane] { again(lane); });
+  };
+  for (int i = 0; i < 50; ++i) {
+    for (const Lane lane : urgent) again(lane);
+  }
+  thread.post(
+      Lane::kUpkeep, [](store::Store&) {}, [&] { upkeep = true; });
+  thread.post(
+      Lane::kUpload, [](store::Store&) {}, [&] { upload = true; });
+  run_until([&] { return upkeep && upload; });
+}
+
+TEST(LaneTurns, ALaneIsPassedOverSoManyTimesAndThenGoesFirstOnce) {
+  LaneTurns turns;
+  EXPECT_EQ(turns.next({}), std::nullopt);
+  std::array<int, kStoreLanes> taken{};
+  for (int i = 0; i < 1'000; ++i) ++taken.at(turns.next({true, true, true, false}).value());
+  EXPECT_GT(taken[0], 800);
+  EXPECT_GT(taken[1], 50);
+  EXPECT_GT(taken[2], 50);
+  EXPECT_EQ(taken[3], 0) << "it holds nothing";
+  turns = {};
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(turns.next({true, false, true, true}), std::size_t{0});
+  EXPECT_EQ(turns.next({false, false, true, true}), std::size_t{2}) << "the first one as a rule";
 }
 
 TEST_F(StoreThreadTest, JobsRunOnTheStoresThreadAndAnswersOnTheMainOne) {
