@@ -64,7 +64,7 @@ struct Spec {
   std::uint64_t timeout_ns = 0;  ///< 0: none
   std::string name;              ///< for people
   std::string program;  ///< key of the program (image, arguments, environment, folder) that can run it, 16 bytes
-  std::uint64_t function_key = 0;  ///< the same for the same function of the same program: to learn how long it takes
+  std::uint64_t function_key = 0;  ///< the same for the same function of the same files: to learn how long it takes
   SessionId session = 0;           ///< whose logs and notices it belongs to
   std::string payload;             ///< function, closure and arguments; in between only failures make others look in
 };

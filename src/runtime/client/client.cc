@@ -89,12 +89,12 @@ FutureId Client::submit_here(const detail::Call& call, const Options& options, s
   thread_local wire::Submit message;
   // Before its arguments are put: a submit that is refused leaves nothing.
   const bool apart = arguments_go_apart(call);
-  fill_submit(message, call, options, where, program_key_, apart);
+  fill_submit(message, call, options, where, image_key_, apart);
   const FutureId arguments = apart ? put_arguments(call) : FutureId();
   if (arguments != FutureId{}) {
     write_id(*message.add_dependencies(), arguments);
   } else if (apart) {
-    fill_submit(message, call, options, where, program_key_, false);
+    fill_submit(message, call, options, where, image_key_, false);
   }
   const base::MutexLock lock(link_.mutex());
   check();

@@ -68,7 +68,7 @@ class Client : protected Link::Handler {
     std::uint64_t* sequence = nullptr;  ///< the last number given in the scope
   };
 
-  explicit Client(std::string program_key) : program_key_(std::move(program_key)), link_(*this) {}
+  explicit Client(std::string image_key) : image_key_(std::move(image_key)), link_(*this) {}
 
   /// Outside of all morrow::Scope blocks. \throws SessionError
   virtual Asker outer_asker() REQUIRES(link_.mutex()) = 0;
@@ -109,7 +109,7 @@ class Client : protected Link::Handler {
   /// Asks again for all that is waited for, as frames.
   std::string ask_again() const REQUIRES(link_.mutex());
 
-  const std::string program_key_;
+  const std::string image_key_;
   Link link_;
   ChangeNumbers changes_ GUARDED_BY(link_.mutex());
   std::shared_ptr<ObjectMemory> memory_ GUARDED_BY(link_.mutex());  // null: none

@@ -63,9 +63,9 @@ std::string name_of(const detail::Call& call) {
 }
 
 // The same for the same function of the same program.
-std::uint64_t function_key(const std::string& program_key, CodeRef code) {
+std::uint64_t function_key(const std::string& image_key, CodeRef code) {
   std::uint64_t key = 0;
-  std::memcpy(&key, program_key.data(), std::min(sizeof(key), program_key.size()));
+  std::memcpy(&key, image_key.data(), std::min(sizeof(key), image_key.size()));
   key ^= (code.offset + 1) * base::kGoldenRatio;
   key ^= (static_cast<std::uint64_t>(code.module) + 1) * base::kMurmurMultiplier;
   return key ^ (key >> 29);
@@ -122,7 +122,7 @@ CodeRef fill_function(wire::Payload& payload, const detail::Call& call) {
 }  // namespace
 
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key, bool arguments_apart) {
+                 const std::string& image_key, bool arguments_apart) {
   const std::size_t bytes = call.closure.size() + (arguments_apart ? 0 : call.arguments.size());
   if (bytes > kMaxArgumentBytes) {
     throw TooLargeError(
@@ -150,7 +150,7 @@ void fill_submit(wire::Submit& message, const detail::Call& call, const Options&
     place += std::to_string(where.line());
   }
   payload.SerializeToString(message.mutable_payload());
-  message.set_function_key(function_key(program_key, key_code));
+  message.set_function_key(function_key(image_key, key_code));
 }
 
 }  // namespace morrow::runtime

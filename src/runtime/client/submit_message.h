@@ -17,6 +17,6 @@ inline constexpr std::size_t kMaxTaskNameBytes = 256;
 /// that is to be its last dependency.
 /// \throws std::invalid_argument: options that make no sense, or a function of a system library; TooLargeError
 void fill_submit(wire::Submit& message, const detail::Call& call, const Options& options, std::source_location where,
-                 const std::string& program_key, bool arguments_apart);
+                 const std::string& image_key, bool arguments_apart);
 
 }  // namespace morrow::runtime

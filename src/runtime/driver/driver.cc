@@ -16,6 +16,7 @@
 #include "base/random_id.h"
 #include "base/shown.h"
 #include "runtime/client/scopes.h"
+#include "runtime/image/program.h"
 #include "runtime/values/values.h"
 
 // The problem: a session outlives its worker. When the worker dies, or the network to it, what the program asked for
@@ -76,7 +77,7 @@ std::unique_ptr<Driver> Driver::open(const std::string& where, const SessionOpti
 }
 
 Driver::Driver(std::unique_ptr<Dialer> dialer, std::uint64_t session, Patience patience)
-    : Client(dialer->program().key()), dialer_(std::move(dialer)), session_(session), patience_(patience) {
+    : Client(image_key(dialer->program())), dialer_(std::move(dialer)), session_(session), patience_(patience) {
   background_.background = true;
 }
 

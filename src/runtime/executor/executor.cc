@@ -35,7 +35,7 @@ constexpr std::uint32_t kTasksBetweenReaps = 64;  // while they come without a p
 thread_local Executor::RunningTask* Executor::running_here_ = nullptr;
 
 Executor::Executor(ExecutorSetup setup)
-    : Client(std::move(setup.program_key)),
+    : Client(std::move(setup.image_key)),
       output_(std::move(setup.output), std::move(setup.errors)),
       words_(setup.claim_words.get()),
       held_results_(words_) {

@@ -25,7 +25,7 @@ struct ExecutorSetup {
   wire::Fd errors;
   wire::Fd claim_words;
   wire::Fd object_memory;
-  std::string program_key;
+  std::string image_key;
 };
 
 /// The executor's end of its worker: takes tasks, runs one at a time, and others on top of it while it waits. Has no

@@ -102,7 +102,7 @@ void be_first_to_go() {
   close(file);
 }
 
-[[noreturn]] void become_executor(ForkRequest request, const std::string& program_key) {
+[[noreturn]] void become_executor(ForkRequest request, const std::string& image_key) {
   ExecutorSetup setup;
   setup.stream = std::move(request.descriptors[0]);
   setup.output = std::move(request.descriptors[1]);
@@ -110,7 +110,7 @@ void be_first_to_go() {
   setup.claim_words = std::move(request.descriptors[3]);
   if (request.descriptors.size() > kForkDescriptors)
     setup.object_memory = std::move(request.descriptors[kForkDescriptors]);
-  setup.program_key = program_key;
+  setup.image_key = image_key;
   setpgid(0, 0);
   be_first_to_go();
   flush_streams();
@@ -197,7 +197,7 @@ class ForkServer {
     if (!wire::receive_packet(channel_.get(), bytes, none)) return false;
     wire::Program program;
     read_packet(bytes, wire::PROGRAM, program);
-    program_key_ = program.key();
+    image_key_ = image_key(program);
     wire::ProgramReady answer;
     try {
       if (const auto sentence = mismatch(read_manifest(program))) answer.set_error(*sentence);
@@ -254,7 +254,7 @@ class ForkServer {
     send_forked(answer, process);
     restore_state();
     end_with_worker(channel_.get());
-    become_executor(std::move(request), program_key_);
+    become_executor(std::move(request), image_key_);
   }
 
   void fork_executor(ForkRequest request, wire::Forked& answer) {
@@ -271,7 +271,7 @@ class ForkServer {
       prctl(PR_SET_CHILD_SUBREAPER, 1);
       channel_.reset();
       restore_state();
-      become_executor(std::move(request), program_key_);
+      become_executor(std::move(request), image_key_);
     }
     if (pid < 0) {
       answer.set_error(std::string("no executor can be forked: ") + std::strerror(errno));
@@ -320,7 +320,7 @@ class ForkServer {
 
   wire::Fd channel_;
   wire::Fd signals_;
-  std::string program_key_;
+  std::string image_key_;
   std::map<pid_t, std::uint32_t> children_;  ///< the executors
   std::set<pid_t> helpers_;                  ///< children that the program made before its Session line
   struct sigaction child_action_ {};

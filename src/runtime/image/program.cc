@@ -111,9 +111,7 @@ class KeyHash {
   base::Sha256 hash_;
 };
 
-std::string key_of(const wire::Program& program, std::uint64_t session) {
-  KeyHash hash;
-  hash.add(session);
+void add_modules(KeyHash& hash, const wire::Program& program) {
   hash.add(static_cast<std::uint64_t>(program.modules_size()));
   for (const wire::Module& module : program.modules()) {
     hash.add(module.name());
@@ -122,6 +120,12 @@ std::string key_of(const wire::Program& program, std::uint64_t session) {
     hash.add(module.sha256());
     hash.add(module.size());
   }
+}
+
+std::string key_of(const wire::Program& program, std::uint64_t session) {
+  KeyHash hash;
+  hash.add(session);
+  add_modules(hash, program);
   for (const auto* list : {&program.arguments(), &program.environment()}) {
     hash.add(static_cast<std::uint64_t>(list->size()));
     for (const std::string& text : *list) hash.add(text);
@@ -146,6 +150,12 @@ wire::Program make_program(std::uint64_t session, bool fork_server, const std::s
   program.set_fork_server(fork_server && !drew_random_numbers());
   program.set_key(key_of(program, session));
   return program;
+}
+
+std::string image_key(const wire::Program& program) {
+  KeyHash hash;
+  add_modules(hash, program);
+  return hash.finish();
 }
 
 Manifest read_manifest(const wire::Program& program) {

@@ -14,6 +14,10 @@ namespace morrow::runtime {
 /// files: some milliseconds. \throws SessionError
 wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token = {});
 
+/// The same for the same modules, whatever session, arguments and environment: what is learned of a function by its key
+/// is of use to the next run. Thread-safe.
+std::string image_key(const wire::Program& program);
+
 Manifest read_manifest(const wire::Program& program);
 
 /// Fills `message` with the next piece of a file of the program. Not thread-safe.

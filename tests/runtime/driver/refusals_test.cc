@@ -147,6 +147,18 @@ TEST(Driver, AWorkerThatIsNotTrustedEndsTheFirstContactAtOnce) {
   server.join();
 }
 
+TEST(Driver, WhatIsLearnedOfAFunctionIsOfUseToTheNextSessionAndItsProcessesAreNot) {
+  const wire::Program one = runtime::make_program(1, true);
+  setenv("MORROW_TEST_OTHER", "input", 1);
+  const wire::Program other = runtime::make_program(2, true);
+  unsetenv("MORROW_TEST_OTHER");
+  EXPECT_NE(one.key(), other.key());
+  EXPECT_EQ(runtime::image_key(one), runtime::image_key(other));
+  wire::Program rebuilt = one;
+  rebuilt.mutable_modules(0)->set_build_id("another");
+  EXPECT_NE(runtime::image_key(one), runtime::image_key(rebuilt));
+}
+
 TEST(Driver, ItsTokenStandsNowhereInWhatExecutorsAreStartedWith) {
   const std::string token(43, 'q');
   setenv("MORROW_TEST_BARE", token.c_str(), 1);
