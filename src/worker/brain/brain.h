@@ -181,6 +181,8 @@ class Brain {
   std::vector<TaskSeen> explain_all() const;
   /// Those that an executor works on, whatever else waits.
   std::vector<TaskSeen> explain_running() const;
+  /// Those that run, or are to run, what the tasks of this executor are blocked for.
+  std::vector<ExecutorId> awaited_executors(ExecutorId executor) const;
   /// Since the start.
   struct Counters {
     std::uint64_t rounds = 0;

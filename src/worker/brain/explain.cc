@@ -113,6 +113,20 @@ std::vector<TaskSeen> Brain::explain_running() const {
   return running;
 }
 
+std::vector<ExecutorId> Brain::awaited_executors(ExecutorId executor) const {
+  std::vector<ExecutorId> awaited;
+  const Waiter who{0, executor};
+  const auto& questions = waiting_.awaits.questions();
+  for (auto it = questions.lower_bound({who, 0}); it != questions.end() && it->second->who == who; ++it) {
+    const AwaitState& await = *it->second;
+    for (std::size_t i = 0; await.blocks && i < await.request.ids.size(); ++i) {
+      const HeldTaskPtr& task = tasks_.find(await.request.ids[i]);
+      if (!await.answered[i] && task && task->executor != 0) awaited.push_back(task->executor);
+    }
+  }
+  return awaited;
+}
+
 Time Brain::commit_lasts(Time now) const {
   return commits_.round.under_way() ? now - std::min(now, commits_.round.last_start()) : 0;
 }

@@ -301,7 +301,8 @@ void Objects::unpin(ProcessId who, std::uint64_t number) {
 void Objects::gone(ProcessId who) {
   if (!holders_.knows(who)) return;
   const Holders::Held held = holders_.gone(who);
-  needs_.gone(who);
+  needs_.of_tasks.gone(who);
+  needs_.of_chains.gone(who);
   for (const Ticket ticket : queue_.leave(who)) answer(ticket, std::nullopt, {});  // so that nobody stands behind it
   for (const std::uint64_t number : held.writes) remove(table_.get(number, "an object that is written is not erased"));
   for (const auto& [number, count] : held.pins) {

@@ -92,6 +92,8 @@ class Objects {
     std::function<std::string()> who_holds = {};
     /// What a task does that holds room and does not wait for more; empty: it goes on.
     std::function<Standing(ProcessId)> standing = {};
+    /// Which processes here run what the task in this one is blocked for, as far as that is known; empty: none.
+    RoomChains::WaitsFor waits_for = {};
     /// The task in this process is to begin anew: it holds what others need to go on. Never from inside.
     std::function<void(ProcessId)> interrupt = {};
   };
@@ -112,7 +114,10 @@ class Objects {
   void came(ProcessId who) { holders_.came(who); }
 
   /// From here on the process runs a task of this function: what those need is remembered.
-  void runs(ProcessId who, std::uint64_t function) { needs_.runs(who, function); }
+  void runs(ProcessId who, std::uint64_t function) {
+    needs_.of_tasks.runs(who, function);
+    needs_.of_chains.runs(who, function);
+  }
 
   using Then = OnPlace;
   /// Room for `who` to write an object of up to `size` bytes. With `if_free` nothing is moved out for it, and nobody
@@ -212,10 +217,12 @@ class Objects {
   void serve_soon();
   void carry_out(const RoomDecision& decision);
   void interrupt(ProcessId process);
-  void note_need(ProcessId process, std::uint64_t more_bytes);
+  RoomChains chains() const { return {holders_.known(), events_.waits_for}; }
+  void note_needs(std::uint64_t lacks_bytes);
   void note_held(ProcessId process);
+  void note_chains_held();
   std::uint64_t held_bytes(ProcessId process) const;
-  std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>> accounts() const;
+  std::optional<RoomAccounts> accounts() const;
   RoomQuestions room_questions();
   void answer(Ticket ticket, std::optional<data::Extent> extent, const ObjectProblem& problem);
   std::string why_refused(RoomDecision::Reason reason);
@@ -231,7 +238,11 @@ class Objects {
   ObjectTable table_;
   Holders holders_;
   RoomQueue queue_;
-  RoomNeeds needs_;
+  /// By the function of a task alone, and of the head of a chain for all of it.
+  struct Needs {
+    RoomNeeds of_tasks;
+    RoomNeeds of_chains;
+  } needs_;
   const RoomQuestions room_questions_;
   Background background_;
   MemoryGrowth growth_;

@@ -11,6 +11,29 @@ constexpr std::uint64_t kForgottenPart = 4;  // of what a task did not need afte
 
 }  // namespace
 
+bool RoomAccount::is_of(ProcessId one) const {
+  return process == one || std::find(others.begin(), others.end(), one) != others.end();
+}
+
+RoomChains::RoomChains(const std::vector<ProcessId>& all, const WaitsFor& waits_for) {
+  if (!waits_for) return;
+  for (const ProcessId process : all) {
+    for (const ProcessId other : waits_for(process)) {
+      if (other != process) waiters_.try_emplace(other, process);
+    }
+  }
+}
+
+ProcessId RoomChains::head_of(ProcessId process) const {
+  ProcessId head = process;
+  for (std::size_t steps = 0; steps <= waiters_.size(); ++steps) {
+    const auto waiter = waiters_.find(head);
+    if (waiter == waiters_.end()) return head;
+    head = waiter->second;
+  }
+  return process;  // they wait for each other in a circle
+}
+
 bool can_all_end(std::vector<RoomAccount> accounts, std::uint64_t free_bytes) {
   std::erase_if(accounts, [](const RoomAccount& one) { return !is_executor(one.process); });
   const auto lacks = [](const RoomAccount& one) {
@@ -32,7 +55,7 @@ void RoomNeeds::runs(ProcessId process, std::uint64_t function) {
     std::uint64_t& need = known->second;
     need = run.most_bytes >= need ? run.most_bytes : need - (need - run.most_bytes) / kForgottenPart;
   }
-  run = {function, 0};
+  run = {function, ++runs_, 0};
 }
 
 void RoomNeeds::stood_in_the_way(ProcessId process, std::uint64_t need_bytes) {
@@ -46,6 +69,11 @@ void RoomNeeds::stood_in_the_way(ProcessId process, std::uint64_t need_bytes) {
 void RoomNeeds::holds(ProcessId process, std::uint64_t held_bytes) {
   if (const auto run = processes_.find(process); run != processes_.end())
     run->second.most_bytes = std::max(run->second.most_bytes, held_bytes);
+}
+
+std::uint64_t RoomNeeds::began(ProcessId process) const {
+  const auto run = processes_.find(process);
+  return run == processes_.end() ? 0 : run->second.began;
 }
 
 std::uint64_t RoomNeeds::need_of(ProcessId process) const {

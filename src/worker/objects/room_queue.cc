@@ -18,10 +18,12 @@
 //   A driver that holds memory and does not wait proves nothing: it may go on reading for a second or for a day.
 //   It has until kDriverLetsGoMs. A task that holds memory and does not wait runs, so it lets go some time.
 //   A task that holds memory and is blocked for others, all of which wait for room, will not let go either: of such
-//   ones the last is interrupted. It begins anew, which is no try of it.
+//   ones one is interrupted, of the chain (a task and those that it waits for) that began last, so that the oldest is
+//   never turned back. It begins anew, which is no try of it.
 // - Who begins to hold. What tasks were seen to need when they stood in each other's way is known by their functions
-//   from then on (room_needs.h). Room goes only to a request after which all that hold some can come to their end, one
-//   after the other. One that is held back so is passed freely, and is not refused: it waits for those to end.
+//   from then on (room_needs.h), of a chain all together. Room goes only to a request after which all that hold some
+//   can come to their end, one after the other. One that is held back so is passed freely, and is not refused: it waits
+//   for those to end.
 // - While objects are on their way to disk nobody is refused: more comes free by itself.
 //
 // Time is passed in, so that these are tested in virtual time: tests/worker/objects/room_queue_test.cc each rule,
@@ -49,6 +51,21 @@ constexpr std::uint64_t kMoreTimeMs = 1000;      // enough for a failed task to 
 constexpr std::uint64_t kBriefMs = 300;          // a dependency is seldom worth a longer stop of others
 constexpr std::uint64_t kBreakDeadlockMs = 500;  // a request that follows another is there by then
 constexpr std::uint64_t kDriverLetsGoMs = 2000;  // a driver that copies a value out is through by then
+
+ProcessId head_of(ProcessId process, const RoomQuestions& questions) {
+  return questions.head_of ? questions.head_of(process) : process;
+}
+
+/// To add up the accounts is a walk over all that is held: it is done once a decision, if at all.
+RoomQuestions asked_once(const RoomQuestions& questions) {
+  RoomQuestions once = questions;
+  if (!questions.accounts) return once;
+  once.accounts = [&questions, known = std::optional<decltype(questions.accounts())>()]() mutable {
+    if (!known) known = questions.accounts();
+    return *known;
+  };
+  return once;
+}
 
 }  // namespace
 
@@ -103,8 +120,9 @@ std::uint64_t RoomQueue::largest_bytes() const {
 }
 
 RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, const Holders& holders,
-                               const RoomQuestions& questions) {
+                               const RoomQuestions& all_questions) {
   advance(now_ms);
+  const RoomQuestions questions = asked_once(all_questions);
   MORROW_INVARIANT(!waiting_.empty(), "there is a decision while a request waits", now_ms);
   MORROW_INVARIANT(room.largest_free_bytes <= room.limit_bytes && room.limit_bytes <= options_.capacity_bytes,
                    "free memory lies within the limit, and that within the memory", room.largest_free_bytes,
@@ -147,20 +165,36 @@ std::optional<RoomDecision> RoomQueue::end_deadlock(const Deadlock& deadlock, co
   const bool some_are_stuck = !deadlock.stuck.empty() || deadlock.stuck_for_good != 0;
   if (some_are_stuck) {
     // What they wait for is among all that wait here.
-    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& one) {
-      return one.size_bytes <= room.largest_free_bytes && may_begin(one, questions);
-    });
-    if (found != waiting_.end()) return serve(found);
+    const auto found = find_fitting(room, [&](const Request& one) { return may_begin(one, questions); });
+    if (found) return serve(*found);
   }
-  if (deadlock.waiting + deadlock.stuck.size() + deadlock.stuck_for_good < 2) return std::nullopt;
-  if (!deadlock.stuck.empty()) {
+  if (const ProcessId youngest = find_youngest(deadlock, questions); youngest != kNoProcess) {
     deadlock_broken_ms_ = now_ms_;
-    return RoomDecision{.kind = Kind::kInterrupt,
-                        .process = *std::max_element(deadlock.stuck.begin(), deadlock.stuck.end())};
+    return RoomDecision{.kind = Kind::kInterrupt, .process = youngest};
+  }
+  if (some_are_stuck) {
+    // Who is held back may have the processor that they wait for.
+    if (const auto found = find_fitting(room, [](const Request&) { return true; })) return serve(*found);
   }
   if (deadlock.waiting < 2) return std::nullopt;
   if (const auto last = find_last(holders)) return break_deadlock(*last);
   return std::nullopt;
+}
+
+/// The one that begins anew: of the chain that began last, so that the oldest comes to its end, whatever happens. Not
+/// the head of the only one: it would come to the same point again.
+ProcessId RoomQueue::find_youngest(const Deadlock& deadlock, const RoomQuestions& questions) {
+  ProcessId youngest = kNoProcess;
+  std::uint64_t youngest_began = 0;
+  for (const ProcessId process : deadlock.stuck) {
+    const ProcessId head = head_of(process, questions);
+    if (deadlock.heads.size() == 1 && process == head) continue;
+    const std::uint64_t began = questions.began ? questions.began(head) : 0;
+    if (youngest != kNoProcess && std::pair(began, process) < std::pair(youngest_began, youngest)) continue;
+    youngest = process;
+    youngest_began = began;
+  }
+  return youngest;
 }
 
 /// Whether all that hold room can end, one after the other, when this one has what it asks for.
@@ -170,28 +204,31 @@ bool RoomQueue::may_begin(const Request& request, const RoomQuestions& questions
   if (!questions.accounts || !is_for_task) return true;
   auto known = questions.accounts();
   if (!known) return true;
-  auto& [accounts, free_bytes] = *known;
   const auto is_party = [&](const RoomAccount& account) {
     return std::any_of(request.parties.begin(), request.parties.end(),
-                       [&](const Party& party) { return party.process == account.process; });
+                       [&](const Party& party) { return account.is_of(party.process); });
   };
-  // Nobody else could let go anything: there is no use in waiting.
-  if (std::all_of(accounts.begin(), accounts.end(), [&](const RoomAccount& account) {
-        return account.held_bytes == 0 || is_party(account) || !is_executor(account.process);
-      }))
-    return true;
+  const auto others_hold = [&](const std::vector<RoomAccount>& accounts) {
+    return std::any_of(accounts.begin(), accounts.end(), [&](const RoomAccount& account) {
+      return account.held_bytes != 0 && !is_party(account) && is_executor(account.process);
+    });
+  };
+  // Within one chain alone its tasks count one by one.
+  std::vector<RoomAccount>& accounts = others_hold(known->chains) ? known->chains : known->tasks;
+  if (!others_hold(accounts)) return true;  // nobody else could let go anything: there is no use in waiting
   for (RoomAccount& account : accounts) {
     if (is_party(account)) account.held_bytes += request.size_bytes;
-    const std::uint64_t waits = is_party(account) ? 0 : waits_for_bytes(account.process);
+    std::uint64_t waits = is_party(account) ? 0 : waits_for_bytes(account.process);
+    for (const ProcessId other : account.others) waits += is_party(account) ? 0 : waits_for_bytes(other);
     account.need_bytes = std::min(std::max(account.need_bytes, account.held_bytes + waits), options_.capacity_bytes);
   }
   std::erase_if(accounts, [](const RoomAccount& account) { return account.held_bytes == 0; });
   for (const Party& party : request.parties) {
-    const bool there = std::any_of(accounts.begin(), accounts.end(),
-                                   [&](const RoomAccount& one) { return one.process == party.process; });
+    const bool there =
+        std::any_of(accounts.begin(), accounts.end(), [&](const RoomAccount& one) { return one.is_of(party.process); });
     if (!there) accounts.push_back({party.process, request.size_bytes, request.size_bytes});
   }
-  return can_all_end(std::move(accounts), free_bytes - std::min(free_bytes, request.size_bytes));
+  return can_all_end(std::move(accounts), known->free_bytes - std::min(known->free_bytes, request.size_bytes));
 }
 
 void RoomQueue::settle(Ticket ticket) { base::must_erase(granted_, ticket, "a request that is settled was granted"); }
@@ -240,9 +277,9 @@ std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room
   Request& first = waiting_.front();
   const bool freely = held_back || now_ms_ - *first.first_since_ms < kPassFreelyMs;
   const auto may = [&](const Request& one) {
-    if (one.size_bytes > room.largest_free_bytes || !may_begin(one, questions)) return false;
-    return freely || (one.size_bytes <= first.size_bytes / kSmallPart &&
-                      first.passed_by_bytes + one.size_bytes <= first.size_bytes / kPassingPart);
+    const bool is_small = one.size_bytes <= first.size_bytes / kSmallPart &&
+                          first.passed_by_bytes + one.size_bytes <= first.size_bytes / kPassingPart;
+    return one.size_bytes <= room.largest_free_bytes && (freely || is_small) && may_begin(one, questions);
   };
   const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), may);
   if (found == waiting_.end()) return std::nullopt;
@@ -275,6 +312,7 @@ RoomQueue::Deadlock RoomQueue::find_deadlock(const Holders& holders, const RoomQ
   bool driver_reads = false;
   bool runs = false;
   holders.for_each_holder([&](ProcessId process) {
+    if (!is_driver(process)) deadlock.heads.insert(head_of(process, questions));
     if (waits.contains(process)) {
       ++deadlock.waiting;
     } else if (is_driver(process)) {
@@ -291,6 +329,16 @@ RoomQueue::Deadlock RoomQueue::find_deadlock(const Holders& holders, const RoomQ
   });
   const bool is_deadlock = !runs && (!driver_reads || now_ms_ >= since + kDriverLetsGoMs);
   return is_deadlock ? deadlock : Deadlock();
+}
+
+/// The first that fits and may have it.
+std::optional<RoomQueue::Position> RoomQueue::find_fitting(const RoomState& room,
+                                                           const std::function<bool(const Request&)>& may) {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const Request& one) {
+    return one.size_bytes <= room.largest_free_bytes && may(one);
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  return found;
 }
 
 /// The first that fits and is for a process that holds memory: the head waits for it to let go.

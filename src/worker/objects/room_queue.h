@@ -44,10 +44,13 @@ enum class Standing : std::uint8_t {
 
 /// What the queue can ask about the processes; empty functions: nothing is known.
 struct RoomQuestions {
-  /// Those that hold room, and what they need in all, as far as that is known; and what is free beside that. Nothing
-  /// when nothing is known of any of them.
-  std::function<std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>>()> accounts = {};
+  /// Nothing, when nothing is known of any that hold room.
+  std::function<std::optional<RoomAccounts>()> accounts = {};
   std::function<Standing(ProcessId)> standing = {};
+  /// The one that waits for it, maybe through others, and for which nobody waits; empty: it itself. (RoomChains)
+  std::function<ProcessId(ProcessId)> head_of = {};
+  /// Of two heads the one that began earlier has the lower number; empty: it is not known.
+  std::function<std::uint64_t(ProcessId)> began = {};
 };
 
 /// What to do next.
@@ -155,11 +158,14 @@ class RoomQueue {
     std::size_t waiting = 0;       ///< for more room
     std::vector<ProcessId> stuck;  ///< for others that wait for room, and may begin anew
     std::size_t stuck_for_good = 0;
+    std::unordered_set<ProcessId> heads;  ///< of all that hold room, but for drivers
     bool is_one() const { return waiting + stuck.size() + stuck_for_good != 0; }
   };
+  static ProcessId find_youngest(const Deadlock& deadlock, const RoomQuestions& questions);
   Deadlock find_deadlock(const Holders& holders, const RoomQuestions& questions) const;
   std::optional<RoomDecision> end_deadlock(const Deadlock& deadlock, const RoomState& room, const Holders& holders,
                                            const RoomQuestions& questions);
+  std::optional<Position> find_fitting(const RoomState& room, const std::function<bool(const Request&)>& may);
   std::optional<Position> find_holder(const RoomState& room, const Holders& holders);
   std::optional<Position> find_last(const Holders& holders);
   RoomDecision break_deadlock(Position last);

@@ -2,7 +2,7 @@
 // Carries out what RoomQueue decides: the members of Objects by which requests for room meet the memory.
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "base/invariant.h"
@@ -74,8 +74,7 @@ void Objects::carry_out(const RoomDecision& decision) {
   }
   if (decision.kind == RoomDecision::Kind::kInterrupt) return interrupt(decision.process);
   MORROW_INVARIANT(decision.kind == RoomDecision::Kind::kRefuse, "a request is served or refused", decision.kind);
-  if (decision.reason == RoomDecision::Reason::kDeadlock)
-    holders_.for_each_holder([this](ProcessId process) { note_need(process, queue_.waits_for_bytes(process)); });
+  if (decision.reason == RoomDecision::Reason::kDeadlock) note_needs(decision.size_bytes);
   ObjectProblem problem = no_room_for(decision.size_bytes, "; " + why_refused(decision.reason));
   problem.contended = decision.contended;
   if (decision.reason == RoomDecision::Reason::kWaitedEnough) spiller_.forget_problem();  // the next one tries it again
@@ -113,6 +112,7 @@ void Objects::answer(Ticket ticket, std::optional<data::Extent> extent, const Ob
   const auto& [then, object] = awaited.mapped();
   if (object != 0) table_.get(object, "an object that is to come is not erased").ticket = Ticket::kNone;
   then(extent, problem);
+  if (extent) note_chains_held();
 }
 
 void Objects::after_waiting(std::function<void()> then) {
@@ -128,18 +128,40 @@ void Objects::tell_after_waiting() {
 
 /// All that hold room wait for each other, some of them in a get of what finds none.
 void Objects::interrupt(ProcessId process) {
-  const std::uint64_t lacks_bytes = queue_.largest_bytes();
-  holders_.for_each_holder([&](ProcessId holder) { note_need(holder, lacks_bytes); });
+  note_needs(queue_.largest_bytes());
   events_.log("all tasks that hold object memory wait for others that find no room there: one of them begins anew");
   background_.main_thread().post([this, process] { events_.interrupt(process); });
 }
 
-void Objects::note_need(ProcessId process, std::uint64_t more_bytes) {
-  if (is_executor(process)) needs_.stood_in_the_way(process, held_bytes(process) + more_bytes);
+/// Those that hold room stood in each other's way: each needs what it waits for, too, or what others do for it.
+void Objects::note_needs(std::uint64_t lacks_bytes) {
+  const RoomChains chains = this->chains();
+  std::unordered_map<ProcessId, std::pair<std::uint64_t, std::uint64_t>> held_and_waits;
+  for (const ProcessId process : holders_.known()) {
+    if (!is_executor(process)) continue;
+    const std::uint64_t held = held_bytes(process);
+    const std::uint64_t waits = queue_.waits_for_bytes(process);
+    if (held != 0) needs_.of_tasks.stood_in_the_way(process, held + (waits != 0 ? waits : lacks_bytes));
+    auto& of_chain = held_and_waits[chains.head_of(process)];
+    of_chain.first += held;
+    of_chain.second += waits;
+  }
+  for (const auto& [head, bytes] : held_and_waits) {
+    const auto& [held, waits] = bytes;
+    if (held != 0) needs_.of_chains.stood_in_the_way(head, held + (waits != 0 ? waits : lacks_bytes));
+  }
 }
 
 void Objects::note_held(ProcessId process) {
-  if (needs_.knows(process)) needs_.holds(process, held_bytes(process));
+  if (needs_.of_tasks.knows(process)) needs_.of_tasks.holds(process, held_bytes(process));
+}
+
+void Objects::note_chains_held() {
+  if (needs_.of_chains.empty()) return;
+  const RoomChains chains = this->chains();
+  std::unordered_map<ProcessId, std::uint64_t> held;
+  for (const ProcessId process : holders_.known()) held[chains.head_of(process)] += held_bytes(process);
+  for (const auto& [head, bytes] : held) needs_.of_chains.holds(head, bytes);
 }
 
 std::uint64_t Objects::held_bytes(ProcessId process) const {
@@ -155,27 +177,39 @@ std::uint64_t Objects::held_bytes(ProcessId process) const {
 }
 
 RoomQuestions Objects::room_questions() {
-  return {.accounts = [this] { return accounts(); }, .standing = events_.standing};
+  return {.accounts = [this] { return accounts(); },
+          .standing = events_.standing,
+          .head_of = [this](ProcessId process) { return chains().head_of(process); },
+          .began = [this](ProcessId process) { return needs_.of_tasks.began(process); }};
 }
 
 /// What is on its way into memory counts for those that asked for it. Those that only wait for room are there with what
 /// they need.
-std::optional<std::pair<std::vector<RoomAccount>, std::uint64_t>> Objects::accounts() const {
-  if (needs_.empty()) return std::nullopt;
-  std::map<ProcessId, std::uint64_t> held;
-  for (const ProcessId process : holders_.known()) {
-    if (holders_.holds_anything(process) || needs_.knows(process)) held[process] = held_bytes(process);
-  }
+std::optional<RoomAccounts> Objects::accounts() const {
+  if (needs_.of_tasks.empty()) return std::nullopt;
+  std::unordered_map<ProcessId, std::uint64_t> held;
   std::uint64_t used_bytes = 0;
+  for (const ProcessId process : holders_.known()) held[process] = held_bytes(process);
   for (const auto& [number, object] : table_.all()) {
     if (object->extent.size == 0 || (object->idle && !object->spilling)) continue;
     used_bytes += object->extent.size;
     for (const ObjectAsker& asker : object->askers) held[asker.process] += object->extent.size;
   }
-  std::vector<RoomAccount> all;
-  all.reserve(held.size());
-  for (const auto& [process, bytes] : held) all.push_back({process, bytes, needs_.need_of(process)});
-  return std::pair(std::move(all), extents_.capacity() - std::min(extents_.capacity(), used_bytes));
+  RoomAccounts all;
+  all.free_bytes = extents_.capacity() - std::min(extents_.capacity(), used_bytes);
+  const RoomChains chains = this->chains();
+  std::unordered_map<ProcessId, RoomAccount> by_head;
+  for (const auto& [process, bytes] : held) {
+    all.tasks.push_back({process, bytes, needs_.of_tasks.need_of(process), {}});
+    const ProcessId head = chains.head_of(process);
+    RoomAccount& account = by_head[head];
+    account.process = head;
+    account.held_bytes += bytes;
+    account.need_bytes = needs_.of_chains.need_of(head);
+    if (process != head) account.others.push_back(process);
+  }
+  for (auto& [head, account] : by_head) all.chains.push_back(std::move(account));
+  return all;
 }
 
 std::vector<RoomHeld> Objects::holders() const {

@@ -151,6 +151,13 @@ Objects::Events Shell::object_events() {
       },
       [this] { return who_holds_room(); },
       [this](ProcessId process) { return room_standing(process); },
+      [this](ProcessId process) {
+        std::vector<ProcessId> awaited;
+        if (!is_executor(process)) return awaited;
+        for (const ExecutorId executor : brain_.awaited_executors(static_cast<ExecutorId>(process)))
+          awaited.push_back(process_of({0, executor}));
+        return awaited;
+      },
       [this](ProcessId process) { brain_.interrupt(now(), static_cast<ExecutorId>(process)); },
   };
 }

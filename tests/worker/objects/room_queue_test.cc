@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <vector>
 
 #include "tests/worker/objects/virtual_memory.h"
@@ -268,6 +269,33 @@ TEST_F(RoomQueueTest, OfThoseThatHoldRoomAndWaitForOthersThatFindNoneTheLastBegi
   EXPECT_TRUE(memory_.served(child));
 }
 
+TEST_F(RoomQueueTest, TheChainThatBeganFirstIsNeverTurnedBackWhateverTheNumbersOfItsProcesses) {
+  for (const ProcessId parent : {9, 2}) {
+    memory_.begin(parent);
+    memory_.ask(parent, 60);
+    memory_.set_standing(parent, Standing::kStuck);
+  }
+  memory_.holders().came(10);
+  memory_.set_waits_for(9, 10);
+  memory_.set_standing(10, Standing::kStuck);
+  memory_.ask(10, 20);
+  memory_.ask(3, 80);
+  memory_.pass(600);
+  EXPECT_EQ(memory_.take_interrupted(), std::vector<ProcessId>{2}) << "not 10, which works for the older one";
+}
+
+TEST_F(RoomQueueTest, TheHeadOfTheOnlyChainIsNotInterruptedForItWouldComeToTheSamePointAgain) {
+  memory_.begin(1);
+  memory_.ask(1, 60);
+  memory_.set_standing(1, Standing::kStuck);
+  memory_.set_waits_for(1, 2);
+  memory_.ask(2, 60);
+  const Ticket more = memory_.ask(2, 80);
+  memory_.wait(more);
+  EXPECT_TRUE(memory_.take_interrupted().empty());
+  EXPECT_TRUE(memory_.refused(more));
+}
+
 TEST_F(RoomQueueTest, OneThatMayNotRunTwiceIsNotInterruptedAndOneThatGoesOnKeepsAllFromIt) {
   memory_.ask(1, 70);
   memory_.ask(2, 70);
@@ -320,11 +348,24 @@ TEST_F(RoomQueueTest, OneThatNeedsMoreThanThereIsStillBeginsWhenNoTaskHoldsAnyth
 }
 
 TEST(RoomNeeds, AllCanEndWhenOneAfterTheOtherFindsWhatItLacks) {
-  EXPECT_TRUE(can_all_end({{1, 40, 80}, {2, 40, 80}}, 40));
-  EXPECT_FALSE(can_all_end({{1, 40, 80}, {2, 40, 80}, {3, 40, 80}}, 10));
-  EXPECT_TRUE(can_all_end({{1, 10, 20}, {2, 50, 70}, {3, 20, 90}}, 10)) << "the first gives room to the next";
-  EXPECT_TRUE(can_all_end({{1, 40, 0}}, 0)) << "it needs no more than it holds";
-  EXPECT_FALSE(can_all_end({{kDriver, 100, 100}, {1, 20, 60}}, 30)) << "a driver may never let go";
+  EXPECT_TRUE(can_all_end({{1, 40, 80, {}}, {2, 40, 80, {}}}, 40));
+  EXPECT_FALSE(can_all_end({{1, 40, 80, {}}, {2, 40, 80, {}}, {3, 40, 80, {}}}, 10));
+  EXPECT_TRUE(can_all_end({{1, 10, 20, {}}, {2, 50, 70, {}}, {3, 20, 90, {}}}, 10))
+      << "the first gives room to the next";
+  EXPECT_TRUE(can_all_end({{1, 40, 0, {}}}, 0)) << "it needs no more than it holds";
+  EXPECT_FALSE(can_all_end({{kDriver, 100, 100, {}}, {1, 20, 60, {}}}, 30)) << "a driver may never let go";
+}
+
+TEST(RoomChains, EachBelongsToTheOneThatNobodyWaitsFor) {
+  const std::map<ProcessId, std::vector<ProcessId>> waits{{1, {2, 3}}, {2, {4}}, {5, {3}}, {7, {8}}, {8, {7}}};
+  const RoomChains chains({1, 2, 3, 4, 5, 6, 7, 8}, [&](ProcessId process) {
+    return waits.contains(process) ? waits.at(process) : std::vector<ProcessId>();
+  });
+  for (const ProcessId process : {1, 2, 3, 4}) EXPECT_EQ(chains.head_of(process), 1U) << process;
+  EXPECT_EQ(chains.head_of(5), 5U) << "3 counts for the first that waits for it";
+  EXPECT_EQ(chains.head_of(6), 6U);
+  EXPECT_EQ(chains.head_of(7), 7U) << "a circle has none";
+  EXPECT_EQ(RoomChains({1, 2}, {}).head_of(2), 2U);
 }
 
 TEST(RoomNeeds, AreKnownByFunctionAndFollowWhatItsTasksHeldLast) {

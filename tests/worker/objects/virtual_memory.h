@@ -92,6 +92,10 @@ class VirtualMemory {
   std::uint64_t capacity_bytes() const { return extents_.capacity(); }
   /// The process holds what it has until this is taken back: it waits for others.
   void set_standing(ProcessId process, Standing standing) { standing_[process] = standing; }
+  /// It waits for what the other does.
+  void set_waits_for(ProcessId process, ProcessId other) { waits_for_[process].push_back(other); }
+  /// Processes begin in the order in which this is called.
+  void begin(ProcessId process) { began_.try_emplace(process, began_.size() + 1); }
   /// What the task in the process needs in all is known.
   void set_need(ProcessId process, std::uint64_t units) { needs_[process] = units * kUnitBytes; }
   /// Those that were to begin anew.
@@ -152,6 +156,13 @@ class VirtualMemory {
       const auto known = standing_.find(process);
       return known == standing_.end() ? Standing::kGoesOn : known->second;
     };
+    questions.head_of = [this](ProcessId process) {
+      const auto waits_for = [this](ProcessId one) {
+        return waits_for_.contains(one) ? waits_for_.at(one) : std::vector<ProcessId>();
+      };
+      return RoomChains(holders_.known(), waits_for).head_of(process);
+    };
+    questions.began = [this](ProcessId process) { return began_.contains(process) ? began_.at(process) : 0; };
     if (needs_.empty()) return questions;
     questions.accounts = [this] {
       std::map<ProcessId, std::uint64_t> held;
@@ -162,14 +173,16 @@ class VirtualMemory {
       std::vector<RoomAccount> all;
       for (const auto& [process, bytes] : held) {
         const auto need = needs_.find(process);
-        all.push_back({process, bytes, need == needs_.end() ? 0 : need->second});
+        all.push_back({process, bytes, need == needs_.end() ? 0 : need->second, {}});
       }
-      return std::optional(std::pair(std::move(all), extents_.capacity() - extents_.used()));
+      return std::optional(RoomAccounts{all, all, extents_.capacity() - extents_.used()});
     };
     return questions;
   }
 
   std::map<ProcessId, Standing> standing_;
+  std::map<ProcessId, std::vector<ProcessId>> waits_for_;
+  std::map<ProcessId, std::uint64_t> began_;
   std::map<ProcessId, std::uint64_t> needs_;
   std::vector<ProcessId> interrupted_;
   std::uint64_t now_ms_ = 5;
