@@ -24,7 +24,8 @@ def check(number: int, code: str, printed: str | None, folder: str) -> None:
     with open(source, "w", encoding="utf-8") as file:
         file.write(code if is_program else STATEMENTS.format(code))
     program = os.path.join(folder, f"block_{number}")
-    to_do = ["-o", program, *LIBRARIES] if is_program else ["-fsyntax-only"]
+    libraries = [*LIBRARIES, "-lgtest"] if "<gtest/" in code else LIBRARIES
+    to_do = ["-o", program, *libraries] if is_program else ["-fsyntax-only"]
     subprocess.run([compiler, *FLAGS, source, *to_do], check=True)
     if not is_program:
         return
