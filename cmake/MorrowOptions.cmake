@@ -2,8 +2,11 @@
 # What every target of the project is compiled with. Link it PRIVATE: none of it reaches a user's program.
 add_library(morrow_options INTERFACE)
 target_compile_options(morrow_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
-target_include_directories(morrow_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+if(MORROW_WARNINGS_ARE_ERRORS)
+  target_compile_options(morrow_options INTERFACE -Werror)
+endif()
+target_include_directories(morrow_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 
 set(MORROW_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them: address,undefined or thread")
 if(MORROW_SANITIZE)

@@ -56,7 +56,10 @@ bool read_head(NetStream& stream, Parser& parser) {
 template <class Message>
 HttpHeaders headers_of(const Message& message) {
   HttpHeaders headers;
-  for (const auto& field : message) headers[lower(std::string_view(field.name_string()))] = std::string(field.value());
+  for (const auto& field : message) {
+    const auto name = field.name_string();  // the class of it depends on the version of Boost
+    headers[lower({name.data(), name.size()})] = std::string(field.value());
+  }
   return headers;
 }
 

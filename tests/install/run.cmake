@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# Installs the build into a folder of its own and has the project in app/ found, built and run against that alone.
-function(run)
-  execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
-endfunction()
+# Has the project in app/ found, built and run against what is installed alone.
+include(${CMAKE_CURRENT_LIST_DIR}/installed.cmake)
 
-# Away from the tree, where nothing is found by accident. It stays when something fails.
-string(RANDOM LENGTH 10 random)
-set(WORK /tmp/morrow-install-${random})
-set(prefix ${WORK}/prefix)
-file(COPY ${APP}/ DESTINATION ${WORK}/source)
+set(expected "^42\n.*main\\.cc:[0-9]+")
+build_project(${SOURCES}/app)
+expect_output("${expected}" ${work}/build/app)
 
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --config ${CONFIG})
-
-set(flags "")
-if(SANITIZE)
-  set(flags -DCMAKE_CXX_FLAGS=-fsanitize=${SANITIZE})
+# What is missing is told by the name of its package.
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${work}/source -B ${work}/lacking -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
+                        -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DMORROW_LIBRARY_lz4=
+                ERROR_VARIABLE words OUTPUT_QUIET RESULT_VARIABLE status)
+if(status EQUAL 0 OR NOT words MATCHES "sudo apt install[ \n]+libcereal-dev[ \n]+liblz4-dev")
+  message(FATAL_ERROR "a project that lacks packages should be told their names, and was told:\n${words}")
 endif()
-run(${CMAKE_COMMAND} -S ${WORK}/source -B ${WORK}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH=${prefix} ${flags})
-run(${CMAKE_COMMAND} --build ${WORK}/build)
 
-# It finds the command that was installed with the library, and not the one in the build.
-unset(ENV{MORROW_COMMAND})
-execute_process(COMMAND ${WORK}/build/app OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX MATCH "^42\n.*main\\.cc:[0-9]+" found "${output}")
-if(NOT found)
-  message(FATAL_ERROR "the app should print 42 and a stack that names a line of main.cc, and printed:\n${output}")
+# Where the command is gone that belongs to it, no other one of a build is taken.
+file(REMOVE ${prefix}/bin/morrow)
+execute_process(COMMAND ${CMAKE_COMMAND} -E env PATH=/usr/bin:/bin ${work}/build/app ERROR_VARIABLE words RESULT_VARIABLE status)
+if(status EQUAL 0 OR NOT words MATCHES "morrow command is not found")
+  message(FATAL_ERROR "without its command the app should say that it is not found, and said:\n${words}")
 endif()
-file(REMOVE_RECURSE ${WORK})
+file(REMOVE_RECURSE ${work})

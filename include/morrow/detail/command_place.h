@@ -2,8 +2,13 @@
 #pragma once
 
 /// \file
-/// Where the `morrow` command lies that belongs to this library, as the build of the user's program was told by CMake:
-/// a session with no cluster name starts it.
+/// Where the `morrow` command lies that belongs to this library: a session with no cluster name starts it. CMake tells
+/// the build of the user's program; one with flags of its own has it from a header that was written at the
+/// installation.
+
+#if !defined(MORROW_INSTALLED_COMMAND) && !defined(MORROW_BUILT_COMMAND)
+#include <morrow/detail/installed_command.h>
+#endif
 
 namespace morrow::detail {
 

@@ -2,10 +2,7 @@
 #include "runtime/client/client.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
-
-#include <pthread.h>
 
 #include <morrow/error.h>
 
@@ -35,7 +32,8 @@
 // top of its stack meanwhile, if the question `blocks`.
 //
 // The parts: PendingAwaits, Reservations, HeldValues and ChangeNumbers are values with no socket. Large values are in
-// objects.cc, detached futures in detached.cc, the content of a Submit message in submit_message.cc.
+// objects.cc, detached futures in detached.cc, the content of a Submit message in submit_message.cc, and which client
+// this process has in the_client.cc.
 namespace morrow::runtime {
 
 using detail::FailureKind;
@@ -437,36 +435,5 @@ std::string Client::ask_again() const {
 }
 
 // ---- the one client of the process ----
-
-namespace {
-
-std::atomic<Client*> the_client = nullptr;
-std::atomic<bool> forked = false;
-
-}  // namespace
-
-Client& client() {
-  if (forked.load(std::memory_order_relaxed)) {
-    throw SessionError("this process was forked from the one that has the morrow::Session; use Morrow there only");
-  }
-  Client* const found = the_client.load(std::memory_order_acquire);
-  if (found == nullptr) {
-    throw SessionError("there is no open morrow::Session; make one in the first line of main");
-  }
-  return *found;
-}
-
-bool has_client() {
-  return !forked.load(std::memory_order_relaxed) && the_client.load(std::memory_order_acquire) != nullptr;
-}
-
-void set_client(Client* new_client) {
-  [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, [] {
-    if (the_client.load(std::memory_order_relaxed) != nullptr) forked.store(true, std::memory_order_relaxed);
-  });
-  the_client.store(new_client, std::memory_order_release);
-}
-
-bool forked_from_client() { return forked.load(std::memory_order_relaxed); }
 
 }  // namespace morrow::runtime

@@ -10,7 +10,8 @@
 // refuses.
 //
 // The library's own command comes first, beside which it was installed. Then what the environment says, the command of
-// the build that the program is a part of, and what PATH finds. Nothing is looked for beside the program.
+// the build that the program is a part of, or what that build installs, and what PATH finds. Nothing is looked for
+// beside the program.
 #include "runtime/driver/find_command.h"
 
 #include <sys/stat.h>
@@ -96,16 +97,19 @@ bool detail::tell_command_place(CommandPlace place, const char* path) {
 
 std::string runtime::find_command() {
   const Places& known = places();
-  const std::string installed = known.installed != nullptr ? known.installed
-                                : known.built != nullptr   ? ""
-                                                           : MORROW_CONFIGURED_COMMAND;
-  if (is_command(installed)) return installed;
+  if (known.installed != nullptr && is_command(known.installed)) return known.installed;
+  if (known.installed == nullptr && known.built == nullptr && is_command(MORROW_CONFIGURED_COMMAND))
+    return MORROW_CONFIGURED_COMMAND;
   if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) {
     if (is_command(named) || is_script(named)) return named;
     throw SessionError(std::string(base::kCommandVariable) + " names " + named +
                        ", which is not Morrow's command; set it to the morrow that was installed with the library");
   }
-  if (known.built != nullptr && is_command(known.built)) return known.built;
+  if (known.built != nullptr) {
+    for (const char* path : {known.built, MORROW_CONFIGURED_COMMAND}) {
+      if (is_command(path)) return path;
+    }
+  }
   if (std::string found = find_on_path(); !found.empty()) return found;
   throw SessionError(
       "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH or "

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include <boost/container/small_vector.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "control/types.h"
 #include "worker/brain/actions.h"
+#include "worker/brain/flat_map.h"
 #include "worker/ids/ids.h"
 
 namespace morrow::worker {
@@ -154,7 +154,7 @@ class Awaits {
   std::map<Key, AwaitPtr> lost_;                ///< of lost values, by `again`
   std::map<Key, std::uint32_t> values_coming_;  ///< by token: answers with large values that are on their way
   std::uint64_t last_again_ = 0;
-  boost::unordered_flat_map<control::FutureId, AwaitedFuture, std::hash<control::FutureId>> futures_;
+  FlatMap<control::FutureId, AwaitedFuture> futures_;
   std::deque<std::pair<AwaitPtr, Time>> resuming_;
   std::unordered_map<control::FutureId, Time> ended_;
 };

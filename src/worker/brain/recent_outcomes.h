@@ -5,9 +5,8 @@
 #include <deque>
 #include <utility>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "control/types.h"
+#include "worker/brain/flat_map.h"
 
 namespace morrow::worker {
 
@@ -38,7 +37,7 @@ class RecentOutcomes {
     std::size_t bytes = 0;
   };
   std::size_t max_bytes_;
-  boost::unordered_flat_map<control::FutureId, control::OutcomePtr, std::hash<control::FutureId>> outcomes_;
+  FlatMap<control::FutureId, control::OutcomePtr> outcomes_;
   std::deque<Kept> order_;  ///< the oldest first; may name some that were forgotten
   std::size_t bytes_ = 0;   ///< sum of the order
 };

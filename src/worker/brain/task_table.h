@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
-
-#include <boost/unordered/unordered_flat_map.hpp>
-
+#include "worker/brain/flat_map.h"
 #include "worker/brain/held_task.h"
 
 namespace morrow::worker {
@@ -16,7 +13,7 @@ namespace morrow::worker {
 class TaskTable {
  public:
   template <class Key>
-  using Table = boost::unordered_flat_map<Key, HeldTaskPtr, std::hash<Key>>;
+  using Table = FlatMap<Key, HeldTaskPtr>;
 
   /// Null: not held here.
   const HeldTaskPtr& find(control::FutureId id) const { return found_in(by_id_, id); }
