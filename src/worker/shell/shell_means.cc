@@ -355,6 +355,7 @@ PoolOptions Shell::pool_options() {
   pool.object_memory = objects_.memory_fd();
   pool.undertaker = options_.undertaker;
   pool.groups = options_.groups;
+  pool.devices = options_.devices;
   pool.program_output = [this](const std::string& program, std::string_view text) {
     tasks_.output.program_wrote(program, text);
   };
