@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tasks see of the GPUs that they were given.
+// What tasks see of the GPUs and processors that they were given.
 #include <morrow/morrow.h>
+#include <omp.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -71,6 +72,46 @@ void no_device() {
             << "\n";
 }
 
+/// How many threads a parallel region has, and what others read.
+std::string threads() {
+  int count = 0;
+#pragma omp parallel
+#pragma omp single
+  count = omp_get_num_threads();
+  return std::to_string(count) + " of " + variable("OMP_NUM_THREADS") + " " + variable("OPENBLAS_NUM_THREADS");
+}
+
+void thread_counts() {
+  for (const double cpus : {1.0, 0.5, 3.0, 2.0, 1.0})
+    std::cout << cpus << ": " << morrow::submit({.cpus = cpus}, threads).get() << "\n";
+  const auto own = [] {
+    omp_set_num_threads(4);
+    return threads();
+  };
+  std::cout << "its own: " << morrow::submit({.cpus = 2}, own).get() << "\n";
+  std::cout << "the next: " << morrow::submit({.cpus = 2}, threads).get() << "\n";
+  std::cout << "nested: "
+            << morrow::submit({.cpus = 3},
+                              [] {
+                                const std::string inner = morrow::submit({.cpus = 2}, threads).get();
+                                return inner + ", then " + threads();
+                              })
+                   .get()
+            << "\n";
+}
+
+/// A process whose task used several threads is used again.
+void process_stays() {
+  const auto in = [] {
+    threads();
+    return getpid();
+  };
+  const pid_t first = morrow::submit({.cpus = 3}, in).get();
+  bool same = true;
+  for (int i = 0; i < 5; ++i) same = same && morrow::submit({.cpus = 3}, in).get() == first;
+  std::cout << (same ? "the same process\n" : "another process\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -83,6 +124,8 @@ int main(int argc, char** argv) {
     const morrow::Session session(options);
     if (job == "shares") shares(folder, 6);
     if (job == "no device") no_device();
+    if (job == "threads") thread_counts();
+    if (job == "process") process_stays();
     if (job == "two devices" || job == "two of them" || job == "three of two") two_devices(folder);
     if (job == "devices") std::cout << morrow::submit({.gpus = 2}, devices).get() << "\n";
   } catch (const morrow::SessionError& error) {

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 /// The environment variables that name devices, for a worker of its own or that of a driver.
 const Environment kTwo{{"CUDA_VISIBLE_DEVICES", "4,5"}};
+const Environment kNone{{"OMP_NUM_THREADS", ""}, {"OPENBLAS_NUM_THREADS", ""}};
 
 /// Programs with a worker of a cluster, and with a private one.
 class Devices : public testing::TestWithParam<bool> {
@@ -53,6 +54,25 @@ TEST_P(Devices, ATaskThatAsksForNoneSeesNone) {
 TEST_P(Devices, SharesOfOneNthAddUpToOne) {
   const Result result = run("shares", {{"CUDA_VISIBLE_DEVICES", "7"}});
   EXPECT_EQ(result.out, "6 at once\n") << result.err;
+}
+
+TEST_P(Devices, LibrariesStartAsManyThreadsAsTheTaskHasCpus) {
+  const Result result = run("threads", kNone);
+  EXPECT_EQ(result.out,
+            "1: 1 of '1' '1'\n0.5: 1 of '1' '1'\n3: 3 of '3' '3'\n2: 2 of '2' '2'\n1: 1 of '1' '1'\n"
+            "its own: 4 of '2' '2'\nthe next: 2 of '2' '2'\nnested: 2 of '2' '2', then 3 of '3' '3'\n")
+      << result.err;
+  EXPECT_FALSE(has(result.err, "behind")) << "the threads that a library keeps are nothing that a task left";
+}
+
+TEST_P(Devices, TheUsersNumberOfThreadsStays) {
+  const Result result = run("threads", {{"OMP_NUM_THREADS", "2"}});
+  EXPECT_TRUE(has(result.out, "1: 2 of '2' unset\n")) << result.err;
+  EXPECT_TRUE(has(result.out, "3: 2 of '2' unset\n")) << result.err;
+}
+
+TEST_P(Devices, AProcessWhoseTaskUsedManyThreadsIsUsedAgain) {
+  EXPECT_EQ(run("process", kNone).out, "the same process\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(, Devices, testing::Bool(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/convert.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "wire/frame.h"
@@ -13,6 +14,7 @@ namespace {
 constexpr std::uint64_t kMaxMicro = 1ULL << 50;
 constexpr std::uint64_t kMaxMemory = 1ULL << 50;
 constexpr int kMaxNamed = 64;
+constexpr std::uint64_t kMaxThreads = 1 << 16;  // some libraries crash for more
 
 }  // namespace
 
@@ -29,6 +31,11 @@ control::Resources resources_of(const wire::Requirements& requirements) {
   }
   if (!sane) throw wire::ProtocolError("a task asks for an amount that makes no sense");
   return resources;
+}
+
+std::uint32_t threads_of(const control::Resources& requirements) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(requirements.cpu_micro / control::kOneMicro, 1, kMaxThreads));
 }
 
 control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, control::SessionId session) {
