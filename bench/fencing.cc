@@ -37,7 +37,7 @@ class Rounds {
     open.attachment = 1;
     committer_.run({kWorker, {open}});
     auto spec = std::make_shared<control::Spec>();
-    spec->requirements.cpu_milli = 1000;
+    spec->requirements.cpu_micro = 1'000'000;
     spec->payload = "payload";
     spec_ = spec;
   }

@@ -21,7 +21,7 @@ namespace morrow {
 /// \{
 
 /// An amount of a resource; fractions are allowed. Any number converts to it, so that `.cpus = n` compiles for an `n`
-/// of any type. It counts in thousandths where it is used, rounded up.
+/// of any type. It counts in millionths where it is used: n tasks of 1.0 / n fit where one of 1 does.
 class Amount {
  public:
   /// Nothing of it.
@@ -117,7 +117,8 @@ struct Options {
   /// count.
   WholeNumber memory = 0;
   /// GPUs, from 0 to 10^9. Tasks with less than 1 share a device; more than 1 is rounded up to whole devices. The task
-  /// finds its own in the environment variable CUDA_VISIBLE_DEVICES.
+  /// finds its own in the environment variable CUDA_VISIBLE_DEVICES, or in AMD's, under the names that the worker was
+  /// given them by. A task that asks for none sees none, where the worker has some.
   Amount gpus = 0;
   /// Other resources, by the names that the workers were started with (`morrow worker --resource NAME=AMOUNT`): at most
   /// 64, with names of 1 to 64 bytes and amounts from 0 to 10^9.

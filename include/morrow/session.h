@@ -47,8 +47,9 @@ struct SessionOptions {
   /// Bytes of memory that tasks may ask for; by default 80 % of what this process may use, less
   /// object_memory.
   std::optional<WholeNumber> memory = {};
-  /// GPUs, a whole number.
-  Amount gpus = 0;
+  /// GPUs, a whole number; by default those that CUDA_VISIBLE_DEVICES or AMD's variables name, else all that the
+  /// machine has. With 0 none are handed out, and every task sees what this process sees.
+  std::optional<Amount> gpus = {};
   /// Other resources, by name.
   std::map<std::string, Amount> resources = {};
   /// Bytes of shared memory for large values; by default 30 % of the memory that this process may use.

@@ -30,6 +30,7 @@ constexpr std::array<Unit, 10> kUnits{{{"", 1},
                                        {"TiB", 1099511627776.0}}};
 constexpr double kMaxBytes = 1e15;
 constexpr double kMaxAmount = 1e9;
+constexpr double kMicro = 1e6;             // millionths in one
 constexpr std::size_t kMaxNameBytes = 64;  // of a resource, as submit takes it
 
 /// The number at the start of `text`, which is cut off it; below zero when there is none.
@@ -58,13 +59,13 @@ std::uint64_t parse_bytes(const std::string& text) {
   return static_cast<std::uint64_t>(number * unit->bytes);
 }
 
-std::uint64_t parse_milli(const std::string& what, const std::string& text) {
+std::uint64_t parse_micro(const std::string& what, const std::string& text) {
   std::string_view rest = text;
   const double number = take_number(rest);
   if (number < 0 || !rest.empty() || number > kMaxAmount) {
     throw std::invalid_argument("\"" + text + "\" is not an amount for " + what + "; write a number like 2 or 0.5");
   }
-  return static_cast<std::uint64_t>(std::llround(number * 1000));
+  return static_cast<std::uint64_t>(std::llround(number * kMicro));
 }
 
 std::pair<std::string, std::uint64_t> parse_resource(const std::string& text) {
@@ -77,7 +78,7 @@ std::pair<std::string, std::uint64_t> parse_resource(const std::string& text) {
   for (const std::string_view own : {"cpu", "cpus", "memory", "gpu", "gpus"}) {
     if (name == own) throw std::invalid_argument("--resource " + text + ": use --cpus, --memory or --gpus for that");
   }
-  return {name, parse_milli("--resource " + name, text.substr(equals + 1))};
+  return {name, parse_micro("--resource " + name, text.substr(equals + 1))};
 }
 
 }  // namespace morrow::cli

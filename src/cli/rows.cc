@@ -13,27 +13,27 @@ namespace morrow::cli {
 
 namespace {
 
-constexpr double kMilli = 1000;
+constexpr double kMicro = 1e6;
 
 std::uint64_t unix_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
-double amount(std::uint64_t milli) { return static_cast<double>(milli) / kMilli; }
+double amount(std::uint64_t micro) { return static_cast<double>(micro) / kMicro; }
 
 /// What the worker has, and what of it tasks use now.
 void put_amounts(const wire::Requirements& has, const wire::Requirements& used, Row& out) {
-  out["cpus"] = amount(has.cpu_milli());
-  out["cpus_in_use"] = amount(used.cpu_milli());
+  out["cpus"] = amount(has.cpu_micro());
+  out["cpus_in_use"] = amount(used.cpu_micro());
   out["memory_bytes"] = has.memory();
   out["memory_in_use_bytes"] = used.memory();
-  out["gpus"] = amount(has.gpu_milli());
-  out["gpus_in_use"] = amount(used.gpu_milli());
+  out["gpus"] = amount(has.gpu_micro());
+  out["gpus_in_use"] = amount(used.gpu_micro());
   out["resources"] = Row::object();
   out["resources_in_use"] = Row::object();
-  for (const wire::NamedAmount& one : has.named_milli()) out["resources"][one.name()] = amount(one.milli());
-  for (const wire::NamedAmount& one : used.named_milli()) out["resources_in_use"][one.name()] = amount(one.milli());
+  for (const wire::NamedAmount& one : has.named_micro()) out["resources"][one.name()] = amount(one.micro());
+  for (const wire::NamedAmount& one : used.named_micro()) out["resources_in_use"][one.name()] = amount(one.micro());
 }
 
 std::string state_of(const wire::WorkerStatus& worker) {

@@ -34,11 +34,12 @@ void check(Arguments& arguments) {
   }
   if (!options.name.empty()) wire::check_name("worker", options.name);
   if (arguments.port >= 0) options.port = static_cast<std::uint16_t>(arguments.port);
-  if (!arguments.cpus.empty()) options.total.cpu_milli = parse_milli("--cpus", arguments.cpus);
-  if (!arguments.cpus.empty() && options.total.cpu_milli == 0) throw std::invalid_argument("--cpus must be above 0");
+  if (!arguments.cpus.empty()) options.total.cpu_micro = parse_micro("--cpus", arguments.cpus);
+  if (!arguments.cpus.empty() && options.total.cpu_micro == 0) throw std::invalid_argument("--cpus must be above 0");
   if (!arguments.memory.empty()) options.total.memory = parse_bytes(arguments.memory);
-  if (!arguments.gpus.empty()) options.total.gpu_milli = parse_milli("--gpus", arguments.gpus);
-  if (options.total.gpu_milli % 1000 != 0)
+  options.all_gpus = arguments.gpus.empty();
+  if (!arguments.gpus.empty()) options.total.gpu_micro = parse_micro("--gpus", arguments.gpus);
+  if (options.total.gpu_micro % control::kOneMicro != 0)
     throw std::invalid_argument("--gpus must be a whole number: the GPUs this machine has");
   if (!arguments.object_memory.empty()) options.object_memory = parse_bytes(arguments.object_memory);
   if (!arguments.spill_limit.empty()) options.spill_limit = parse_bytes(arguments.spill_limit);
@@ -48,7 +49,7 @@ void check(Arguments& arguments) {
     if (wire::without_token(text) != text)
       throw std::invalid_argument("--resource has a line to join a cluster; write NAME=AMOUNT, like license=2");
     const auto [name, amount] = parse_resource(text);
-    if (!options.total.named_milli.emplace(name, amount).second)
+    if (!options.total.named_micro.emplace(name, amount).second)
       throw std::invalid_argument("--resource " + name + " is given twice");
   }
 }
@@ -78,7 +79,9 @@ void add_worker(CLI::App& app, int& exit_status) {
                    "The longest that the worker hands over values which only it has to other workers before it leaves, "
                    "in seconds (default: 30)")
       ->check(CLI::Range(0.0, 1e6));
-  command->add_option("--gpus", arguments->gpus, "GPUs that tasks may use (default: 0)");
+  command->add_option(
+      "--gpus", arguments->gpus,
+      "GPUs that tasks may use (default: those of CUDA_VISIBLE_DEVICES or AMD's variables, else all of the machine)");
   command
       ->add_option("--resource", arguments->resources,
                    "NAME=AMOUNT: something else that tasks may ask for; may be repeated")

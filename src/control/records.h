@@ -11,7 +11,7 @@
 namespace morrow::control {
 
 inline constexpr std::uint32_t kRecordVersion = 1;
-inline constexpr std::uint32_t kSchemaVersion = 1;
+inline constexpr std::uint32_t kSchemaVersion = 2;
 
 void put_id(FutureId id, record::Id& out);
 FutureId read_id(const record::Id& id);

@@ -45,7 +45,7 @@ OpResult submit_built(Transition& t, const op::Submit& op, Entry& entry, Claim c
 
 std::optional<std::string> shape_of(const Spec& spec) {
   constexpr std::size_t kNameBytes = 255;
-  for (const auto& [name, amount] : spec.requirements.named_milli) {
+  for (const auto& [name, amount] : spec.requirements.named_micro) {
     if (name.size() > kNameBytes) return std::nullopt;
   }
   std::string shape = spec.requirements.encode();

@@ -57,9 +57,9 @@ class Reader {
 
 void subtract(std::uint64_t& from, std::uint64_t amount) { from -= std::min(from, amount); }
 
-std::string thousandths(std::uint64_t milli) {
+std::string amount_text(std::uint64_t micro) {
   char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%g", static_cast<double>(milli) / 1000);
+  std::snprintf(buffer, sizeof buffer, "%g", static_cast<double>(micro) / static_cast<double>(kOneMicro));
   return buffer;
 }
 
@@ -80,38 +80,38 @@ std::string text_of(const FutureId& id) { return base::hex_of(id.scope) + "/" + 
 std::ostream& operator<<(std::ostream& out, const FutureId& id) { return out << text_of(id); }
 
 bool Resources::fits_in(const Resources& free) const {
-  if (cpu_milli > free.cpu_milli || memory > free.memory || gpu_milli > free.gpu_milli) return false;
-  return std::all_of(named_milli.begin(), named_milli.end(), [&](const auto& item) {
-    const auto there = free.named_milli.find(item.first);
-    return item.second == 0 || (there != free.named_milli.end() && item.second <= there->second);
+  if (cpu_micro > free.cpu_micro || memory > free.memory || gpu_micro > free.gpu_micro) return false;
+  return std::all_of(named_micro.begin(), named_micro.end(), [&](const auto& item) {
+    const auto there = free.named_micro.find(item.first);
+    return item.second == 0 || (there != free.named_micro.end() && item.second <= there->second);
   });
 }
 
 Resources& Resources::operator+=(const Resources& other) {
-  cpu_milli += other.cpu_milli;
+  cpu_micro += other.cpu_micro;
   memory += other.memory;
-  gpu_milli += other.gpu_milli;
-  for (const auto& [name, amount] : other.named_milli) named_milli[name] += amount;
+  gpu_micro += other.gpu_micro;
+  for (const auto& [name, amount] : other.named_micro) named_micro[name] += amount;
   return *this;
 }
 
 Resources& Resources::operator-=(const Resources& other) {
-  subtract(cpu_milli, other.cpu_milli);
+  subtract(cpu_micro, other.cpu_micro);
   subtract(memory, other.memory);
-  subtract(gpu_milli, other.gpu_milli);
-  for (const auto& [name, amount] : other.named_milli) {
-    const auto there = named_milli.find(name);
-    if (there != named_milli.end()) subtract(there->second, amount);
+  subtract(gpu_micro, other.gpu_micro);
+  for (const auto& [name, amount] : other.named_micro) {
+    const auto there = named_micro.find(name);
+    if (there != named_micro.end()) subtract(there->second, amount);
   }
   return *this;
 }
 
 std::string Resources::encode() const {
   std::string out;
-  put_amount(out, 'c', cpu_milli);
-  put_amount(out, 'g', gpu_milli);
+  put_amount(out, 'c', cpu_micro);
+  put_amount(out, 'g', gpu_micro);
   put_amount(out, 'm', memory);
-  for (const auto& [name, amount] : named_milli) {
+  for (const auto& [name, amount] : named_micro) {
     if (amount == 0) continue;
     if (name.size() > 255) throw std::invalid_argument("The name of a resource is longer than 255 bytes; shorten it.");
     out.push_back('n');
@@ -128,10 +128,10 @@ Resources Resources::decode(std::string_view bytes) {
   while (!reader.done()) {
     switch (reader.byte()) {
       case 'c':
-        resources.cpu_milli = reader.amount();
+        resources.cpu_micro = reader.amount();
         break;
       case 'g':
-        resources.gpu_milli = reader.amount();
+        resources.gpu_micro = reader.amount();
         break;
       case 'm':
         resources.memory = reader.amount();
@@ -139,7 +139,7 @@ Resources Resources::decode(std::string_view bytes) {
       case 'n': {
         const std::string name = reader.text(reader.byte());
         if (reader.byte() != 'a') throw std::invalid_argument("The encoded resources name one without an amount.");
-        resources.named_milli[name] = reader.amount();
+        resources.named_micro[name] = reader.amount();
         break;
       }
       default:
@@ -152,11 +152,11 @@ Resources Resources::decode(std::string_view bytes) {
 std::string Resources::text() const {
   std::string out;
   const auto add = [&](const std::string& part) { out += (out.empty() ? "" : ", ") + part; };
-  if (cpu_milli != 0) add(thousandths(cpu_milli) + (cpu_milli == 1000 ? " cpu" : " cpus"));
+  if (cpu_micro != 0) add(amount_text(cpu_micro) + (cpu_micro == kOneMicro ? " cpu" : " cpus"));
   if (memory != 0) add(memory_text(memory));
-  if (gpu_milli != 0) add(thousandths(gpu_milli) + (gpu_milli == 1000 ? " gpu" : " gpus"));
-  for (const auto& [name, amount] : named_milli) {
-    if (amount != 0) add(base::shown_line(name) + " " + thousandths(amount));
+  if (gpu_micro != 0) add(amount_text(gpu_micro) + (gpu_micro == kOneMicro ? " gpu" : " gpus"));
+  for (const auto& [name, amount] : named_micro) {
+    if (amount != 0) add(base::shown_line(name) + " " + amount_text(amount));
   }
   return out.empty() ? "nothing" : out;
 }

@@ -30,12 +30,16 @@ struct FutureId {
 std::string text_of(const FutureId& id);
 std::ostream& operator<<(std::ostream& out, const FutureId& id);
 
-/// What a task needs, or a worker has. Amounts other than memory are in thousandths.
+/// One of a resource. Millionths are fine enough that n shares of one n-th, rounded down, fill it, and no further one
+/// fits, for all n up to 1,000.
+inline constexpr std::uint64_t kOneMicro = 1'000'000;
+
+/// What a task needs, or a worker has. Amounts other than memory are in millionths.
 struct Resources {
-  std::uint64_t cpu_milli = 0;
+  std::uint64_t cpu_micro = 0;
   std::uint64_t memory = 0;  ///< bytes
-  std::uint64_t gpu_milli = 0;
-  std::map<std::string, std::uint64_t> named_milli;
+  std::uint64_t gpu_micro = 0;
+  std::map<std::string, std::uint64_t> named_micro;
 
   bool fits_in(const Resources& free) const;
   Resources& operator+=(const Resources& other);

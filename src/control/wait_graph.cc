@@ -42,8 +42,8 @@ constexpr std::size_t kDependencies = 1'000;  // of one future; one that is stuc
 bool lacks(std::uint64_t need, std::uint64_t total, std::uint64_t kept) { return need != 0 && need + kept > total; }
 
 std::uint64_t amount(const Resources& resources, const std::string& name) {
-  const auto found = resources.named_milli.find(name);
-  return found == resources.named_milli.end() ? 0 : found->second;
+  const auto found = resources.named_micro.find(name);
+  return found == resources.named_micro.end() ? 0 : found->second;
 }
 
 }  // namespace
@@ -154,8 +154,8 @@ bool WaitGraph::keeps_from(const Node& blocked, const Node& ready) const {
   const Resources& keeps = blocked.resources;
   if (!needs.fits_in(total)) return false;
   if (keeps.memory != 0 && lacks(needs.memory, total.memory, kept->second.memory)) return true;
-  if (keeps.gpu_milli != 0 && lacks(needs.gpu_milli, total.gpu_milli, kept->second.gpu_milli)) return true;
-  return std::any_of(keeps.named_milli.begin(), keeps.named_milli.end(), [&](const auto& one) {
+  if (keeps.gpu_micro != 0 && lacks(needs.gpu_micro, total.gpu_micro, kept->second.gpu_micro)) return true;
+  return std::any_of(keeps.named_micro.begin(), keeps.named_micro.end(), [&](const auto& one) {
     return one.second != 0 &&
            lacks(amount(needs, one.first), amount(total, one.first), amount(kept->second, one.first));
   });

@@ -13,7 +13,7 @@
 /// Frames: length, type, one protobuf message. See messages.proto.
 namespace morrow::wire {
 
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 inline constexpr std::size_t kMaxFrameBytes = 8u << 20;  ///< checked before anything is allocated
 
 /// The other side sent bytes that are not the protocol's.

@@ -10,22 +10,25 @@
 #include <string_view>
 #include <thread>
 
+#include "control/types.h"
+
 namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint64_t kOneCpuMilli = 1'000;
+constexpr std::uint64_t kOneCpu = control::kOneMicro;
 
 }  // namespace
 
-std::uint64_t machine_cpu_milli(const ControlGroups& groups) {
-  std::uint64_t milli = std::max(1u, std::thread::hardware_concurrency()) * 1000ULL;
+std::uint64_t machine_cpu_micro(const ControlGroups& groups) {
+  std::uint64_t micro = std::max(1u, std::thread::hardware_concurrency()) * kOneCpu;
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
-    milli = static_cast<std::uint64_t>(std::max(1, CPU_COUNT(&allowed))) * 1000;
-  if (const auto limit = groups.cpu_limit()) milli = std::min(milli, static_cast<std::uint64_t>(*limit * 1000));
-  return std::max(milli, kOneCpuMilli);
+    micro = static_cast<std::uint64_t>(std::max(1, CPU_COUNT(&allowed))) * kOneCpu;
+  if (const auto limit = groups.cpu_limit())
+    micro = std::min(micro, static_cast<std::uint64_t>(*limit * static_cast<double>(kOneCpu)));
+  return std::max(micro, kOneCpu);
 }
 
 std::uint64_t machine_memory_bytes(const ControlGroups& groups) {

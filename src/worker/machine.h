@@ -8,9 +8,9 @@
 
 namespace morrow::worker {
 
-/// The hardware threads that we may use, in thousandths, and one at the least: with a smaller share tasks that want one
+/// The hardware threads that we may use, in millionths, and one at the least: with a smaller share tasks that want one
 /// still run, one at a time.
-std::uint64_t machine_cpu_milli(const ControlGroups& groups);
+std::uint64_t machine_cpu_micro(const ControlGroups& groups);
 /// The memory that all of us together may use, in bytes.
 std::uint64_t machine_memory_bytes(const ControlGroups& groups);
 /// The most that large values take by default: 30 % of that memory.

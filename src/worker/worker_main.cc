@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -37,6 +38,7 @@
 #include "worker/pool/process/control_groups.h"
 #include "worker/pool/process/executor_groups.h"
 #include "worker/pool/process/undertaker.h"
+#include "worker/pool/process/visible_devices.h"
 #include "worker/pool/program/files.h"
 #include "worker/port/port.h"
 #include "worker/private_folder.h"
@@ -84,8 +86,16 @@ ShellOptions shell_options(const WorkerOptions& options) {
   const std::uint64_t memory = machine_memory_bytes(groups);
   shell.objects.disk_most = options.spill_limit;
   shell.objects.memory = options.object_memory != 0 ? options.object_memory : object_memory_of(memory);
-  if (shell.info.total.cpu_milli == 0) shell.info.total.cpu_milli = machine_cpu_milli(groups);
+  if (shell.info.total.cpu_micro == 0) shell.info.total.cpu_micro = machine_cpu_micro(groups);
   if (shell.info.total.memory == 0) shell.info.total.memory = task_memory_of(memory, shell.objects.memory);
+  const auto environment = [](const char* variable) -> std::optional<std::string> {
+    const char* value = std::getenv(variable);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  std::optional<unsigned> asked;
+  if (!options.all_gpus) asked = static_cast<unsigned>(options.total.gpu_micro / control::kOneMicro);
+  shell.devices = VisibleDevices(environment, devices_of_machine(), asked);
+  shell.info.total.gpu_micro = control::kOneMicro * shell.devices.count();
   return shell;
 }
 

@@ -17,6 +17,7 @@ struct WorkerOptions {
   std::uint16_t port = 0;             ///< 0: any free one
   bool insecure = false;              ///< the port does not encrypt, wherever it listens
   control::Resources total;           ///< what tasks may take here; zero cpus or memory: what the machine has
+  bool all_gpus = true;               ///< not those of `total`, but all that are there
   std::uint64_t object_memory = 0;    ///< bytes of shared memory for large values; 0: 30 % of the machine's
   std::string spill_folder;           ///< empty: in the cluster's state folder
   std::string store_url;              ///< empty: LMDB in the cluster's state folder

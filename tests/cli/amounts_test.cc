@@ -28,20 +28,20 @@ TEST(Amounts, WhatIsNoSizeIsRefusedWithASentenceThatSaysHow) {
 }
 
 TEST(Amounts, FractionsOfCpusAreExact) {
-  EXPECT_EQ(parse_milli("--cpus", "0.5"), 500U);
-  EXPECT_EQ(parse_milli("--cpus", "2"), 2000U);
-  EXPECT_EQ(parse_milli("--cpus", "0.001"), 1U);
-  EXPECT_THROW(parse_milli("--cpus", "two"), std::invalid_argument);
-  EXPECT_THROW(parse_milli("--cpus", "-1"), std::invalid_argument);
-  EXPECT_THROW(parse_milli("--cpus", "1,5"), std::invalid_argument);
+  EXPECT_EQ(parse_micro("--cpus", "0.5"), 500'000U);
+  EXPECT_EQ(parse_micro("--cpus", "2"), 2'000'000U);
+  EXPECT_EQ(parse_micro("--cpus", "0.001"), 1'000U);
+  EXPECT_THROW(parse_micro("--cpus", "two"), std::invalid_argument);
+  EXPECT_THROW(parse_micro("--cpus", "-1"), std::invalid_argument);
+  EXPECT_THROW(parse_micro("--cpus", "1,5"), std::invalid_argument);
 }
 
 TEST(Amounts, AResourceIsANameAndAnAmount) {
-  EXPECT_EQ(parse_resource("license=2"), (std::pair<std::string, std::uint64_t>("license", 2000)));
+  EXPECT_EQ(parse_resource("license=2"), (std::pair<std::string, std::uint64_t>("license", 2'000'000)));
   EXPECT_THROW(parse_resource("license"), std::invalid_argument);
   EXPECT_THROW(parse_resource("=2"), std::invalid_argument);
-  EXPECT_EQ(parse_resource("caf\xe9 = \n=2"), (std::pair<std::string, std::uint64_t>("caf\xe9 = \n", 2000)));
-  EXPECT_EQ(parse_resource(std::string(64, 'x') + "=2").second, 2000U);
+  EXPECT_EQ(parse_resource("caf\xe9 = \n=2"), (std::pair<std::string, std::uint64_t>("caf\xe9 = \n", 2'000'000)));
+  EXPECT_EQ(parse_resource(std::string(64, 'x') + "=2").second, 2'000'000U);
   EXPECT_THROW(parse_resource(std::string(65, 'x') + "=2"), std::invalid_argument);
   EXPECT_THROW(parse_resource("license="), std::invalid_argument);
   EXPECT_THROW(parse_resource("cpus=2"), std::invalid_argument);

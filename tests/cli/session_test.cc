@@ -23,7 +23,7 @@ class SessionTest : public ::testing::Test {
     submit.set_number(number);
     submit.mutable_id()->set_scope(session);
     submit.mutable_id()->set_sequence(number);
-    submit.mutable_requirements()->set_cpu_milli(1000);
+    submit.mutable_requirements()->set_cpu_micro(1'000'000);
     submit.set_name("waits");
     return submit;
   }
@@ -56,7 +56,7 @@ TEST_F(SessionTest, ChangesAreAcknowledgedWhenTheyAreCommitted) {
   ASSERT_EQ(welcome.error(), "");
   // Larger than the worker: it stands in the store and waits.
   wire::Submit large = submit(1, 41);
-  large.mutable_requirements()->set_cpu_milli(1'000'000'000);
+  large.mutable_requirements()->set_cpu_micro(1'000'000'000'000);
   driver.send(wire::SUBMIT, large);
   wire::Flush flush;
   flush.set_number(1);
@@ -76,7 +76,7 @@ TEST_F(SessionTest, ADriverThatComesBackIsToldWhatIsCommitted) {
     driver.hello("s", 42);
     ASSERT_TRUE(driver.receive(wire::WELCOME, welcome));
     wire::Submit large = submit(1, 42);
-    large.mutable_requirements()->set_cpu_milli(1'000'000'000);
+    large.mutable_requirements()->set_cpu_micro(1'000'000'000'000);
     driver.send(wire::SUBMIT, large);
     driver.send(wire::FLUSH, wire::Flush());
     wire::Ack ack;
@@ -132,7 +132,7 @@ TEST_F(SessionTest, ADriverThatVanishesIsCleanedUpAfterItsGrace) {
     wire::Welcome welcome;
     ASSERT_TRUE(driver.receive(wire::WELCOME, welcome));
     wire::Submit large = submit(1, 44);
-    large.mutable_requirements()->set_cpu_milli(1'000'000'000);
+    large.mutable_requirements()->set_cpu_micro(1'000'000'000'000);
     driver.send(wire::SUBMIT, large);
     driver.send(wire::FLUSH, wire::Flush());
     wire::Ack ack;

@@ -22,7 +22,7 @@ class DeadlocksTest : public ControlTest {
     spec->requirements = std::move(needs);
     return spec;
   }
-  static Resources gpus(std::uint64_t milli) { return Resources{0, 0, milli, {}}; }
+  static Resources gpus(std::uint64_t micro) { return Resources{0, 0, micro, {}}; }
 
   void claimed(Incarnation worker, FutureId id, Claim claim, const std::string& name) {
     one(1, submit(driver(10), id, worker == 1 ? claim : 0, named(name)));
@@ -45,11 +45,11 @@ class DeadlocksTest : public ControlTest {
     const OutcomePtr how = outcome(id);
     return how && how->failure == FailureKind::kDeadlock;
   }
-  void join_with_gpus(Incarnation incarnation, std::uint64_t milli) {
+  void join_with_gpus(Incarnation incarnation, std::uint64_t micro) {
     WorkerInfo info;
     info.incarnation = incarnation;
     info.name = "gpus";
-    info.total = Resources{2000, 0, milli, {}};
+    info.total = Resources{2'000'000, 0, micro, {}};
     join(store, info);
   }
 
@@ -166,9 +166,9 @@ TEST_F(DeadlocksTest, ANoteTakesThePlaceOfTheOneBefore) {
 }
 
 TEST_F(DeadlocksTest, ATaskThatKeepsWhatItsChildNeedsFailsAndTheChildLives) {
-  join_with_gpus(3, 1000);
+  join_with_gpus(3, 1'000'000);
   claimed(1, a, 100, "parent");
-  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1000))));
+  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1'000'000))));
   LongWait parent = wait(a, 100, {b});
   note_long_waits(store, 1, {parent});
   EXPECT_TRUE(look().sentences.empty()) << "it keeps nothing of worker gpus";
@@ -177,9 +177,9 @@ TEST_F(DeadlocksTest, ATaskThatKeepsWhatItsChildNeedsFailsAndTheChildLives) {
   request.incarnation = 3;
   request.by_id = {a};
   request.claims = {400};
-  ASSERT_EQ(claim_once(store, request, Resources{2000, 0, 1000, {}}).taken.size(), 1U);
+  ASSERT_EQ(claim_once(store, request, Resources{2'000'000, 0, 1'000'000, {}}).taken.size(), 1U);
   parent.claim = 400;
-  parent.keeps = gpus(1000);
+  parent.keeps = gpus(1'000'000);
   note_long_waits(store, 3, {parent});
   EXPECT_EQ(look(3).sentences.size(), 1U);
   EXPECT_TRUE(failed(a));
@@ -191,37 +191,37 @@ TEST_F(DeadlocksTest, ATaskThatKeepsWhatItsChildNeedsFailsAndTheChildLives) {
 }
 
 TEST_F(DeadlocksTest, WhatSomebodyMayHaveRoomForIsNotStuck) {
-  join_with_gpus(3, 2000);
-  one(1, submit(driver(10), a, 0, named("parent", {}, gpus(1000))));
-  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1000))));
+  join_with_gpus(3, 2'000'000);
+  one(1, submit(driver(10), a, 0, named("parent", {}, gpus(1'000'000))));
+  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1'000'000))));
   ClaimRequest request;
   request.incarnation = 3;
   request.by_id = {a};
   request.claims = {400};
-  ASSERT_EQ(claim_once(store, request, Resources{2000, 0, 2000, {}}).taken.size(), 1U);
+  ASSERT_EQ(claim_once(store, request, Resources{2'000'000, 0, 2'000'000, {}}).taken.size(), 1U);
   LongWait parent = wait(a, 400, {b});
-  parent.keeps = gpus(1000);
+  parent.keeps = gpus(1'000'000);
   note_long_waits(store, 3, {parent});
   EXPECT_TRUE(look(3).sentences.empty()) << "another gpu is there, though something else may run on it now";
-  one(1, submit(driver(10), c, 0, named("larger", {}, gpus(3000))));
+  one(1, submit(driver(10), c, 0, named("larger", {}, gpus(3'000'000))));
   parent.futures = {c};
   note_long_waits(store, 3, {parent});
   EXPECT_TRUE(look(3).sentences.empty()) << "no worker is large enough: one may join";
-  one(1, submit(driver(10), d, 0, named("both", {}, gpus(2000))));
+  one(1, submit(driver(10), d, 0, named("both", {}, gpus(2'000'000))));
   parent.futures = {d};
   note_long_waits(store, 3, {parent});
   EXPECT_EQ(look(3).sentences.size(), 1U);
 }
 
 TEST_F(DeadlocksTest, AFutureThatIsReadyIsNotTakenByIdWhereBlockedTasksLeaveNoRoom) {
-  join_with_gpus(3, 1000);
-  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1000))));
+  join_with_gpus(3, 1'000'000);
+  one(1, submit(driver(10), b, 0, named("child", {}, gpus(1'000'000))));
   ClaimRequest request;
   request.incarnation = 3;
   request.by_id = {b};
   request.claims = {400};
   request.kept = gpus(1);
-  const Resources total{2000, 0, 1000, {}};
+  const Resources total{2'000'000, 0, 1'000'000, {}};
   EXPECT_EQ(claim_once(store, request, total).failed, std::vector<FutureId>{b});
   request.kept = {};
   EXPECT_EQ(claim_once(store, request, total).taken.size(), 1U);

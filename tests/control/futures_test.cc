@@ -242,9 +242,9 @@ TEST_F(FuturesTest, AValueLargerThanARecordIsATypedFailure) {
 
 TEST_F(FuturesTest, RequirementsThatNoKeyCanHoldFailTheFuture) {
   auto spec = std::make_shared<Spec>(*make_spec());
-  for (int i = 0; i < 100; ++i) spec->requirements.named_milli["resource" + std::to_string(i)] = 1000;
+  for (int i = 0; i < 100; ++i) spec->requirements.named_micro["resource" + std::to_string(i)] = 1'000'000;
   EXPECT_EQ(one(1, submit(driver(10), x, 100, spec)).outcome->failure, FailureKind::kUnschedulable);
-  spec->requirements.named_milli = {{std::string(300, 'r'), 1000}};
+  spec->requirements.named_micro = {{std::string(300, 'r'), 1'000'000}};
   EXPECT_EQ(one(1, submit(driver(10), y, 100, spec)).outcome->failure, FailureKind::kUnschedulable);
 }
 

@@ -72,8 +72,8 @@ TEST(KeysTest, EveryNumberHasARange) {
 
 TEST(KeysTest, OrdinaryKeysAreShort) {
   Resources one_cpu;
-  one_cpu.cpu_milli = 1000;
-  EXPECT_LE(keys::index_entry(one_cpu.encode(), 1, 1, {1, 1}).size(), 32U);
+  one_cpu.cpu_micro = 1'000'000;
+  EXPECT_LE(keys::index_entry(one_cpu.encode(), 1, 1, {1, 1}).size(), 33U);
   EXPECT_LE(keys::state({1, 1}).size(), 32U);
 }
 
@@ -162,7 +162,7 @@ TEST(ResourcesTest, TheEncodingGivesTheSameBack) {
                            const std::map<std::string, std::uint64_t>& named) {
     Resources resources{cpu, memory, gpu, {}};
     for (const auto& [name, amount] : named) {
-      if (amount != 0 && name.size() < 256) resources.named_milli[name] = amount;
+      if (amount != 0 && name.size() < 256) resources.named_micro[name] = amount;
     }
     RC_ASSERT(Resources::decode(resources.encode()) == resources);
   }));
@@ -175,14 +175,14 @@ TEST(ResourcesTest, DamagedEncodingsAreRefused) {
 }
 
 TEST(ResourcesTest, TheTextIsForPeople) {
-  Resources resources{2000, std::uint64_t{4} << 30, 1000, {{"license", 1000}}};
+  Resources resources{2'000'000, std::uint64_t{4} << 30, 1'000'000, {{"license", 1'000'000}}};
   EXPECT_EQ(resources.text(), "2 cpus, 4.0 GiB, 1 gpu, license 1");
   EXPECT_EQ(Resources{}.text(), "nothing");
 }
 
 TEST(ResourcesTest, WhatIsTakenNoLongerFits) {
-  Resources free{2000, 100, 0, {{"license", 1000}}};
-  const Resources need{1500, 50, 0, {{"license", 1000}}};
+  Resources free{2'000'000, 100, 0, {{"license", 1'000'000}}};
+  const Resources need{1'500'000, 50, 0, {{"license", 1'000'000}}};
   EXPECT_TRUE(need.fits_in(free));
   free -= need;
   EXPECT_FALSE(need.fits_in(free));

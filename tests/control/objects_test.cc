@@ -177,7 +177,7 @@ TEST_F(ObjectsTest, AFutureRunsWhereItIsWhenItsValuesAreTooOrAreSmall) {
 
 TEST_F(ObjectsTest, AFutureDoesNotGoToAWorkerThatCouldNeverRunIt) {
   const FutureId large = made(1, 77, 2);
-  EXPECT_EQ(one(1, submit(driver(10), {10, 2}, 600, make_spec({large}, 3000))).verdict, Verdict::kClaimed);
+  EXPECT_EQ(one(1, submit(driver(10), {10, 2}, 600, make_spec({large}, 3'000'000))).verdict, Verdict::kClaimed);
 }
 
 TEST_F(ObjectsTest, AnotherClockDoesNotKeepAFutureForEver) {

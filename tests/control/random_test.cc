@@ -161,7 +161,7 @@ class Cluster {
   SpecPtr any_spec() {
     std::vector<FutureId> dependencies;
     while (chance(40)) dependencies.push_back(any_future());
-    auto spec = std::make_shared<Spec>(*make_spec(dependencies, 1000 * (1 + draw(2))));
+    auto spec = std::make_shared<Spec>(*make_spec(dependencies, 1'000'000 * (1 + draw(2))));
     spec->max_retries = static_cast<std::uint32_t>(draw(3));
     spec->retry_exceptions = chance(50);
     return spec;
@@ -325,14 +325,14 @@ class Cluster {
   void take(Worker& worker) {
     ClaimRequest request;
     request.incarnation = worker.incarnation;
-    request.free.cpu_milli = 1000 * draw(4);
+    request.free.cpu_micro = 1'000'000 * draw(4);
     request.limit = static_cast<std::uint32_t>(draw(3));
     request.ahead = static_cast<std::uint32_t>(draw(2));
     request.claims = {fresh(), fresh(), fresh(), fresh()};
     request.random = random_();
     if (chance(30)) request.by_id = {any_future()};
     Resources total;
-    total.cpu_milli = 4000;
+    total.cpu_micro = 4'000'000;
     ClaimTries tries;
     const ClaimResult result = claim(worker.store, request, total, tries);
     for (const Runnable& one : result.taken) worker.held.push_back({one.id, one.claim, 0});

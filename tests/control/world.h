@@ -15,9 +15,9 @@
 
 namespace morrow::control {
 
-inline SpecPtr make_spec(std::vector<FutureId> dependencies = {}, std::uint64_t cpu_milli = 1000) {
+inline SpecPtr make_spec(std::vector<FutureId> dependencies = {}, std::uint64_t cpu_micro = 1'000'000) {
   auto spec = std::make_shared<Spec>();
-  spec->requirements.cpu_milli = cpu_milli;
+  spec->requirements.cpu_micro = cpu_micro;
   spec->dependencies = std::move(dependencies);
   spec->name = "task";
   spec->payload = "payload";
@@ -44,7 +44,7 @@ class ControlTest : public ::testing::Test {
     WorkerInfo info;
     info.incarnation = incarnation;
     info.name = "w" + std::to_string(incarnation);
-    info.total.cpu_milli = 2000;
+    info.total.cpu_micro = 2'000'000;
     join(store, info);
   }
 
@@ -124,14 +124,14 @@ class ControlTest : public ::testing::Test {
     return claim(store, request, total, tries);
   }
 
-  ClaimResult claim_some(Incarnation incarnation, std::vector<Claim> claims, std::uint64_t cpu_milli = 2000) {
+  ClaimResult claim_some(Incarnation incarnation, std::vector<Claim> claims, std::uint64_t cpu_micro = 2'000'000) {
     ClaimRequest request;
     request.incarnation = incarnation;
-    request.free.cpu_milli = cpu_milli;
+    request.free.cpu_micro = cpu_micro;
     request.limit = static_cast<std::uint32_t>(claims.size());
     request.claims = std::move(claims);
     Resources total;
-    total.cpu_milli = 2000;
+    total.cpu_micro = 2'000'000;
     return claim_once(store, request, total);
   }
 

@@ -47,8 +47,8 @@ std::map<std::string, std::string> seeds() {
   wire::Submit submit;
   submit.set_number(3);
   submit.mutable_id()->set_scope(7);
-  submit.mutable_requirements()->set_cpu_milli(1000);
-  submit.mutable_requirements()->add_named_milli()->set_name("license");
+  submit.mutable_requirements()->set_cpu_micro(1'000'000);
+  submit.mutable_requirements()->add_named_micro()->set_name("license");
   submit.set_name("train");
   submit.add_dependencies()->set_sequence(4);
   submit.set_payload("payload");

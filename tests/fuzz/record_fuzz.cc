@@ -85,9 +85,9 @@ void read_keys(std::string_view key) {
 
 std::map<std::string, std::string> seeds() {
   control::Resources resources;
-  resources.cpu_milli = 1500;
+  resources.cpu_micro = 1'500'000;
   resources.memory = 1u << 30;
-  resources.named_milli["license"] = 1000;
+  resources.named_micro["license"] = 1'000'000;
   control::Spec spec;
   spec.requirements = resources;
   spec.dependencies = {{1, 2}, {1, 3}};

@@ -24,7 +24,7 @@ std::size_t Plans::add(Plan& plan, ChildPlan child) {
 PlanPtr Plans::member(Kind waits, Plan::End end) {
   auto plan = std::make_shared<Plan>();
   plan->tag = ++tags_;
-  plan->needs.cpu_milli = 1000;
+  plan->needs.cpu_micro = 1'000'000;
   plan->steps.push_back({Kind::kWork, random_.delay(sizes_.longest_work), 0});
   plan->steps.push_back({waits, 0, 0});
   plan->end = end;

@@ -267,7 +267,7 @@ void Executors::count_resources() {
       if (task->script.state() != Script::State::kWaits) running += task->sent().task.spec->requirements;
     }
   }
-  if (running.cpu_milli > 2 * world_.total.cpu_milli) world_.wrong("The cpus are oversubscribed beyond the bound.");
+  if (running.cpu_micro > 2 * world_.total.cpu_micro) world_.wrong("The cpus are oversubscribed beyond the bound.");
   if (memory > world_.total.memory) world_.wrong("The memory is oversubscribed.");
 }
 

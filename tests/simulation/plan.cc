@@ -275,9 +275,9 @@ class Plans::Maker {
 PlanPtr Plans::leaf() {
   auto plan = std::make_shared<Plan>();
   plan->tag = ++tags_;
-  plan->needs.cpu_milli = random_.chance(80) ? 1000 : 500 * random_.below(5);
+  plan->needs.cpu_micro = random_.chance(80) ? 1'000'000 : 500'000 * random_.below(5);
   if (random_.chance(10)) plan->needs.memory = 1 << 20;
-  if (random_.chance(8)) plan->needs.named_milli["license"] = 1000;
+  if (random_.chance(8)) plan->needs.named_micro["license"] = 1'000'000;
   plan->steps.push_back(
       {Kind::kWork, random_.chance(50) ? random_.delay(sizes_.longest_work) : random_.below(sizes_.longest_work), 0});
   if (random_.chance(3)) plan->value_bytes = 20'000;
@@ -359,7 +359,7 @@ void Plans::wide(Plan& plan) {
 void Plans::killer(Plan& plan) {
   auto kills = std::make_shared<Plan>();
   kills->tag = ++tags_;
-  kills->needs.cpu_milli = 1000;
+  kills->needs.cpu_micro = 1'000'000;
   kills->steps.push_back({Kind::kWork, random_.below(sizes_.longest_work), 0});
   kills->end = Plan::End::kDoomed;
   kills->kills_worker = true;
@@ -381,7 +381,7 @@ void Plans::hoard(Plan& plan) {
   for (std::size_t i = 0; i < kFutures; ++i) {
     auto kept = std::make_shared<Plan>();
     kept->tag = ++tags_;
-    kept->needs.cpu_milli = 1000;
+    kept->needs.cpu_micro = 1'000'000;
     kept->steps.push_back({Kind::kWork, kMillisecond, 0});
     plans_[kept->tag] = kept;
     plan.children.push_back({kept, {}, {}, std::nullopt, false});

@@ -39,9 +39,9 @@ VirtualWorker::VirtualWorker(World world, control::Incarnation incarnation, std:
   info_.incarnation = incarnation_;
   info_.name = std::move(name);
   info_.address = std::to_string(incarnation_);
-  info_.total.cpu_milli = world_.config.cpus * 1000;
+  info_.total.cpu_micro = world_.config.cpus * 1'000'000;
   info_.total.memory = 1ULL << 30;
-  if (licensed) info_.total.named_milli["license"] = 1000;
+  if (licensed) info_.total.named_micro["license"] = 1'000'000;
   lanes_ = std::make_unique<StoreLanes>(
       StoreLanes::World{world_.timeline, world_.random, world_.config, world_.weather, world_.wrong}, world_.database,
       process_, [this](std::function<void()> event) { tell(std::move(event)); });

@@ -70,7 +70,7 @@ class VirtualWorker {
   };
   /// What needs a license runs only where there is one.
   VirtualWorker(World world, control::Incarnation incarnation, std::string name, bool licensed);
-  bool licensed() const { return info_.total.named_milli.contains("license"); }
+  bool licensed() const { return info_.total.named_micro.contains("license"); }
   ~VirtualWorker();
 
   control::Incarnation incarnation() const { return incarnation_; }

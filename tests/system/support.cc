@@ -182,9 +182,11 @@ std::string Cluster::sanitizer_reports() const {
 
 std::string Cluster::store_url() const { return "lmdb:" + folder_ + "/home/" + name() + "/store"; }
 
-std::unique_ptr<Process> Cluster::worker(std::vector<std::string> options) {
+std::unique_ptr<Process> Cluster::worker(std::vector<std::string> options, const Environment& more) {
   options.insert(options.begin(), {bin() + "/morrow", "worker", name()});
-  auto process = std::make_unique<Process>(options, environment());
+  Environment all = environment();
+  for (const auto& [variable, value] : more) all[variable] = value;
+  auto process = std::make_unique<Process>(options, all);
   if (!process->wait_for_text("is ready"))
     throw std::runtime_error("the worker did not become ready: " + process->err());
   return process;

@@ -65,7 +65,7 @@ class Cluster {
   std::string store_url() const;
 
   /// Starts a worker; returns when it is ready.
-  std::unique_ptr<Process> worker(std::vector<std::string> options = {});
+  std::unique_ptr<Process> worker(std::vector<std::string> options = {}, const Environment& more = {});
   /// Runs one of the test programs as a driver of this cluster.
   Result run(const std::vector<std::string>& arguments, Environment more = {});
   std::unique_ptr<Process> start(const std::vector<std::string>& arguments, Environment more = {});

@@ -83,7 +83,7 @@ TEST(Frame, ADamagedStreamOnlyEverThrowsProtocolError) {
   submit.mutable_id()->set_scope(1);
   submit.set_name("task");
   submit.set_payload(std::string(100, 'x'));
-  submit.mutable_requirements()->add_named_milli()->set_name("license");
+  submit.mutable_requirements()->add_named_micro()->set_name("license");
   std::string whole = frame_of(SUBMIT, submit);
   append_frame(whole, SUBMIT, submit);
   EXPECT_TRUE(rc::check([&](const std::vector<std::pair<std::uint16_t, std::uint8_t>>& changes) {

@@ -19,7 +19,7 @@ namespace {
 using wire::is_loopback;
 
 TEST(Machine, HasSomethingToGiveAndANameThatFits) {
-  EXPECT_GE(machine_cpu_milli(ControlGroups()), 1'000U);
+  EXPECT_GE(machine_cpu_micro(ControlGroups()), 1'000'000U);
   EXPECT_GE(machine_memory_bytes(ControlGroups()), 1U << 20);
   EXPECT_NO_THROW(wire::check_name("worker", machine_name()));
 }
@@ -87,7 +87,7 @@ TEST_F(ControlGroupsTest, HalfAProcessorIsOfferedAsOne) {
   write("/proc/self/cgroup", "0::/\n");
   write("/sys/fs/cgroup/cpu.max", "50000 100000\n");
   EXPECT_EQ(groups().cpu_limit(), 0.5);
-  EXPECT_EQ(machine_cpu_milli(groups()), 1'000U);
+  EXPECT_EQ(machine_cpu_micro(groups()), 1'000'000U);
 }
 
 TEST_F(ControlGroupsTest, TheKillsOfTheOwnGroupCountAndElseThoseOfTheMachine) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/client/submit_message.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
 
@@ -22,32 +24,34 @@ constexpr double kMaxAmount = 1e9;
 constexpr std::int64_t kMaxMemory = 1LL << 50;
 constexpr std::size_t kMaxResources = 64;
 constexpr std::size_t kMaxNameBytes = 64;
+constexpr double kMicro = 1e6;  // millionths in one
 constexpr std::int64_t kMaxRetries = 1'000'000'000;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& rule) {
   throw std::invalid_argument("submit: " + what + " " + rule);
 }
 
-std::uint64_t milli(const std::string& what, Amount amount) {
+std::uint64_t micro(const std::string& what, Amount amount) {
   const double value = amount.value();
   if (!(value >= 0 && value <= kMaxAmount)) refuse(what, "must be a number from 0 to 1e9");
-  const double thousandths = std::ceil(value * 1000 - 1e-6);
-  return static_cast<std::uint64_t>(thousandths < 0 ? 0 : thousandths);
+  if (value == 0) return 0;
+  // Down: n shares of one n-th fit together. What falls short of a millionth by the way a double is rounded is whole.
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::floor(value * kMicro + 1e-6)));
 }
 
 void fill_requirements(wire::Requirements& out, const Options& options) {
-  out.set_cpu_milli(milli("cpus", options.cpus));
-  out.set_gpu_milli(milli("gpus", options.gpus));
+  out.set_cpu_micro(micro("cpus", options.cpus));
+  out.set_gpu_micro(micro("gpus", options.gpus));
   const std::int64_t memory = options.memory.value();
   if (memory < 0 || memory > kMaxMemory) refuse("memory", "must be from 0 to 1 PiB, in bytes");
   out.set_memory(static_cast<std::uint64_t>(memory));
   if (options.resources.size() > kMaxResources) refuse("resources", "may name at most 64 resources");
   for (const auto& [name, amount] : options.resources) {
     if (name.empty() || name.size() > kMaxNameBytes) refuse("the name of a resource", "must have 1 to 64 bytes");
-    if (const std::uint64_t value = milli("resource " + name, amount); value != 0) {
-      wire::NamedAmount& named = *out.add_named_milli();
+    if (const std::uint64_t value = micro("resource " + name, amount); value != 0) {
+      wire::NamedAmount& named = *out.add_named_micro();
       named.set_name(name);
-      named.set_milli(value);
+      named.set_micro(value);
     }
   }
 }

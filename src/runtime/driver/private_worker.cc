@@ -72,7 +72,7 @@ std::vector<std::string> resource_arguments(const SessionOptions& options) {
     if (options.memory->value() < 0) throw SessionError("SessionOptions: memory must not be negative");
     add("--memory", std::to_string(options.memory->value()));
   }
-  if (options.gpus.value() != 0) add("--gpus", checked("gpus", options.gpus));
+  if (options.gpus) add("--gpus", checked("gpus", *options.gpus));
   for (const auto& [name, amount] : options.resources) add("--resource", name + "=" + checked(name.c_str(), amount));
   if (options.object_memory) {
     if (options.object_memory->value() <= 0) throw SessionError("SessionOptions: object_memory must be more than 0");

@@ -48,6 +48,7 @@ void Executor::run() {
   const base::MutexLock lock(link_.mutex());
   left_.spare_those_there();
   state_.remember();
+  threads_.remember();
   for (;;) {
     Waiter waiter;
     idle_ = &waiter;
@@ -117,6 +118,12 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
   ran_one_ = true;
   RunningTask* const below = std::exchange(running_here_, running.get());
   Scopes scopes_below = std::exchange(scopes(), {});
+  const bool alone = running_.size() == 1;
+  const ThreadCounts::Numbers threads_below = alone ? ThreadCounts::Numbers{} : threads_.numbers();
+  if (const int threads = std::max(1, static_cast<int>(task.threads())); alone)
+    threads_.begin(threads, state_);
+  else
+    threads_.set(threads);
   TaskResult result;
   Clock::duration ran;
   {
@@ -129,7 +136,10 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
     std::fflush(stderr);
     std::cout.flush();
   }
-  if (running_.size() == 1) clean_up(task);
+  if (alone)
+    clean_up(task);
+  else
+    threads_.set(threads_below);
   scopes() = std::move(scopes_below);
   running_here_ = below;
   MORROW_INVARIANT(running->waiting == 0, "a task that ended waits for nothing", running->claim, running->waiting);
@@ -143,6 +153,7 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
 void Executor::clean_up(const wire::Task& task) {
   if (task.fresh_process()) spent_ = true;
   if (task.brief()) return state_.restore();
+  threads_.end_idle();
   std::string left = state_.restore_all();
   if (left_.reap()) left += left.empty() ? "a process" : " and a process";
   if (left.empty()) return;

@@ -13,6 +13,7 @@
 #include "runtime/executor/output_pipes.h"
 #include "runtime/executor/process_state.h"
 #include "runtime/executor/task_runner.h"
+#include "runtime/executor/thread_counts.h"
 #include "wire/claim_words.h"
 #include "wire/held_results.h"
 
@@ -98,6 +99,7 @@ class Executor : public Client {
   Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
   LeftProcesses left_ GUARDED_BY(link_.mutex());
   ProcessState state_ GUARDED_BY(link_.mutex());
+  ThreadCounts threads_ GUARDED_BY(link_.mutex());
   bool ran_one_ GUARDED_BY(link_.mutex()) = false;  // a task began in this process
   bool spent_ GUARDED_BY(link_.mutex()) = false;    // none is to begin in it any more
   std::uint32_t tasks_since_reap_ GUARDED_BY(link_.mutex()) = 0;

@@ -121,10 +121,11 @@ void be_first_to_go() {
     close(null);
   }
   setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-  if (request.message.has_devices()) {
-    setenv("CUDA_VISIBLE_DEVICES", request.message.visible_devices().c_str(), 1);
-  } else if (!request.message.visible_devices().empty()) {
-    unsetenv("CUDA_VISIBLE_DEVICES");
+  for (const wire::EnvironmentSetting& setting : request.message.environment()) {
+    if (setting.has_value())
+      setenv(setting.name().c_str(), setting.value().c_str(), 1);
+    else
+      unsetenv(setting.name().c_str());
   }
   const int crash_record = fcntl(setup.claim_words.get(), F_DUPFD_CLOEXEC, 0);
   lseek(crash_record, wire::ClaimWords::kCrashOffset, SEEK_SET);

@@ -21,6 +21,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <clocale>
@@ -117,10 +118,7 @@ void ProcessState::remember() {
   umask(umask_);
   pthread_sigmask(SIG_SETMASK, nullptr, &mask_);
   for (char** line = environ; line != nullptr && *line != nullptr; ++line) lines_.emplace_back(*line);
-  for (std::string& line : lines_) environment_.push_back(line.data());
-  environment_.push_back(nullptr);
-  live_ = environment_;
-  environ = live_.data();
+  use_lines();
   streams_.reserve(4);
   for (std::ios* const stream : {static_cast<std::ios*>(&std::cin), static_cast<std::ios*>(&std::cout),
                                  static_cast<std::ios*>(&std::cerr), static_cast<std::ios*>(&std::clog)})
@@ -138,6 +136,27 @@ void ProcessState::remember() {
   sched_getaffinity(0, sizeof(processors_), &processors_);
   priority_ = getpriority(PRIO_PROCESS, 0);
   threads_ = base::count_threads();
+}
+
+void ProcessState::use_lines() {
+  environment_.clear();
+  for (std::string& line : lines_) environment_.push_back(line.data());
+  environment_.push_back(nullptr);
+  live_ = environment_;
+  environ = live_.data();
+}
+
+void ProcessState::set_variables(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    const std::string_view name(line.data(), line.find('=') + 1);
+    const auto same = [&name](const std::string& there) { return there.starts_with(name); };
+    const auto found = std::find_if(lines_.begin(), lines_.end(), same);
+    if (found == lines_.end())
+      lines_.push_back(line);
+    else
+      *found = line;
+  }
+  use_lines();
 }
 
 void ProcessState::restore() {

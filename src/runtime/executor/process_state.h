@@ -24,6 +24,9 @@ class ProcessState {
   /// Takes note of how the process is now. Once, before the first task.
   void remember();
 
+  /// Sets variables of the environment, as "NAME=value", for this task and all after it.
+  void set_variables(const std::vector<std::string>& lines);
+
   /// Sets back what is quickly looked at: folder, umask, environment, signal mask, streams, locale, rounding.
   void restore();
   /// The rest too, which takes some microseconds: signal handlers, standard output and error, limits, processors.
@@ -48,6 +51,7 @@ class ProcessState {
     std::locale locale;
   };
 
+  void use_lines();
   void restore_environment();
   void restore_signals() const;
   void restore_output() const;

@@ -23,7 +23,7 @@ Brain::Brain(Setup setup)
     : setup_(std::move(setup)),
       random_(setup_.seed),
       ledger_(setup_.info.total),
-      devices_(static_cast<unsigned>(setup_.info.total.gpu_milli / 1000)),
+      devices_(static_cast<unsigned>(setup_.info.total.gpu_micro / control::kOneMicro)),
       waiting_{.awaits = {},
                .cap_relief = {},
                .recent_outcomes = RecentOutcomes(setup_.knobs.recent_bytes),

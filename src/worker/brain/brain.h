@@ -361,8 +361,8 @@ class Brain {
   bool try_start(const HeldTaskPtr& task);
   bool try_nested(const HeldTaskPtr& task);
   bool can_host(const ExecutorState& executor, const control::Spec& spec) const;
-  ExecutorState* idle_executor(const std::string& program, std::uint64_t gpu_milli);
-  ExecutorState* new_executor(const std::string& program, std::uint64_t gpu_milli, bool above_cap);
+  ExecutorState* idle_executor(const std::string& program, std::uint64_t gpu_micro);
+  ExecutorState* new_executor(const std::string& program, std::uint64_t gpu_micro, bool above_cap);
   void dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nested);
   void note_start(const ExecutorState& executor, const HeldTask& task);
 

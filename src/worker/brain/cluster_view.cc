@@ -73,7 +73,7 @@ std::string ClusterView::largest_worker() const {
   const control::WorkerSeen* largest = nullptr;
   for (const control::WorkerSeen& worker : workers_) {
     const auto size = [](const control::WorkerSeen& seen) {
-      return std::pair(seen.info.total.cpu_milli, seen.info.total.memory);
+      return std::pair(seen.info.total.cpu_micro, seen.info.total.memory);
     };
     if (!worker.dying && (largest == nullptr || size(worker) > size(*largest))) largest = &worker;
   }

@@ -10,20 +10,20 @@ namespace morrow::worker {
 
 using Place = HeldTask::Place;
 
-bool Brain::fits(const control::Resources& need) const { return ledger_.fits(need) && devices_.fits(need.gpu_milli); }
+bool Brain::fits(const control::Resources& need) const { return ledger_.fits(need) && devices_.fits(need.gpu_micro); }
 
-ExecutorState* Brain::idle_executor(const std::string& program, std::uint64_t gpu_milli) {
+ExecutorState* Brain::idle_executor(const std::string& program, std::uint64_t gpu_micro) {
   return executors_.take_idle(program, [&](const ExecutorState& executor) {
-    if (gpu_milli == 0) return executor.devices.empty();
+    if (gpu_micro == 0) return executor.devices.empty();
     if (executor.devices.empty()) return false;
     // Devices are bound for life: usable again only when the very same ones would be given.
     Devices trial = devices_;
-    return trial.take(gpu_milli) == executor.devices;
+    return trial.take(gpu_micro) == executor.devices;
   });
 }
 
 /// Null: no more may be started now.
-ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu_milli, bool above_cap) {
+ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu_micro, bool above_cap) {
   if (!starting_.programs.may_start(program)) return nullptr;
   const std::size_t cap = setup_.knobs.executor_cap + (above_cap ? setup_.knobs.above_cap : 0);
   if (executors_.size() >= cap) {
@@ -33,9 +33,9 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
     return nullptr;
   }
   std::vector<unsigned> devices;
-  if (gpu_milli != 0) {
+  if (gpu_micro != 0) {
     Devices trial = devices_;
-    devices = trial.take(gpu_milli);
+    devices = trial.take(gpu_micro);
   }
   starting_.programs.note_start(program);
   starting_.idle.note(program);
@@ -71,7 +71,7 @@ void Brain::dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nest
     stacked.held = task->run.spec->requirements;
     stacked.running_since = now_;
     ledger_.take(stacked.held);
-    if (!nested && stacked.held.gpu_milli != 0) executor.held_devices = devices_.take(stacked.held.gpu_milli);
+    if (!nested && stacked.held.gpu_micro != 0) executor.held_devices = devices_.take(stacked.held.gpu_micro);
     executor.stack.push_back(std::move(stacked));
     if (executor.started) note_start(executor, *task);
   }
@@ -83,7 +83,7 @@ void Brain::dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nest
 bool Brain::try_start(const HeldTaskPtr& task) {
   const control::Spec& spec = *task->run.spec;
   if (!fits(spec.requirements)) return false;
-  ExecutorState* const idle = spec.fresh_process ? nullptr : idle_executor(spec.program, spec.requirements.gpu_milli);
+  ExecutorState* const idle = spec.fresh_process ? nullptr : idle_executor(spec.program, spec.requirements.gpu_micro);
   if (ExecutorState* executor = idle) {
     dispatch(*executor, task, false);
     return true;
@@ -93,21 +93,24 @@ bool Brain::try_start(const HeldTaskPtr& task) {
   if (task->wanted && at_cap()) {
     if (try_nested(task)) return true;
     const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id);
-    const auto takes_no_guest = [&spec](const AwaitSlot& slot) {
-      return slot.await->blocks && (spec.fresh_process || !slot.await->request.hosts);
+    const bool is_no_guest = spec.fresh_process || spec.requirements.gpu_micro != 0;
+    const auto takes_no_guest = [&](const AwaitSlot& slot) {
+      const ExecutorState* const waits = executors_.find(slot.await->who.executor);
+      const bool has_devices = waits != nullptr && !waits->devices.empty();
+      return slot.await->blocks && (is_no_guest || !slot.await->request.hosts || has_devices);
     };
     above_cap = awaited != nullptr && std::any_of(awaited->waiters.begin(), awaited->waiters.end(), takes_no_guest);
   }
-  if (ExecutorState* executor = new_executor(spec.program, spec.requirements.gpu_milli, above_cap)) {
+  if (ExecutorState* executor = new_executor(spec.program, spec.requirements.gpu_micro, above_cap)) {
     dispatch(*executor, task, false);
     return true;
   }
   return false;
 }
 
-/// Whether a task of this kind may run on top of its stack.
+/// Whether a task of this kind may run on top of its stack. One without devices must see none.
 bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) const {
-  return !executor.killed && executor.program == spec.program && !executor.stack.empty() &&
+  return !executor.killed && executor.devices.empty() && executor.program == spec.program && !executor.stack.empty() &&
          executor.stack.back().blocked && executor.stack.back().hosts &&
          !waiting_.awaits.resumes(executor.id, executor.stack.back().task->run.claim);
 }
@@ -115,7 +118,7 @@ bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) c
 /// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.
 bool Brain::try_nested(const HeldTaskPtr& task) {
   const control::Spec& spec = *task->run.spec;
-  if (spec.requirements.gpu_milli != 0) return false;  // its devices are bound for life
+  if (spec.requirements.gpu_micro != 0) return false;  // its devices are bound for life
   if (spec.fresh_process) return false;
   const auto on_top_of = [&](ExecutorId id, control::Claim claim) {
     ExecutorState* executor = executors_.find(id);

@@ -34,8 +34,8 @@ void Brain::release_resources(ExecutorState& executor, const StackedTask& stacke
   if (stacked.blocked) ledger_.unblock(stacked.held);
   ledger_.release(stacked.held);
   others_.index_claims.note_freed();
-  if (!executor.held_devices.empty() && stacked.held.gpu_milli != 0) {
-    devices_.release(executor.held_devices, stacked.held.gpu_milli);
+  if (!executor.held_devices.empty() && stacked.held.gpu_micro != 0) {
+    devices_.release(executor.held_devices, stacked.held.gpu_micro);
     executor.held_devices.clear();
   }
 }
@@ -285,7 +285,7 @@ void Brain::cancel_local(control::FutureId id, control::Claim claim) {
 void Brain::reap_idle() {
   if (now_ < next_reap_) return;
   next_reap_ = now_ + kBetweenReapsNs;
-  const std::size_t keep = width(control::Resources{kOneCpuMilli, 0, 0, {}});
+  const std::size_t keep = width(control::Resources{control::kOneMicro, 0, 0, {}});
   for (const ExecutorId id : executors_.long_idle(now_, keep, setup_.knobs.keep_idle_executor))
     kill(executors_.at(id), nullptr);
   std::set<std::string> working;

@@ -10,8 +10,6 @@
 
 namespace morrow::worker {
 
-inline constexpr std::uint64_t kOneCpuMilli = 1000;  ///< as most tasks ask for
-
 /// Exact accounting of a worker's resources: what is free and what is taken are the total at all times. What is free
 /// may go below zero: oversubscription is bounded by the caller, and counted here. Never more comes back than was
 /// taken. Not thread-safe.
@@ -36,7 +34,7 @@ class Ledger {
   /// Whether one that waited too long for `need` may take it all the same: no more cpus than there are beyond those
   /// that there are, and of named resources none that is not free, since one stands for what only one may use.
   bool may_oversubscribe(const control::Resources& need) const;
-  /// How far the cpus are below zero, in thousandths.
+  /// How far the cpus are below zero, in millionths.
   std::uint64_t cpu_oversubscribed() const;
 
   control::Resources free() const;  ///< never below zero
@@ -48,7 +46,7 @@ class Ledger {
   control::Resources beside_kept() const;
   bool fits_beside_kept(const control::Resources& need) const {
     return could_fit(need) && need.memory + kept_.memory <= total_.memory &&
-           need.gpu_milli + kept_.gpu_milli <= total_.gpu_milli;
+           need.gpu_micro + kept_.gpu_micro <= total_.gpu_micro;
   }
 
  private:
@@ -58,15 +56,16 @@ class Ledger {
   std::map<std::string, std::int64_t> named_;
 };
 
-/// Which GPUs are taken, by thousandths of a device. No device is taken by more than a thousand. Not thread-safe.
+/// Which GPUs are taken, by millionths of a device. No device is taken by more than all of them. Not thread-safe.
 class Devices {
  public:
   explicit Devices(unsigned count);
-  /// Whole devices for a thousand or more, a share of one for less; empty when there is no room (or nothing is asked).
-  std::vector<unsigned> take(std::uint64_t gpu_milli);
+  /// Whole devices for control::kOneMicro or more, a share of one for less; empty when there is no room (or nothing is
+  /// asked).
+  std::vector<unsigned> take(std::uint64_t gpu_micro);
   /// What `take` gave for the same amount.
-  void release(const std::vector<unsigned>& devices, std::uint64_t gpu_milli);
-  bool fits(std::uint64_t gpu_milli) const;
+  void release(const std::vector<unsigned>& devices, std::uint64_t gpu_micro);
+  bool fits(std::uint64_t gpu_micro) const;
 
  private:
   std::vector<std::uint64_t> free_;

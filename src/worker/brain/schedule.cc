@@ -57,8 +57,8 @@ Time Brain::estimate(const control::Spec& spec) const {
 
 /// How many tasks like this one run at once.
 std::size_t Brain::width(const control::Resources& need) const {
-  if (need.cpu_milli == 0) return setup_.knobs.executor_cap;
-  return std::max<std::size_t>(ledger_.total().cpu_milli / need.cpu_milli, 1);
+  if (need.cpu_micro == 0) return setup_.knobs.executor_cap;
+  return std::max<std::size_t>(ledger_.total().cpu_micro / need.cpu_micro, 1);
 }
 
 /// Whether what comes now is to be run here, beside what was promised in the same round.
@@ -85,8 +85,8 @@ void Brain::enter_backlog(const HeldTaskPtr& task, bool front) {
 /// Cpus that a blocked task takes back within a moment are not given to anything new: else each commit that recursion
 /// waits for opens another branch, and another process stands still in it.
 bool Brain::kept_for_resuming(const control::Resources& need) const {
-  const std::uint64_t kept = kOneCpuMilli * waiting_.awaits.ended_within(now_, setup_.knobs.keep_for_resuming);
-  return kept != 0 && need.cpu_milli != 0 && ledger_.free().cpu_milli < kept + need.cpu_milli;
+  const std::uint64_t kept = control::kOneMicro * waiting_.awaits.ended_within(now_, setup_.knobs.keep_for_resuming);
+  return kept != 0 && need.cpu_micro != 0 && ledger_.free().cpu_micro < kept + need.cpu_micro;
 }
 
 void Brain::schedule() {

@@ -14,7 +14,7 @@ namespace {
 
 std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
   const auto size = [](const control::WorkerSeen& worker) {
-    return std::pair(worker.info.total.cpu_milli, worker.info.total.memory);
+    return std::pair(worker.info.total.cpu_micro, worker.info.total.memory);
   };
   const auto largest = std::max_element(workers.begin(), workers.end(),
                                         [&](const auto& one, const auto& other) { return size(one) < size(other); });
@@ -22,13 +22,13 @@ std::string largest_of(const std::vector<control::WorkerSeen>& workers) {
 }
 
 void show(const control::Resources& amounts, wire::Requirements& shown) {
-  shown.set_cpu_milli(amounts.cpu_milli);
+  shown.set_cpu_micro(amounts.cpu_micro);
   shown.set_memory(amounts.memory);
-  shown.set_gpu_milli(amounts.gpu_milli);
-  for (const auto& [name, milli] : amounts.named_milli) {
-    wire::NamedAmount& named = *shown.add_named_milli();
+  shown.set_gpu_micro(amounts.gpu_micro);
+  for (const auto& [name, micro] : amounts.named_micro) {
+    wire::NamedAmount& named = *shown.add_named_micro();
     named.set_name(name);
-    named.set_milli(milli);
+    named.set_micro(micro);
   }
 }
 

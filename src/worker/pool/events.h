@@ -10,6 +10,7 @@
 #include "wire/frame.h"
 #include "worker/pool/process/executor_groups.h"
 #include "worker/pool/process/undertaker.h"
+#include "worker/pool/process/visible_devices.h"
 
 namespace morrow::worker {
 
@@ -48,6 +49,7 @@ struct PoolOptions {
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   Undertaker* undertaker = nullptr;  ///< outlives the pool; null: programs die with this process, not what they left
   ExecutorGroups* groups = nullptr;  ///< outlives the pool
+  VisibleDevices devices;            ///< what executors with GPUs, and those with none, see of them
   std::uint64_t stack_bytes = 256u << 20;  ///< RLIMIT_STACK of executors, when the hard limit allows
   /// Gets the output of the first process of a program, before it is an executor: for the worker's log. As it was read,
   /// not cut into lines.

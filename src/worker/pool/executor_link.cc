@@ -80,8 +80,11 @@ ExecutorLink::ExecutorLink(PoolContext& pool, ExecutorProcess id, std::vector<un
 wire::Fork ExecutorLink::fork_message(bool in_place) const {
   wire::Fork message;
   message.set_executor(static_cast<std::uint32_t>(id_));
-  message.set_has_devices(!devices_.empty());
-  message.set_visible_devices(fmt::format("{}", fmt::join(devices_, ",")));
+  for (const auto& [name, value] : pool_.options.devices.settings(devices_)) {
+    wire::EnvironmentSetting& setting = *message.add_environment();
+    setting.set_name(name);
+    if (value) setting.set_value(*value);
+  }
   message.set_in_place(in_place);
   return message;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/convert.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "wire/frame.h"
@@ -10,25 +11,31 @@ namespace morrow::worker {
 namespace {
 
 // Sums of many such amounts still fit in 64 bits.
-constexpr std::uint64_t kMaxMilli = 1ULL << 40;
+constexpr std::uint64_t kMaxMicro = 1ULL << 50;
 constexpr std::uint64_t kMaxMemory = 1ULL << 50;
 constexpr int kMaxNamed = 64;
+constexpr std::uint64_t kMaxThreads = 1 << 16;  // some libraries crash for more
 
 }  // namespace
 
 control::Resources resources_of(const wire::Requirements& requirements) {
   control::Resources resources;
-  resources.cpu_milli = requirements.cpu_milli();
+  resources.cpu_micro = requirements.cpu_micro();
   resources.memory = requirements.memory();
-  resources.gpu_milli = requirements.gpu_milli();
-  bool sane = resources.cpu_milli <= kMaxMilli && resources.gpu_milli <= kMaxMilli && resources.memory <= kMaxMemory &&
-              requirements.named_milli_size() <= kMaxNamed;
-  for (const wire::NamedAmount& named : requirements.named_milli()) {
-    sane = sane && named.milli() <= kMaxMilli && !named.name().empty() && named.name().size() <= 64;
-    if (sane && named.milli() != 0) resources.named_milli.emplace(named.name(), named.milli());
+  resources.gpu_micro = requirements.gpu_micro();
+  bool sane = resources.cpu_micro <= kMaxMicro && resources.gpu_micro <= kMaxMicro && resources.memory <= kMaxMemory &&
+              requirements.named_micro_size() <= kMaxNamed;
+  for (const wire::NamedAmount& named : requirements.named_micro()) {
+    sane = sane && named.micro() <= kMaxMicro && !named.name().empty() && named.name().size() <= 64;
+    if (sane && named.micro() != 0) resources.named_micro.emplace(named.name(), named.micro());
   }
   if (!sane) throw wire::ProtocolError("a task asks for an amount that makes no sense");
   return resources;
+}
+
+std::uint32_t threads_of(const control::Resources& requirements) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(requirements.cpu_micro / control::kOneMicro, 1, kMaxThreads));
 }
 
 control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, control::SessionId session) {

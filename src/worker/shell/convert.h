@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "control/types.h"
@@ -18,6 +19,9 @@ inline void set_id(wire::FutureId* to, control::FutureId id) {
 
 /// \throws wire::ProtocolError when an amount is beyond all sense
 control::Resources resources_of(const wire::Requirements& requirements);
+
+/// How many threads the libraries of a task that takes `requirements` may start: its whole cpus, and one at least.
+std::uint32_t threads_of(const control::Resources& requirements);
 
 /// What a Submit asks to be computed. The payload is moved out of the message. \throws wire::ProtocolError
 control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, control::SessionId session);

@@ -110,8 +110,8 @@ void add_values(MetricsText& text, const Objects::Usage& objects) {
 std::string metrics_text(const MetricFacts& facts) {
   MetricsText text;
   text.gauge("executors", "Processes that run tasks.", static_cast<double>(facts.executors));
-  text.gauge("cpus_total", "CPUs that tasks may use.", static_cast<double>(facts.total.cpu_milli) / 1000);
-  text.gauge("cpus_used", "CPUs that tasks use.", static_cast<double>(facts.used.cpu_milli) / 1000);
+  text.gauge("cpus_total", "CPUs that tasks may use.", static_cast<double>(facts.total.cpu_micro) / 1e6);
+  text.gauge("cpus_used", "CPUs that tasks use.", static_cast<double>(facts.used.cpu_micro) / 1e6);
   text.gauge("memory_total_bytes", "Memory that tasks may ask for.", static_cast<double>(facts.total.memory));
   text.gauge("memory_used_bytes", "Memory that tasks asked for.", static_cast<double>(facts.used.memory));
   text.gauge("sessions", "Drivers that are attached to this worker.", static_cast<double>(facts.sessions));

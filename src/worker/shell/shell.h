@@ -73,6 +73,7 @@ struct ShellOptions {
   bool private_worker = false;       ///< one client, no cluster: ends when it goes
   Undertaker* undertaker = nullptr;  ///< outlives the shell; see PoolOptions
   ExecutorGroups* groups = nullptr;  ///< the same
+  VisibleDevices devices;            ///< the GPUs among the total, as processes see them
   bool inline_store = false;         ///< commits on the main thread, for measurements
   /// Looks whether drivers still find the socket that this worker listens on; else makes another one. None: all is
   /// well, or it could not. May be empty.

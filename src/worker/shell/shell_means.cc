@@ -197,6 +197,7 @@ void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyP
   loop_.task.set_nested(dispatch.nested);
   loop_.task.set_brief(dispatch.brief);
   loop_.task.set_fresh_process(run.spec->fresh_process);
+  loop_.task.set_threads(threads_of(run.spec->requirements));
   loop_.task.set_payload(run.spec->payload);
   loop_.task.set_session(run.spec->session);
   loop_.task.clear_dependencies();
@@ -355,6 +356,7 @@ PoolOptions Shell::pool_options() {
   pool.object_memory = objects_.memory_fd();
   pool.undertaker = options_.undertaker;
   pool.groups = options_.groups;
+  pool.devices = options_.devices;
   pool.program_output = [this](const std::string& program, std::string_view text) {
     tasks_.output.program_wrote(program, text);
   };

@@ -36,7 +36,7 @@ TEST(Driver, SubmitsAndAwaitsAndGetsTheValue) {
   const auto submitted = worker.driver().read<wire::Submit>(wire::SUBMIT);
   EXPECT_EQ(submitted.number(), 1U);
   EXPECT_EQ(submitted.id().scope(), worker.hello().session());
-  EXPECT_EQ(submitted.requirements().cpu_milli(), 500U);
+  EXPECT_EQ(submitted.requirements().cpu_micro(), 500'000U);
   EXPECT_EQ(submitted.max_retries(), 7U);
   EXPECT_EQ(submitted.name(), "sum");
   EXPECT_FALSE(submitted.resent());
@@ -51,6 +51,30 @@ TEST(Driver, SubmitsAndAwaitsAndGetsTheValue) {
   EXPECT_EQ(release.number(), 2U);
   worker.end();
   EXPECT_EQ(driver.get(), 3);
+}
+
+TEST(Driver, AsksForOneNthByWhatNOfFitInOneAndNoMore) {
+  const FakeCluster cluster;
+  FakeWorker worker("one");
+  auto driver = in_thread([] {
+    const Session session(kCluster);
+    for (int n = 1; n <= 1'000; ++n)
+      submit({.cpus = 1.0 / n, .gpus = 1.0F / static_cast<float>(n), .resources = {{"license", 1.0 / n}}}, [] {
+      }).unattended();
+    return 0;
+  });
+  worker.accept();
+  worker.welcome();
+  for (std::uint64_t n = 1; n <= 1'000; ++n) {
+    const auto submitted = worker.driver().read<wire::Submit>(wire::SUBMIT);
+    for (const std::uint64_t micro : {submitted.requirements().cpu_micro(), submitted.requirements().gpu_micro(),
+                                      submitted.requirements().named_micro(0).micro()}) {
+      EXPECT_LE(n * micro, 1'000'000U) << n;
+      EXPECT_GT((n + 1) * micro, 1'000'000U) << n;
+    }
+  }
+  worker.end();
+  EXPECT_EQ(driver.get(), 0);
 }
 
 TEST(Driver, TheGraceIsWhatTheProgramAsksFor) {

@@ -119,8 +119,9 @@ FakeExecutor FakeExecutorOwner::fork(bool in_place) {
   wire::Fork message;
   message.set_executor(++last_);
   message.set_in_place(in_place);
-  message.set_has_devices(true);
-  message.set_visible_devices("3");
+  wire::EnvironmentSetting& devices = *message.add_environment();
+  devices.set_name("CUDA_VISIBLE_DEVICES");
+  devices.set_value("3");
   std::string bytes;
   wire::append_frame(bytes, wire::FORK, message);
   const std::array<int, 4> given{stream_there.get(), output_there.get(), errors_there.get(), executor.file.get()};

@@ -52,8 +52,8 @@ TEST(Backlog, ATaskInFrontGoesBeforeAllOfItsLane) {
 
 TEST(Backlog, WhatDoesNotFitIsPassedUntilItStarves) {
   Backlog backlog;
-  const auto small = [](const control::Resources& need) { return need.cpu_milli <= 1000; };
-  backlog.enter(task_of(1, "program", 4000), 10, false);
+  const auto small = [](const control::Resources& need) { return need.cpu_micro <= 1'000'000; };
+  backlog.enter(task_of(1, "program", 4'000'000), 10, false);
   backlog.enter(task_of(2), 10, false);
   backlog.enter(task_of(3), 10, false);
   EXPECT_EQ(take(backlog, small, 50, 100), 2u);
@@ -106,7 +106,8 @@ TEST(Backlog, AWishThatIsDroppedIsAnOrdinaryTaskAgain) {
 
 TEST(Backlog, AllOfAProgramLeaveTogether) {
   Backlog backlog;
-  for (std::uint64_t i = 1; i <= 4; ++i) backlog.enter(task_of(i, i % 2 == 0 ? "even" : "odd", i * 1000), 10, false);
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    backlog.enter(task_of(i, i % 2 == 0 ? "even" : "odd", i * 1'000'000), 10, false);
   for (const Backlog::Lane* lane : backlog.lanes_of("odd")) {
     for (const HeldTaskPtr& task : Backlog::tasks_of(*lane)) backlog.leave(*task, Place::kHanded);
   }

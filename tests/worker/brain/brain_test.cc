@@ -15,7 +15,7 @@ using Kind = Step::Kind;
 
 Machine::Setup slots(unsigned cpus, std::uint32_t cap = 256) {
   Machine::Setup setup;
-  setup.total = Resources{cpus * 1000u, 1u << 30, 0, {}};
+  setup.total = Resources{cpus * 1'000'000u, 1u << 30, 0, {}};
   setup.knobs.executor_cap = cap;
   return setup;
 }
@@ -137,7 +137,7 @@ TEST(Brain, ABurstOfDependentTasksIsSharedWithAnIdleWorker) {
   ASSERT_TRUE(machine.run_until(first));
   control::WorkerSeen other;
   other.info.incarnation = 4711;
-  other.info.total.cpu_milli = 2000;
+  other.info.total.cpu_micro = 2'000'000;
   other.idle = true;
   machine.brain().workers_seen(machine.now(), {other});
   for (int i = 0; i < 24; ++i)
@@ -209,12 +209,27 @@ TEST(Brain, AtTheCapATaskThatOneBelowAwaitsRunsForTheOneOnTop) {
   EXPECT_EQ(machine.most_executors, 1u);
 }
 
+/// One without devices must see none, and one with devices needs a process that sees its own: neither is a guest.
+TEST(Brain, AtTheCapNoTaskRunsOnTopOfOneThatSeesOtherDevices) {
+  const Resources gpu{1'000'000, 0, 1'000'000, {}};
+  for (const bool parent_has : {true, false}) {
+    auto setup = slots(1, 1);
+    setup.total.gpu_micro = 1'000'000;
+    Machine machine(setup);
+    machine.script("child", {work(kMs), gives("c")});
+    machine.script("parent", {submit("child", parent_has ? Machine::one_cpu() : gpu), await(), gives("p")});
+    ASSERT_TRUE(machine.run_until(machine.submit("parent", parent_has ? gpu : Machine::one_cpu()), 60'000 * kMs));
+    EXPECT_EQ(machine.most_nested, 1u);
+    EXPECT_EQ(machine.most_executors, 2u);
+  }
+}
+
 TEST(Brain, ManyWaitersOfAnotherShapeNeverNeedMoreProcessesThanTheCap) {
   auto setup = slots(1, 8);
-  setup.total.named_milli["disk"] = 1000;
+  setup.total.named_micro["disk"] = 1'000'000;
   Machine machine(setup);
   machine.script("child", {work(kMs), gives("c")});
-  machine.script("parent", {submit("child", Resources{1000, 0, 0, {{"disk", 1000}}}), await(), gives("p")});
+  machine.script("parent", {submit("child", Resources{1'000'000, 0, 0, {{"disk", 1'000'000}}}), await(), gives("p")});
   std::vector<FutureId> ids;
   for (int i = 0; i < 200; ++i) ids.push_back(machine.submit("parent"));
   for (const FutureId id : ids) ASSERT_TRUE(machine.run_until(id));
@@ -434,12 +449,12 @@ TEST(Brain, AReleasedFutureIsAbsentForWhoAsksLater) {
 
 TEST(Brain, WhatNobodyCanRunIsSaidOnceAndFailsWhenAsked) {
   Machine machine(slots(1));
-  const FutureId waits = machine.submit("big", Resources{64'000, 0, 0, {}});
-  machine.submit("big", Resources{64'000, 0, 0, {}});
+  const FutureId waits = machine.submit("big", Resources{64'000'000, 0, 0, {}});
+  machine.submit("big", Resources{64'000'000, 0, 0, {}});
   ASSERT_EQ(machine.notices.size(), 1u);
   EXPECT_NE(machine.notices[0].find("64 cpus"), std::string::npos);
   EXPECT_NE(machine.notices[0].find("the largest, one, has 1 cpu"), std::string::npos);
-  const FutureId fails = machine.submit("big", Resources{64'000, 0, 0, {}},
+  const FutureId fails = machine.submit("big", Resources{64'000'000, 0, 0, {}},
                                         [](control::Spec& spec) { spec.fail_if_unschedulable = true; });
   ASSERT_TRUE(machine.run_until(fails));
   EXPECT_EQ(machine.outcome(fails)->failure, FailureKind::kUnschedulable);
@@ -451,7 +466,7 @@ TEST(Brain, ALargeTaskIsNotStarvedBySmallOnes) {
   machine.script("small", {work(30 * kMs), gives("s")});
   machine.script("large", {work(30 * kMs), gives("l")});
   for (int i = 0; i < 200; ++i) machine.submit("small");
-  const FutureId large = machine.submit("large", Resources{2000, 0, 0, {}});
+  const FutureId large = machine.submit("large", Resources{2'000'000, 0, 0, {}});
   for (int i = 0; i < 2000; ++i) machine.submit("small");
   ASSERT_TRUE(machine.run_until(large, 20'000 * kMs));
 }

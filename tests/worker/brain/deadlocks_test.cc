@@ -19,7 +19,7 @@ Machine::Setup machine_of(Resources total) {
   setup.total = std::move(total);
   return setup;
 }
-Machine::Setup cpus(std::uint64_t count) { return machine_of({count * 1000, 1 << 30, 0, {}}); }
+Machine::Setup cpus(std::uint64_t count) { return machine_of({count * 1'000'000, 1 << 30, 0, {}}); }
 
 bool is_deadlock(const Machine& machine, FutureId id) {
   const control::Outcome* outcome = machine.outcome(id);
@@ -105,8 +105,8 @@ TEST(Deadlocks, LongWaitsThatEndLeaveNothingInTheStore) {
 }
 
 TEST(Deadlocks, AParentThatKeepsTheGpuItsChildNeedsFails) {
-  Machine machine(machine_of({2000, 0, 1000, {}}));
-  const Resources gpu{1000, 0, 1000, {}};
+  Machine machine(machine_of({2'000'000, 0, 1'000'000, {}}));
+  const Resources gpu{1'000'000, 0, 1'000'000, {}};
   machine.script("child", {gives("c")});
   machine.script("parent", {submit("child", gpu), await(), gives("p")});
   const FutureId parent = machine.submit("parent", gpu);
@@ -115,12 +115,12 @@ TEST(Deadlocks, AParentThatKeepsTheGpuItsChildNeedsFails) {
 }
 
 TEST(Deadlocks, MemoryThatIsKeptIsFoundAndMemoryThatComesFreeIsWaitedFor) {
-  Machine machine(machine_of({2000, 100, 0, {}}));
-  const Resources most{1000, 60, 0, {}};
+  Machine machine(machine_of({2'000'000, 100, 0, {}}));
+  const Resources most{1'000'000, 60, 0, {}};
   machine.script("child", {work(kMs), gives("c")});
   machine.script("parent", {work(kMs), submit("child", most), await(), gives("p")});
   machine.script("other", {work(10 * kWaitSecond), gives("o")});
-  machine.submit("other", Resources{1000, 100, 0, {}});
+  machine.submit("other", Resources{1'000'000, 100, 0, {}});
   const FutureId patient = machine.submit("parent");
   ASSERT_TRUE(machine.run_until(patient, 20 * kWaitSecond));
   EXPECT_TRUE(machine.outcome(patient)->ok()) << "the other one has ended";
@@ -130,9 +130,9 @@ TEST(Deadlocks, MemoryThatIsKeptIsFoundAndMemoryThatComesFreeIsWaitedFor) {
 }
 
 TEST(Deadlocks, WhatBlockedTasksLeaveNoRoomForIsLeftToOthers) {
-  Machine machine(machine_of({2000, 0, 1000, {}}));
-  const Resources gpu{1000, 0, 1000, {}};
-  machine.see_other({1000, 0, 1000, {}});
+  Machine machine(machine_of({2'000'000, 0, 1'000'000, {}}));
+  const Resources gpu{1'000'000, 0, 1'000'000, {}};
+  machine.see_other({1'000'000, 0, 1'000'000, {}});
   machine.script("child", {gives("c")});
   machine.script("parent", {submit("child", gpu), await(), gives("p")});
   const FutureId parent = machine.submit("parent", gpu);

@@ -12,7 +12,7 @@ using control::Status;
 
 Machine::Setup two_cpus() {
   Machine::Setup setup;
-  setup.total = Resources{2000, 1u << 30, 0, {}};
+  setup.total = Resources{2'000'000, 1u << 30, 0, {}};
   return setup;
 }
 

@@ -15,7 +15,7 @@ std::uint64_t number_of(const worker::Durations& durations) {
 
 Machine::Setup one_cpu() {
   Machine::Setup setup;
-  setup.total = control::Resources{1000, 1u << 30, 0, {}};
+  setup.total = control::Resources{1'000'000, 1u << 30, 0, {}};
   return setup;
 }
 

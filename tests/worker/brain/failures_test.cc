@@ -18,7 +18,7 @@ using Kind = Step::Kind;
 
 Machine::Setup machine_of(unsigned cpus) {
   Machine::Setup setup;
-  setup.total = Resources{cpus * 1000u, 1u << 30, 0, {}};
+  setup.total = Resources{cpus * 1'000'000u, 1u << 30, 0, {}};
   return setup;
 }
 
@@ -79,7 +79,7 @@ TEST(Starts, AProgramThatIsMendedRunsAtTheNextTry) {
 TEST(Starts, AProgramThatCannotStartHereIsPublishedAndItsFuturesAreLeftToOthers) {
   Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
-  machine.see_other(Resources{2'000, 1u << 30, 0, {}});
+  machine.see_other(Resources{2'000'000, 1u << 30, 0, {}});
   for (int i = 0; i < 50; ++i) machine.submit("task");
   machine.run(10 * kSecond);
   EXPECT_EQ(machine.count().futures[Status::kReady] + machine.count().futures[Status::kClaimed], 50u);
@@ -92,11 +92,11 @@ TEST(Starts, AProgramThatCannotStartHereIsPublishedAndItsFuturesAreLeftToOthers)
 TEST(Starts, FuturesFailWhenAllWorkersThatFitHaveGivenUpWithTheReasonOfEach) {
   Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
-  machine.see_other(Resources{2'000, 1u << 30, 0, {}});
+  machine.see_other(Resources{2'000'000, 1u << 30, 0, {}});
   std::vector<FutureId> ids;
   for (int i = 0; i < 500; ++i) ids.push_back(machine.submit("task"));
   machine.run(10 * kSecond);
-  machine.see_other(Resources{2'000, 1u << 30, 0, {}}, "its folder can't be written");
+  machine.see_other(Resources{2'000'000, 1u << 30, 0, {}}, "its folder can't be written");
   for (const FutureId id : ids) {
     ASSERT_TRUE(machine.run_until(id, 60 * kSecond));
     ASSERT_EQ(machine.outcome(id)->failure, FailureKind::kProgram);
@@ -109,8 +109,8 @@ TEST(Starts, FuturesFailWhenAllWorkersThatFitHaveGivenUpWithTheReasonOfEach) {
 TEST(Starts, AWorkerThatIsTooSmallIsNotWaitedFor) {
   Machine machine(machine_of(2));
   machine.start_fails = [] { return true; };
-  machine.see_other(Resources{1'000, 1u << 30, 0, {}});
-  const FutureId large = machine.submit("task", Resources{2'000, 0, 0, {}});
+  machine.see_other(Resources{1'000'000, 1u << 30, 0, {}});
+  const FutureId large = machine.submit("task", Resources{2'000'000, 0, 0, {}});
   ASSERT_TRUE(machine.run_until(large, 30 * kSecond));
   EXPECT_EQ(machine.outcome(large)->failure, FailureKind::kProgram);
 }

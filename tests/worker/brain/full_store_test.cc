@@ -16,7 +16,7 @@ constexpr Time kOneSecond = 1'000'000'000;
 
 class FullStoreTest : public testing::Test {
  protected:
-  FullStoreTest() : machine_({.total = {4000, 0, 0, {}}, .knobs = {}}) {
+  FullStoreTest() : machine_({.total = {4'000'000, 0, 0, {}}, .knobs = {}}) {
     done_ = machine_.submit("done");
     machine_.await(done_);
     EXPECT_TRUE(machine_.run_until(done_));
@@ -116,7 +116,7 @@ class FullStoreHeartbeat : public testing::TestWithParam<Time> {};
 
 TEST_P(FullStoreHeartbeat, GoesOnWithoutThePollHoweverLongALookForRoomTakes) {
   Machine::Setup setup;
-  setup.total = control::Resources{4000, 0, 0, {}};
+  setup.total = control::Resources{4'000'000, 0, 0, {}};
   setup.knobs.poll = 0;
   setup.commit_takes = GetParam();
   Machine machine(setup);

@@ -37,7 +37,7 @@ TEST_F(Giving, WhatHasNotBegunGoesToAWorkerThatIsIdle) {
 TEST_F(Giving, WhatHasJustComeMayHaveItsTurnHereFirst) {
   machine_.submit("later");
   machine_.run(kSecond / 100);
-  machine_.see_other(Resources{9'000, 0, 0, {}}, {}, true);
+  machine_.see_other(Resources{9'000'000, 0, 0, {}}, {}, true);
   machine_.run(kSecond / 100);
   EXPECT_EQ(std::count(machine_.started.begin(), machine_.started.end(), "later"), 0);
   EXPECT_EQ(in_index(), 2u) << "one that was given, and one that never was held here";
@@ -46,7 +46,7 @@ TEST_F(Giving, WhatHasJustComeMayHaveItsTurnHereFirst) {
 TEST_F(Giving, NothingGoesToAWorkerThatIsBusyTooSmallOrCannotStartTheProgram) {
   machine_.see_other(Machine::one_cpu(), {}, false);
   machine_.run(kSecond / 10);
-  machine_.see_other(Resources{500, 0, 0, {}}, {}, true);
+  machine_.see_other(Resources{500'000, 0, 0, {}}, {}, true);
   machine_.run(kSecond / 10);
   machine_.see_other(Machine::one_cpu(), "libfoo.so.1 is missing", true);
   machine_.run(kSecond / 10);
@@ -54,7 +54,7 @@ TEST_F(Giving, NothingGoesToAWorkerThatIsBusyTooSmallOrCannotStartTheProgram) {
 }
 
 TEST_F(Giving, NoMoreGoesThanTheIdleCanStartAtOnce) {
-  Machine machine({.total = {2'000, 0, 0, {}}, .knobs = {}});
+  Machine machine({.total = {2'000'000, 0, 0, {}}, .knobs = {}});
   machine.script("long", {work(60 * kSecond)});
   for (int i = 0; i < 4; ++i) machine.submit("long");
   machine.run(kSecond);

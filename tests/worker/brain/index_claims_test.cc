@@ -32,7 +32,7 @@ struct IndexClaimsTest : testing::Test {
 
   Knobs knobs;
   IndexClaims claims{7, knobs};
-  Ledger ledger{control::Resources{4000, 0, 0, {}}};
+  Ledger ledger{control::Resources{4'000'000, 0, 0, {}}};
   RandomIds random{1};
 };
 using IndexClaimsDeathTest = IndexClaimsTest;
@@ -64,11 +64,11 @@ TEST_F(IndexClaimsTest, WhatComesWhileAClaimIsUnderWayIsWorthAnother) {
 
 TEST_F(IndexClaimsTest, WhatALookLeftIsWorthAnotherWhenSomethingCameFree) {
   look_around();
-  ledger.take({1000, 0, 0, {}});
+  ledger.take({1'000'000, 0, 0, {}});
   claims.note_work();
   const auto request = start();
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->free.cpu_milli, 3000u);
+  EXPECT_EQ(request->free.cpu_micro, 3'000'000u);
   finish();
   EXPECT_FALSE(start());
   claims.note_freed();
@@ -87,15 +87,15 @@ TEST_F(IndexClaimsTest, WithoutRoomOnlyWhatIsWantedIsAskedFor) {
 }
 
 TEST_F(IndexClaimsTest, NowAndThenATaskMayNeedTheWholeMachine) {
-  ledger.take({4000, 0, 0, {}});
+  ledger.take({4'000'000, 0, 0, {}});
   const auto fair = start(1'000);
   ASSERT_TRUE(fair);
-  EXPECT_EQ(fair->free.cpu_milli, 4000u);
+  EXPECT_EQ(fair->free.cpu_micro, 4'000'000u);
   EXPECT_EQ(fair->limit, 1u);
   finish(true);
   const auto usual = start(2'000);
   ASSERT_TRUE(usual);
-  EXPECT_EQ(usual->free.cpu_milli, 0u);
+  EXPECT_EQ(usual->free.cpu_micro, 0u);
   finish(true);
   EXPECT_EQ(start(1'000 + knobs.starving_after)->limit, 1u);
 }
@@ -116,7 +116,7 @@ TEST_F(IndexClaimsDeathTest, OnlyAClaimThatIsUnderWayIsAnswered) {
 TEST(IndexClaims, EachWantedFutureIsAskedForOnceWithAClaimOfItsOwn) {
   EXPECT_TRUE(rc::check([](const std::vector<std::uint16_t>& wanted, std::uint64_t seed) {
     IndexClaims claims(7, Knobs{});
-    Ledger ledger(control::Resources{4000, 0, 0, {}});
+    Ledger ledger(control::Resources{4'000'000, 0, 0, {}});
     RandomIds random(seed);
     std::set<control::FutureId> left;
     for (const std::uint16_t sequence : wanted) {

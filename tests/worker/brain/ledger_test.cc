@@ -15,69 +15,69 @@ namespace {
 using control::Resources;
 
 TEST(Ledger, CountsWhatIsTakenAndReleased) {
-  Ledger ledger(Resources{2000, 100, 0, {{"license", 1000}}});
-  const Resources need{1500, 60, 0, {{"license", 1000}}};
+  Ledger ledger(Resources{2'000'000, 100, 0, {{"license", 1'000'000}}});
+  const Resources need{1'500'000, 60, 0, {{"license", 1'000'000}}};
   EXPECT_TRUE(ledger.fits(need));
   ledger.take(need);
   EXPECT_FALSE(ledger.fits(need));
-  EXPECT_EQ(ledger.free().cpu_milli, 500u);
+  EXPECT_EQ(ledger.free().cpu_micro, 500'000u);
   EXPECT_EQ(ledger.used().memory, 60u);
   ledger.release(need);
   EXPECT_TRUE(ledger.fits(need));
 }
 
 TEST(Ledger, OversubscriptionIsCountedAndWorkedOff) {
-  Ledger ledger(Resources{1000, 0, 0, {}});
-  ledger.take(Resources{1000, 0, 0, {}});
-  ledger.take(Resources{700, 0, 0, {}});
-  EXPECT_EQ(ledger.cpu_oversubscribed(), 700u);
-  EXPECT_EQ(ledger.free().cpu_milli, 0u);
-  ledger.release(Resources{1000, 0, 0, {}});
+  Ledger ledger(Resources{1'000'000, 0, 0, {}});
+  ledger.take(Resources{1'000'000, 0, 0, {}});
+  ledger.take(Resources{700'000, 0, 0, {}});
+  EXPECT_EQ(ledger.cpu_oversubscribed(), 700'000u);
+  EXPECT_EQ(ledger.free().cpu_micro, 0u);
+  ledger.release(Resources{1'000'000, 0, 0, {}});
   EXPECT_EQ(ledger.cpu_oversubscribed(), 0u);
-  EXPECT_EQ(ledger.free().cpu_milli, 300u);
+  EXPECT_EQ(ledger.free().cpu_micro, 300'000u);
 }
 
 TEST(Ledger, CpusAreOversubscribedTwiceAtTheMostByTasksOfAnySizeAndNamedResourcesNever) {
-  const Resources one{1000, 0, 0, {}};
-  const Resources both{2000, 0, 0, {}};
-  Ledger ledger(Resources{2000, 0, 0, {{"license", 1000}}});
+  const Resources one{1'000'000, 0, 0, {}};
+  const Resources both{2'000'000, 0, 0, {}};
+  Ledger ledger(Resources{2'000'000, 0, 0, {{"license", 1'000'000}}});
   ledger.take(both);
   EXPECT_TRUE(ledger.may_oversubscribe(both));
   ledger.take(one);
   EXPECT_TRUE(ledger.may_oversubscribe(one));
   EXPECT_FALSE(ledger.may_oversubscribe(both)) << "three beyond two";
-  ledger.take(Resources{0, 0, 0, {{"license", 1000}}});
+  ledger.take(Resources{0, 0, 0, {{"license", 1'000'000}}});
   EXPECT_FALSE(ledger.may_oversubscribe(Resources{0, 0, 0, {{"license", 1}}})) << "somebody has it";
   ledger.take(one);
   EXPECT_FALSE(ledger.may_oversubscribe(Resources{1, 0, 0, {}}));
 }
 
 TEST(Ledger, AnAmountThatIsNotAskedForIsNotLookedAt) {
-  Ledger ledger(Resources{1000, 0, 0, {}});
-  ledger.take(Resources{2000, 0, 0, {}});
+  Ledger ledger(Resources{1'000'000, 0, 0, {}});
+  ledger.take(Resources{2'000'000, 0, 0, {}});
   EXPECT_TRUE(ledger.fits(Resources{}));
   EXPECT_FALSE(ledger.fits(Resources{0, 0, 0, {{"unknown", 1}}}));
 }
 
 TEST(Ledger, MemoryAndGpusAreNotReleasedWhileATaskIsBlocked) {
-  const Resources released = Ledger::releasable(Resources{1000, 5, 2000, {{"license", 1000}}});
-  EXPECT_EQ(released, (Resources{1000, 0, 0, {{"license", 1000}}}));
+  const Resources released = Ledger::releasable(Resources{1'000'000, 5, 2'000'000, {{"license", 1'000'000}}});
+  EXPECT_EQ(released, (Resources{1'000'000, 0, 0, {{"license", 1'000'000}}}));
 }
 
 TEST(Ledger, WhatBlockedTasksKeepIsNoRoomForOthersUntilTheyGoOn) {
-  Ledger ledger(Resources{2000, 100, 1000, {}});
-  const Resources held{1000, 60, 1000, {}};
+  Ledger ledger(Resources{2'000'000, 100, 1'000'000, {}});
+  const Resources held{1'000'000, 60, 1'000'000, {}};
   ledger.take(held);
   EXPECT_TRUE(ledger.fits_beside_kept(held)) << "what runs ends some time";
-  EXPECT_EQ(ledger.block(held), (Resources{1000, 0, 0, {}}));
-  EXPECT_EQ(ledger.free().cpu_milli, 2000u);
-  EXPECT_EQ(ledger.beside_kept(), (Resources{2000, 40, 0, {}}));
-  EXPECT_TRUE(ledger.fits_beside_kept(Resources{2000, 40, 0, {}}));
+  EXPECT_EQ(ledger.block(held), (Resources{1'000'000, 0, 0, {}}));
+  EXPECT_EQ(ledger.free().cpu_micro, 2'000'000u);
+  EXPECT_EQ(ledger.beside_kept(), (Resources{2'000'000, 40, 0, {}}));
+  EXPECT_TRUE(ledger.fits_beside_kept(Resources{2'000'000, 40, 0, {}}));
   EXPECT_FALSE(ledger.fits_beside_kept(Resources{0, 41, 0, {}}));
   EXPECT_FALSE(ledger.fits_beside_kept(Resources{0, 0, 1, {}}));
   ledger.unblock(held);
   EXPECT_TRUE(ledger.fits_beside_kept(held));
-  EXPECT_EQ(ledger.free().cpu_milli, 1000u);
+  EXPECT_EQ(ledger.free().cpu_micro, 1'000'000u);
 }
 
 TEST(Ledger, HeldAndFreeAreTheTotalInAnyOrderOfTakingAndReleasing) {
@@ -104,30 +104,47 @@ TEST(Ledger, HeldAndFreeAreTheTotalInAnyOrderOfTakingAndReleasing) {
   }));
 }
 
+TEST(Ledger, SharesOfOneNthFillOneCpuAndOneDeviceAndNoFurtherOneFits) {
+  for (std::uint64_t n = 1; n <= 1'000; ++n) {
+    const Resources share{control::kOneMicro / n, 0, control::kOneMicro / n, {{"license", control::kOneMicro / n}}};
+    Ledger ledger(Resources{control::kOneMicro, 0, control::kOneMicro, {{"license", control::kOneMicro}}});
+    Devices devices(1);
+    for (std::uint64_t i = 0; i < n; ++i) {
+      ASSERT_TRUE(ledger.fits(share)) << i << " of " << n;
+      ledger.take(share);
+      ASSERT_EQ(devices.take(share.gpu_micro), std::vector<unsigned>{0}) << i << " of " << n;
+    }
+    for (const Resources& one : {Resources{share.cpu_micro, 0, 0, {}}, Resources{0, 0, share.gpu_micro, {}},
+                                 Resources{0, 0, 0, share.named_micro}})
+      EXPECT_FALSE(ledger.fits(one)) << "one more than " << n;
+    EXPECT_FALSE(devices.fits(share.gpu_micro)) << "one more than " << n;
+  }
+}
+
 TEST(LedgerDeathTest, MoreThanWasTakenIsNotReleased) {
-  Ledger ledger(Resources{1000, 0, 0, {{"license", 1000}}});
+  Ledger ledger(Resources{1'000'000, 0, 0, {{"license", 1'000'000}}});
   EXPECT_ABORT(ledger.release(Resources{1, 0, 0, {}}), "no more is released than was taken");
   EXPECT_ABORT(ledger.release(Resources{0, 0, 0, {{"license", 1}}}), "no more of a named resource is released");
 }
 
 TEST(DevicesDeathTest, ADeviceIsReleasedOnce) {
   Devices devices(1);
-  const auto taken = devices.take(1000);
-  devices.release(taken, 1000);
-  EXPECT_ABORT(devices.release(taken, 1000), "a device that is released was taken");
+  const auto taken = devices.take(1'000'000);
+  devices.release(taken, 1'000'000);
+  EXPECT_ABORT(devices.release(taken, 1'000'000), "a device that is released was taken");
 }
 
 TEST(Devices, WholeDevicesAndSharesDoNotMix) {
   Devices devices(2);
-  const auto share = devices.take(500);
+  const auto share = devices.take(500'000);
   ASSERT_EQ(share.size(), 1u);
-  EXPECT_FALSE(devices.fits(2000));
-  EXPECT_TRUE(devices.fits(1000));
-  EXPECT_EQ(devices.take(500), share);  // the other half of the same one
-  EXPECT_EQ(devices.take(1000).size(), 1u);
-  EXPECT_TRUE(devices.take(1000).empty());
-  devices.release(share, 500);
-  EXPECT_TRUE(devices.fits(500));
+  EXPECT_FALSE(devices.fits(2'000'000));
+  EXPECT_TRUE(devices.fits(1'000'000));
+  EXPECT_EQ(devices.take(500'000), share);  // the other half of the same one
+  EXPECT_EQ(devices.take(1'000'000).size(), 1u);
+  EXPECT_TRUE(devices.take(1'000'000).empty());
+  devices.release(share, 500'000);
+  EXPECT_TRUE(devices.fits(500'000));
 }
 
 }  // namespace

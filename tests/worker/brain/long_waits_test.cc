@@ -19,8 +19,8 @@ struct LongWaitsTest : testing::Test {
     StackedTask stacked;
     stacked.task = task_of(5);
     stacked.task->committed = true;
-    stacked.held = control::Resources{1000, 60, 0, {}};
-    stacked.released = control::Resources{1000, 0, 0, {}};
+    stacked.held = control::Resources{1'000'000, 60, 0, {}};
+    stacked.released = control::Resources{1'000'000, 0, 0, {}};
     stacked.blocked = true;
     executor.stack.push_back(std::move(stacked));
   }

@@ -74,7 +74,7 @@ class Machine {
   worker::Brain& brain() { return *brain_; }
   control::ClusterCounts count();
   store::Store& store() { return *store_; }
-  static control::Resources one_cpu() { return {1000, 0, 0, {}}; }
+  static control::Resources one_cpu() { return {1'000'000, 0, 0, {}}; }
 
   /// While it returns true a start of the program fails, and all executors that have not started with it.
   std::function<bool()> start_fails;

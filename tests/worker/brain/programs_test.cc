@@ -86,7 +86,7 @@ std::function<void(control::Spec&)> of(const std::string& program) {
 
 TEST(Programs, ManyThatCameAndWentLeaveNothing) {
   Machine::Setup setup;
-  setup.total = control::Resources{4'000, 1u << 30, 0, {}};
+  setup.total = control::Resources{4'000'000, 1u << 30, 0, {}};
   Machine machine(setup);
   for (int i = 0; i < 400; ++i) {
     const FutureId id = machine.submit("task", Machine::one_cpu(), of("program " + std::to_string(i)));
@@ -100,7 +100,7 @@ TEST(Programs, ManyThatCameAndWentLeaveNothing) {
 
 TEST(Programs, OneThatWasEndedIsStartedAgainWhenItIsNeeded) {
   Machine::Setup setup;
-  setup.total = control::Resources{1'000, 1u << 30, 0, {}};
+  setup.total = control::Resources{1'000'000, 1u << 30, 0, {}};
   Machine machine(setup);
   for (int i = 1; i <= 3; ++i) {
     const FutureId id = machine.submit("task", Machine::one_cpu(), of("other"));

@@ -22,7 +22,7 @@ namespace {
 
 struct IdleRegistrationTest : testing::Test {
   IdleRegistration registration{100};
-  Ledger ledger{control::Resources{4000, 0, 0, {}}};
+  Ledger ledger{control::Resources{4'000'000, 0, 0, {}}};
 };
 
 TEST_F(IdleRegistrationTest, AWorkerThatIsIdleForAWhileRegistersOnce) {
@@ -32,7 +32,7 @@ TEST_F(IdleRegistrationTest, AWorkerThatIsIdleForAWhileRegistersOnce) {
   const auto change = registration.update(110, true, false, ledger, true);
   ASSERT_TRUE(change);
   EXPECT_TRUE(change->idle);
-  EXPECT_EQ(change->free.cpu_milli, 4000u);
+  EXPECT_EQ(change->free.cpu_micro, 4'000'000u);
   EXPECT_FALSE(registration.update(300, true, false, ledger, true));
   EXPECT_EQ(registration.deadline(true), std::nullopt);
 }
@@ -53,14 +53,14 @@ TEST_F(IdleRegistrationTest, ItLeavesTheListWhenTasksWait) {
 }
 
 TEST_F(IdleRegistrationTest, MoreThatIsFreeIsAReasonToRegisterAnew) {
-  ledger.take({3000, 0, 0, {}});
+  ledger.take({3'000'000, 0, 0, {}});
   registration.update(10, true, false, ledger, true);
   ASSERT_TRUE(registration.update(110, true, false, ledger, true));
-  ledger.release({3000, 0, 0, {}});
+  ledger.release({3'000'000, 0, 0, {}});
   EXPECT_FALSE(registration.update(120, true, false, ledger, true));
   const auto change = registration.update(220, true, false, ledger, true);
   ASSERT_TRUE(change);
-  EXPECT_EQ(change->free.cpu_milli, 4000u);
+  EXPECT_EQ(change->free.cpu_micro, 4'000'000u);
 }
 
 TEST_F(IdleRegistrationTest, AWorkerThatWasWokenRegistersAgain) {
@@ -134,11 +134,11 @@ TEST(SessionsDeathTest, OnlyAKnownSessionIsClosed) {
 
 // ---- the cluster as it was seen ----
 
-control::WorkerSeen worker(control::Incarnation incarnation, std::uint64_t cpu_milli, bool idle = false) {
+control::WorkerSeen worker(control::Incarnation incarnation, std::uint64_t cpu_micro, bool idle = false) {
   control::WorkerSeen seen;
   seen.info.incarnation = incarnation;
   seen.info.name = "w" + std::to_string(incarnation);
-  seen.info.total.cpu_milli = cpu_milli;
+  seen.info.total.cpu_micro = cpu_micro;
   seen.idle = idle;
   return seen;
 }
@@ -153,29 +153,29 @@ TEST(ClusterView, TheLargestWorkerThatLivesSaysWhatIsPossible) {
   ClusterView view(1);
   control::WorkerSeen dying = worker(3, 16'000);
   dying.dying = true;
-  view.update({worker(1, 2000), worker(2, 4000), dying});
-  EXPECT_TRUE(view.someone_could_run({4000, 0, 0, {}}));
-  EXPECT_FALSE(view.someone_could_run({8000, 0, 0, {}}));
+  view.update({worker(1, 2'000'000), worker(2, 4'000'000), dying});
+  EXPECT_TRUE(view.someone_could_run({4'000'000, 0, 0, {}}));
+  EXPECT_FALSE(view.someone_could_run({8'000'000, 0, 0, {}}));
   EXPECT_EQ(view.largest_worker(), "; the largest, w2, has 4 cpus");
 }
 
 TEST(ClusterView, OwnIdlenessIsNotThatOfOthers) {
   ClusterView view(1);
-  view.update({worker(1, 2000, true), worker(2, 2000)});
+  view.update({worker(1, 2'000'000, true), worker(2, 2'000'000)});
   EXPECT_FALSE(view.others_idle());
-  view.update({worker(1, 2000), worker(2, 2000, true)});
+  view.update({worker(1, 2'000'000), worker(2, 2'000'000, true)});
   EXPECT_TRUE(view.others_idle());
 }
 
 TEST(ClusterView, WhoComesIntoSightAfterWorkWentToTheIndexIsWokenOnce) {
   ClusterView view(1);
-  EXPECT_FALSE(view.update({worker(1, 2000)}));
+  EXPECT_FALSE(view.update({worker(1, 2'000'000)}));
   EXPECT_FALSE(view.note_indexed());
-  EXPECT_FALSE(view.update({worker(1, 2000)}));
-  EXPECT_TRUE(view.update({worker(1, 2000), worker(2, 2000)}));
-  EXPECT_FALSE(view.update({worker(1, 2000), worker(2, 2000)}));
+  EXPECT_FALSE(view.update({worker(1, 2'000'000)}));
+  EXPECT_TRUE(view.update({worker(1, 2'000'000), worker(2, 2'000'000)}));
+  EXPECT_FALSE(view.update({worker(1, 2'000'000), worker(2, 2'000'000)}));
   EXPECT_TRUE(view.note_indexed());
-  EXPECT_FALSE(view.update({worker(1, 2000), worker(2, 2000), worker(3, 2000)}));
+  EXPECT_FALSE(view.update({worker(1, 2'000'000), worker(2, 2'000'000), worker(3, 2'000'000)}));
 }
 
 // ---- looks, timeouts, the cap ----

@@ -55,6 +55,7 @@ void PoolTest::make_pool(std::uint64_t reach_session_ms) {
   PoolOptions options;
   options.cache_folder = (folder_ / "cache").string();
   options.reach_session_ms = reach_session_ms;
+  options.devices = VisibleDevices([](const char*) { return std::nullopt; }, {}, 6);
   options.program_output = [this](const std::string&, std::string_view text) { printed_ += text; };
   pool_ = std::make_unique<ExecutorPool>(io_, job, *this, options);
 }

@@ -74,8 +74,9 @@ std::string facts(const wire::Fork& fork) {
   struct sigaction pipe_action {};
   sigaction(SIGPIPE, nullptr, &pipe_action);
   std::string text = "exe=" + link_of("/proc/self/exe") + "\nfolder=" + link_of("/proc/self/cwd");
-  text +=
-      "\nstdin=" + link_of("/proc/self/fd/0") + "\ndevices=" + (fork.has_devices() ? fork.visible_devices() : "unset");
+  text += "\nstdin=" + link_of("/proc/self/fd/0");
+  for (const wire::EnvironmentSetting& setting : fork.environment())
+    text += "\n" + setting.name() + "=" + (setting.has_value() ? setting.value() : "unset");
   text += "\nMARK=" + environment_of("MARK") +
           "\nsession=" + (getsid(0) == getsid(getppid()) ? "of its parent" : "its own");
   text += "\nstack=" + std::to_string(stack.rlim_cur) + "\nusr1 blocked=" + std::to_string(sigismember(&mask, SIGUSR1));

@@ -38,7 +38,7 @@ class ChangeRequestsTest : public ::testing::Test {
     Brain::Setup setup;
     setup.incarnation = setup.info.incarnation = kSelf;
     setup.info.name = "w1";
-    setup.info.total.cpu_milli = 2'000;
+    setup.info.total.cpu_micro = 2'000'000;
     setup.seed = 1;
     return setup;
   }
@@ -116,7 +116,7 @@ class ChangeRequestsTest : public ::testing::Test {
     wire::Submit submit;
     submit.set_number(number);
     set_id(submit.mutable_id(), {kSession, sequence});
-    submit.mutable_requirements()->set_cpu_milli(1'000);
+    submit.mutable_requirements()->set_cpu_micro(1'000'000);
     submit.set_name("double");
     submit.set_payload("what to call");
     return submit;
@@ -157,7 +157,7 @@ TEST_F(ChangeRequestsTest, WhatADriverSubmitsIsCommittedInItsNameAndForItsProgra
   EXPECT_EQ(submits[0].spec->payload, "what to call");
   EXPECT_EQ(submits[0].spec->program, kProgramKey);
   EXPECT_EQ(submits[0].spec->session, kSession);
-  EXPECT_EQ(submits[0].spec->requirements.cpu_milli, 1'000u);
+  EXPECT_EQ(submits[0].spec->requirements.cpu_micro, 1'000'000u);
 }
 
 TEST_F(ChangeRequestsTest, NothingOfOneSubmitIsLeftInTheNext) {

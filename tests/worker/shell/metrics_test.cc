@@ -15,7 +15,7 @@ MetricFacts facts() {
   MetricFacts facts;
   facts.counters.values = 12;
   facts.failures[control::FailureKind::kTimeout] = 3;
-  facts.queued = {{control::Resources{2'000, 0, 0, {{"odd\"na\\me\n\xe9\033", 1}}}, 7}};
+  facts.queued = {{control::Resources{2'000'000, 0, 0, {{"odd\"na\\me\n\xe9\033", 1'000}}}, 7}};
   facts.counters.ran.add(500'000);            // 0.5 ms
   facts.counters.ran.add(2'000'000'000);      // 2 s
   facts.counters.ran.add(7'200'000'000'000);  // 2 h

@@ -16,7 +16,7 @@ class StoreActionsTest : public ::testing::Test {
     control::WorkerInfo info;
     info.incarnation = 7;
     info.name = "w1";
-    info.total.cpu_milli = 2'000;
+    info.total.cpu_micro = 2'000'000;
     return info;
   }
   StoreActions::Events events() {
@@ -91,7 +91,7 @@ TEST_F(StoreActionsTest, ClaimsAndLookUpsComeAfterRounds) {
 TEST_F(StoreActionsTest, AnIdleWorkerHearsOfWorkOnlyWhenThereIsSome) {
   action::SetIdle idle;
   idle.idle = true;
-  idle.free.cpu_milli = 2'000;
+  idle.free.cpu_micro = 2'000'000;
   actions_.carry_out(idle);
   store_.run();
   EXPECT_EQ(work_came_, 0);
