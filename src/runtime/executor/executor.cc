@@ -27,7 +27,9 @@ constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};
-constexpr std::chrono::seconds kBetweenReaps{1};  // of what tasks have left, while no task comes
+constexpr std::chrono::seconds kBetweenReaps{1};       // of what tasks have left, while no task comes
+constexpr std::chrono::microseconds kBriefIndeed{10};  // to start a thread takes longer
+constexpr std::chrono::milliseconds kBetweenIdleLooks{10};
 constexpr std::uint32_t kTasksBetweenReaps = 64;  // while they come without a pause: to reap takes the kernel a lock
 
 }  // namespace
@@ -56,6 +58,7 @@ void Executor::run() {
       const bool unpinned = send_unpinned();
       send_held();
       if (unpinned) link_.write();
+      look_when_idle();
     }
     const auto has_task = [this]() REQUIRES(link_.mutex()) { return !queue_.empty() || !guests_.empty(); };
     if (!has_task() || ++tasks_since_reap_ == kTasksBetweenReaps) {
@@ -137,7 +140,7 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
     std::cout.flush();
   }
   if (alone)
-    clean_up(task);
+    clean_up(task, ran);
   else
     threads_.set(threads_below);
   scopes() = std::move(scopes_below);
@@ -149,17 +152,35 @@ void Executor::run_claimed(const wire::Task& task, std::vector<detail::Value> ob
   if (spent_ && running_.empty()) leave();
 }
 
-/// After a task under which no other one waits: the next one is to find the process as this one did.
-void Executor::clean_up(const wire::Task& task) {
+/// After a task under which no other one waits: the next one is to find the process as this one did. What takes longer
+/// to look at is looked at when that costs little: after a task that took longer itself, as one does that starts a
+/// thread or a process, and now and then when there is nothing to do.
+void Executor::clean_up(const wire::Task& task, Clock::duration ran) {
   if (task.fresh_process()) spent_ = true;
-  if (task.brief()) return state_.restore();
+  unlooked_.name = task.name();
+  ++unlooked_.tasks;
+  if (task.brief() && ran < kBriefIndeed) return state_.restore();
+  look_for_leftovers();
+}
+
+/// What brief ones have done is told by then.
+void Executor::look_when_idle() {
+  if (unlooked_.tasks == 0 || Clock::now() < unlooked_.next_look) return;
+  unlooked_.next_look = Clock::now() + kBetweenIdleLooks;
+  look_for_leftovers();
+  if (spent_) leave();
+}
+
+void Executor::look_for_leftovers() {
+  const std::uint32_t others = std::exchange(unlooked_.tasks, 0U) - 1;
   threads_.end_idle();
   std::string left = state_.restore_all();
   if (left_.reap()) left += left.empty() ? "a process" : " and a process";
   if (left.empty()) return;
   spent_ = true;
-  std::fprintf(stderr, "morrow: task %s left %s behind, so its process ends with it\n",
-               base::shown_line(task.name()).c_str(), left.c_str());
+  const std::string or_others = others == 0 ? "" : ", or one of the " + std::to_string(others) + " before it,";
+  std::fprintf(stderr, "morrow: task %s%s left %s behind, so its process ends with it\n",
+               base::shown_line(unlooked_.name).c_str(), or_others.c_str(), left.c_str());
   std::fflush(stderr);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -78,7 +79,9 @@ class Executor : public Client {
   void report(const wire::Task& task, TaskResult result, RunningTask& running) REQUIRES(link_.mutex());
   void fill_done(const wire::Task& task, TaskResult result) REQUIRES(link_.mutex());
   void take_task(std::string_view payload) REQUIRES(link_.mutex());
-  void clean_up(const wire::Task& task) REQUIRES(link_.mutex());
+  void clean_up(const wire::Task& task, std::chrono::steady_clock::duration ran) REQUIRES(link_.mutex());
+  void look_when_idle() REQUIRES(link_.mutex());
+  void look_for_leftovers() REQUIRES(link_.mutex());
   [[noreturn]] void leave() REQUIRES(link_.mutex());
   bool may_hold() const REQUIRES(link_.mutex());
   void send_held() REQUIRES(link_.mutex());
@@ -104,6 +107,13 @@ class Executor : public Client {
   bool spent_ GUARDED_BY(link_.mutex()) = false;    // none is to begin in it any more
   std::uint32_t tasks_since_reap_ GUARDED_BY(link_.mutex()) = 0;
   bool last_was_brief_ GUARDED_BY(link_.mutex()) = false;
+  /// Brief tasks after which nobody looked for all that a task can leave behind.
+  struct Unlooked {
+    std::string name;  ///< of the last one
+    std::uint32_t tasks = 0;
+    std::chrono::steady_clock::time_point next_look = {};
+  };
+  Unlooked unlooked_ GUARDED_BY(link_.mutex());
   wire::TaskDone done_ GUARDED_BY(link_.mutex());
 };
 

@@ -90,6 +90,7 @@ void ThreadCounts::begin(int threads, ProcessState& process) {
   if (threads != in_environment_ && !variables_.empty()) {
     in_environment_ = threads;
     std::vector<std::string> lines;
+    lines.reserve(variables_.size());
     for (const std::string& variable : variables_) lines.push_back(variable + "=" + std::to_string(threads));
     process.set_variables(lines);
   }

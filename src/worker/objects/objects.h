@@ -242,7 +242,8 @@ class Objects {
   struct Needs {
     RoomNeeds of_tasks;
     RoomNeeds of_chains;
-  } needs_;
+  };
+  Needs needs_;
   const RoomQuestions room_questions_;
   Background background_;
   MemoryGrowth growth_;

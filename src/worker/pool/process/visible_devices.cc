@@ -130,6 +130,7 @@ std::vector<VisibleDevices::Setting> VisibleDevices::settings(const std::vector<
       settings.emplace_back(variable->name, std::nullopt);
     } else {
       std::vector<std::string_view> names;
+      names.reserve(devices.size());
       for (const unsigned device : devices) names.push_back(variable->devices.at(device));
       settings.emplace_back(variable->name, fmt::format("{}", fmt::join(names, ",")));
     }
