@@ -66,7 +66,11 @@ OpResult apply(Transition& t, const op::OpenSession& op) {
   SessionEntry& entry = t.session(op.session);
   OpResult result;
   if (!entry.exists) {
-    if (op.reopen) return verdict(Verdict::kAbsent);
+    if (op.reopen) {
+      // Its driver has just named its program here, which was the last thing that this session used.
+      t.remove_uses(op.session);
+      return verdict(Verdict::kAbsent);
+    }
     entry.exists = true;
     entry.session.set_program(op.program);
     MORROW_INVARIANT(t.self != 0, "a session is attached to a worker", op.session);

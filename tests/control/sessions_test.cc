@@ -69,6 +69,25 @@ TEST_F(SessionsTest, AnEndedSessionLeavesNoKeyAndStaysEnded) {
   EXPECT_EQ(one(2, move).verdict, Verdict::kAbsent);
 }
 
+TEST_F(SessionsTest, ADriverThatComesBackToAnEndedSessionLeavesNothingOfItsProgramInUse) {
+  run(1, {end_session(10)});
+  work_off(1);
+  ASSERT_TRUE(left_keys().empty());
+  put_program(store, "0123456789abcdef", "program", 10);
+  put_blob_chunk(store, std::string(32, 'h'), 0, "file");
+  put_blob_header(store, std::string(32, 'h'), 1, 4);
+  EXPECT_TRUE(use_blob(store, std::string(32, 'h'), 10));
+  op::OpenSession move;
+  move.session = 10;
+  move.attachment = 3;
+  move.reopen = true;
+  EXPECT_EQ(one(2, move).verdict, Verdict::kAbsent);
+  drain(1);
+  for (const std::string& key : left_keys()) EXPECT_EQ(key[0], 'b') << "but the file, for the next session: " << key;
+  EXPECT_TRUE(
+      store.begin_read()->scan(keys::content_users(keys::kBlob, std::string(32, 'h')), store::Read::kSnapshot).empty());
+}
+
 TEST_F(SessionsTest, ASessionWithoutADriverEndsOnlyWhileItsAttachmentStands) {
   one(1, submit(driver(10), x, 100));
   orphan_session(store, 1, 10, 1);
