@@ -35,6 +35,8 @@ class RoomChains {
  public:
   using WaitsFor = std::function<std::vector<ProcessId>(ProcessId)>;
 
+  /// Nobody waits for another.
+  RoomChains() = default;
   /// `waits_for` tells for whom one of `all` waits itself; empty: nobody waits for another.
   RoomChains(const std::vector<ProcessId>& all, const WaitsFor& waits_for);
 

@@ -52,10 +52,6 @@ constexpr std::uint64_t kBriefMs = 300;          // a dependency is seldom worth
 constexpr std::uint64_t kBreakDeadlockMs = 500;  // a request that follows another is there by then
 constexpr std::uint64_t kDriverLetsGoMs = 2000;  // a driver that copies a value out is through by then
 
-ProcessId head_of(ProcessId process, const RoomQuestions& questions) {
-  return questions.head_of ? questions.head_of(process) : process;
-}
-
 /// To add up the accounts is a walk over all that is held: it is done once a decision, if at all.
 RoomQuestions asked_once(const RoomQuestions& questions) {
   RoomQuestions once = questions;
@@ -187,7 +183,7 @@ ProcessId RoomQueue::find_youngest(const Deadlock& deadlock, const RoomQuestions
   ProcessId youngest = kNoProcess;
   std::uint64_t youngest_began = 0;
   for (const ProcessId process : deadlock.stuck) {
-    const ProcessId head = head_of(process, questions);
+    const ProcessId head = deadlock.chains.head_of(process);
     if (deadlock.heads.size() == 1 && process == head) continue;
     const std::uint64_t began = questions.began ? questions.began(head) : 0;
     if (youngest != kNoProcess && std::pair(began, process) < std::pair(youngest_began, youngest)) continue;
@@ -309,10 +305,11 @@ RoomQueue::Deadlock RoomQueue::find_deadlock(const Holders& holders, const RoomQ
   for (const Request& one : waiting_) {
     for (const Party& party : one.parties) waits.insert(party.process);
   }
+  if (questions.chains) deadlock.chains = questions.chains();
   bool driver_reads = false;
   bool runs = false;
   holders.for_each_holder([&](ProcessId process) {
-    if (!is_driver(process)) deadlock.heads.insert(head_of(process, questions));
+    if (!is_driver(process)) deadlock.heads.insert(deadlock.chains.head_of(process));
     if (waits.contains(process)) {
       ++deadlock.waiting;
     } else if (is_driver(process)) {

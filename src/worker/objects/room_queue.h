@@ -47,8 +47,8 @@ struct RoomQuestions {
   /// Nothing, when nothing is known of any that hold room.
   std::function<std::optional<RoomAccounts>()> accounts = {};
   std::function<Standing(ProcessId)> standing = {};
-  /// The one that waits for it, maybe through others, and for which nobody waits; empty: it itself. (RoomChains)
-  std::function<ProcessId(ProcessId)> head_of = {};
+  /// Which of the processes wait for which.
+  std::function<RoomChains()> chains = {};
   /// Of two heads the one that began earlier has the lower number; empty: it is not known.
   std::function<std::uint64_t(ProcessId)> began = {};
 };
@@ -158,6 +158,7 @@ class RoomQueue {
     std::size_t waiting = 0;       ///< for more room
     std::vector<ProcessId> stuck;  ///< for others that wait for room, and may begin anew
     std::size_t stuck_for_good = 0;
+    RoomChains chains;                    ///< as they are now
     std::unordered_set<ProcessId> heads;  ///< of all that hold room, but for drivers
     bool is_one() const { return waiting + stuck.size() + stuck_for_good != 0; }
   };

@@ -13,6 +13,16 @@
 
 namespace morrow::worker {
 
+namespace {
+
+/// Of the room by one process, or by several together.
+struct RoomUse {
+  std::uint64_t held_bytes = 0;
+  std::uint64_t waits_bytes = 0;  ///< what it has asked for
+};
+
+}  // namespace
+
 ObjectProblem Objects::no_room_for(std::uint64_t size_bytes, const std::string& why) const {
   return no_room(extents_, options_.owner, size_bytes, why);
 }
@@ -136,20 +146,20 @@ void Objects::interrupt(ProcessId process) {
 /// Those that hold room stood in each other's way: each needs what it waits for, too, or what others do for it.
 void Objects::note_needs(std::uint64_t lacks_bytes) {
   const RoomChains chains = this->chains();
-  std::unordered_map<ProcessId, std::pair<std::uint64_t, std::uint64_t>> held_and_waits;
+  std::unordered_map<ProcessId, RoomUse> by_head;
+  const auto note = [&](RoomNeeds& needs, ProcessId process, const RoomUse& use) {
+    const std::uint64_t more_bytes = use.waits_bytes != 0 ? use.waits_bytes : lacks_bytes;
+    if (use.held_bytes != 0) needs.stood_in_the_way(process, use.held_bytes + more_bytes);
+  };
   for (const ProcessId process : holders_.known()) {
     if (!is_executor(process)) continue;
-    const std::uint64_t held = held_bytes(process);
-    const std::uint64_t waits = queue_.waits_for_bytes(process);
-    if (held != 0) needs_.of_tasks.stood_in_the_way(process, held + (waits != 0 ? waits : lacks_bytes));
-    auto& of_chain = held_and_waits[chains.head_of(process)];
-    of_chain.first += held;
-    of_chain.second += waits;
+    const RoomUse use{held_bytes(process), queue_.waits_for_bytes(process)};
+    note(needs_.of_tasks, process, use);
+    RoomUse& of_chain = by_head[chains.head_of(process)];
+    of_chain.held_bytes += use.held_bytes;
+    of_chain.waits_bytes += use.waits_bytes;
   }
-  for (const auto& [head, bytes] : held_and_waits) {
-    const auto& [held, waits] = bytes;
-    if (held != 0) needs_.of_chains.stood_in_the_way(head, held + (waits != 0 ? waits : lacks_bytes));
-  }
+  for (const auto& [head, use] : by_head) note(needs_.of_chains, head, use);
 }
 
 void Objects::note_held(ProcessId process) {
@@ -179,7 +189,7 @@ std::uint64_t Objects::held_bytes(ProcessId process) const {
 RoomQuestions Objects::room_questions() {
   return {.accounts = [this] { return accounts(); },
           .standing = events_.standing,
-          .head_of = [this](ProcessId process) { return chains().head_of(process); },
+          .chains = [this] { return chains(); },
           .began = [this](ProcessId process) { return needs_.of_tasks.began(process); }};
 }
 

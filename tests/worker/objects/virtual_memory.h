@@ -156,11 +156,11 @@ class VirtualMemory {
       const auto known = standing_.find(process);
       return known == standing_.end() ? Standing::kGoesOn : known->second;
     };
-    questions.head_of = [this](ProcessId process) {
+    questions.chains = [this] {
       const auto waits_for = [this](ProcessId one) {
         return waits_for_.contains(one) ? waits_for_.at(one) : std::vector<ProcessId>();
       };
-      return RoomChains(holders_.known(), waits_for).head_of(process);
+      return RoomChains(holders_.known(), waits_for);
     };
     questions.began = [this](ProcessId process) { return began_.contains(process) ? began_.at(process) : 0; };
     if (needs_.empty()) return questions;
