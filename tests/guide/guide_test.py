@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page of the guide holds what it says: each block of C++ compiles; one that has a main is run, and what it prints is
-the block of text behind it, when there is one. A block without main is taken for statements in a main."""
+"""A page for users holds what it says: each block of C++ compiles; one that has a main is run, and what it prints is the
+block of text behind it, when there is one. A program for a named cluster is compiled alone. A block without main is
+taken for statements in a main; a comment `<!-- where: DECLARATIONS -->` in the line before it says what it uses."""
 import os
 import re
 import subprocess
@@ -10,24 +11,30 @@ import tempfile
 compiler, include, library, command, page = sys.argv[1:]
 FLAGS = ["-std=c++20", "-g1", "-Wall", "-Wextra", "-Werror", f"-I{include}"]
 LIBRARIES = [library, *"-lprotobuf-lite -lssl -lcrypto -lzstd -llz4 -lxxhash -lbacktrace -pthread".split()]
-STATEMENTS = "#include <morrow/morrow.h>\nusing namespace morrow::literals;\n[[maybe_unused]] static void block() {{\n{}}}\n"
-BLOCK = re.compile(r"^```cpp\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+STATEMENTS = (
+    "#include <morrow/morrow.h>\n#include <numeric>\n#include <vector>\nusing namespace morrow::literals;\n{}\n"
+    "[[maybe_unused]] static void block() {{\n{}}}\n"
+)
+BLOCK = re.compile(
+    r"^(?:<!-- where: (.*?) -->\n)?```cpp\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
 
 text = open(page, encoding="utf-8").read()
 environment = {name: value for name, value in os.environ.items() if name != "MORROW_CLUSTER"}
 environment["MORROW_COMMAND"] = command
 
 
-def check(number: int, code: str, printed: str | None, folder: str) -> None:
+def check(number: int, where: str, code: str, printed: str | None, folder: str) -> None:
     is_program = "int main(" in code
+    is_for_cluster = 'Session session("' in code
     source = os.path.join(folder, f"block_{number}.cc")
     with open(source, "w", encoding="utf-8") as file:
-        file.write(code if is_program else STATEMENTS.format(code))
+        file.write(code if is_program else STATEMENTS.format(where, code))
     program = os.path.join(folder, f"block_{number}")
     libraries = [*LIBRARIES, "-lgtest"] if "<gtest/" in code else LIBRARIES
     to_do = ["-o", program, *libraries] if is_program else ["-fsyntax-only"]
     subprocess.run([compiler, *FLAGS, source, *to_do], check=True)
-    if not is_program:
+    if not is_program or is_for_cluster:
         return
     output = subprocess.run([program], env=environment, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
     if printed is not None and output != printed:
@@ -38,5 +45,5 @@ with tempfile.TemporaryDirectory() as folder:
     blocks = BLOCK.findall(text)
     if len(blocks) != text.count("```cpp"):
         sys.exit(f"{page}: a block of C++ does not end")
-    for number, (code, printed) in enumerate(blocks, 1):
-        check(number, code, printed or None, folder)
+    for number, (where, code, printed) in enumerate(blocks, 1):
+        check(number, where, code, printed or None, folder)

@@ -165,6 +165,13 @@ TEST_F(PrivateSessions, AProgramOfTheNameOfTheCommandIsNotTakenForIt) {
   }
 }
 
+TEST_F(PrivateSessions, ACommandThatIsNotThereIsSaidToBeMissing) {
+  const std::string missing = cluster.folder() + "/nowhere/morrow";
+  const Result result = run({copied_as("program"), "one"}, missing);
+  EXPECT_NE(result.status, 0);
+  EXPECT_TRUE(has(result.err, "MORROW_COMMAND names " + missing + ", and there is no such file")) << result.err;
+}
+
 TEST_F(PrivateSessions, AScriptThatStartsTheProgramInThePlaceOfTheCommandIsToldSo) {
   const std::string script = cluster.folder() + "/script";
   for (const char* arguments : {" \"$@\"", " one"}) {

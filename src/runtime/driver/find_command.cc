@@ -102,8 +102,10 @@ std::string runtime::find_command() {
     return MORROW_CONFIGURED_COMMAND;
   if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) {
     if (is_command(named) || is_script(named)) return named;
-    throw SessionError(std::string(base::kCommandVariable) + " names " + named +
-                       ", which is not Morrow's command; set it to the morrow that was installed with the library");
+    const bool is_there = access(named.c_str(), F_OK) == 0;
+    throw SessionError(std::string(base::kCommandVariable) + " names " + named + ", " +
+                       (is_there ? "which is not Morrow's command" : "and there is no such file") +
+                       "; set it to the morrow that was installed with the library");
   }
   if (known.built != nullptr) {
     for (const char* path : {known.built, MORROW_CONFIGURED_COMMAND}) {

@@ -17,6 +17,7 @@ namespace morrow::runtime {
 namespace {
 
 constexpr std::string_view kUnnamed = "(anonymous namespace)::";
+constexpr std::string_view kAbiTag = "[abi:";  // what the compiler adds to functions of std::string
 
 std::string look_up(CodeRef code) try {
   const auto numbers = numbering();
@@ -65,6 +66,8 @@ std::string short_name(const std::string& symbol) {
   std::string text = base::demangled(symbol.c_str());
   if (text == symbol) return symbol;
   for (std::size_t at = 0; (at = text.find(kUnnamed, at)) != std::string::npos;) text.erase(at, kUnnamed.size());
+  for (std::size_t at = 0; (at = text.find(kAbiTag, at)) != std::string::npos;)
+    text.erase(at, text.find(']', at) - at + 1);
   text.resize(parameters_of(text));
   if (text.find("operator") == std::string::npos) text.erase(0, begin_of_name(text));
   return text;

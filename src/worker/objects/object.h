@@ -41,6 +41,12 @@ enum class ObjectState : std::uint8_t {
 };
 constexpr std::size_t kObjectStates = 4;
 
+/// Whose value an object is.
+struct ObjectOwner {
+  control::FutureId future;
+  control::SessionId session = 0;  ///< 0: it is not known here
+};
+
 /// A process that waits for an object to be in memory.
 struct ObjectAsker {
   ProcessId process = kNoProcess;
@@ -52,6 +58,7 @@ struct ObjectAsker {
 struct Object {
   std::uint64_t number = 0;
   control::FutureId future;
+  control::SessionId session = 0;  ///< that made it here; 0: it was made elsewhere
   std::uint64_t size_bytes = 0;
   ObjectState state = ObjectState::kWriting;
   data::Extent extent;  ///< of size 0 while it has none

@@ -53,6 +53,7 @@ Objects::Objects(boost::asio::io_context& io, ObjectOptions options, Events even
                {options_.spill_folder, options_.owner, options_.disk_to_leave, options_.disk_most},
                {.written =
                     [this](Object& object) {
+                      if (object.stored && events_.spilled) events_.spilled(object.session, object.size_bytes);
                       if (object.freed && object.pins == 0) remove(object);
                       for (const auto& then : std::exchange(after_writes_, {})) then();
                       serve();
@@ -130,7 +131,7 @@ void Objects::look_again_for_way_back(std::uint64_t number, std::function<void(c
   });
 }
 
-bool Objects::seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps) {
+bool Objects::seal(ProcessId who, std::uint64_t number, std::uint64_t size, const ObjectOwner& owner, bool keeps) {
   Object* object = table_.find(number);
   if (object == nullptr || object->state != State::kWriting || object->writer != who || size > object->size_bytes)
     return false;
@@ -138,7 +139,8 @@ bool Objects::seal(ProcessId who, std::uint64_t number, std::uint64_t size, cont
   MORROW_INVARIANT(was_writing, "the writer of an object holds it", who, number);
   ObjectTable::move_to(*object, State::kHere);
   object->size_bytes = size;
-  object->future = future;
+  object->future = owner.future;
+  object->session = owner.session;
   object->writer = kNoProcess;
   if (keeps) pin(who, *object);
   table_.touch(*object);

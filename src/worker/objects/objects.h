@@ -96,6 +96,8 @@ class Objects {
     RoomChains::WaitsFor waits_for = {};
     /// The task in this process is to begin anew: it holds what others need to go on. Never from inside.
     std::function<void(ProcessId)> interrupt = {};
+    /// A value of this session (0: not known) was written to disk, for want of room. May be empty.
+    std::function<void(control::SessionId, std::uint64_t bytes)> spilled = {};
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -125,7 +127,7 @@ class Objects {
   void reserve(ProcessId who, std::uint64_t size, Then then, bool if_free = false);
   /// `who` has written the first `size` bytes; from here on it is immutable. With `keeps` it is pinned for `who`, that
   /// goes on reading it. False: it is not its to write.
-  bool seal(ProcessId who, std::uint64_t number, std::uint64_t size, control::FutureId future, bool keeps);
+  bool seal(ProcessId who, std::uint64_t number, std::uint64_t size, const ObjectOwner& owner, bool keeps);
   /// `then` gets the place of the object, pinned for `who` until `unpin` or `gone`. Nothing is called for a process
   /// that went meanwhile. With `brief` there is no room only for a moment before `then` is told: for who lets go what
   /// it has got, and asks anew.

@@ -214,7 +214,7 @@ control::OutcomePtr ExecutorTable::outcome_of(const Entry& entry, const HandedTa
   outcome->bytes = std::move(*task_done_.mutable_bytes());
   outcome->contended = contended;
   if (const std::uint64_t object = task_done_.object(); object != 0) {
-    if (!means_.seal(entry.number, object, task_done_.size(), task.id, task_done_.keeps()))
+    if (!means_.seal(entry.number, object, task_done_.size(), {task.id, task.spec->session}, task_done_.keeps()))
       throw wire::ProtocolError("a task's process named an object that is not its own to write");
     outcome->object = {object, task_done_.size(), options_.incarnation};
   }

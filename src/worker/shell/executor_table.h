@@ -42,7 +42,7 @@ class ExecutorTable final : public ExecutorEvents {
     // The object memory's, see Objects.
     std::function<void(ExecutorId)> may_read;
     std::function<void(ExecutorId)> reads_no_more;
-    std::function<bool(ExecutorId, std::uint64_t object, std::uint64_t size, control::FutureId, bool keeps)> seal;
+    std::function<bool(ExecutorId, std::uint64_t object, std::uint64_t size, const ObjectOwner&, bool keeps)> seal;
     std::function<void(ExecutorId, std::uint64_t object)> unpin;
     std::function<void(std::function<void()> then)> after_waiting;
   };

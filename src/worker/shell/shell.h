@@ -37,6 +37,7 @@
 #include "worker/shell/memory_watch.h"
 #include "worker/shell/named_futures.h"
 #include "worker/shell/object_transfers.h"
+#include "worker/shell/spill_notices.h"
 #include "worker/shell/peer_directory.h"
 #include "worker/shell/processor_use.h"
 #include "worker/shell/recent_failures.h"
@@ -147,6 +148,7 @@ class Shell final : public ClientEvents {
     ObjectTransfers transfers;
     Copies copies;
     HandOver hand_over;
+    SpillNotices spills;
   };
   /// What drivers have with this worker.
   struct Drivers {
@@ -238,6 +240,7 @@ class Shell final : public ClientEvents {
   ValueAnswers::Events value_events();
   ObjectTransfers::Means transfer_means();
   HandOver::Means hand_over_means();
+  void tell(control::SessionId session, const std::string& sentence);
   Copies::Means copies_means();
   Objects::Events object_events();
   void have_copied(const wire::Endpoint& worker, const control::HeldValue& value,

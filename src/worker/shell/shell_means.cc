@@ -274,8 +274,8 @@ ExecutorTable::Means Shell::executor_means() {
             objects_.gone(executor);
             tasks_.memory.forget(executor);
           },
-      .seal = [this](ExecutorId executor, std::uint64_t object, std::uint64_t size, control::FutureId future,
-                     bool keeps) { return objects_.seal(executor, object, size, future, keeps); },
+      .seal = [this](ExecutorId executor, std::uint64_t object, std::uint64_t size, const ObjectOwner& owner,
+                     bool keeps) { return objects_.seal(executor, object, size, owner, keeps); },
       .unpin = [this](ExecutorId executor, std::uint64_t object) { objects_.unpin(executor, object); },
       .after_waiting = [this](std::function<void()> then) { objects_.after_waiting(std::move(then)); },
   };

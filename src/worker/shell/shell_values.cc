@@ -27,8 +27,8 @@ ValueAnswers::Means Shell::value_means() {
       .unpin = [this](ProcessId who, std::uint64_t object) { objects_.unpin(who, object); },
       .reserve = [this](ProcessId who, std::uint64_t size, Objects::Then then,
                         bool if_free) { objects_.reserve(who, size, std::move(then), if_free); },
-      .seal = [this](ProcessId who, std::uint64_t object, std::uint64_t size, control::FutureId future,
-                     bool keeps) { return objects_.seal(who, object, size, future, keeps); },
+      .seal = [this](ProcessId who, std::uint64_t object, std::uint64_t size, const ObjectOwner& owner,
+                     bool keeps) { return objects_.seal(who, object, size, owner, keeps); },
       .may_read = [this](ProcessId who) { objects_.came(who); },
       .reads_no_more = [this](ProcessId who) { objects_.gone(who); },
       .watch_death =
@@ -91,6 +91,11 @@ void Shell::have_copied(const wire::Endpoint& worker, const control::HeldValue& 
                         });
 }
 
+void Shell::tell(control::SessionId session, const std::string& sentence) {
+  action::Notice notice{session, sentence};
+  drivers_.sessions.carry_out(notice);
+}
+
 Copies::Means Shell::copies_means() {
   Copies::Means means{
       .post = post_to_store(),
@@ -99,11 +104,7 @@ Copies::Means Shell::copies_means() {
       .after = call_later(),
       .clock_ms = [] { return base::monotonic_ms(); },
       .acknowledge = [this](const Waiter& who, std::uint64_t number) { acknowledge(who, number); },
-      .tell =
-          [this](control::SessionId session, const std::string& sentence) {
-            action::Notice notice{session, sentence};
-            drivers_.sessions.carry_out(notice);
-          },
+      .tell = [this](control::SessionId session, const std::string& sentence) { tell(session, sentence); },
   };
   if (options_.port) {
     means.have_copied = [this](const wire::Endpoint& worker, const control::HeldValue& value,
@@ -159,6 +160,7 @@ Objects::Events Shell::object_events() {
         return awaited;
       },
       [this](ProcessId process) { brain_.interrupt(now(), static_cast<ExecutorId>(process)); },
+      [this](control::SessionId session, std::uint64_t bytes) { values_.spills.spilled(session, bytes); },
   };
 }
 

@@ -67,7 +67,7 @@ void ValueAnswers::put(const Brain::Asker& asker, wire::Put& put, const std::str
   auto outcome = std::make_shared<control::Outcome>();
   if (put.object() == 0) {
     outcome->bytes = std::move(*put.mutable_bytes());
-  } else if (means_.seal(process_of(asker.who), put.object(), put.size(), id_of(put.id()), put.keeps())) {
+  } else if (means_.seal(process_of(asker.who), put.object(), put.size(), {id_of(put.id()), session}, put.keeps())) {
     outcome->object = {put.object(), put.size(), options_.incarnation};
   } else if (put.resent()) {
     // It was written into the memory of a worker that is gone; if that committed it, this is dropped.

@@ -29,7 +29,7 @@ class ValueAnswers {
     WantValue want;
     std::function<void(ProcessId, std::uint64_t object)> unpin;
     std::function<void(ProcessId, std::uint64_t size, Objects::Then then, bool if_free)> reserve;
-    std::function<bool(ProcessId, std::uint64_t object, std::uint64_t size, control::FutureId, bool keeps)> seal;
+    std::function<bool(ProcessId, std::uint64_t object, std::uint64_t size, const ObjectOwner&, bool keeps)> seal;
     std::function<void(ProcessId)> may_read;
     std::function<void(ProcessId)> reads_no_more;
     /// Calls `dead` when the process of this pidfd is dead.

@@ -11,6 +11,8 @@
 
 namespace geo {
 
+[[gnu::noinline]] std::string text_of(int a) { return std::to_string(a); }
+
 [[gnu::noinline]] int distance(int a, int b) { return a - b; }
 
 template <class T>
@@ -45,6 +47,7 @@ std::string name_of(Function* function) {
 TEST(FunctionName, IsWhatPeopleCallIt) {
   EXPECT_EQ(name_of(&geo::distance), "geo::distance");
   EXPECT_EQ(name_of(&geo::hidden), "geo::hidden");
+  EXPECT_EQ(name_of(&geo::text_of), "geo::text_of") << "it returns a string, which the compiler notes in its symbol";
   EXPECT_EQ(name_of(&geo::twice<int>), "geo::twice<int>");
   EXPECT_EQ(name_of(&geo::twice<std::string>).substr(0, 10), "geo::twice");
   EXPECT_EQ(name_of(&geo::Pair<int, long>::make), "geo::Pair<int, long>::make");

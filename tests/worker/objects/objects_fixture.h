@@ -107,7 +107,7 @@ class ObjectsTest : public ::testing::Test {
     EXPECT_TRUE(room.ok()) << room.problem.sentence;
     const auto bytes = view_->inside(room.place.extent);
     std::fill(bytes.begin(), bytes.end(), static_cast<std::byte>(byte));
-    EXPECT_TRUE(objects_->seal(1, room.place.number, size, {1, room.place.number}, false));
+    EXPECT_TRUE(objects_->seal(1, room.place.number, size, {{1, room.place.number}}, false));
     return room.place.number;
   }
   int byte_of(const Answer& answer) { return std::to_integer<int>(view_->bytes(answer.place.extent)[100]); }

@@ -137,7 +137,7 @@ class RandomUse {
     fill(use.place);
     const std::uint64_t size = any(1, use.place.extent.size);
     const bool keeps = any(0, 1) == 0;
-    if (!objects_->seal(use.process, use.place.number, size, {1, use.place.number}, keeps)) {
+    if (!objects_->seal(use.process, use.place.number, size, {{1, use.place.number}}, keeps)) {
       wrong_ = "a writer could not publish";
       return;
     }

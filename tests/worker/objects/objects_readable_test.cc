@@ -54,7 +54,7 @@ class ObjectsReadable : public ObjectsTest {
     if (!room.ok()) return room.problem.sentence;
     const std::uint64_t number = room.place.number;
     fill(view_->inside(room.place.extent), number);
-    EXPECT_TRUE(objects_->seal(1, number, size, {1, number}, false));
+    EXPECT_TRUE(objects_->seal(1, number, size, {{1, number}}, false));
     values_[number] = size;
     return {};
   }

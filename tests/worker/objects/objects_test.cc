@@ -121,23 +121,23 @@ TEST_F(ObjectsTest, RoomForADriverOnAnotherHostIsGivenBackUnlessItIsHandedOver) 
   EXPECT_TRUE(objects_->hand_over(number, 2));
   room.reset();
   until([] { return false; }, std::chrono::milliseconds(50));
-  EXPECT_TRUE(objects_->seal(2, number, kMega, {1, number}, false));
+  EXPECT_TRUE(objects_->seal(2, number, kMega, {{1, number}}, false));
 }
 
 TEST_F(ObjectsTest, PeopleSeeAllThatHoldsMemory) {
   const Answer room = wait(ask_room(1, kMega));
   EXPECT_STREQ(seen(room.place.number).state, "being written");
   EXPECT_TRUE(seen(room.place.number).in_memory);
-  EXPECT_TRUE(objects_->seal(1, room.place.number, kMega, {1, 1}, false));
+  EXPECT_TRUE(objects_->seal(1, room.place.number, kMega, {{1, 1}}, false));
   EXPECT_STREQ(seen(room.place.number).state, "");
 }
 
 TEST_F(ObjectsTest, NobodyPublishesWhatIsAnothersToWrite) {
   const Answer room = wait(ask_room(1, kMega));
-  EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {1, 1}, false));
-  EXPECT_FALSE(objects_->seal(1, room.place.number, 2 * kMega, {1, 1}, false));
-  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));
-  EXPECT_FALSE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));  // once
+  EXPECT_FALSE(objects_->seal(2, room.place.number, kMega, {{1, 1}}, false));
+  EXPECT_FALSE(objects_->seal(1, room.place.number, 2 * kMega, {{1, 1}}, false));
+  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {{1, 1}}, false));
+  EXPECT_FALSE(objects_->seal(1, room.place.number, 1000, {{1, 1}}, false));  // once
 }
 
 TEST_F(ObjectsTest, AFreedObjectStaysForThoseWhoLookAtIt) {

@@ -171,7 +171,7 @@ TEST_F(ObjectsTest, WhatIsPublishedGivesWayAtOnceToWhoWaits) {
   const auto waits = ask_room(2, kMega);
   io_.run_for(std::chrono::milliseconds(10));
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {1, 1}, false));
+  EXPECT_TRUE(objects_->seal(1, room.place.number, 1000, {{1, 1}}, false));
   EXPECT_TRUE(wait(waits).ok());
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(80));
 }

@@ -48,7 +48,7 @@ class ChangeRequestsTest : public ::testing::Test {
         .unpin = [this](ProcessId process, std::uint64_t object) { unpinned_.emplace_back(process, object); },
         .reserve = [this](ProcessId process, std::uint64_t size, const Objects::Then&,
                           bool) { reserved_.emplace_back(process, size); },
-        .seal = [](ProcessId, std::uint64_t, std::uint64_t, control::FutureId, bool) { return true; },
+        .seal = [](ProcessId, std::uint64_t, std::uint64_t, const ObjectOwner&, bool) { return true; },
         .may_read = [](ProcessId) {},
         .reads_no_more = [](ProcessId) {},
         .watch_death = [](const wire::Fd&, const std::function<void()>&) {},

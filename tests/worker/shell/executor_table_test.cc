@@ -42,7 +42,7 @@ class ExecutorTableTest : public ::testing::Test {
             },
         .may_read = [](ExecutorId) {},
         .reads_no_more = [this](ExecutorId executor) { said_.push_back("reads no more " + std::to_string(executor)); },
-        .seal = [this](ExecutorId, std::uint64_t, std::uint64_t, control::FutureId, bool) { return seals_; },
+        .seal = [this](ExecutorId, std::uint64_t, std::uint64_t, const ObjectOwner&, bool) { return seals_; },
         .unpin = [this](ExecutorId, std::uint64_t object) { said_.push_back("unpin " + std::to_string(object)); },
         .after_waiting = [this](std::function<void()> then) { after_waiting_ = std::move(then); },
     };

@@ -17,7 +17,7 @@ class ValueAnswersTest : public ::testing::Test {
                        bool) { then_ = std::move(then); },
         .unpin = [this](ProcessId, std::uint64_t object) { unpinned_.push_back(object); },
         .reserve = [this](ProcessId, std::uint64_t, Objects::Then then, bool) { then_ = std::move(then); },
-        .seal = [this](ProcessId, std::uint64_t, std::uint64_t, control::FutureId, bool) { return seals_; },
+        .seal = [this](ProcessId, std::uint64_t, std::uint64_t, const ObjectOwner&, bool) { return seals_; },
         .may_read = [](ProcessId) {},
         .reads_no_more = [this](ProcessId process) { gone_.push_back(process); },
         .watch_death = [this](wire::Fd, std::function<void()> dead) { death_ = std::move(dead); },
