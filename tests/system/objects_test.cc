@@ -94,7 +94,7 @@ TEST_F(ObjectJobs, WhatFindsNoRoomInMemoryGoesToDiskAndComesBack) {
   // 40 values of 8 MB.
   const Result result = run({"spill", "40", "1000000"});
   EXPECT_EQ(result.out, "wrong 0 total 1000002\n") << result.err;
-  EXPECT_NE(result.err.find("values of this session go to disk, since the object memory (100 MB) is full"),
+  EXPECT_NE(result.err.find("values of this session go to disk, since the object memory (64 MB) is full"),
             std::string::npos)
       << result.err;
 }
