@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "base/environment.h"
 #include "base/path_name.h"
@@ -58,19 +59,34 @@ void make_folders(const std::string& path) {
   make_folder(path);
 }
 
-// `base` and `base/cluster` are the user's own; the folders above stay as they are.
-std::string own_folder(const std::string& base, std::string_view cluster, bool create) {
+/// Where the folders of all clusters lie.
+struct Base {
+  std::string path;
+  bool is_ours = false;  ///< Morrow made it, for itself alone; else the user named it, and it stays as it is
+};
+
+// What is in a folder where others may rename it could be theirs a moment after it was looked at.
+void check_base(const Base& base) {
+  if (base.is_ours) return check_owner(base.path);
+  struct stat status {};
+  if (stat(base.path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+    throw std::runtime_error(base.path + " is not a folder; set MORROW_HOME to one");
+  const bool is_theirs = status.st_uid != geteuid() && status.st_uid != 0;
+  const bool may_rename = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+  if (is_theirs || may_rename)
+    throw std::runtime_error(base.path + (is_theirs ? " belongs to another user" : " may be changed by any user") +
+                             "; set MORROW_HOME to a folder of your own");
+}
+
+// `base/cluster` is the user's own; the folders above stay as they are.
+std::string own_folder(const Base& base, std::string_view cluster, bool create) {
   check_name("cluster", cluster);
-  const std::string path = base + "/" + std::string(cluster);
-  if (create) {
-    make_folders(base);
-    check_owner(base);
-    make_folder(path);
-    check_owner(path);
-  } else if (is_folder(path)) {
-    check_owner(base);
-    check_owner(path);
-  }
+  const std::string path = base.path + "/" + std::string(cluster);
+  if (create) make_folders(base.path);
+  if (!create && !is_folder(path)) return path;
+  check_base(base);
+  if (create) make_folder(path);
+  check_owner(path);
   return path;
 }
 
@@ -85,19 +101,19 @@ std::string home() {
 }
 
 // Where the run folders of all clusters are.
-std::string run_base() {
+Base run_base() {
   const std::string runtime = base::environment(base::kRuntimeDirVariable);
   const bool has_runtime = !runtime.empty() && is_folder(runtime);
-  return has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid());
+  return {has_runtime ? runtime + "/morrow" : "/tmp/morrow-" + std::to_string(geteuid()), true};
 }
 
 // And their state folders.
-std::string state_base() {
-  std::string base = base::environment(base::kHomeVariable);
-  if (!base.empty()) return base;
-  base = base::environment(base::kStateHomeVariable);
-  if (base.empty()) base = home() + "/.local/state";
-  return base + "/morrow";
+Base state_base() {
+  std::string named = base::environment(base::kHomeVariable);
+  if (!named.empty()) return {std::move(named), false};
+  named = base::environment(base::kStateHomeVariable);
+  if (named.empty()) named = home() + "/.local/state";
+  return {named + "/morrow", true};
 }
 
 /// None of a folder that is not there.
@@ -158,12 +174,12 @@ std::string store_note(const std::string& socket_path) { return socket_path + ".
 
 std::vector<std::string> cluster_names() {
   std::set<std::string> names;
-  const std::string run = run_base();
+  const std::string run = run_base().path;
   for_each_entry(run, [&](std::string_view name) {
     if (is_name(name) && is_folder(run + "/" + std::string(name))) names.emplace(name);
   });
   // A state folder may lie among folders that are none of ours.
-  const std::string state = state_base();
+  const std::string state = state_base().path;
   for_each_entry(state, [&](std::string_view name) {
     const std::string folder = state + "/" + std::string(name);
     if (is_name(name) && (is_folder(folder + "/store") || is_folder(folder + "/logs"))) names.emplace(name);

@@ -54,6 +54,30 @@ TEST_F(Paths, AFolderOpenToOthersIsClosed) {
   EXPECT_EQ(mode_of(run), 0700U);
 }
 
+TEST_F(Paths, TheFolderThatTheUserNamedStaysAsItIs) {
+  const std::string home = folder_ + "/home/deep";
+  std::filesystem::create_directories(home);
+  for (const unsigned mode : {0755U, 01777U}) {
+    chmod(home.c_str(), mode);
+    const std::string state = state_folder("demo", true);
+    struct stat status {};
+    ASSERT_EQ(stat(home.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777U, mode);
+    EXPECT_EQ(mode_of(state), 0700U);
+  }
+}
+
+TEST_F(Paths, AFolderInWhichOthersCouldChangeOursIsRefused) {
+  const std::string home = folder_ + "/home/deep";
+  std::filesystem::create_directories(home);
+  chmod(home.c_str(), 0777);
+  EXPECT_THROW(state_folder("demo", true), std::runtime_error);
+  if (geteuid() != 0) return;
+  chmod(home.c_str(), 0755);
+  ASSERT_EQ(chown(home.c_str(), 65534, 65534), 0);
+  EXPECT_THROW(state_folder("demo", true), std::runtime_error);
+}
+
 TEST_F(Paths, ALinkInPlaceOfAFolderIsRefused) {
   std::filesystem::create_directories(folder_ + "/elsewhere");
   std::filesystem::create_directories(folder_ + "/morrow");
