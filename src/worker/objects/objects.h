@@ -27,6 +27,7 @@
 #include "worker/objects/process_id.h"
 #include "worker/objects/room_needs.h"
 #include "worker/objects/room_queue.h"
+#include "worker/objects/room_waiters.h"
 #include "worker/objects/spiller.h"
 #include "worker/objects/way_back.h"
 
@@ -96,6 +97,10 @@ class Objects {
     RoomChains::WaitsFor waits_for = {};
     /// The task in this process is to begin anew: it holds what others need to go on. Never from inside.
     std::function<void(ProcessId)> interrupt = {};
+    /// The task in this process begins to wait for room, or waits no more. Also from inside.
+    RoomWaiters::Tell waits_for_room = {};
+    /// Whether the task in this process, which waits for room, could go on at once if it had it; empty: it could.
+    std::function<bool(ProcessId)> could_use_room = {};
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -245,6 +250,7 @@ class Objects {
   };
   Needs needs_;
   const RoomQuestions room_questions_;
+  RoomWaiters waiters_;
   Background background_;
   MemoryGrowth growth_;
   WayBack way_back_;
