@@ -83,13 +83,16 @@ void ObjectMemory::serve() {
   if (std::exchange(serves_, true)) return;
   while (!queue_.empty()) {
     const RoomDecision decision =
-        queue_.decide(world_.now_ms(), {extents_.largest_free(), extents_.limit(), false, false}, holders_);
+        queue_.decide(world_.now_ms(), {extents_.largest_free(), extents_.limit(), false, false}, holders_,
+                      {.could_use = world_.could_use_room});
     if (decision.kind == RoomDecision::Kind::kLookAgain) {
       look_again();
       break;
     }
     answer(decision);
+    waiters_.look(queue_, world_.waits_for_room);
   }
+  waiters_.look(queue_, world_.waits_for_room);
   serves_ = false;
   check();
 }

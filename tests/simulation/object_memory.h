@@ -11,6 +11,7 @@
 #include "data/extents.h"
 #include "worker/objects/holders.h"
 #include "worker/objects/room_queue.h"
+#include "worker/objects/room_waiters.h"
 
 namespace morrow::simulation {
 
@@ -26,6 +27,8 @@ class ObjectMemory {
     std::function<std::uint64_t()> now_ms;
     std::function<void(std::uint64_t ms, std::function<void()>)> after;
     std::function<void(const std::string&)> wrong;
+    worker::RoomWaiters::Tell waits_for_room;
+    std::function<bool(worker::ProcessId)> could_use_room;
   };
   /// There is room, or why not: others hold it, so that there may be some later.
   using Then = std::function<void(bool here, bool contended)>;
@@ -76,6 +79,7 @@ class ObjectMemory {
   data::Extents extents_;
   worker::Holders holders_;
   worker::RoomQueue queue_;
+  worker::RoomWaiters waiters_;
   std::map<worker::Ticket, Awaited> awaited_;
   std::map<std::uint64_t, worker::Ticket> coming_;  ///< values that are to be read
   std::map<std::uint64_t, Held> held_;

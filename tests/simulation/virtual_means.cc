@@ -54,11 +54,25 @@ void VirtualWorker::make_executors() {
                                            [this](std::function<void()> event) { tell(std::move(event)); });
 }
 
+ObjectMemory::World VirtualWorker::memory_world() {
+  return {
+      .now_ms = [this] { return now() / kMillisecond; },
+      .after = upkeep_means().after,
+      .wrong = world_.wrong,
+      .waits_for_room =
+          [this](worker::ProcessId process, bool waits) {
+            brain_->room_lacks(now(), static_cast<worker::ExecutorId>(process), waits);
+            decide_again_ = true;
+          },
+      .could_use_room =
+          [this](worker::ProcessId process) {
+            return !worker::is_executor(process) || brain_->could_use_room(static_cast<worker::ExecutorId>(process));
+          },
+  };
+}
+
 void VirtualWorker::make_parts() {
-  const auto wait = upkeep_means().after;
-  memory_ =
-      std::make_unique<ObjectMemory>(ObjectMemory::World{[this] { return now() / kMillisecond; }, wait, world_.wrong},
-                                     world_.config.room_for_values * Executors::kRoomBytes);
+  memory_ = std::make_unique<ObjectMemory>(memory_world(), world_.config.room_for_values * Executors::kRoomBytes);
   upkeep_ = std::make_unique<worker::Upkeep>(upkeep_means(), incarnation_,
                                              worker::Upkeep::Options{world_.config.lease_ms, world_.config.polls},
                                              upkeep_events());

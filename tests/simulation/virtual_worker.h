@@ -175,6 +175,7 @@ class VirtualWorker {
   worker::TaskStarter::Means starter_means();
   worker::TaskStarter::Events starter_events();
   worker::ObjectTransfers::Means transfer_means();
+  ObjectMemory::World memory_world();
   worker::Upkeep::Means upkeep_means();
   worker::Upkeep::Events upkeep_events();
 

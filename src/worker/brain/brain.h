@@ -132,6 +132,11 @@ class Brain {
   void object_copied(Time now, control::FutureId id, std::uint64_t object);
   /// Its copy is damaged or gone.
   void object_dropped(Time now, control::FutureId id);
+  /// What runs in this executor waits for room in the object memory (`lacks`), or has it. While it waits, what blocked
+  /// tasks need may run on its cpus.
+  void room_lacks(Time now, ExecutorId executor, bool lacks);
+  /// Whether one that waits for room could go on if it had it: its cpus are its own, or can be had back.
+  bool could_use_room(ExecutorId executor) const;
   /// The task in this executor holds what others need to go on: its process ends, and it begins anew. That is no try.
   void interrupt(Time now, ExecutorId executor);
   /// The value that this answer brings is here. False: the question was taken back meanwhile.
@@ -339,6 +344,11 @@ class Brain {
   void look_at_long_waits();
   void relinquish_kept_out();
 
+  // lending.cc
+  bool start_on_lent(const HeldTaskPtr& task);
+  void lend_cpus(StackedTask& stacked);
+  void take_back_cpus(StackedTask& stacked);
+
   // schedule.cc
   void schedule();
   void start_wanted();
@@ -370,7 +380,7 @@ class Brain {
   void unstarted_done(ExecutorState& executor, const HeldTaskPtr& task, Done done);
   void end_execution(ExecutorState& executor);
   void end_of(const HeldTaskPtr& task, Done done);
-  void release_resources(ExecutorState& executor, const StackedTask& stacked);
+  void release_resources(ExecutorState& executor, StackedTask& stacked);
   void revoke_queued(const ExecutorState& executor);
   void kill(ExecutorState& executor, control::OutcomePtr outcome);
   void not_run(std::vector<HeldTaskPtr> tasks);
@@ -410,6 +420,7 @@ class Brain {
   Backlog backlog_;
   ExecutorStates executors_;
   Timeouts timeouts_;
+  std::uint64_t lent_cpu_micro_ = 0;  ///< by tasks that wait for room in the object memory
   Starting starting_;
   Time next_reap_ = 0;
   Waiting waiting_;

@@ -30,8 +30,9 @@ void Brain::executor_started(Time now, ExecutorId id) {
   starting_.programs.note_runs(executor->program);
 }
 
-void Brain::release_resources(ExecutorState& executor, const StackedTask& stacked) {
+void Brain::release_resources(ExecutorState& executor, StackedTask& stacked) {
   if (stacked.blocked) ledger_.unblock(stacked.held);
+  if (stacked.lends) take_back_cpus(stacked);
   ledger_.release(stacked.held);
   others_.index_claims.note_freed();
   if (!executor.held_devices.empty() && stacked.held.gpu_micro != 0) {
@@ -92,6 +93,8 @@ void Brain::end_execution(ExecutorState& executor) {
   if (executor.stack.size() == 1 && !executor.queued.empty()) {
     // The next one has begun already; it keeps what this one held, which is the same.
     if (stacked.blocked) reacquire(stacked);
+    if (stacked.lends) take_back_cpus(stacked);
+    stacked.lacks_room = false;
     stacked.ran = 0;
     stacked.running_since = now_;
     stacked.task = executors_.take_first_queued(executor);
@@ -201,7 +204,7 @@ void Brain::executor_exited(Time now, ExecutorId id, const Exit& exit) {
   ExecutorState executor = executors_.take(id);
   if (starting_.idle.is_over(executor.program)) next_reap_ = 0;
   drop_awaits(Waiter{0, id});
-  for (const StackedTask& stacked : executor.stack) release_resources(executor, stacked);
+  for (StackedTask& stacked : executor.stack) release_resources(executor, stacked);
 
   // A task whose end is known, or that runs in another process by now, is none of its business.
   const auto holds = [&](const HeldTaskPtr& task) { return task->place() == Place::kHanded && task->executor == id; };
@@ -253,7 +256,7 @@ void Brain::program_failed(Time now, const std::string& program, const std::stri
   advance(now);
   std::vector<HeldTaskPtr> unstarted;
   for (ExecutorState& executor : executors_.take_unstarted(program)) {
-    for (const StackedTask& stacked : executor.stack) {
+    for (StackedTask& stacked : executor.stack) {
       release_resources(executor, stacked);
       unstarted.push_back(stacked.task);
     }

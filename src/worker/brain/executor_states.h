@@ -20,6 +20,8 @@ struct StackedTask {
   control::Resources released;  ///< while it is blocked
   bool blocked = false;         ///< it waits, and others may use what it released
   bool hosts = false;           ///< while it is blocked: a nested run may go on top
+  bool lacks_room = false;      ///< it waits for room in the object memory
+  bool lends = false;           ///< … and others use its cpus meanwhile
   Time running_since = 0;
   Time ran = 0;  ///< before `running_since`
 };

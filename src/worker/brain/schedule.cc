@@ -20,7 +20,8 @@
 // - then the lanes, by the age of their first tasks (`start_lanes`). A task that needs much and does not fit yet would
 // be
 //   starved by small ones that do; after a while it keeps them from starting;
-// - cpus that a blocked task takes back within a moment are not given to anything new (`kept_for_resuming`).
+// - cpus that a blocked task takes back within a moment are not given to anything new (`kept_for_resuming`);
+// - a task that waits for room in the object memory lends its cpus to what blocked tasks await (lending.cc).
 //
 // Many tasks are shorter than the way to a process and back. Those that are known to be short are handed to an executor
 // while it runs another one of the same lane, for as long as `Knobs::hand_ahead` at most (`hand_ahead`). That is a bet:
@@ -83,9 +84,10 @@ void Brain::enter_backlog(const HeldTaskPtr& task, bool front) {
 }
 
 /// Cpus that a blocked task takes back within a moment are not given to anything new: else each commit that recursion
-/// waits for opens another branch, and another process stands still in it.
+/// waits for opens another branch, and another process stands still in it. Nor are those that were lent (lending.cc).
 bool Brain::kept_for_resuming(const control::Resources& need) const {
-  const std::uint64_t kept = control::kOneMicro * waiting_.awaits.ended_within(now_, setup_.knobs.keep_for_resuming);
+  const std::uint64_t kept =
+      lent_cpu_micro_ + control::kOneMicro * waiting_.awaits.ended_within(now_, setup_.knobs.keep_for_resuming);
   return kept != 0 && need.cpu_micro != 0 && ledger_.free().cpu_micro < kept + need.cpu_micro;
 }
 
@@ -108,7 +110,7 @@ void Brain::start_wanted() {
   while (unplaced.size() < kMaxMisses) {
     HeldTaskPtr task = backlog_.take_wanted();
     if (!task) break;
-    if (!try_start(task)) unplaced.push_back(std::move(task));
+    if (!try_start(task) && !start_on_lent(task)) unplaced.push_back(std::move(task));
   }
   backlog_.return_wanted(unplaced);
 }
@@ -136,7 +138,8 @@ void Brain::hand_ahead() {
   };
   std::vector<Taker> takers;
   for (auto& [id, executor] : executors_) {
-    if (executor.stack.size() != 1 || executor.stack.front().blocked || executor.killed) continue;
+    if (executor.stack.size() != 1 || executor.killed) continue;
+    if (executor.stack.front().blocked || executor.stack.front().lacks_room) continue;
     const control::Spec& running = *executor.stack.front().task->run.spec;
     const RunTimes::RunTime* known = run_times_.find(running.function_key);
     if (known != nullptr && known->waits) continue;

@@ -100,6 +100,7 @@ void Brain::want_put_off(const ExecutorState& executor) {
 void Brain::release_while_blocked(const StackPosition& position, bool hosts) {
   StackedTask& stacked = *position.task;
   MORROW_INVARIANT(!stacked.blocked, "a task releases its resources once while it is blocked", stacked.task->run.id);
+  if (stacked.lends) take_back_cpus(stacked);
   stacked.released = ledger_.block(stacked.held);
   others_.index_claims.note_freed();
   stacked.blocked = true;

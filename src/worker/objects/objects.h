@@ -27,6 +27,7 @@
 #include "worker/objects/process_id.h"
 #include "worker/objects/room_needs.h"
 #include "worker/objects/room_queue.h"
+#include "worker/objects/room_waiters.h"
 #include "worker/objects/spiller.h"
 #include "worker/objects/way_back.h"
 
@@ -98,6 +99,10 @@ class Objects {
     std::function<void(ProcessId)> interrupt = {};
     /// A value of this session (0: not known) was written to disk, for want of room. May be empty.
     std::function<void(control::SessionId, std::uint64_t bytes)> spilled = {};
+    /// The task in this process begins to wait for room, or waits no more. Also from inside.
+    RoomWaiters::Tell waits_for_room = {};
+    /// Whether the task in this process, which waits for room, could go on at once if it had it; empty: it could.
+    std::function<bool(ProcessId)> could_use_room = {};
   };
 
   /// With what one before this has kept, if that is not empty. \throws std::runtime_error when there is no such memory
@@ -247,6 +252,7 @@ class Objects {
   };
   Needs needs_;
   const RoomQuestions room_questions_;
+  RoomWaiters waiters_;
   Background background_;
   MemoryGrowth growth_;
   WayBack way_back_;

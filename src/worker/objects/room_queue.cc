@@ -193,10 +193,14 @@ ProcessId RoomQueue::find_youngest(const Deadlock& deadlock, const RoomQuestions
   return youngest;
 }
 
-/// Whether all that hold room can end, one after the other, when this one has what it asks for.
+/// Whether all that hold room can end, one after the other, when this one has what it asks for, and it can use it.
 bool RoomQueue::may_begin(const Request& request, const RoomQuestions& questions) const {
   const bool is_for_task = std::any_of(request.parties.begin(), request.parties.end(),
                                        [](const Party& one) { return is_executor(one.process); });
+  const bool could_use =
+      !questions.could_use || std::any_of(request.parties.begin(), request.parties.end(),
+                                          [&](const Party& one) { return questions.could_use(one.process); });
+  if (!could_use) return false;
   if (!questions.accounts || !is_for_task) return true;
   auto known = questions.accounts();
   if (!known) return true;

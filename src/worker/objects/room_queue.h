@@ -51,6 +51,8 @@ struct RoomQuestions {
   std::function<RoomChains()> chains = {};
   /// Of two heads the one that began earlier has the lower number; empty: it is not known.
   std::function<std::uint64_t(ProcessId)> began = {};
+  /// Whether one that waits could go on at once if it had room; empty: it could.
+  std::function<bool(ProcessId)> could_use = {};
 };
 
 /// What to do next.
@@ -124,6 +126,13 @@ class RoomQueue {
   std::size_t waiting() const { return waiting_.size(); }
   /// How much room in all is waited for on behalf of the process.
   std::uint64_t waits_for_bytes(ProcessId process) const;
+  /// Calls `visit(process)` for each party of each request that waits; for some more than once.
+  template <class Visit>
+  void for_each_waiting(Visit visit) const {
+    for (const Request& one : waiting_) {
+      for (const Party& party : one.parties) visit(party.process);
+    }
+  }
   /// The largest request that waits; 0: none does.
   std::uint64_t largest_bytes() const;
   std::size_t granted() const { return granted_.size(); }

@@ -70,7 +70,9 @@ void Objects::serve() {
       break;
     }
     carry_out(decision);
+    waiters_.look(queue_, events_.waits_for_room);
   }
+  waiters_.look(queue_, events_.waits_for_room);
   tell_after_waiting();
 }
 
@@ -190,7 +192,8 @@ RoomQuestions Objects::room_questions() {
   return {.accounts = [this] { return accounts(); },
           .standing = events_.standing,
           .chains = [this] { return chains(); },
-          .began = [this](ProcessId process) { return needs_.of_tasks.began(process); }};
+          .began = [this](ProcessId process) { return needs_.of_tasks.began(process); },
+          .could_use = events_.could_use_room};
 }
 
 /// What is on its way into memory counts for those that asked for it. Those that only wait for room are there with what

@@ -79,12 +79,14 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
                         tasks_.starter, tasks_.output),
           MemoryWatch(memory_means())},
-      values_{ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
-              ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
-              HandOver(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms}),
-              SpillNotices({.has_driver = [this](control::SessionId session) { return drivers_.sessions.client_of(session) != 0; },
-                            .tell = [this](control::SessionId session, const std::string& sentence) { tell(session, sentence); }},
-                           options_.objects.memory)},
+      values_{
+          ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
+          ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
+          HandOver(hand_over_means(), {options_.info.incarnation, options_.hand_over_ms}),
+          SpillNotices(
+              {.has_driver = [this](control::SessionId session) { return drivers_.sessions.client_of(session) != 0; },
+               .tell = [this](control::SessionId session, const std::string& sentence) { tell(session, sentence); }},
+              options_.objects.memory)},
       drivers_{
           DriverSessions(session_means(),
                          {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},

@@ -161,6 +161,13 @@ Objects::Events Shell::object_events() {
       },
       [this](ProcessId process) { brain_.interrupt(now(), static_cast<ExecutorId>(process)); },
       [this](control::SessionId session, std::uint64_t bytes) { values_.spills.spilled(session, bytes); },
+      [this](ProcessId process, bool waits) {
+        brain_.room_lacks(now(), static_cast<ExecutorId>(process), waits);
+        loop_.decide_again = true;  // it may have been told in the middle of the last decision
+      },
+      [this](ProcessId process) {
+        return !is_executor(process) || brain_.could_use_room(static_cast<ExecutorId>(process));
+      },
   };
 }
 

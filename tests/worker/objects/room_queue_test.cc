@@ -310,6 +310,18 @@ TEST_F(RoomQueueTest, OneThatMayNotRunTwiceIsNotInterruptedAndOneThatGoesOnKeeps
   EXPECT_FALSE(memory_.answered(child));
 }
 
+TEST_F(RoomQueueTest, OneThatCouldNotUseTheRoomIsPassedAndHasItWhenItCan) {
+  memory_.set_could_use(1, false);
+  const Ticket first = memory_.ask(1, 40);
+  const Ticket next = memory_.ask(2, 40);
+  EXPECT_TRUE(memory_.served(next));
+  memory_.pass(20'000);
+  EXPECT_FALSE(memory_.answered(first)) << "it is held back, and not refused";
+  memory_.set_could_use(1, true);
+  EXPECT_EQ(memory_.wait(first), RoomQueue::kLookAgainMs);
+  EXPECT_TRUE(memory_.served(first));
+}
+
 TEST_F(RoomQueueTest, OneAloneThatHoldsRoomIsNotInterrupted) {
   memory_.ask(1, 100);
   memory_.set_standing(1, Standing::kStuck);

@@ -98,6 +98,8 @@ class VirtualMemory {
   void begin(ProcessId process) { began_.try_emplace(process, began_.size() + 1); }
   /// What the task in the process needs in all is known.
   void set_need(ProcessId process, std::uint64_t units) { needs_[process] = units * kUnitBytes; }
+  /// Whether it could go on if it had room.
+  void set_could_use(ProcessId process, bool could) { could_use_[process] = could; }
   /// Those that were to begin anew.
   std::vector<ProcessId> take_interrupted() { return std::exchange(interrupted_, {}); }
   RoomQueue& queue() { return queue_; }
@@ -163,6 +165,7 @@ class VirtualMemory {
       return RoomChains(holders_.known(), waits_for);
     };
     questions.began = [this](ProcessId process) { return began_.contains(process) ? began_.at(process) : 0; };
+    questions.could_use = [this](ProcessId process) { return !could_use_.contains(process) || could_use_.at(process); };
     if (needs_.empty()) return questions;
     questions.accounts = [this] {
       std::map<ProcessId, std::uint64_t> held;
@@ -184,6 +187,7 @@ class VirtualMemory {
   std::map<ProcessId, std::vector<ProcessId>> waits_for_;
   std::map<ProcessId, std::uint64_t> began_;
   std::map<ProcessId, std::uint64_t> needs_;
+  std::map<ProcessId, bool> could_use_;
   std::vector<ProcessId> interrupted_;
   std::uint64_t now_ms_ = 5;
   data::Extents extents_;
