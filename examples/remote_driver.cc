@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <numeric>
@@ -24,14 +25,14 @@
 namespace {
 
 struct Sum {
-  double value = 0;
+  std::int64_t value = 0;
   std::string machine;
 };
 
-Sum sum(const std::vector<double>& numbers) {
+Sum sum(const std::vector<std::int64_t>& numbers) {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
-  return {std::accumulate(numbers.begin(), numbers.end(), 0.0), name.data()};
+  return {std::accumulate(numbers.begin(), numbers.end(), std::int64_t{0}), name.data()};
 }
 
 constexpr const char* kWhatToDo =
@@ -53,10 +54,10 @@ int main(int argc, char** argv) {
   }
   try {
     const morrow::Session session(line);
-    std::vector<double> numbers(1'000'000);
-    std::iota(numbers.begin(), numbers.end(), 0.0);
+    std::vector<std::int64_t> numbers(1'000'000);
+    std::iota(numbers.begin(), numbers.end(), 0);
     const Sum answer = morrow::submit(sum, numbers).get();
-    std::cout << std::fixed << answer.value << ", computed on " << answer.machine << "\n";
+    std::cout << answer.value << ", computed on " << answer.machine << "\n";
   } catch (const morrow::SessionError& error) {  // a wrong line, or nobody there
     std::cerr << "remote_driver: " << error.what() << "\n";
     return 2;

@@ -31,5 +31,4 @@ refused "missing/factors can't be opened" pipeline /dev/null missing/factors
 refused "'65' is not a number from 1 to 64" branch_and_bound 65
 refused "'-1' is not a number from 1 to" eigen -1
 refused "no plugin can be loaded: missing.so" plugin missing.so
-refused "remote_driver: " remote_driver no_such_cluster
 refused "remote_driver: " remote_driver morrow://nonsense
