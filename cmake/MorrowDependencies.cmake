@@ -46,6 +46,10 @@ if(MORROW_BUILD_TESTS)
   morrow_needs(libeigen3-dev Eigen3 NO_MODULE)
   find_program(MORROW_CLANG NAMES clang++-16 clang++ REQUIRED)  # users may have it
 endif()
+if(MORROW_BUILD_EXAMPLES)  # each with what is there
+  find_package(GTest QUIET)
+  find_package(Eigen3 QUIET NO_MODULE)
+endif()
 if(MORROW_BUILD_BENCH)
   morrow_needs(libbenchmark-dev benchmark)
 endif()
