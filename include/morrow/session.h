@@ -21,8 +21,9 @@ namespace morrow {
 /// \addtogroup sessions
 /// \{
 
-/// How a Session is opened. The last six members describe the private worker of a session with no cluster name; with a
-/// cluster name they are ignored. Values outside of their limits are refused by the Session, with SessionError.
+/// How a Session is opened. The last six members describe the private worker of a session with no cluster name, or what
+/// tasks have with in_process, where values in memory have no limit; with a cluster name they are ignored. Values
+/// outside of their limits are refused by the Session, with SessionError.
 struct SessionOptions {
   /// Whether the lines that tasks print appear on the output of the driver (the program that has the Session), with the
   /// names of task and worker before them.
@@ -41,6 +42,22 @@ struct SessionOptions {
   /// not survive a fork; each executor then starts from the beginning of main, which takes longer. So it is too when
   /// the program drew from std::random_device before its Session line: forks would all have the same numbers.
   bool fork_server = true;
+  /// Whether tasks run as threads of this program, for tests and debuggers. No cluster is joined, whatever its name,
+  /// and no other process is started. Values, futures and errors are the same: tasks get copies, wait for each other,
+  /// fail, are tried again, cancelled and freed as on a cluster. What differs:
+  ///
+  /// - Nothing is isolated. A task that crashes or calls exit ends the program, and all tasks share its globals:
+  ///   Options::fresh_process and limits of memory are ignored, every task sees all GPUs.
+  /// - A thread can't be killed. The future of a task that was cancelled or ran out of its time ends at once; its
+  /// thread
+  ///   goes on, holds its resources, and is waited for at the end of the session. What it then asks of Morrow throws
+  ///   CancelledError.
+  /// - There is no store. Detached futures live as long as the session, and flush() has nothing to do.
+  /// - Tasks print on the output of the program, with nothing before their lines. What a thread that a task has started
+  ///   submits belongs to the session.
+  ///
+  /// The environment variable MORROW_IN_PROCESS says the same for a program that is not changed: 1 turns it on, 0 off.
+  bool in_process = false;
 
   /// Processors; by default all that this process may use.
   std::optional<Amount> cpus = {};

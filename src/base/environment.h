@@ -13,6 +13,9 @@ inline constexpr const char* kExecutorVariable = "MORROW_EXECUTOR";
 inline constexpr const char* kKeptFilesVariable = "MORROW_KEPT_FILES";
 /// The cluster of a Session that names none, and of the `morrow` command: a name, or a line to join from another host.
 inline constexpr const char* kClusterVariable = "MORROW_CLUSTER";
+/// "1": a Session runs its tasks in its own process, whatever its cluster and options; "0": it does not. Empty: its
+/// options say it.
+inline constexpr const char* kInProcessVariable = "MORROW_IN_PROCESS";
 /// The folder under which clusters have their stores, logs and images; before XDG_STATE_HOME.
 inline constexpr const char* kHomeVariable = "MORROW_HOME";
 /// Path of the `morrow` command, by which a Session starts a private worker; before all other places where it may be.

@@ -32,8 +32,7 @@
 // top of its stack meanwhile, if the question `blocks`.
 //
 // The parts: PendingAwaits, Reservations, HeldValues and ChangeNumbers are values with no socket. Large values are in
-// objects.cc, detached futures in detached.cc, the content of a Submit message in submit_message.cc, and which client
-// this process has in the_client.cc.
+// objects.cc, detached futures in detached.cc, and the content of a Submit message in submit_message.cc.
 namespace morrow::runtime {
 
 using detail::FailureKind;
@@ -433,7 +432,5 @@ std::string Client::ask_again() const {
   }
   return frames;
 }
-
-// ---- the one client of the process ----
 
 }  // namespace morrow::runtime

@@ -16,6 +16,7 @@
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
 
+#include "runtime/backend/backend.h"
 #include "runtime/client/change_numbers.h"
 #include "runtime/client/held_values.h"
 #include "runtime/client/link.h"
@@ -28,37 +29,30 @@
 namespace morrow::runtime {
 
 /// The common part of a driver and an executor: both ask a worker for changes, which are numbered, and wait for
-/// futures. Implements the seam of detail/core.h, where its public functions are described. Thread-safe.
-class Client : protected Link::Handler {
+/// futures. Thread-safe.
+class Client : public Backend, protected Link::Handler {
  public:
-  detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where)
+  detail::FutureId submit(const detail::Call& call, const Options& options, std::source_location where) override
       EXCLUDES(link_.mutex());
-  /// The detached future of this name; nothing: there is none. \throws std::invalid_argument when it is no name
-  std::optional<detail::FutureId> find(const std::string& name) EXCLUDES(link_.mutex());
-  detail::Value get(detail::FutureId id) EXCLUDES(link_.mutex());
-  std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout) EXCLUDES(link_.mutex());
-  void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take)
+  std::optional<detail::FutureId> find(const std::string& name) override EXCLUDES(link_.mutex());
+  detail::Value get(detail::FutureId id) override EXCLUDES(link_.mutex());
+  std::optional<detail::Value> get_for(detail::FutureId id, std::chrono::nanoseconds timeout) override
       EXCLUDES(link_.mutex());
-  bool ready(detail::FutureId id) EXCLUDES(link_.mutex());
+  void get_all(std::span<const detail::FutureId> ids, const std::function<void(const detail::Value&)>& take) override
+      EXCLUDES(link_.mutex());
+  bool ready(detail::FutureId id) override EXCLUDES(link_.mutex());
   std::vector<bool> wait(std::span<const detail::FutureId> ids, std::size_t count,
-                         std::optional<std::chrono::nanoseconds> timeout) EXCLUDES(link_.mutex());
-  void release(detail::FutureId id) EXCLUDES(link_.mutex());
-  void cancel(detail::FutureId id) EXCLUDES(link_.mutex());
-  void flush() EXCLUDES(link_.mutex());
-  /// Until all futures that were born in `scope` and the scopes inside it have ended; 0: all that the calling thread's
-  /// task, or the driver, has submitted. False: the time was over. \throws std::logic_error when `scope` is none that
-  /// the calling thread has open
-  bool wait_all(std::uint64_t scope, std::optional<std::chrono::nanoseconds> timeout) EXCLUDES(link_.mutex());
-  std::uint64_t open_scope() EXCLUDES(link_.mutex());
-  void end_scope(std::uint64_t scope) EXCLUDES(link_.mutex());
-
-  /// Room in the object memory, see ObjectMemory::write; none when there is no such memory. \throws ObjectMemoryError
-  std::optional<detail::Room> reserve(std::size_t size, bool in_place) EXCLUDES(link_.mutex());
-  /// \throws std::invalid_argument when there can't be so many copies
-  detail::FutureId put(detail::Result&& result, const char* type_name, std::int64_t copies = 1) EXCLUDES(link_.mutex());
-  std::uint64_t size_of(detail::FutureId id) EXCLUDES(link_.mutex());
-  /// See morrow::task_seed.
-  virtual std::uint64_t task_seed() EXCLUDES(link_.mutex()) = 0;
+                         std::optional<std::chrono::nanoseconds> timeout) override EXCLUDES(link_.mutex());
+  void release(detail::FutureId id) override EXCLUDES(link_.mutex());
+  void cancel(detail::FutureId id) override EXCLUDES(link_.mutex());
+  void flush() override EXCLUDES(link_.mutex());
+  bool wait_all(std::uint64_t scope, std::optional<std::chrono::nanoseconds> timeout) override EXCLUDES(link_.mutex());
+  std::uint64_t open_scope() override EXCLUDES(link_.mutex());
+  void end_scope(std::uint64_t scope) override EXCLUDES(link_.mutex());
+  std::optional<detail::Room> reserve(std::size_t size, bool in_place) override EXCLUDES(link_.mutex());
+  detail::FutureId put(detail::Result&& result, const char* type_name, std::int64_t copies) override
+      EXCLUDES(link_.mutex());
+  std::uint64_t size_of(detail::FutureId id) override EXCLUDES(link_.mutex());
 
  protected:
   /// The execution, or the driver, that the calling thread asks for.
@@ -182,13 +176,5 @@ class Client : protected Link::Handler {
   wire::Ready ready_ GUARDED_BY(link_.mutex());
   wire::Ack ack_ GUARDED_BY(link_.mutex());
 };
-
-/// The client of this process. \throws SessionError when there is none, or when this process was forked from the one
-/// that has it
-Client& client();
-bool has_client();
-void set_client(Client* client);
-/// Whether this process was forked from the one that set the client.
-bool forked_from_client();
 
 }  // namespace morrow::runtime

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
-#include <stdexcept>
 #include <thread>
-
-#include <morrow/error.h>
 
 #include "base/defer.h"
 #include "base/must.h"
-#include "base/shown.h"
+#include "runtime/backend/refusals.h"
 #include "runtime/client/client.h"
 #include "runtime/client/scopes.h"
-#include "runtime/client/submit_message.h"
 #include "runtime/values/values.h"
 
 // Detached futures, which outlive the session. Who submits one may end right after, so submit returns only when nothing
@@ -45,9 +41,7 @@ detail::FutureId Client::wait_until_kept(detail::FutureId id, const std::string&
     const wire::Found found = ask_for(name);
     const bool of_last_attempt = found.has_again() && read_id(found.again()) == id;
     if (read_id(found.id()) != id && !of_last_attempt) {
-      throw NameTakenError("submit: the name " + base::shown_line(name) +
-                           " belongs to another detached future of the cluster; release that one (morrow::find finds "
-                           "it), or take another name");
+      throw_name_taken(name);
     }
     if (found.complete()) return read_id(found.id());
     std::this_thread::sleep_for(kLookAgain);
@@ -55,7 +49,7 @@ detail::FutureId Client::wait_until_kept(detail::FutureId id, const std::string&
 }
 
 std::optional<detail::FutureId> Client::find(const std::string& name) {
-  if (name.empty() || name.size() > kMaxTaskNameBytes) throw std::invalid_argument("find: a name has 1 to 256 bytes");
+  check_name(name);
   const wire::Found found = ask_for(name);
   if (!found.has_id()) return std::nullopt;
   return read_id(found.id());

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -9,6 +8,7 @@
 
 #include "base/defer.h"
 #include "base/shown.h"
+#include "runtime/backend/refusals.h"
 #include "runtime/client/client.h"
 #include "runtime/values/values.h"
 #include "wire/net_stream.h"
@@ -23,7 +23,6 @@ namespace {
 // Large values that get_all asks for at once: several threads that do so must not stand in each other's way.
 constexpr std::uint64_t kWindowOfMemory = 16;
 constexpr std::uint64_t kWindowBytes = 16 << 20;  // where there is no object memory
-constexpr std::int64_t kMostCopies = 100;         // nobody has more machines for one value
 constexpr int kFetchTries = 5;
 constexpr std::chrono::milliseconds kFetchAgain{25};
 
@@ -220,9 +219,7 @@ void Client::move_to_other_memory(detail::Result& result) {
 }
 
 FutureId Client::put(detail::Result&& result, const char* type_name, std::int64_t copies) {
-  if (copies < 1 || copies > kMostCopies)
-    throw std::invalid_argument("copies must be from 1 to " + std::to_string(kMostCopies) + ", not " +
-                                std::to_string(copies));
+  check_copies(copies);
   wire::Put message = put_message(result);
   message.set_name(type_name);
   message.set_copies(static_cast<std::uint32_t>(copies));
@@ -264,7 +261,7 @@ FutureId Client::put_arguments(const detail::Call& call) {
   detail::Result result;
   detail::store(call.arguments, result);
   if (result.room.object == 0 && !takes_objects()) return {};
-  return put(std::move(result), "arguments");
+  return put(std::move(result), "arguments", 1);
 }
 
 }  // namespace morrow::runtime

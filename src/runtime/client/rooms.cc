@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <morrow/detail/core.h>
 
-#include "runtime/client/client.h"
+#include "runtime/backend/backend.h"
+#include "runtime/client/object_memory.h"
 
 // Rooms for values: in the object memory of this process's worker where there is one, else on the heap.
 namespace morrow::detail {
@@ -9,8 +10,8 @@ namespace morrow::detail {
 namespace {
 
 Room find_room(std::size_t size, bool in_place) {
-  if (size > kInlineBytes && runtime::has_client()) {
-    if (auto room = runtime::client().reserve(size, in_place)) return *std::move(room);
+  if (size > kInlineBytes && runtime::has_backend()) {
+    if (auto room = runtime::backend().reserve(size, in_place)) return *std::move(room);
   }
   return heap_room(size);
 }

@@ -12,6 +12,7 @@
 #include "base/hash_ids.h"
 #include "base/path_name.h"
 #include "base/shown.h"
+#include "runtime/backend/refusals.h"
 #include "runtime/image/code_ref.h"
 #include "runtime/image/function_name.h"
 #include "runtime/values/values.h"

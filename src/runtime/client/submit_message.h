@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
 #include <source_location>
 #include <string>
 
@@ -10,8 +9,6 @@
 #include "wire/messages.pb.h"
 
 namespace morrow::runtime {
-
-inline constexpr std::size_t kMaxTaskNameBytes = 256;
 
 /// Fills all of `message` but its number, id and claim. With `arguments_apart` they are no part of it: they are a value
 /// that is to be its last dependency.

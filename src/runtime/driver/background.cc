@@ -4,6 +4,7 @@
 
 #include <morrow/error.h>
 
+#include "runtime/backend/telling.h"
 #include "runtime/driver/driver.h"
 #include "runtime/image/program.h"
 

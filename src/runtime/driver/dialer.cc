@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -12,7 +11,7 @@
 
 #include <morrow/error.h>
 
-#include "base/shown.h"
+#include "runtime/backend/telling.h"
 #include "runtime/image/program.h"
 #include "wire/join_url.h"
 #include "wire/no_worker.h"
@@ -27,8 +26,6 @@ constexpr std::chrono::milliseconds kLookAgain{50};
 constexpr std::chrono::milliseconds kTryFor{500};  // at a time
 
 }  // namespace
-
-void say(const std::string& line) { std::fprintf(stderr, "morrow: %s\n", base::shown_text(line).c_str()); }
 
 Dialer::Dialer(const std::string& where, const SessionOptions& options)
     : cluster_(wire::is_join_url(where) ? "" : where), knocks_(cluster_) {

@@ -61,7 +61,4 @@ class Dialer {
   Patience patience_;
 };
 
-/// A line of Morrow's on the program's standard error.
-void say(const std::string& line);
-
 }  // namespace morrow::runtime

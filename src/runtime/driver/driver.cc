@@ -15,6 +15,7 @@
 #include "base/must.h"
 #include "base/random_id.h"
 #include "base/shown.h"
+#include "runtime/backend/telling.h"
 #include "runtime/client/scopes.h"
 #include "runtime/image/program.h"
 #include "runtime/values/values.h"
@@ -47,13 +48,6 @@ constexpr std::chrono::hours kLongestPatience{24 * 365};
 std::chrono::milliseconds clamped(Duration patience) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::clamp<std::chrono::nanoseconds>(patience.value(), std::chrono::nanoseconds(0), kLongestPatience));
-}
-
-/// " (train, main.cc:12)", of what is known.
-std::string source_of(const wire::Failure& failure) {
-  std::string source = failure.task();
-  if (!failure.where().empty()) source += (source.empty() ? "" : ", ") + failure.where();
-  return source.empty() ? "" : " (" + base::shown_line(source) + ")";
 }
 
 }  // namespace
@@ -303,35 +297,13 @@ void Driver::end() {
     // Lines of its tasks come before it, and somebody may read them page by page.
     for (std::optional<std::uint64_t> printed; printed != printed_lines_;) {
       printed = printed_lines_;
-      if (link_.wait(waiter, ended, Clock::now() + kEndPatience)) return tell_ending(*end_.told);
+      if (link_.wait(waiter, ended, Clock::now() + kEndPatience))
+        return tell_ending(*end_.told, observed_.size() == kMostObserved);
     }
     say("the end of the session was not confirmed in time; what it still holds is freed after its grace period");
   } catch (const std::exception& error) {
     say(std::string("the session did not end well: ") + error.what());
   }
-}
-
-void Driver::tell_ending(const wire::SessionEnded& ended) {
-  if (!ended.log().empty()) say("tasks failed; what tasks printed stays in " + ended.log());
-  if (ended.cancelled() != 0) {
-    wire::Failure unfinished;
-    unfinished.ParseFromString(ended.unfinished());
-    const bool one = ended.cancelled() == 1;
-    say((one ? "a future had not ended and was cancelled with the session"
-             : std::to_string(ended.cancelled()) + " futures had not ended and were cancelled with the session; one of "
-                                                   "them") +
-        source_of(unfinished) + ": wait for them before it ends, by get or morrow::wait_all()");
-  }
-  // Of more than can be told the program has seen enough.
-  if (ended.failed() == 0 || observed_.size() == kMostObserved) return;
-  wire::Failure first;
-  first.ParseFromString(ended.first());
-  std::string line = ended.failed() == 1
-                         ? "a future failed and nobody looked at it: "
-                         : std::to_string(ended.failed()) + " futures failed and nobody looked at them; the first: ";
-  if (!first.type().empty()) line += first.type() + ": ";
-  line += first.message().empty() ? "it is not known why" : first.message();
-  say(line + source_of(first));
 }
 
 }  // namespace morrow::runtime

@@ -34,7 +34,7 @@ class Driver : public Client {
   std::uint64_t task_seed() override;
 
   /// Ends the session and names on stderr a failure that nobody looked at. Throws nothing.
-  void end() EXCLUDES(link_.mutex());
+  void end() override EXCLUDES(link_.mutex());
 
  private:
   /// What the background thread does now.
@@ -89,7 +89,6 @@ class Driver : public Client {
   void tell_why(const wire::WhyReply& reply) REQUIRES(link_.mutex());
   void acknowledged(std::uint64_t number) REQUIRES(link_.mutex());
   static void print(const wire::Log& log);
-  void tell_ending(const wire::SessionEnded& ended) REQUIRES(link_.mutex());
 
   void run_background() EXCLUDES(link_.mutex());
   void run_life() EXCLUDES(link_.mutex());

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/shown.h"
+#include "runtime/backend/telling.h"
 #include "runtime/driver/driver.h"
 #include "runtime/values/values.h"
 #include "wire/future_ids.h"

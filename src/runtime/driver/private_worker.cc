@@ -22,6 +22,7 @@
 
 #include "base/environment.h"
 #include "base/exit_status.h"
+#include "runtime/backend/refusals.h"
 #include "runtime/driver/find_command.h"
 
 namespace morrow::runtime {
@@ -54,30 +55,18 @@ std::string number(double value) {
   return text.data();
 }
 
-std::string checked(const char* what, Amount amount) {
-  const double value = amount.value();
-  if (!(value >= 0 && value <= 1e9))
-    throw SessionError(std::string("SessionOptions: ") + what + " must be from 0 to 1e9");
-  return number(value);
-}
-
 std::vector<std::string> resource_arguments(const SessionOptions& options) {
+  check_amounts(options);
   std::vector<std::string> arguments;
   const auto add = [&arguments](const char* option, const std::string& value) {
     arguments.emplace_back(option);
     arguments.push_back(value);
   };
-  if (options.cpus) add("--cpus", checked("cpus", *options.cpus));
-  if (options.memory) {
-    if (options.memory->value() < 0) throw SessionError("SessionOptions: memory must not be negative");
-    add("--memory", std::to_string(options.memory->value()));
-  }
-  if (options.gpus) add("--gpus", checked("gpus", *options.gpus));
-  for (const auto& [name, amount] : options.resources) add("--resource", name + "=" + checked(name.c_str(), amount));
-  if (options.object_memory) {
-    if (options.object_memory->value() <= 0) throw SessionError("SessionOptions: object_memory must be more than 0");
-    add("--object-memory", std::to_string(options.object_memory->value()));
-  }
+  if (options.cpus) add("--cpus", number(options.cpus->value()));
+  if (options.memory) add("--memory", std::to_string(options.memory->value()));
+  if (options.gpus) add("--gpus", number(options.gpus->value()));
+  for (const auto& [name, amount] : options.resources) add("--resource", name + "=" + number(amount.value()));
+  if (options.object_memory) add("--object-memory", std::to_string(options.object_memory->value()));
   return arguments;
 }
 

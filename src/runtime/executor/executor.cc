@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::size_t kSpareTasks = 64;
 constexpr std::size_t kSpareBytes = 64 << 10;  // a task that was larger is not kept
-constexpr std::size_t kLeastStack = 256 << 10;
 constexpr int kStatusOfUnwound = 70;
 constexpr std::uint32_t kHeldResults = 128;
 constexpr std::chrono::microseconds kHeldFor{200};

@@ -32,9 +32,9 @@
 #include "base/process_facts.h"
 #include "base/process_tree.h"
 #include "runtime/executor/executor.h"
+#include "runtime/executor/start_functions.h"
 #include "runtime/executor/worker_watch.h"
 #include "runtime/failures/crash_stack.h"
-#include "runtime/failures/throw_stack.h"
 #include "runtime/image/manifest.h"
 #include "runtime/image/program.h"
 #include "wire/frame.h"
@@ -133,13 +133,10 @@ void be_first_to_go() {
   on_exit(leave_at_exit, nullptr);
   try {
     static Executor* const executor = new Executor(std::move(setup));
-    set_client(executor);
-    CapturedException thrown;
-    if (!run_capturing([](void*) { call_start_functions(); }, nullptr, thrown)) {
-      const std::string sentence = "a function that was given to morrow::on_executor_start threw " + thrown.type +
-                                   (thrown.message.empty() ? "" : ": " + thrown.message);
-      executor->tell_start_failed(sentence);
-      throw std::runtime_error(sentence);
+    set_backend(executor);
+    if (const auto sentence = call_start_functions()) {
+      executor->tell_start_failed(*sentence);
+      throw std::runtime_error(*sentence);
     }
     executor->run();
   } catch (const std::exception& error) {

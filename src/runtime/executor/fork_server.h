@@ -9,7 +9,4 @@ namespace morrow::runtime {
 /// executors. Executors run in here too. Never returns.
 [[noreturn]] void serve_worker(wire::Fd channel);
 
-/// Calls what morrow::on_executor_start was given. \throws what it throws
-void call_start_functions();
-
 }  // namespace morrow::runtime

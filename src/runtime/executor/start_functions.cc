@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "runtime/executor/fork_server.h"
+#include "runtime/executor/start_functions.h"
+#include "runtime/failures/throw_stack.h"
 
 namespace morrow {
 
@@ -31,14 +32,20 @@ void on_executor_start(std::function<void()> function) {
   known.all.push_back(std::move(function));
 }
 
-void runtime::call_start_functions() {
+std::optional<std::string> runtime::call_start_functions() {
   std::vector<std::function<void()>> all;
   {
     Functions& known = functions();
     const base::MutexLock lock(known.mutex);
     all = known.all;
   }
-  for (const auto& function : all) function();
+  CapturedException thrown;
+  const auto call = [](void* all_of_them) {
+    for (const auto& function : *static_cast<decltype(all)*>(all_of_them)) function();
+  };
+  if (run_capturing(call, &all, thrown)) return std::nullopt;
+  return "a function that was given to morrow::on_executor_start threw " + thrown.type +
+         (thrown.message.empty() ? "" : ": " + thrown.message);
 }
 
 }  // namespace morrow

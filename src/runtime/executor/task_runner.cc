@@ -14,7 +14,6 @@
 #include "base/shown.h"
 #include "runtime/failures/throw_stack.h"
 #include "runtime/image/code_ref.h"
-#include "runtime/values/values.h"
 
 // The problem: a task is bytes from another process. They name a function by module and offset, and hold its closure,
 // its arguments and the values that it depends on. The function is to be called with them, and however it ends, a
@@ -176,7 +175,7 @@ StackBounds find_stack() {
 
 }  // namespace
 
-TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects) {
+TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects, std::size_t most_bytes) {
   const SparePayload spare;
   wire::Payload& payload = *spare;
   if (!payload.ParseFromString(task.payload())) {
@@ -219,7 +218,7 @@ TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>
     if (failure.type == "morrow::ObjectMemoryError") failure.kind = detail::FailureKind::kNoRoom;
     return failed(std::move(failure), task, &payload);
   }
-  if (data.result.bytes.size() > kMaxValueBytes) {
+  if (data.result.bytes.size() > most_bytes) {
     return failed(detail::FailureKind::kTooLarge,
                   "the result is " + std::to_string(data.result.bytes.size()) +
                       " bytes; larger ones than 64 kB need object memory, which this worker has not",

@@ -9,6 +9,7 @@
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
 
+#include "runtime/values/values.h"
 #include "wire/messages.pb.h"
 
 namespace morrow::runtime {
@@ -23,11 +24,16 @@ struct TaskResult {
 };
 
 /// Calls the function of the task in this thread. Whatever it throws ends in the result. `objects` are the dependencies
-/// that do not stand in the task, by their index; empty when all do.
-TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects);
+/// that do not stand in the task, by their index; empty when all do. `most_bytes`: of a value that does not lie in the
+/// object memory; a larger one is a failure.
+TaskResult run_function(const wire::Task& task, const std::vector<detail::Value>& objects,
+                        std::size_t most_bytes = kMaxValueBytes);
 
 /// A task that could not be run.
 TaskResult failed_task(const wire::Task& task, detail::FailureKind kind, std::string message);
+
+/// A task starts on top of another one only where so much of the stack is left, in bytes.
+inline constexpr std::size_t kLeastStack = 256 << 10;
 
 /// How much is left of the calling thread's stack, in bytes.
 std::size_t stack_left();
