@@ -131,6 +131,7 @@ void solve(const Problem& problem) {
     state.open.clear();
     const morrow::Scope scope;  // all of a round is freed with it
     std::vector<morrow::Future<Searched>> tasks;
+    tasks.reserve(parts.size());
     for (const auto& part : parts) tasks.push_back(morrow::submit(search, sent, part, state.best));
     for (const Searched& one : morrow::get_all(tasks)) {
       state.nodes += one.nodes;

@@ -60,6 +60,7 @@ std::vector<morrow::Future<Counts>> count(const morrow::Buffer& sequence, std::s
     if (letters >= k) parts[(word * 0x9e3779b97f4a7c15 >> 32) % kPartitions].push_back({word, 1});
   }
   std::vector<morrow::Future<Counts>> made;
+  made.reserve(parts.size());
   for (auto& part : parts) made.push_back(morrow::put(Counts(std::span<const Count>(add_up(std::move(part))))));
   return made;
 }
@@ -130,6 +131,7 @@ void count_all(const std::string& text, int k, std::size_t top) {
     for (std::size_t part = 0; part < kPartitions; ++part) pieces[part].push_back(ranges[part]);
   }
   std::vector<morrow::Future<Summary>> merges;
+  merges.reserve(kPartitions);
   for (const auto& partition : pieces) merges.push_back(morrow::submit(merge, partition, top));
 
   Summary all;

@@ -10,6 +10,7 @@
 #include <morrow/morrow.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iomanip>
 #include <iostream>
@@ -21,8 +22,8 @@
 namespace {
 
 // The height that was measured each half second, from 0.5 s on.
-const std::vector<double> kMeasured = {0.77, 0.23, -0.34, -0.68, -0.67, -0.36, 0.06,  0.40,
-                                       0.51, 0.38, 0.10,  -0.19, -0.35, -0.33, -0.17, 0.04};
+constexpr std::array kMeasured = {0.77, 0.23, -0.34, -0.68, -0.67, -0.36, 0.06,  0.40,
+                                  0.51, 0.38, 0.10,  -0.19, -0.35, -0.33, -0.17, 0.04};
 
 /// A point of the grid, and how far the model is from the measurements there.
 struct Point {

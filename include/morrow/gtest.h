@@ -19,7 +19,7 @@ namespace morrow::detail {
 ///       morrow::Session session;
 ///       return RUN_ALL_TESTS();
 ///     }
-[[maybe_unused]] inline const bool kExpectationsFailTasks = [] {
+[[maybe_unused]] inline const bool expectations_fail_tasks = [] {
   on_executor_start([] {
 #ifdef GTEST_FLAG_SET
     GTEST_FLAG_SET(throw_on_failure, true);
