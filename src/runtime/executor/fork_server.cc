@@ -31,6 +31,7 @@
 
 #include "base/process_facts.h"
 #include "base/process_tree.h"
+#include "runtime/backend/backend.h"
 #include "runtime/executor/executor.h"
 #include "runtime/executor/start_functions.h"
 #include "runtime/executor/worker_watch.h"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <morrow/executor.h>
+#include "runtime/executor/start_functions.h"
 
 #include <utility>
 #include <vector>
 
+#include <morrow/executor.h>
+
 #include "base/mutex.h"
-#include "runtime/executor/start_functions.h"
 #include "runtime/failures/throw_stack.h"
 
 namespace morrow {

@@ -54,6 +54,7 @@ struct RunningTask {
 
 /// A future.
 struct FutureRecord {
+  /// How far it is.
   enum class Stage {
     kWaiting,  ///< for what it depends on
     kReady,

@@ -148,16 +148,18 @@ TEST_F(InProcessFailures, ARunningTaskThatIsCancelledIsToldSoByMorrow) {
 TEST_F(InProcessFailures, ACancelledTaskThatWaitsGoesOnAtOnce) {
   Gate gate;
   was_told = false;
+  runs = 0;
   auto endless = submit([] { return Gate::pass(); });
   auto waits = submit([endless] {
     try {
+      ++runs;
       return endless.get();
     } catch (const CancelledError&) {
       was_told = true;
       throw;
     }
   });
-  Gate::wait_for(1);
+  while (runs == 0) std::this_thread::yield();
   waits.cancel();
   EXPECT_THROW(waits.get(), CancelledError);
   while (!was_told) std::this_thread::yield();
