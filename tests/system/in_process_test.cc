@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(Programs, BothWays,
                                          std::vector<std::string>{"error_scenarios", "looked_at_none"},
                                          std::vector<std::string>{"error_scenarios", "waited_for"},
                                          std::vector<std::string>{"error_scenarios", "waited_for_in_a_task"}),
-                         [](const auto& info) { return info.param[0] + "_" + info.param[1]; });
+                         [](const auto& job) { return job.param[0] + "_" + job.param[1]; });
 
 }  // namespace
 }  // namespace morrow::test

@@ -208,16 +208,16 @@ TEST_F(InProcess, WhatDependsOnAReleasedFutureHasItsValue) {
 TEST_F(InProcess, AScopeFreesWhatItHasAndCancelsWhatRuns) {
   Gate gate;
   Future<int> value;
-  Future<int> runs;
+  Future<int> running;
   {
     const Scope scope;
     value = put(1);
     EXPECT_EQ(value.get(), 1);
-    runs = submit([] { return Gate::pass(); });
+    running = submit([] { return Gate::pass(); });
     EXPECT_FALSE(scope.wait(0ms));
   }
   EXPECT_THROW(value.get(), ReleasedError);
-  EXPECT_THROW(runs.get(), ReleasedError);
+  EXPECT_THROW(running.get(), ReleasedError);
   gate.open();
 }
 
