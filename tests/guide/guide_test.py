@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 compiler, include, library, command, page = sys.argv[1:]
-FLAGS = ["-std=c++20", "-g1", "-Wall", "-Wextra", "-Werror", f"-I{include}"]
+# What a block names for the reader it need not use.
+FLAGS = ["-std=c++20", "-g1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-but-set-variable", f"-I{include}"]
 LIBRARIES = [library, *"-lprotobuf-lite -lssl -lcrypto -lzstd -llz4 -lxxhash -lbacktrace -pthread".split()]
 STATEMENTS = (
     "#include <morrow/morrow.h>\n#include <numeric>\n#include <vector>\nusing namespace morrow::literals;\n{}\n"

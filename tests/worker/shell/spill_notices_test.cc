@@ -23,12 +23,12 @@ class SpillNoticesTest : public testing::Test {
 };
 
 TEST_F(SpillNoticesTest, ADriverIsToldOfItsFirstValueOnDiskAndAgainWhenItIsTenTimesAsMuch) {
-  for (int i = 0; i < 99; ++i) notices_.spilled(1, kMega);
+  for (int i = 0; i < 99; ++i) notices_.spilled(1, 20 * kMega);
   ASSERT_EQ(told_.size(), 2U);
-  EXPECT_NE(told_[0].second.find("the object memory (130 MB) is full: 1 MB so far"), std::string::npos)
+  EXPECT_NE(told_[0].second.find("the object memory (130 MB) is full: 20 MB so far"), std::string::npos)
       << told_[0].second;
-  EXPECT_NE(told_[1].second.find(": 10 MB so far"), std::string::npos) << told_[1].second;
-  notices_.spilled(1, kMega);
+  EXPECT_NE(told_[1].second.find(": 200 MB so far"), std::string::npos) << told_[1].second;
+  notices_.spilled(1, 20 * kMega);
   EXPECT_EQ(told_.size(), 3U);
 }
 
