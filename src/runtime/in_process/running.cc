@@ -135,6 +135,7 @@ Outcome InProcess::call(const RunningTask& running) {
   task.set_attempt(future.failures + 1);
   task.set_payload(future.call->payload());
   std::vector<detail::Value> values;
+  values.reserve(future.dependencies.size() + 1);
   for (const FuturePtr& dependency : future.dependencies) values.push_back(dependency->outcome.value);
   if (future.arguments.owner != nullptr) values.push_back(future.arguments);
   for (std::size_t i = 0; i < values.size(); ++i) task.add_dependencies();

@@ -198,6 +198,7 @@ std::vector<bool> InProcess::wait(std::span<const FutureId> ids, std::size_t cou
   if (known < count)
     wait_for(asked, std::min(count - known, asked.size()), timeout ? deadline_after(*timeout) : Deadline());
   std::vector<bool> finished;
+  finished.reserve(all.size());
   for (const FuturePtr& future : all) finished.push_back(future == nullptr || future->ended());
   return finished;
 }
