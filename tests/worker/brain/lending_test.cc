@@ -10,14 +10,14 @@
 namespace morrow::test {
 namespace {
 
-control::Resources cpus(unsigned number) { return {number * 1'000'000ULL, 0, 0, {}}; }
+control::Resources whole_cpus(unsigned number) { return {number * 1'000'000ULL, 0, 0, {}}; }
 
 /// Two cpus. One task waits for a child that needs both; another one has one of them for ten seconds.
 class LendingTest : public testing::Test {
  protected:
   LendingTest() : machine_(setup()) {
     machine_.script("child", {work(50 * kMs), gives("1")});
-    machine_.script("parent", {submit("child", cpus(2)), await(), gives("2")});
+    machine_.script("parent", {submit("child", whole_cpus(2)), await(), gives("2")});
     machine_.script("holder", {work(10 * kSecond), gives("3")});
     machine_.script("new", {work(50 * kMs), gives("4")});
     holder_ = machine_.submit("holder");
@@ -80,7 +80,7 @@ TEST_F(LendingTest, CpusComeBackWithTheRoomWhateverTheBorrowerDoes) {
 }
 
 TEST_F(LendingTest, RoomIsNotForOneWhoseCpusCouldNotBeHadBackWithinTwiceAllOfThem) {
-  machine_.script("child", {submit("grandchild", cpus(2)), work(5 * kSecond), await(), gives("1")});
+  machine_.script("child", {submit("grandchild", whole_cpus(2)), work(5 * kSecond), await(), gives("1")});
   machine_.script("grandchild", {work(5 * kSecond), gives("1")});
   room_lacks(holder_, true);
   machine_.run(kSecond);
