@@ -139,9 +139,15 @@ ExecutorGroups::~ExecutorGroups() {
   }
   // As it was found, for whoever is started there next.
   if (memory_) means_.write(*top_ / "cgroup.subtree_control", "-memory");
-  std::istringstream processes(means_.read(*top_ / kWorkerGroup / "cgroup.procs").value_or(""));
+  for (int i = 0; i < kPauses && !leave(); ++i) means_.pause();
+}
+
+/// False: a process that has just ended is in the worker's group for a moment still, or one has come into it.
+bool ExecutorGroups::leave() {
+  const Path below = *top_ / kWorkerGroup;
+  std::istringstream processes(means_.read(below / "cgroup.procs").value_or(""));
   for (std::string process; processes >> process;) means_.write(*top_ / "cgroup.procs", process);
-  means_.remove(*top_ / kWorkerGroup);
+  return means_.remove(below);
 }
 
 /// False: all is as it was.

@@ -67,6 +67,7 @@ class ExecutorGroups {
     bool limited = false;      ///< the kernel has a limit for it
   };
   bool enter(const Path& own, pid_t self);
+  bool leave();
   void write_limit(Group& group);
   std::uint64_t used(const Group& group) const;
   bool kill_and_remove(const Path& folder);
