@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <fstream>
 #include <iterator>
@@ -18,6 +19,31 @@ constexpr int kFromParentToUserTime = 9;
 constexpr int kFromSystemTimeToStart = 6;
 
 constexpr std::size_t kDeepest = 256;  // ancestors
+
+/// Gives `look` the folder in /proc of each thread, while it returns true. False: it did not, or there is no process.
+template <typename Look>
+bool for_each_thread(const std::string& pid, Look look) {
+  const std::string path = "/proc/" + pid + "/task";
+  DIR* const folder = opendir(path.c_str());
+  if (folder == nullptr) return false;
+  bool goes_on = true;
+  while (const dirent* entry = goes_on ? readdir(folder) : nullptr) {
+    if (entry->d_name[0] != '.') goes_on = look(path + "/" + entry->d_name);
+  }
+  closedir(folder);
+  return goes_on;
+}
+
+/// By /proc/PID/task/TID/syscall: the number of the call and its arguments, or "running".
+bool waits_for_lock(const std::string& file) {
+  std::ifstream text(file);
+  long call = -1;
+  std::uint64_t arguments[4] = {};
+  text >> std::dec >> call >> std::hex;
+  for (std::uint64_t& argument : arguments) text >> argument;
+  if (!text) return false;
+  return call == SYS_futex && arguments[3] == 0;  // one with a timeout ends by itself
+}
 
 }  // namespace
 
@@ -63,13 +89,22 @@ std::vector<pid_t> with_ancestors(pid_t pid) {
   return all;
 }
 
+bool waits_for_locks(pid_t pid) {
+  std::size_t threads = 0;
+  const bool seen = for_each_thread(std::to_string(pid), [&](const std::string& folder) {
+    ++threads;
+    return waits_for_lock(folder + "/syscall");
+  });
+  return seen && threads != 0;
+}
+
 std::size_t count_threads() {
-  DIR* const folder = opendir("/proc/self/task");
-  if (folder == nullptr) return 1;
   std::size_t count = 0;
-  while (const dirent* entry = readdir(folder)) count += entry->d_name[0] != '.';
-  closedir(folder);
-  return count;
+  const bool seen = for_each_thread("self", [&count](const std::string&) {
+    ++count;
+    return true;
+  });
+  return seen ? count : 1;
 }
 
 }  // namespace morrow::base

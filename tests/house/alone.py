@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Headers of src/ compile alone.
 
-x.cc that includes x.h before all else proves it of x.h whenever it is compiled. The other headers are compiled here.
+x.cc that includes x.h before all else proves it of x.h where sources are compiled one by one, as ./dev build debug
+does. The other headers are compiled here.
 The public headers are compiled by tests/public.
 """
 
 import concurrent.futures
-import json
 import os
-import pathlib
 import re
 import shlex
 import subprocess
 
 from arrows import includes_of
+from compiled import entries
 from tree import Problem, Tree
 
 ANY_INCLUDE = re.compile(r"^\s*#\s*include\b.*")
@@ -46,7 +46,7 @@ class Compiler:
     def __init__(self, tree: Tree, build: str):
         self._tree = tree
         self._flags: dict[str, list[str]] = {}  # by folder
-        for entry in json.loads(pathlib.Path(build, "compile_commands.json").read_text(encoding="utf-8")):
+        for entry in entries(build):
             path = os.path.relpath(entry["file"], tree.root)
             if path.startswith("src/") and entry["file"].endswith(".cc"):
                 self._flags.setdefault(path.rpartition("/")[0], self._flags_of(entry["command"]))

@@ -210,7 +210,7 @@ TEST_F(ObjectJobs, AFullDiskFailsTheTaskThatNeedsRoomAndLosesNothing) {
   {
     const auto one = worker();
     const Result full = run({"spill", "20", "1000000"});
-    EXPECT_TRUE(has(full.out, "no room for a value of 8000 kB")) << full.err;
+    EXPECT_TRUE(has(full.out, "no room for a value of 8.0 MB")) << full.err;
     EXPECT_TRUE(has(full.out, "the disk is full"));
     const Result after = run({"spill", "5", "1000000"});
     EXPECT_EQ(after.out, "wrong 0 total 1000002\n") << after.err;

@@ -119,7 +119,18 @@ std::map<std::string, Job> preludes() {
     std::filesystem::current_path("data");
   };
   all["random"] = [](char**) { generator = std::make_unique<std::mt19937>(std::random_device{}()); };
-  all["table"] = [](char** args) { table.open(args[0]); };
+  all["table"] = [](char** args) {
+    const std::string path = args[0];
+    const std::string how = args[1];
+    if (how == "creat") close(creat(path.c_str(), 0600));
+    if (how == "openat") close(openat(AT_FDCWD, path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600));
+    if (how == "freopen") std::fclose(std::freopen(path.c_str(), "w", std::fopen("/dev/null", "r")));
+    if (how == "remove") std::remove(path.c_str());
+    if (how == "unlink") unlink(path.c_str());
+    if (how == "filesystem") std::filesystem::remove(path);
+    table.open(path, how == "open" ? std::ios::out : std::ios::app);
+    if (how == "resize") std::filesystem::resize_file(path, 0);
+  };
   all["forgetful"] = [](char** args) {
     const std::string what = args[0];
     if (what.find("environment") != std::string::npos) clearenv();

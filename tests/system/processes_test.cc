@@ -59,9 +59,11 @@ TEST_F(SessionProcesses, AGeneratorThatWasSeededByTheRandomDeviceDrawsOtherNumbe
   EXPECT_EQ(cluster.run({process_scenarios(), "random"}).out, "8 different\n");
 }
 
-TEST_F(SessionProcesses, AFileThatTheDriverWritesToIsCutByNone) {
-  const Result result = cluster.run({process_scenarios(), "table", cluster.folder() + "/table"});
-  EXPECT_EQ(result.out, "line 0\nline 1\nline 2\nfrom a task\n") << result.err;
+TEST_F(SessionProcesses, AFileThatTheDriverWritesToIsCutOrRemovedByNone) {
+  for (const std::string how : {"open", "creat", "openat", "freopen", "remove", "unlink", "filesystem", "resize"}) {
+    const Result result = cluster.run({process_scenarios(), "table", cluster.folder() + "/table_" + how, how});
+    EXPECT_EQ(result.out, "line 0\nline 1\nline 2\nfrom a task\n") << how << result.err;
+  }
 }
 
 TEST_F(SessionProcesses, EachTaskHasASeedOfItsOwnInAllItsAttempts) {

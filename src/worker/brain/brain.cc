@@ -131,7 +131,8 @@ void Brain::step(Time now) {
 
 Time Brain::next_deadline() const {
   const Knobs& knobs = setup_.knobs;
-  Time next = commits_.round.last_start() + knobs.heartbeat;
+  // The next heartbeat comes behind the round that is under way, however long that takes.
+  Time next = (commits_.round.under_way() ? now_ : commits_.round.last_start()) + knobs.heartbeat;
   const auto sooner = [&](Time time) { next = std::min(next, time); };
   if (!commits_.round.under_way()) {
     if (commits_.shortage.on()) {

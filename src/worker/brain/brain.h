@@ -126,6 +126,11 @@ class Brain {
   };
   void task_done(Time now, ExecutorId executor, Done done);
   void revoked(ExecutorId executor, std::uint32_t slot, std::uint32_t generation, bool taken_back);
+  /// Those that run on top of others now.
+  std::vector<NestedRun> nested_runs() const;
+  /// This nested run waits for a lock, and for ever if one under it has that: its process ends, its tasks begin anew,
+  /// and nothing is started on top of such functions again. False: it stands no more where it stood.
+  bool nested_run_stands_still(Time now, ExecutorId executor, control::Claim claim);
 
   // ---- objects ----
   /// This worker has got a copy of the value of `id`; FreeObjects follows at once when nobody needs it any more.
@@ -369,12 +374,16 @@ class Brain {
   // dispatch.cc
   bool fits(const control::Resources& need) const;
   bool try_start(const HeldTaskPtr& task);
-  bool try_nested(const HeldTaskPtr& task);
-  bool can_host(const ExecutorState& executor, const control::Spec& spec) const;
   ExecutorState* idle_executor(const std::string& program, std::uint64_t gpu_micro);
   ExecutorState* new_executor(const std::string& program, std::uint64_t gpu_micro, bool above_cap);
   void dispatch(ExecutorState& executor, const HeldTaskPtr& task, bool nested);
   void note_start(const ExecutorState& executor, const HeldTask& task);
+
+  // nested.cc
+  bool try_nested(const HeldTaskPtr& task);
+  bool can_host(const ExecutorState& executor, const control::Spec& spec) const;
+  bool hosts_nobody(const StackedTask& stacked) const;
+  bool finds_no_host(const HeldTask& task) const;
 
   // executor_events.cc
   void unstarted_done(ExecutorState& executor, const HeldTaskPtr& task, Done done);

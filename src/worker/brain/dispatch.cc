@@ -92,49 +92,13 @@ bool Brain::try_start(const HeldTaskPtr& task) {
   bool above_cap = false;
   if (task->wanted && at_cap()) {
     if (try_nested(task)) return true;
-    const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id);
-    const bool is_no_guest = spec.fresh_process || spec.requirements.gpu_micro != 0;
-    const auto takes_no_guest = [&](const AwaitSlot& slot) {
-      const ExecutorState* const waits = executors_.find(slot.await->who.executor);
-      const bool has_devices = waits != nullptr && !waits->devices.empty();
-      return slot.await->blocks && (is_no_guest || !slot.await->request.hosts || has_devices);
-    };
-    above_cap = awaited != nullptr && std::any_of(awaited->waiters.begin(), awaited->waiters.end(), takes_no_guest);
+    above_cap = finds_no_host(*task);
   }
   if (ExecutorState* executor = new_executor(spec.program, spec.requirements.gpu_micro, above_cap)) {
     dispatch(*executor, task, false);
     return true;
   }
   return false;
-}
-
-/// Whether a task of this kind may run on top of its stack. One without devices must see none.
-bool Brain::can_host(const ExecutorState& executor, const control::Spec& spec) const {
-  return !executor.killed && executor.devices.empty() && executor.program == spec.program && !executor.stack.empty() &&
-         executor.stack.back().blocked && executor.stack.back().hosts &&
-         !waiting_.awaits.resumes(executor.id, executor.stack.back().task->run.claim);
-}
-
-/// Only on top of the one that needs it: what it awaits may stand under any other, and could not go on while it runs.
-bool Brain::try_nested(const HeldTaskPtr& task) {
-  const control::Spec& spec = *task->run.spec;
-  if (spec.requirements.gpu_micro != 0) return false;  // its devices are bound for life
-  if (spec.fresh_process) return false;
-  const auto on_top_of = [&](ExecutorId id, control::Claim claim) {
-    ExecutorState* executor = executors_.find(id);
-    if (executor == nullptr || !can_host(*executor, spec) || !executor->runs(claim)) return false;
-    dispatch(*executor, task, true);
-    return true;
-  };
-  if (const AwaitedFuture* awaited = waiting_.awaits.find(task->run.id)) {
-    for (const auto& [await, index] : awaited->waiters) {
-      if (!await->blocks || !await->request.hosts) continue;
-      if (on_top_of(await->who.executor, await->request.claim)) return true;
-    }
-  }
-  // Through its dependents.
-  const CapRelief::Needer* needer = waiting_.cap_relief.needer_of(task->run.id);
-  return needer != nullptr && on_top_of(needer->executor, needer->claim);
 }
 
 }  // namespace morrow::worker

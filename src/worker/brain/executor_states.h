@@ -26,6 +26,14 @@ struct StackedTask {
   Time ran = 0;  ///< before `running_since`
 };
 
+/// A task that runs on top of another one's stack, in its process.
+struct NestedRun {
+  ExecutorId executor = 0;
+  control::Claim claim = 0;
+  std::string name;
+  std::string under;  ///< the name of the one that waits right under it
+};
+
 /// An executor as the brain sees it: a process, or one that is being started.
 struct ExecutorState {
   ExecutorId id = 0;

@@ -12,8 +12,9 @@
 // room, too. Named resources are not lent: one stands for what only one may use, and whoever waits in the middle of its
 // work goes on to use it.
 //
-// A task takes its cpus back with its room, so no answer waits for a cpu. There are never more tasks that compute than
-// twice the cpus: room is not given to one whose cpus could not be had back within that (`could_use_room`).
+// A task takes its cpus back with its room, so no answer waits for a cpu. There are no more tasks that compute than
+// twice the cpus, since room is not given to one whose cpus could not be had back within that (`could_use_room`); but
+// where nothing else ends a deadlock, it is.
 namespace morrow::worker {
 
 namespace {
@@ -49,7 +50,9 @@ bool Brain::could_use_room(ExecutorId id) const {
 /// False: those that wait for room have not enough to lend, or it finds no process.
 bool Brain::start_on_lent(const HeldTaskPtr& task) {
   const control::Resources& need = task->run.spec->requirements;
-  if (fits(need)) return false;  // cpus are not what it lacks
+  control::Resources but_cpus = need;
+  but_cpus.cpu_micro = 0;
+  if (fits(need) || !fits(but_cpus)) return false;  // cpus are not what it lacks
   std::vector<ExecutorState*> lenders;
   for (auto& [id, executor] : executors_) {
     if (executor.killed || executor.stack.empty()) continue;

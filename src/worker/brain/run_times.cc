@@ -40,6 +40,8 @@ void RunTimes::learn(std::uint64_t function, Time ran) {
 
 void RunTimes::note_wait(std::uint64_t function) { use(function).waits = true; }
 
+void RunTimes::note_hosts_nobody(std::uint64_t function) { use(function).hosts_nobody = true; }
+
 const RunTimes::RunTime* RunTimes::find(std::uint64_t function) const {
   const auto found = times_.find(function);
   return found == times_.end() ? nullptr : &found->second;

@@ -10,14 +10,16 @@
 
 namespace morrow::worker {
 
-/// How long the functions of tasks take, as far as was seen: a moving average for each, and whether one awaits others.
+/// How the functions of tasks run, as far as was seen: how long, a moving average for each, and whether one awaits
+/// others, and lets them run on top of it.
 /// Functions go by `Spec::function_key`; of very many, those that ended last are kept. Not thread-safe.
 class RunTimes {
  public:
   /// What is known of a function.
   struct RunTime {
-    Time usual = 0;      ///< nanoseconds
-    bool waits = false;  ///< it was seen to await: nothing is queued behind it
+    Time usual = 0;             ///< nanoseconds
+    bool waits = false;         ///< it was seen to await: nothing is queued behind it
+    bool hosts_nobody = false;  ///< a nested run stood still on top of it: none is started there
     std::uint64_t last_use = 0;
   };
 
@@ -25,6 +27,8 @@ class RunTimes {
   void learn(std::uint64_t function, Time ran);
   /// An execution was seen to await.
   void note_wait(std::uint64_t function);
+  /// A nested run stood still on top of one of its executions.
+  void note_hosts_nobody(std::uint64_t function);
 
   /// Null: unknown. Stands until the next call that learns.
   const RunTime* find(std::uint64_t function) const;

@@ -8,8 +8,9 @@ namespace morrow::worker {
 using control::FailureKind;
 
 std::string amount_text(std::uint64_t bytes) {
-  constexpr std::uint64_t kMebi = 1 << 20;
-  return bytes < 10 * kMebi ? fmt::format("{} kB", bytes / 1000) : fmt::format("{} MB", bytes / 1'000'000);
+  if (bytes < 1'000'000) return fmt::format("{} kB", bytes / 1000);
+  if (bytes < 10'000'000) return fmt::format("{}.{} MB", bytes / 1'000'000, bytes / 100'000 % 10);
+  return fmt::format("{} MB", bytes / 1'000'000);
 }
 
 ObjectProblem no_room(const data::Extents& extents, const std::string& owner, std::uint64_t size_bytes,

@@ -78,7 +78,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           TaskOutput(output_means(), {options_.info.name, logs_.folder(), logs_.tasks_file(), options_.private_worker}),
           ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
                         tasks_.starter, tasks_.output),
-          MemoryWatch(memory_means())},
+          MemoryWatch(memory_means()), NestedWatch(nested_means())},
       values_{
           ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
           ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),
@@ -232,28 +232,12 @@ void Shell::arm(Time time) {
 
 // ---- actions that no part carries out alone ----
 
-/// By the kernel, where it can. Only when all tasks that the executor has ask for memory: one that does not may use
-/// what there is.
-void Shell::limit_memory(const action::Dispatch& dispatch) {
-  if (options_.groups == nullptr || !options_.groups->limits_memory()) return;
-  const auto process = tasks_.executors.process_of(dispatch.executor);
-  if (!process) return;
-  const auto& others = tasks_.starter.handed(dispatch.executor);
-  std::uint64_t sum = dispatch.task.spec->requirements.memory;
-  bool all_ask = sum != 0;
-  for (const HandedTask& task : others) {
-    sum += task.spec->requirements.memory;
-    all_ask = all_ask && task.spec->requirements.memory != 0;
-  }
-  options_.groups->limit(static_cast<std::uint32_t>(*process), all_ask ? std::optional(sum) : std::nullopt,
-                         others.empty());
-}
-
 void Shell::carry_out(action::Dispatch& dispatch) {
   const bool asks = dispatch.task.spec->requirements.memory != 0;
   if (asks && tasks_.executors.process_of(dispatch.executor))
     tasks_.memory.given(dispatch.executor, tasks_.starter.handed(dispatch.executor).empty());
   limit_memory(dispatch);
+  if (dispatch.nested) tasks_.nested.begun();
   tasks_.starter.carry_out(dispatch);
 }
 

@@ -36,6 +36,7 @@
 #include "worker/shell/hand_over.h"
 #include "worker/shell/memory_watch.h"
 #include "worker/shell/named_futures.h"
+#include "worker/shell/nested_watch.h"
 #include "worker/shell/object_transfers.h"
 #include "worker/shell/peer_directory.h"
 #include "worker/shell/processor_use.h"
@@ -141,6 +142,7 @@ class Shell final : public ClientEvents {
     TaskOutput output;
     ExecutorTable executors;
     MemoryWatch memory;
+    NestedWatch nested;
   };
   /// The ways of values: to clients, from other workers and to them.
   struct Values {
@@ -225,15 +227,18 @@ class Shell final : public ClientEvents {
   ExecutorTable::Events executor_events();
   ChangeRequests::Means change_means();
   Maintenance::Events upkeep_events();
-  MemoryWatch::Means memory_means();
-  void limit_memory(const action::Dispatch& dispatch);
-  std::optional<MemoryWatch::Executor> watched(ExecutorId executor) const;
-  PoolOptions pool_options();
   PostToStore post_to_store();
   CallLater call_later();
   Say warn();
   void give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places);
   TaskOutput::Source source_of(ExecutorId executor) const;
+
+  // shell_processes.cc: the same of those that look at the processes of tasks
+  MemoryWatch::Means memory_means();
+  NestedWatch::Means nested_means();
+  void limit_memory(const action::Dispatch& dispatch);
+  std::optional<MemoryWatch::Executor> watched(ExecutorId executor) const;
+  PoolOptions pool_options();
 
   // shell_values.cc: the same of those that have to do with large values
   ValueAnswers::Means value_means();

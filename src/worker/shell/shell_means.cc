@@ -8,8 +8,6 @@
 #include "base/monotonic_clock.h"
 #include "control/cluster.h"
 #include "store/open/open_store.h"
-#include "worker/pool/process/control_groups.h"
-#include "worker/pool/process/process_memory.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/shell.h"
 
@@ -305,62 +303,6 @@ ExecutorTable::Events Shell::executor_events() {
           },
       .warn = warn(),
   };
-}
-
-/// Nothing: it has no process.
-std::optional<MemoryWatch::Executor> Shell::watched(ExecutorId executor) const {
-  const auto process = tasks_.executors.process_of(executor);
-  const auto pid = process ? pool_.pid(*process) : std::nullopt;
-  if (!pid) return std::nullopt;
-  MemoryWatch::Executor watched{.id = executor, .pid = *pid, .running = {}};
-  std::uint64_t asked = 0;
-  for (const HandedTask& task : tasks_.starter.handed(executor)) {
-    watched.will_ask |= task.spec->requirements.memory != 0;
-    if (!pool_.taken(*process, task.slot, task.generation)) continue;
-    watched.running = task.spec->name.empty() ? "a task" : task.spec->name;
-    asked += task.spec->requirements.memory;
-    watched.asked_bytes = task.spec->requirements.memory == 0 ? 0 : asked;  // those below it hold theirs still
-  }
-  return watched;
-}
-
-MemoryWatch::Means Shell::memory_means() {
-  return {
-      .executors =
-          [this] {
-            std::vector<MemoryWatch::Executor> all;
-            for (const ExecutorId executor : tasks_.executors.all()) {
-              if (auto one = watched(executor)) all.push_back(std::move(*one));
-            }
-            return all;
-          },
-      .executor = [this](ExecutorId executor) { return watched(executor); },
-      .used = memory_of_tree,
-      .kernel_kills = [groups = ControlGroups()] { return groups.memory_kills(); },
-      .kill =
-          [this](ExecutorId executor) {
-            if (const auto process = tasks_.executors.process_of(executor)) pool_.kill(*process);
-          },
-      .after = call_later(),
-      .killed_at_limit = [this](ExecutorId executor) -> std::optional<std::uint64_t> {
-        const auto process = tasks_.executors.process_of(executor);
-        if (!process || options_.groups == nullptr) return std::nullopt;
-        return options_.groups->killed_at_limit(static_cast<std::uint32_t>(*process));
-      },
-  };
-}
-
-PoolOptions Shell::pool_options() {
-  PoolOptions pool;
-  pool.cache_folder = options_.cache_folder;
-  pool.object_memory = objects_.memory_fd();
-  pool.undertaker = options_.undertaker;
-  pool.groups = options_.groups;
-  pool.devices = options_.devices;
-  pool.program_output = [this](const std::string& program, std::string_view text) {
-    tasks_.output.program_wrote(program, text);
-  };
-  return pool;
 }
 
 TaskOutput::Source Shell::source_of(ExecutorId executor) const {

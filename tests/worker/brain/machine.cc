@@ -428,6 +428,13 @@ bool Machine::crash(const std::string& name) {
   return false;
 }
 
+bool Machine::waits_for_lock() {
+  const auto runs = brain_->nested_runs();
+  if (runs.size() != 1) return false;
+  at(now_, [this, run = runs.front()] { brain_->nested_run_stands_still(now_, run.executor, run.claim); });
+  return true;
+}
+
 bool Machine::run(Time limit) {
   const Time end = now_ + limit;
   while (!events_.empty()) {

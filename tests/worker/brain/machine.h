@@ -93,6 +93,8 @@ class Machine {
 
   /// Ends the executor that runs a task of this script now, as a crash.
   bool crash(const std::string& script);
+  /// The brain is told that the nested run of now waits for a lock. False: there is not one nested run.
+  bool waits_for_lock();
 
   // What was seen.
   std::size_t most_executors = 0;

@@ -145,13 +145,13 @@ TEST_F(ObjectsTest, TheSentenceNamesTheLargestFreePiece) {
   objects_->unpin(1, all[0].place.number);
   objects_->unpin(1, all[2].place.number);
   const Answer none = wait(ask_room(2, 2 * kMega));
-  EXPECT_NE(none.problem.sentence.find("2097 kB free, the largest piece 1048 kB"), std::string::npos)
+  EXPECT_NE(none.problem.sentence.find("2.0 MB free, the largest piece 1.0 MB"), std::string::npos)
       << none.problem.sentence;
 }
 
 TEST_F(ObjectsTest, ValuesThatNeverFitTogetherAreKnownBeforeTheyAreAskedFor) {
   EXPECT_FALSE(objects_->never_fit(4 * kMega));
-  EXPECT_NE(objects_->never_fit(5 * kMega)->sentence.find("together they need 5242 kB"), std::string::npos);
+  EXPECT_NE(objects_->never_fit(5 * kMega)->sentence.find("together they need 5.2 MB"), std::string::npos);
 }
 
 TEST_F(ObjectsTest, WhatIsIdleIsNotHeld) {

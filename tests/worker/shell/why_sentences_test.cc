@@ -20,7 +20,7 @@ TEST(WhySentences, RoomIsToldByWhoHoldsMost) {
   EXPECT_EQ(held_text({}), "");
   EXPECT_EQ(held_text({{"a", 60'000'000}, {"b", 500'000}}), "60 MB by a, 500 kB by b");
   EXPECT_EQ(held_text({{"a", 60'000'000}, {"b", 50'000'000}, {"c", 40'000'000}, {"d", 1'000'000}, {"e", 2'000'000}}),
-            "60 MB by a, 50 MB by b, 40 MB by c, 3000 kB by 2 more");
+            "60 MB by a, 50 MB by b, 40 MB by c, 3.0 MB by 2 more");
 }
 
 TEST(WhySentences, ASessionWithoutItsDriverSaysWhenItEnds) {

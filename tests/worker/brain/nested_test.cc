@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/worker/brain/machine.h"
+#include "tests/worker/brain/steps.h"
+
+namespace morrow::test {
+namespace {
+
+constexpr Time kForEver = 1'000'000 * kSecond;
+
+/// One process at the cap, so that what a task awaits runs on top of it.
+class NestedRuns : public testing::Test {
+ protected:
+  static Machine::Setup one_process() {
+    Machine::Setup setup;
+    setup.total = control::Resources{1'000'000, 1u << 30, 0, {}};
+    setup.knobs.executor_cap = 1;
+    return setup;
+  }
+  long times(const std::string& script) const {
+    return std::count(machine_.started.begin(), machine_.started.end(), script);
+  }
+
+  Machine machine_{one_process()};
+};
+
+TEST_F(NestedRuns, OneThatWaitsForALockBeginsAnewBesideItsParent) {
+  machine_.script("parent", {submit("child"), await(), gives("p")});
+  machine_.script("child", {work(10 * kSecond), gives("c")});
+  const FutureId id = machine_.submit("parent");
+  machine_.run(kSecond);
+  ASSERT_EQ(machine_.most_nested, 2U);
+  ASSERT_TRUE(machine_.waits_for_lock());
+  ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
+  EXPECT_EQ(machine_.outcome(id)->bytes, "p");
+  EXPECT_EQ(times("parent"), 2);
+  EXPECT_EQ(times("child"), 2);
+  EXPECT_EQ(machine_.most_executors, 2U);
+}
+
+TEST_F(NestedRuns, ItIsRememberedOfTheFunction) {
+  machine_.script("parent", {submit("child"), await(), gives("p")});
+  machine_.script("child", {work(10 * kSecond), gives("c")});
+  machine_.submit("parent");
+  machine_.run(kSecond);
+  ASSERT_TRUE(machine_.waits_for_lock());
+  machine_.run(60 * kSecond);
+  const FutureId next = machine_.submit("parent");
+  machine_.run(kSecond);
+  EXPECT_TRUE(machine_.brain().nested_runs().empty());
+  ASSERT_TRUE(machine_.run_until(next, 60 * kSecond));
+  EXPECT_EQ(times("parent"), 3);
+}
+
+/// Which of them holds the lock is not known.
+TEST_F(NestedRuns, AllThatStoodUnderItHostNobodyAgain) {
+  machine_.script("grandparent", {submit("parent"), await(), gives("g")});
+  machine_.script("parent", {submit("child"), await(), gives("p")});
+  machine_.script("child", {work(10 * kSecond), gives("c")});
+  const FutureId id = machine_.submit("grandparent");
+  machine_.run(kSecond);
+  ASSERT_EQ(machine_.most_nested, 3U);
+  ASSERT_TRUE(machine_.waits_for_lock());
+  machine_.run(kSecond);
+  EXPECT_TRUE(machine_.brain().nested_runs().empty());
+  ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
+  EXPECT_EQ(machine_.most_executors, 3U);
+}
+
+TEST_F(NestedRuns, WhatOneNeedsThroughOthersGetsAProcessToo) {
+  machine_.script("parent", {submit("child"), submit_after("awaited", {"child"}), await({1}), gives("p")});
+  machine_.script("child", {work(10 * kSecond), gives("c")});
+  const FutureId id = machine_.submit("parent");
+  machine_.run(kSecond);
+  ASSERT_EQ(machine_.most_nested, 2U);
+  ASSERT_TRUE(machine_.waits_for_lock());
+  ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
+  EXPECT_EQ(machine_.outcome(id)->bytes, "p");
+}
+
+TEST_F(NestedRuns, OneThatIsOverByNowHarmsNobody) {
+  machine_.script("parent", {submit("child"), await(), gives("p")});
+  machine_.script("child", {work(10 * kSecond), gives("c")});
+  const FutureId id = machine_.submit("parent");
+  machine_.run(kSecond);
+  const auto runs = machine_.brain().nested_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
+  EXPECT_FALSE(machine_.brain().nested_run_stands_still(machine_.now(), runs[0].executor, runs[0].claim));
+  machine_.run(kForEver);
+  EXPECT_EQ(times("parent"), 1);
+}
+
+}  // namespace
+}  // namespace morrow::test
