@@ -2,6 +2,7 @@
 #include "base/process_facts.h"
 
 #include <dirent.h>
+#include <linux/futex.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -34,15 +35,26 @@ bool for_each_thread(const std::string& pid, Look look) {
   return goes_on;
 }
 
+/// What a thread waits for: nothing, or something else; another thread, as it is joined or as a lock of several
+/// processes is waited for; a lock of its own process.
+enum class WaitsFor : std::uint8_t { kOther, kAnyFutex, kOwnFutex };
+
 /// By /proc/PID/task/TID/syscall: the number of the call and its arguments, or "running".
-bool waits_for_lock(const std::string& file) {
-  std::ifstream text(file);
+WaitsFor what_waits(const std::string& folder) {
+  std::ifstream text(folder + "/syscall");
   long call = -1;
   std::uint64_t arguments[4] = {};
   text >> std::dec >> call >> std::hex;
   for (std::uint64_t& argument : arguments) text >> argument;
-  if (!text) return false;
-  return call == SYS_futex && arguments[3] == 0;  // one with a timeout ends by itself
+  if (!text || call != SYS_futex || arguments[3] != 0) return WaitsFor::kOther;  // one with a timeout ends by itself
+  return (arguments[1] & FUTEX_PRIVATE_FLAG) != 0 ? WaitsFor::kOwnFutex : WaitsFor::kAnyFutex;
+}
+
+/// A thread that Morrow has in a process of the program.
+bool is_of_morrow(const std::string& folder) {
+  std::string name;
+  std::getline(std::ifstream(folder + "/comm"), name);
+  return name == kWatchThread;
 }
 
 }  // namespace
@@ -90,12 +102,14 @@ std::vector<pid_t> with_ancestors(pid_t pid) {
 }
 
 bool waits_for_locks(pid_t pid) {
-  std::size_t threads = 0;
-  const bool seen = for_each_thread(std::to_string(pid), [&](const std::string& folder) {
-    ++threads;
-    return waits_for_lock(folder + "/syscall");
+  bool own = false;
+  const bool all = for_each_thread(std::to_string(pid), [&](const std::string& folder) {
+    if (is_of_morrow(folder)) return true;
+    const WaitsFor what = what_waits(folder);
+    own |= what == WaitsFor::kOwnFutex;
+    return what != WaitsFor::kOther;
   });
-  return seen && threads != 0;
+  return all && own;
 }
 
 std::size_t count_threads() {

@@ -33,8 +33,11 @@ FileId program_of(pid_t pid);
 /// The process, its parent, the parent of that and so on, 256 of them at the most. Thread-safe.
 std::vector<pid_t> with_ancestors(pid_t pid);
 
-/// Whether all its threads wait for each other, with no end set: for mutexes, conditions and the like. False when it
-/// can't be seen. Thread-safe.
+/// The name of a thread of ours in a process that runs tasks; it waits there for the end of its worker.
+inline constexpr const char* kWatchThread = "morrow-watch";
+
+/// Whether all its threads wait for each other, with no end set: for mutexes, conditions and the like. Not counted are
+/// those of that name, nor a wait that another process may end. False when it can't be seen. Thread-safe.
 bool waits_for_locks(pid_t pid);
 
 /// Of this process; 1 when /proc is not there. One that was joined may be counted for a moment still. Thread-safe.

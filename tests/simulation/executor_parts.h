@@ -23,6 +23,7 @@ struct Executors::Process {
   std::string program;
   bool alive = true;
   bool started = false;
+  bool lacks_room = false;  ///< the task on top has ended, and waits for room for its value
   std::vector<std::unique_ptr<Task>> stack;
   std::deque<action::Dispatch> queue;
   std::map<std::uint32_t, std::pair<std::uint32_t, bool>> words;  ///< slot: generation, taken

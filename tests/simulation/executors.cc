@@ -256,6 +256,10 @@ void Executors::end_task(Process& process, control::Outcome outcome, std::uint64
   });
 }
 
+void Executors::lacks_room(ExecutorId executor, bool lacks) {
+  if (const ProcessPtr process = find(executor)) process->lacks_room = lacks;
+}
+
 /// Resources are oversubscribed only as far as is allowed: the cpus up to twice, memory never.
 void Executors::count_resources() {
   control::Resources running;
@@ -264,7 +268,8 @@ void Executors::count_resources() {
     if (!process->alive) continue;
     for (const auto& task : process->stack) {
       memory += task->sent().task.spec->requirements.memory;
-      if (task->script.state() != Script::State::kWaits) running += task->sent().task.spec->requirements;
+      const bool lacks_room = process->lacks_room && task == process->stack.back();
+      if (task->script.state() != Script::State::kWaits && !lacks_room) running += task->sent().task.spec->requirements;
     }
   }
   if (running.cpu_micro > 2 * world_.total.cpu_micro) world_.wrong("The cpus are oversubscribed beyond the bound.");

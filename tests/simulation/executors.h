@@ -63,6 +63,8 @@ class Executors {
   bool take_back(ExecutorId executor, std::uint32_t slot, std::uint32_t generation);
   void kill(const worker::action::KillExecutor& kill);
   void ready(const worker::action::Ready& ready);
+  /// What runs in this process waits for room in the object memory, or no more.
+  void lacks_room(ExecutorId executor, bool lacks);
 
   /// Since when none of its processes runs; now: one does.
   Time without_process_since() const;

@@ -84,7 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{Fault::kScopeBySnapshot, 500, 220}, Planted{Fault::kNoAdoption, 50},
         Planted{Fault::kReleasedWhileNeeded, 100}, Planted{Fault::kEndedOverChildren, 50},
         Planted{Fault::kResentAhead, 300}, Planted{Fault::kUncountedResend, 300}, Planted{Fault::kUncountedDeath, 300},
-        Planted{Fault::kBegunBehindWalk, 300, 200}, Planted{Fault::kForgottenClaim, 500},
+        Planted{Fault::kBegunBehindWalk, 200, 6100}, Planted{Fault::kForgottenClaim, 500},
         Planted{Fault::kPostedToDead, 50}, Planted{Fault::kLeftFanout, 300, 2600}, Planted{Fault::kLeftSessions, 50},
         Planted{Fault::kHalfEvicted, 800}, Planted{Fault::kHalfEnded, 500}, Planted{Fault::kUnpinned, 50},
         Planted{Fault::kUnlistedScope, 100}, Planted{Fault::kEarlyAck, 300}, Planted{Fault::kSilenceByClock, 1000},

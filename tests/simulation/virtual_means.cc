@@ -62,6 +62,7 @@ ObjectMemory::World VirtualWorker::memory_world() {
       .waits_for_room =
           [this](worker::ProcessId process, bool waits) {
             brain_->room_lacks(now(), static_cast<worker::ExecutorId>(process), waits);
+            executors_->lacks_room(static_cast<worker::ExecutorId>(process), waits);
             decide_again_ = true;
           },
       .could_use_room =

@@ -3,6 +3,7 @@
 // would not meet.
 #include <morrow/morrow.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -41,6 +43,16 @@ int through_another() {
   const std::lock_guard lock(mutex);
   const auto first = morrow::submit(locked);
   return morrow::submit([](int value) { return value + 1; }, first).get();
+}
+
+/// The child awaits others before it comes to the lock.
+int after_a_wait() {
+  const std::lock_guard lock(mutex);
+  return morrow::submit([] {
+           morrow::submit([] { std::this_thread::sleep_for(std::chrono::milliseconds(800)); }).get();
+           return locked() + 1;
+         })
+      .get();
 }
 
 int reader() {
@@ -76,6 +88,8 @@ const std::map<std::string, std::function<int()>> kJobs = {
     {"parent", [] { return morrow::submit(parent).get(); }},
     {"grandparent", [] { return morrow::submit(grandparent).get(); }},
     {"through_another", [] { return morrow::submit(through_another).get(); }},
+    {"after_a_wait", [] { return morrow::submit(after_a_wait).get(); }},
+    {"not_forked", [] { return morrow::submit(parent).get(); }},
     {"reader", [] { return morrow::submit(reader).get(); }},
     {"condition", [] { return morrow::submit(condition).get(); }},
     {"many", many},
@@ -84,6 +98,9 @@ const std::map<std::string, std::function<int()>> kJobs = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  morrow::Session session;
-  std::cout << kJobs.at(argc > 1 ? argv[1] : "")() << "\n";
+  const std::string job = argc > 1 ? argv[1] : "";
+  morrow::SessionOptions options;
+  options.fork_server = job != "not_forked";
+  const morrow::Session session(options);
+  std::cout << kJobs.at(job)() << "\n";
 }

@@ -27,7 +27,8 @@ TEST_P(Locks, AreNotWaitedForInTheProcessOfTheOneThatHoldsThem) {
 
 INSTANTIATE_TEST_SUITE_P(OfEachKind, Locks,
                          testing::Values(Job{"parent", "2"}, Job{"grandparent", "3"}, Job{"through_another", "2"},
-                                         Job{"reader", "2"}, Job{"condition", "2"}, Job{"many", "12"}),
+                                         Job{"after_a_wait", "2"}, Job{"not_forked", "2"}, Job{"reader", "2"},
+                                         Job{"condition", "2"}, Job{"many", "12"}),
                          [](const auto& job) { return job.param.name; });
 
 }  // namespace

@@ -128,7 +128,18 @@ std::map<std::string, Job> preludes() {
     if (how == "remove") std::remove(path.c_str());
     if (how == "unlink") unlink(path.c_str());
     if (how == "filesystem") std::filesystem::remove(path);
-    table.open(path, how == "open" ? std::ios::out : std::ios::app);
+    if (how == "rename" && std::filesystem::exists(path)) std::filesystem::rename(path, path + ".old");
+    if (how == "exclusive") {
+      std::filesystem::remove(path);
+      close(open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600));
+    }
+    if (how == "folder") {
+      const auto folder = std::filesystem::path(path).parent_path();
+      std::filesystem::remove_all(folder);
+      std::filesystem::create_directories(folder);
+    }
+    const bool cuts = how == "open" || how == "folder" || how == "rename";
+    table.open(path, cuts ? std::ios::out : std::ios::app);
     if (how == "resize") std::filesystem::resize_file(path, 0);
   };
   all["forgetful"] = [](char** args) {

@@ -60,8 +60,11 @@ TEST_F(SessionProcesses, AGeneratorThatWasSeededByTheRandomDeviceDrawsOtherNumbe
 }
 
 TEST_F(SessionProcesses, AFileThatTheDriverWritesToIsCutOrRemovedByNone) {
-  for (const std::string how : {"open", "creat", "openat", "freopen", "remove", "unlink", "filesystem", "resize"}) {
-    const Result result = cluster.run({process_scenarios(), "table", cluster.folder() + "/table_" + how, how});
+  for (const std::string how : {"open", "creat", "openat", "freopen", "remove", "unlink", "filesystem", "rename",
+                                "exclusive", "folder", "resize"}) {
+    const std::string path = cluster.folder() + "/table_" + how + "/table";
+    fs::create_directory(fs::path(path).parent_path());
+    const Result result = cluster.run({process_scenarios(), "table", path, how});
     EXPECT_EQ(result.out, "line 0\nline 1\nline 2\nfrom a task\n") << how << result.err;
   }
 }

@@ -8,6 +8,7 @@
 #include "runtime/executor/worker_watch.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/process_facts.h"
 #include "base/process_tree.h"
 
 namespace morrow::runtime {
@@ -24,6 +26,7 @@ namespace {
 constexpr std::chrono::milliseconds kUndertakerActsWithin{500};
 
 [[noreturn]] void wait_for_end(int channel) {
+  pthread_setname_np(pthread_self(), base::kWatchThread);
   pollfd end{channel, 0, 0};
   while (poll(&end, 1, -1) < 0 && errno == EINTR) {
   }

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <climits>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <set>
 
@@ -42,9 +43,13 @@ std::set<int> open_descriptors() {
 /// Taken once.
 struct StartFacts {
   std::string folder;
-  std::set<int> inherited;
+  std::map<int, FileNumber> inherited;  ///< by descriptor: that may have another file later
 
-  StartFacts() : inherited(open_descriptors()) {
+  StartFacts() {
+    for (const int fd : open_descriptors()) {
+      struct stat status {};
+      if (fstat(fd, &status) == 0) inherited[fd] = {status.st_dev, status.st_ino};
+    }
     std::array<char, PATH_MAX> path{};
     if (getcwd(path.data(), path.size()) != nullptr) folder = path.data();
   }
@@ -69,9 +74,12 @@ std::vector<FileNumber> files_open_for_writing() {
   for (const int fd : open_descriptors()) {
     struct stat status {};
     const int flags = fcntl(fd, F_GETFL);
-    if (facts().inherited.contains(fd) || flags < 0 || (flags & O_ACCMODE) == O_RDONLY) continue;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink != 0)
-      files.push_back({status.st_dev, status.st_ino});
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) continue;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0) continue;
+    const auto found = facts().inherited.find(fd);
+    const bool is_inherited = found != facts().inherited.end() && found->second.device == status.st_dev &&
+                              found->second.inode == status.st_ino;
+    if (!is_inherited) files.push_back({status.st_dev, status.st_ino});
   }
   return files;
 }

@@ -232,8 +232,11 @@ void Futures::let_go(const FuturePtr& dependency) {
   MORROW_INVARIANT(dependency->needed_by != 0, "a dependency is let go once", dependency->id.scope,
                    dependency->id.sequence);
   --dependency->needed_by;
-  if (dependency->dependents.size() > 2 * dependency->needed_by + kStaleDependents)
+  if (dependency->needed_by == 0) {
+    dependency->dependents.clear();
+  } else if (dependency->dependents.size() > 2 * dependency->needed_by + kStaleDependents) {
     std::erase_if(dependency->dependents, [](const FuturePtr& dependent) { return dependent->ended(); });
+  }
   reap(dependency);
 }
 
@@ -288,7 +291,10 @@ std::string Futures::lineage(FutureId id) const {
   std::string path;
   for (auto scope = scopes_.find(id.scope); scope != scopes_.end(); scope = scopes_.find(id.scope)) {
     path += std::to_string(id.sequence) + " ";
-    if (scope->second.owner == FutureId{}) break;
+    if (scope->second.owner == FutureId{}) {
+      path += std::to_string(id.scope);
+      break;
+    }
     id = scope->second.owner;
   }
   return path;

@@ -116,6 +116,7 @@ class InProcess : public Backend {
   std::set<std::string> told_never_fits_ GUARDED_BY(mutex_);  // needs, encoded
 
   base::CondVar work_;
+  base::CondVar given_back_;  // resources
   std::vector<std::thread> threads_ GUARDED_BY(mutex_);
   std::set<RunningTask*> running_ GUARDED_BY(mutex_);
   std::uint64_t attempts_ GUARDED_BY(mutex_) = 0;  // how many have begun

@@ -122,6 +122,7 @@ void InProcess::run(const FuturePtr& future) {
   if (below != nullptr) name_thread(below->name);
   --busy_;
   counts_.give_back(future->needs);
+  given_back_.notify_all();
   base::must_erase(running_, &running, "a task runs until it has ended");
   if (!running.dropped) attempt_ended(future, std::move(outcome));
   if (stop_) ended_.notify_all();

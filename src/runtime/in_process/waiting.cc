@@ -59,18 +59,24 @@ void InProcess::begin_wait(FutureWaiter& waiter, std::span<const FuturePtr> need
   me.waiter = &waiter;
   me.needs_all = needs_all;
   counts_.give_back(ResourceCounts::released_in_wait(me.future->needs));
+  given_back_.notify_all();
   --busy_;
   if (!needs_all.empty() && !me.dropped) end_in_deadlock(me);
   schedule();
 }
 
-/// It goes on at once, also when others have taken what it lent.
+/// It goes on at once, also when others have taken the cpus that it lent. A named resource may be one that only one may
+/// use: for that it waits.
 void InProcess::end_wait() {
   if (running_here_ == nullptr) return;
   RunningTask& me = *running_here_;
   me.waiter = nullptr;
   me.needs_all = {};
-  counts_.take(ResourceCounts::released_in_wait(me.future->needs));
+  const base::Resources released = ResourceCounts::released_in_wait(me.future->needs);
+  base::Resources named;
+  named.named_micro = released.named_micro;
+  while (!counts_.has(named) && !me.dropped && !stop_) given_back_.wait(mutex_);
+  counts_.take(released);
   ++busy_;
 }
 

@@ -178,9 +178,11 @@ std::size_t Awaits::ended_within(Time now, Time span) const {
       std::count_if(ended_.begin(), ended_.end(), [&](const auto& entry) { return now - entry.second < span; }));
 }
 
-std::optional<Time> Awaits::first_ended() const {
+std::optional<Time> Awaits::first_ended_within(Time now, Time span) const {
   std::optional<Time> first;
-  for (const auto& [id, since] : ended_) first = std::min(first.value_or(since), since);
+  for (const auto& [id, since] : ended_) {
+    if (now - since < span) first = std::min(first.value_or(since), since);
+  }
   return first;
 }
 

@@ -144,8 +144,8 @@ class Awaits {
   }
   /// Those that ended less than `span` ago.
   std::size_t ended_within(Time now, Time span) const;
-  /// When the first of them ended; nothing when there is none.
-  std::optional<Time> first_ended() const;
+  /// When the first of these ended; nothing when there is none.
+  std::optional<Time> first_ended_within(Time now, Time span) const;
 
  private:
   using Key = std::pair<Waiter, std::uint64_t>;

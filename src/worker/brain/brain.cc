@@ -154,10 +154,11 @@ Time Brain::next_deadline() const {
     sooner(std::max(running.running_since + after, now_ + (collected ? kSoonNs : 0)));
   }
   if (others_.looks.next_poll() != 0) sooner(others_.looks.next_poll());
-  if (const auto since = waiting_.awaits.first_ended())
+  if (const auto since = waiting_.awaits.first_ended_within(now_, knobs.keep_for_resuming))
     sooner(std::max(*since + knobs.keep_for_resuming, now_ + kSoonNs));
   if (const auto idle = others_.idle.deadline(others_.view.has_others())) sooner(*idle);
-  if (at_cap()) sooner(std::max(waiting_.cap_relief.next_look(), now_ + kSoonNs));
+  if (at_cap() && !waiting_.cap_relief.is_asking() && all_executors_blocked())
+    sooner(std::max(waiting_.cap_relief.next_look(), now_ + kSoonNs));
   return next;
 }
 

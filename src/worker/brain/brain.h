@@ -366,6 +366,7 @@ class Brain {
   bool room_for(const control::Spec& spec, const RoundLoad& load) const;
   std::size_t width(const control::Resources& need) const;
   bool at_cap() const;
+  bool all_executors_blocked() const;
   void relieve_cap();
   bool needed_on_top(const HeldTask& task) const;
   void relinquish_unstarted();

@@ -34,6 +34,8 @@ class CapRelief {
   bool stands_still() const { return stands_still_; }
   Time next_look() const { return next_look_; }
 
+  /// Whether the store has yet to answer: then there is no look.
+  bool is_asking() const { return asked_ != 0; }
   /// The store is asked what a future depends on.
   void note_asked() { ++asked_; }
   /// It has answered.

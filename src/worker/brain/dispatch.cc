@@ -28,8 +28,7 @@ ExecutorState* Brain::new_executor(const std::string& program, std::uint64_t gpu
   const std::size_t cap = setup_.knobs.executor_cap + (above_cap ? setup_.knobs.above_cap : 0);
   if (executors_.size() >= cap) {
     // The place of an idle one of another program comes free when its end is known.
-    ExecutorState* idle = executors_.size() == cap ? executors_.any_idle() : nullptr;
-    if (idle != nullptr) kill(*idle, nullptr);
+    if (ExecutorState* const idle = executors_.any_idle()) kill(*idle, nullptr);
     return nullptr;
   }
   std::vector<unsigned> devices;

@@ -31,7 +31,8 @@ struct NestedRun {
   ExecutorId executor = 0;
   control::Claim claim = 0;
   std::string name;
-  std::string under;  ///< the name of the one that waits right under it
+  std::string under;       ///< the name of the one that waits right under it
+  bool may_go_on = false;  ///< it awaits others, or room: what it stands still for is known
 };
 
 /// An executor as the brain sees it: a process, or one that is being started.

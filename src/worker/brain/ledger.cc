@@ -110,9 +110,11 @@ control::Resources Ledger::free() const {
   return free;
 }
 
+std::uint64_t Ledger::used_cpu_micro() const { return not_below_zero(as_signed(total_.cpu_micro) - cpu_); }
+
 control::Resources Ledger::used() const {
   control::Resources used;
-  used.cpu_micro = not_below_zero(as_signed(total_.cpu_micro) - cpu_);
+  used.cpu_micro = used_cpu_micro();
   used.memory = not_below_zero(as_signed(total_.memory) - memory_);
   used.gpu_micro = not_below_zero(as_signed(total_.gpu_micro) - gpu_);
   for (const auto& [name, amount] : total_.named_micro) {

@@ -40,6 +40,7 @@ class Ledger {
   control::Resources free() const;  ///< never below zero
   bool has_free_cpu() const { return cpu_ > 0; }
   control::Resources used() const;
+  std::uint64_t used_cpu_micro() const;
   const control::Resources& total() const { return total_; }
   const control::Resources& kept() const { return kept_; }  ///< by blocked tasks
   /// What is there beside that: all that could come free while they wait.

@@ -12,9 +12,10 @@
 // room, too. Named resources are not lent: one stands for what only one may use, and whoever waits in the middle of its
 // work goes on to use it.
 //
-// A task takes its cpus back with its room, so no answer waits for a cpu. There are no more tasks that compute than
-// twice the cpus, since room is not given to one whose cpus could not be had back within that (`could_use_room`); but
-// where nothing else ends a deadlock, it is.
+// A task takes its cpus back with its room, or when it is told that it gets none, so no answer waits for a cpu. There
+// are never more tasks that compute than twice the cpus: the queue answers none whose cpus could not be had back within
+// that (`could_use_room`). Those that have them then end, or come to wait for room too, and can be answered at any
+// time.
 namespace morrow::worker {
 
 namespace {
@@ -43,8 +44,15 @@ void Brain::room_lacks(Time now, ExecutorId id, bool lacks) {
 
 bool Brain::could_use_room(ExecutorId id) const {
   const ExecutorState* executor = executors_.find(id);
-  if (executor == nullptr || executor->stack.empty() || !executor->stack.back().lends) return true;
-  return ledger_.may_oversubscribe(cpus_of(executor->stack.back().held));
+  if (executor == nullptr || executor->stack.empty() || !executor->stack.back().lacks_room) return true;
+  // Those that wait for room compute nothing, whether or not others use their cpus.
+  std::uint64_t computing_micro = ledger_.used_cpu_micro();
+  for (const auto& [other, state] : executors_) {
+    if (state.stack.empty()) continue;
+    const StackedTask& top = state.stack.back();
+    if (top.lacks_room && !top.lends && !top.blocked) computing_micro -= top.held.cpu_micro;
+  }
+  return computing_micro + executor->stack.back().held.cpu_micro <= 2 * ledger_.total().cpu_micro;
 }
 
 /// False: those that wait for room have not enough to lend, or it finds no process.

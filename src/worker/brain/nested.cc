@@ -73,9 +73,9 @@ std::vector<NestedRun> Brain::nested_runs() const {
   for (const auto& [id, executor] : executors_) {
     if (executor.stack.size() < 2 || executor.killed) continue;
     const StackedTask& top = executor.stack.back();
-    if (top.blocked || top.lacks_room) continue;
     const StackedTask& under = executor.stack[executor.stack.size() - 2];
-    runs.push_back({id, top.task->run.claim, top.task->run.spec->name, under.task->run.spec->name});
+    runs.push_back(
+        {id, top.task->run.claim, top.task->run.spec->name, under.task->run.spec->name, top.blocked || top.lacks_room});
   }
   return runs;
 }

@@ -179,12 +179,15 @@ bool Brain::hand_one(ExecutorState& executor, Backlog::Lane& lane, Time& ahead) 
 /// No process is left for anything new: an idle one runs it, or gives its place to one of another program.
 bool Brain::at_cap() const { return executors_.size() >= setup_.knobs.executor_cap && !executors_.has_idle(); }
 
-void Brain::relieve_cap() {
-  const bool all_blocked = std::all_of(executors_.begin(), executors_.end(), [](const auto& entry) {
+bool Brain::all_executors_blocked() const {
+  return std::all_of(executors_.begin(), executors_.end(), [](const auto& entry) {
     const std::vector<StackedTask>& stack = entry.second.stack;
     return !stack.empty() && stack.back().blocked;
   });
-  if (!all_blocked || !waiting_.cap_relief.start_look(now_, counters_.tasks)) return;
+}
+
+void Brain::relieve_cap() {
+  if (!all_executors_blocked() || !waiting_.cap_relief.start_look(now_, counters_.tasks)) return;
   waiting_.cap_relief.forget_needers(
       [this](const CapRelief::Needer& needer) { return executors_.stacked(needer.executor, needer.claim) == nullptr; });
   relinquish_unstarted();

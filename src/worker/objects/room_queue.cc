@@ -138,13 +138,13 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
   const bool gives_up = room.disk_failed || now_ms >= refuse_at_ms(first);
   const bool held_back = fits && !is_brief(first);
   if (held_back) first.held_back_ms = now_ms;  // its patience begins when those that pass it take the room
-  if (gives_up && !held_back && !room.coming_free) {
+  if (gives_up && !held_back && !room.coming_free && could_use(first, questions)) {
     last_was_refused_ = true;
     return refuse(waiting_.begin(), Reason::kWaitedEnough, is_contended(first, room, holders));
   }
   if (const auto passing = find_passing(room, questions, held_back)) return serve(*passing);
   if (room.coming_free) return {.kind = Kind::kAwaitDisk};
-  if (const auto brief = find_brief()) {
+  if (const auto brief = find_brief(questions)) {
     sent_away_ms_ = now_ms;
     return refuse(*brief, Reason::kMadeWay, false);
   }
@@ -157,7 +157,7 @@ RoomDecision RoomQueue::decide(std::uint64_t now_ms, const RoomState& room, cons
 /// Nothing: there is nothing to do but to wait.
 std::optional<RoomDecision> RoomQueue::end_deadlock(const Deadlock& deadlock, const RoomState& room,
                                                     const Holders& holders, const RoomQuestions& questions) {
-  if (const auto holder = find_holder(room, holders)) return serve(*holder);
+  if (const auto holder = find_holder(room, holders, questions)) return serve(*holder);
   const bool some_are_stuck = !deadlock.stuck.empty() || deadlock.stuck_for_good != 0;
   if (some_are_stuck) {
     // What they wait for is among all that wait here.
@@ -170,10 +170,11 @@ std::optional<RoomDecision> RoomQueue::end_deadlock(const Deadlock& deadlock, co
   }
   if (some_are_stuck) {
     // Who is held back may have the processor that they wait for.
-    if (const auto found = find_fitting(room, [](const Request&) { return true; })) return serve(*found);
+    const auto found = find_fitting(room, [&](const Request& one) { return could_use(one, questions); });
+    if (found) return serve(*found);
   }
   if (deadlock.waiting < 2) return std::nullopt;
-  if (const auto last = find_last(holders)) return break_deadlock(*last);
+  if (const auto last = find_last(holders, questions)) return break_deadlock(*last);
   return std::nullopt;
 }
 
@@ -197,10 +198,7 @@ ProcessId RoomQueue::find_youngest(const Deadlock& deadlock, const RoomQuestions
 bool RoomQueue::may_begin(const Request& request, const RoomQuestions& questions) const {
   const bool is_for_task = std::any_of(request.parties.begin(), request.parties.end(),
                                        [](const Party& one) { return is_executor(one.process); });
-  const bool could_use =
-      !questions.could_use || std::any_of(request.parties.begin(), request.parties.end(),
-                                          [&](const Party& one) { return questions.could_use(one.process); });
-  if (!could_use) return false;
+  if (!could_use(request, questions)) return false;
   if (!questions.accounts || !is_for_task) return true;
   auto known = questions.accounts();
   if (!known) return true;
@@ -256,6 +254,12 @@ bool RoomQueue::is_brief(const Request& request) {
   return std::all_of(request.parties.begin(), request.parties.end(), [](const Party& one) { return one.brief; });
 }
 
+/// Whether one that it is for would have a processor to go on with, room or none.
+bool RoomQueue::could_use(const Request& request, const RoomQuestions& questions) {
+  return !questions.could_use || std::any_of(request.parties.begin(), request.parties.end(),
+                                             [&](const Party& one) { return questions.could_use(one.process); });
+}
+
 bool RoomQueue::is_for_holder(const Request& request, const Holders& holders) {
   return std::any_of(request.parties.begin(), request.parties.end(),
                      [&](const Party& one) { return holders.holds_anything(one.process); });
@@ -288,11 +292,11 @@ std::optional<RoomQueue::Position> RoomQueue::find_passing(const RoomState& room
 }
 
 /// A brief one that has to ask anew. One at a time: what it lets go may be enough.
-std::optional<RoomQueue::Position> RoomQueue::find_brief() {
+std::optional<RoomQueue::Position> RoomQueue::find_brief(const RoomQuestions& questions) {
   if (now_ms_ < *waiting_.front().first_since_ms + kBriefMs) return std::nullopt;
   if (sent_away_ms_ && now_ms_ < *sent_away_ms_ + kLookAgainMs) return std::nullopt;
-  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [this](const Request& one) {
-    return now_ms_ >= one.came_ms + kBriefMs && is_brief(one);
+  const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [&](const Request& one) {
+    return now_ms_ >= one.came_ms + kBriefMs && is_brief(one) && could_use(one, questions);
   });
   if (found == waiting_.end()) return std::nullopt;
   return found;
@@ -343,20 +347,21 @@ std::optional<RoomQueue::Position> RoomQueue::find_fitting(const RoomState& room
 }
 
 /// The first that fits and is for a process that holds memory: the head waits for it to let go.
-std::optional<RoomQueue::Position> RoomQueue::find_holder(const RoomState& room, const Holders& holders) {
+std::optional<RoomQueue::Position> RoomQueue::find_holder(const RoomState& room, const Holders& holders,
+                                                          const RoomQuestions& questions) {
   const auto found = std::find_if(waiting_.begin() + 1, waiting_.end(), [&](const Request& one) {
-    return one.size_bytes <= room.largest_free_bytes && is_for_holder(one, holders);
+    return one.size_bytes <= room.largest_free_bytes && is_for_holder(one, holders) && could_use(one, questions);
   });
   if (found == waiting_.end()) return std::nullopt;
   return found;
 }
 
 /// The last that came for a process that holds memory: one that no driver waits for, if there is one.
-std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders) {
+std::optional<RoomQueue::Position> RoomQueue::find_last(const Holders& holders, const RoomQuestions& questions) {
   std::optional<Position> last_of_all;
   for (auto one = waiting_.end(); one != waiting_.begin();) {
     --one;
-    if (!is_for_holder(*one, holders)) continue;
+    if (!is_for_holder(*one, holders) || !could_use(*one, questions)) continue;
     const auto& parties = one->parties;
     if (std::none_of(parties.begin(), parties.end(), [](const Party& party) { return is_driver(party.process); }))
       return one;

@@ -158,10 +158,11 @@ class RoomQueue {
 
   static bool is_brief(const Request& request);
   static bool is_for_holder(const Request& request, const Holders& holders);
+  static bool could_use(const Request& request, const RoomQuestions& questions);
   std::uint64_t refuse_at_ms(const Request& first) const;
   std::optional<Position> find_passing(const RoomState& room, const RoomQuestions& questions, bool held_back);
   bool may_begin(const Request& request, const RoomQuestions& questions) const;
-  std::optional<Position> find_brief();
+  std::optional<Position> find_brief(const RoomQuestions& questions);
   /// Of those that hold room, when none of them will let go.
   struct Deadlock {
     std::size_t waiting = 0;       ///< for more room
@@ -176,8 +177,8 @@ class RoomQueue {
   std::optional<RoomDecision> end_deadlock(const Deadlock& deadlock, const RoomState& room, const Holders& holders,
                                            const RoomQuestions& questions);
   std::optional<Position> find_fitting(const RoomState& room, const std::function<bool(const Request&)>& may);
-  std::optional<Position> find_holder(const RoomState& room, const Holders& holders);
-  std::optional<Position> find_last(const Holders& holders);
+  std::optional<Position> find_holder(const RoomState& room, const Holders& holders, const RoomQuestions& questions);
+  std::optional<Position> find_last(const Holders& holders, const RoomQuestions& questions);
   RoomDecision break_deadlock(Position last);
   bool is_contended(const Request& request, const RoomState& room, const Holders& holders) const;
   RoomDecision serve(Position one);

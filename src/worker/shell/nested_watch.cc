@@ -18,7 +18,7 @@ void NestedWatch::look() {
   const std::map<Key, std::uint64_t> before = std::exchange(locked_, {});
   const std::vector<NestedRun> runs = means_.runs();
   for (const NestedRun& run : runs) {
-    const auto used = means_.used_while_locked(run.executor);
+    const auto used = run.may_go_on ? std::nullopt : means_.used_while_locked(run.executor);
     if (!used) continue;
     const Key key{run.executor, run.claim};
     const auto last = before.find(key);

@@ -171,6 +171,7 @@ TEST_F(InProcessFailures, WhatATaskSubmittedIsCancelledWithIt) {
   runs = 0;
   auto parent = submit([] {
     submit([] { return Gate::pass(); }).unattended();
+    Gate::wait_for(1);  // so both cpus are taken
     submit([] { return Gate::pass(); }).unattended();
     submit([] { return ++runs; }).unattended();
     return 1;

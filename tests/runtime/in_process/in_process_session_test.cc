@@ -179,6 +179,34 @@ TEST(InProcessSession, NoMoreTasksRunAtOnceThanThereAreResources) {
   EXPECT_LE(most_at_once, 2);
 }
 
+TEST(InProcessSession, ATaskThatWaitedHasItsNamedResourcesForItselfAgain) {
+  SessionOptions options = in_one_process(4);
+  options.resources = {{"license", 1}};
+  const Session session(options);
+  most_at_once = 0;
+  std::vector<Future<int>> all;
+  for (int i = 0; i < 200; ++i) {
+    all.push_back(submit({.resources = {{"license", 1}}}, [] {
+      const int inner = submit([] { return 1; }).get();
+      return inner * count_at_once(0);
+    }));
+  }
+  get_all(all);
+  EXPECT_EQ(most_at_once, 1);
+}
+
+TEST(InProcessSession, AChainOfAnyLengthGoesWithItsSession) {
+  const Session session(in_one_process(2));
+  const Future<int> first = submit([] { return 0; });
+  Future<int> last = first;
+  for (int i = 0; i < 100'000; ++i) {
+    const Future<int> next = submit([](int value) { return value + 1; }, last);
+    if (last != first) last.release();
+    last = next;
+  }
+  EXPECT_EQ(last.get(), 100'000);
+}
+
 TEST(InProcessSession, WhatFitsIsNotHeldUpByWhatDoesNot) {
   Gate gate;
   const Session session(in_one_process(2));

@@ -235,6 +235,18 @@ TEST_F(InProcess, ADetachedFutureIsFoundByItsNameUntilItIsReleased) {
   EXPECT_THROW(find<int>(""), std::invalid_argument);
 }
 
+TEST_F(InProcess, TasksOfSeveralScopesAreSeveralThatTakeAName) {
+  const auto submits = [](int value) {
+    submit({.detached = true, .name = "once"}, [value] { return value; }).unattended();
+  };
+  submit(submits, 1).get();
+  {
+    const Scope scope;
+    EXPECT_THROW(submit(submits, 2).get(), std::exception);
+  }
+  EXPECT_EQ(find<int>("once").get(), 1);
+}
+
 TEST_F(InProcess, ADetachedFutureKeepsTheScopeOfWhatItNeeds) {
   Gate gate;
   {

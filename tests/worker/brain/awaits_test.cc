@@ -176,10 +176,13 @@ TEST(Awaits, AnEndCountsUntilItIsCommittedOrOld) {
   awaits.note_ended({1, 2}, 20);
   EXPECT_EQ(awaits.ended_within(25, 10), 1u);
   EXPECT_EQ(awaits.ended_within(25, 16), 2u);
+  EXPECT_EQ(awaits.first_ended_within(25, 16), Time{10});
+  EXPECT_EQ(awaits.first_ended_within(25, 10), Time{20});
+  EXPECT_EQ(awaits.first_ended_within(25, 5), std::nullopt);
   awaits.note_committed({1, 1});
-  EXPECT_EQ(awaits.first_ended(), Time{20});
+  EXPECT_EQ(awaits.first_ended_within(25, 16), Time{20});
   awaits.note_committed({1, 2});
-  EXPECT_EQ(awaits.first_ended(), std::nullopt);
+  EXPECT_EQ(awaits.first_ended_within(25, 16), std::nullopt);
 }
 
 // Whatever is answered, in which order and how often: a question has unanswered what was not answered, misses no more

@@ -430,7 +430,7 @@ bool Machine::crash(const std::string& name) {
 
 bool Machine::waits_for_lock() {
   const auto runs = brain_->nested_runs();
-  if (runs.size() != 1) return false;
+  if (runs.size() != 1 || runs.front().may_go_on) return false;
   at(now_, [this, run = runs.front()] { brain_->nested_run_stands_still(now_, run.executor, run.claim); });
   return true;
 }

@@ -81,6 +81,22 @@ TEST_F(NestedRuns, WhatOneNeedsThroughOthersGetsAProcessToo) {
   EXPECT_EQ(machine_.outcome(id)->bytes, "p");
 }
 
+TEST(NestedRunsAboveTheCap, AnIdleProcessThereGivesItsPlaceToOneThatIsNeeded) {
+  Machine::Setup setup;
+  setup.total = control::Resources{1'000'000, 1u << 30, 1'000'000, {}};
+  setup.knobs.executor_cap = 1;
+  Machine machine(setup);
+  const control::Resources gpu{1'000'000, 0, 1'000'000, {}};
+  machine.script("parent", {submit("child"), await({0}), submit("with gpu", gpu), await({1}), gives("p")});
+  machine.script("child", {work(10 * kSecond), gives("c")});
+  machine.script("with gpu", {gives("g")});
+  const FutureId id = machine.submit("parent");
+  machine.run(kSecond);
+  ASSERT_TRUE(machine.waits_for_lock());
+  ASSERT_TRUE(machine.run_until(id, 60 * kSecond));
+  EXPECT_EQ(machine.outcome(id)->bytes, "p");
+}
+
 TEST_F(NestedRuns, OneThatIsOverByNowHarmsNobody) {
   machine_.script("parent", {submit("child"), await(), gives("p")});
   machine_.script("child", {work(10 * kSecond), gives("c")});

@@ -15,7 +15,7 @@ class NestedWatchTest : public testing::Test {
     for (auto& then : std::exchange(later_, {})) then();
   }
 
-  std::vector<NestedRun> runs_{{7, 70, "child", "parent"}};
+  std::vector<NestedRun> runs_{{7, 70, "child", "parent", false}};
   std::map<ExecutorId, std::uint64_t> locked_;  ///< with what it used
   std::vector<std::string> found_;
   std::vector<std::function<void()>> later_;
@@ -67,6 +67,18 @@ TEST_F(NestedWatchTest, WhatDidNotWaitInBetweenIsNotFound) {
     look();
   }
   EXPECT_TRUE(found_.empty());
+}
+
+TEST_F(NestedWatchTest, OneThatAwaitsOthersIsLookedAtWhenItGoesOn) {
+  watch_.begun();
+  locked_[7] = 5;
+  runs_[0].may_go_on = true;
+  for (int i = 0; i < 4; ++i) look();
+  EXPECT_TRUE(found_.empty());
+  runs_[0].may_go_on = false;
+  look();
+  look();
+  EXPECT_EQ(found_, std::vector<std::string>{"child"});
 }
 
 TEST_F(NestedWatchTest, ItLooksOnceAtATimeAndOnlyWhileThereAreNestedRuns) {
