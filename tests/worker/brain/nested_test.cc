@@ -9,8 +9,6 @@
 namespace morrow::test {
 namespace {
 
-constexpr Time kForEver = 1'000'000 * kSecond;
-
 /// One process at the cap, so that what a task awaits runs on top of it.
 class NestedRuns : public testing::Test {
  protected:
@@ -106,7 +104,7 @@ TEST_F(NestedRuns, OneThatIsOverByNowHarmsNobody) {
   ASSERT_EQ(runs.size(), 1U);
   ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
   EXPECT_FALSE(machine_.brain().nested_run_stands_still(machine_.now(), runs[0].executor, runs[0].claim));
-  machine_.run(kForEver);
+  machine_.run(60 * kSecond);
   EXPECT_EQ(times("parent"), 1);
 }
 
