@@ -16,6 +16,7 @@ namespace {
 // already.
 constexpr std::chrono::microseconds kTick{200};
 constexpr std::chrono::microseconds kLongTick{1'000};
+constexpr std::chrono::microseconds kUploadTick{10'000};  // a store takes about as long for what comes meanwhile
 // The program is busy with us: the foreground reads and writes.
 constexpr std::chrono::milliseconds kQuietAfter{2};
 constexpr std::chrono::milliseconds kTryAgain{50};
@@ -23,7 +24,7 @@ constexpr std::chrono::seconds kSayLostAfter{2};
 constexpr std::chrono::seconds kSayLostWithoutReasonAfter{3};  // an attempt that gets no answer has its reason then
 constexpr std::chrono::milliseconds kLookWhetherToStop{500};
 constexpr std::chrono::seconds kRefusedFor{5};
-constexpr std::size_t kUploadAheadBytes = 512 << 10;
+constexpr std::size_t kMostUnsentBytes = 512 << 10;  // of an upload
 
 }  // namespace
 
@@ -148,16 +149,20 @@ void Driver::upload() {
   }
 }
 
-/// Waits until not much is unsent. False: the worker does not want it any more.
+/// Waits until not much is unsent, and the worker has taken what was sent: it could read nothing else before. False:
+/// the worker does not want it any more.
 bool Driver::send_piece(const wire::BlobChunk& piece, std::uint64_t round) {
-  while (!stop_ && round == uploads_.round && link_.unsent() > kUploadAheadBytes) {
+  while (!stop_ && round == uploads_.round && link_.connected() &&
+         (uploads_.is_ahead() || link_.unsent() > kMostUnsentBytes)) {
+    if (send_unpinned()) link_.write();
     if (link_.has_foreground_reader()) {
-      background_.changed.wait_for(link_.mutex(), kTick);
+      background_.changed.wait_for(link_.mutex(), uploads_.is_ahead() ? kUploadTick : kTick);
     } else {
       link_.read_in_background(background_);
     }
   }
   if (stop_ || round != uploads_.round || !link_.connected()) return false;
+  uploads_.sent_bytes += piece.data().size();
   link_.send(wire::BLOB_CHUNK, piece);
   link_.write();
   return true;

@@ -117,8 +117,10 @@ void Driver::welcome(Connection connection) {
   std::string out = std::move(connection.unsent);
   out += unacknowledged_.resend_frames();
   out += ask_again();
-  uploads_.hashes.clear();
-  ++uploads_.round;
+  const std::uint64_t rounds = uploads_.round;
+  uploads_ = {};
+  uploads_.round = rounds + 1;
+  uploads_.ahead_bytes = connection.welcome.upload_ahead_bytes();
   signs_ = wire::SignsOfLife(connection.welcome.lease_ms());
   link_.attach(std::move(connection.socket), std::move(connection.frames), std::move(out));
 }
@@ -202,6 +204,7 @@ void Driver::on_frame(wire::FrameType type, std::string_view payload) {
       wire::parse(need, payload);
       if (need.program()) link_.send(wire::PROGRAM, dialer_->program());
       uploads_.hashes.insert(uploads_.hashes.end(), need.blobs().begin(), need.blobs().end());
+      uploads_.taken_bytes = std::max(uploads_.taken_bytes, need.taken_bytes());
       return stir();
     }
     case wire::BEAT:  // that it came is all that it says

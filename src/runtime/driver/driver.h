@@ -55,7 +55,12 @@ class Driver : public Client {
   /// Files that the worker asked for.
   struct Uploads {
     std::deque<std::string> hashes;
-    std::uint64_t round = 0;  ///< counts the workers
+    std::uint64_t round = 0;        ///< counts the workers
+    std::uint64_t ahead_bytes = 0;  ///< so far this one lets us be ahead; 0: any
+    std::uint64_t sent_bytes = 0;   ///< to it
+    std::uint64_t taken_bytes = 0;  ///< of these, as it has said
+
+    bool is_ahead() const { return ahead_bytes != 0 && sent_bytes >= taken_bytes + ahead_bytes; }
   };
 
   /// How long the program waits before people are told.

@@ -223,6 +223,7 @@ void DriverSessions::carry_out(action::Welcome& welcome) {
   message.set_worker(options_.worker);
   message.set_attachment(welcome.attachment);
   message.set_applied(welcome.applied);
+  message.set_upload_ahead_bytes(kUploadAheadBytes);
   means_.send_welcome(welcome.client, message, driver->maps_objects);
   if (!driver->program_waits.empty()) say_program_waits(welcome.client, driver->program_waits);
   if (driver->room) means_.send(welcome.client, wire::STORE_ROOM, *driver->room);
@@ -318,14 +319,18 @@ void DriverSessions::say_program_waits(ClientId client, const std::string& sente
 void DriverSessions::send_need(ClientId client, Driver& driver) {
   wire::Need need;
   for (std::string& hash : driver.upload.take_missing()) need.add_blobs(std::move(hash));
-  if (need.blobs_size() != 0) means_.send(client, wire::NEED, need);
+  if (const auto taken = driver.upload.take_news()) need.set_taken_bytes(*taken);
+  if (need.blobs_size() != 0 || need.taken_bytes() != 0) means_.send(client, wire::NEED, need);
 }
 
 void DriverSessions::blob_chunk(ClientId client, Driver& driver, std::string_view payload) {
   auto chunk = std::make_shared<wire::BlobChunk>();
   wire::parse(*chunk, payload);
   const bool was_ahead = driver.upload.is_ahead();
-  if (!driver.upload.came(*chunk)) return;
+  if (!driver.upload.came(*chunk)) {
+    if (driver.welcome) send_need(client, driver);
+    return;
+  }
   if (!was_ahead && driver.upload.is_ahead()) means_.pause(client);
   means_.post(
       StoreLane::kUpload,

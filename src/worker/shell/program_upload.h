@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -11,6 +12,10 @@
 #include "wire/messages.pb.h"
 
 namespace morrow::worker {
+
+/// What a driver may send of files before it hears that they were taken. What else it says stands behind that, so it is
+/// never more than is read at once.
+inline constexpr std::uint64_t kUploadAheadBytes = 3 << 20;
 
 /// The files of a program on their way from its driver to the store. A driver that sends faster than the store takes
 /// them is not read for a while. But when the store has no room that could be for ever, and what its driver says
@@ -30,7 +35,10 @@ class ProgramUpload {
   /// The store has no room for what is on its way. True: this is news.
   bool no_room();
 
-  /// The driver is not to be read.
+  /// So many bytes were taken from this driver in all; nothing: it knows about as much.
+  std::optional<std::uint64_t> take_news();
+
+  /// The driver is not to be read: it is further ahead than it was told that it may be.
   bool is_ahead() const { return is_ahead_; }
 
  private:
@@ -40,6 +48,8 @@ class ProgramUpload {
   std::unordered_map<std::string, std::uint32_t> next_piece_;  ///< of files that come: by hash
   std::unordered_set<std::string> broken_off_;                 ///< files of which pieces were dropped, until they begin
   std::size_t queued_bytes_ = 0;                               ///< on their way to the store
+  std::uint64_t taken_bytes_ = 0;                              ///< stored, or not wanted
+  std::uint64_t told_bytes_ = 0;                               ///< of these
   bool is_ahead_ = false;
   bool waits_for_room_ = false;
 };

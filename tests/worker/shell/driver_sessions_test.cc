@@ -283,8 +283,13 @@ TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHea
   EXPECT_NE(sent_[0].as<wire::Notice>().text().find("the store is full"), std::string::npos);
   say(1, wire::BLOB_CHUNK, piece(hash, 50, true, 90'000));
   store_.run();
-  ASSERT_EQ(sent_.size(), 2u);
-  EXPECT_EQ(sent_[1].as<wire::Need>().blobs(0), hash) << "what came meanwhile is asked for again";
+  std::vector<std::string> asked_for;
+  for (std::size_t i = 1; i < sent_.size(); ++i) {
+    ASSERT_EQ(sent_[i].type, wire::NEED);
+    const auto need = sent_[i].as<wire::Need>();
+    asked_for.insert(asked_for.end(), need.blobs().begin(), need.blobs().end());
+  }
+  EXPECT_EQ(asked_for, std::vector<std::string>{hash}) << "what came meanwhile is asked for again";
 }
 
 TEST_F(DriverSessionsTest, AProgramThatFindsNoRoomKeepsNothingElseFromTheStoreAndItsDriverIsTold) {

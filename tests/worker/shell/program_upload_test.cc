@@ -50,6 +50,23 @@ TEST(ProgramUpload, WithoutRoomTheDriverIsReadAndWhatItSendsIsAskedForAgain) {
   EXPECT_TRUE(upload.came(piece_of(1, true)));
 }
 
+TEST(ProgramUpload, ADriverThatWaitsForNewsIsNeverTooFarAhead) {
+  ProgramUpload upload;
+  std::uint64_t sent = 0;
+  std::uint64_t taken = 0;
+  std::uint32_t stored = 0;
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    while (sent >= taken + kUploadAheadBytes) {  // what drivers do
+      ASSERT_LT(stored, i) << "there is news at the latest when all is stored";
+      upload.stored(piece_of(stored++));
+      taken = upload.take_news().value_or(taken);
+    }
+    ASSERT_TRUE(upload.came(piece_of(i)));
+    ASSERT_FALSE(upload.is_ahead());
+    sent += 90'000;
+  }
+}
+
 TEST(ProgramUpload, RoomThatLacksWhileNothingIsOnItsWayIsNoNews) {
   ProgramUpload upload;
   EXPECT_FALSE(upload.no_room());
