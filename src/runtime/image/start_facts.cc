@@ -76,10 +76,9 @@ std::vector<FileNumber> files_open_for_writing() {
     const int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) continue;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink == 0) continue;
-    const auto found = facts().inherited.find(fd);
-    const bool is_inherited = found != facts().inherited.end() && found->second.device == status.st_dev &&
-                              found->second.inode == status.st_ino;
-    if (!is_inherited) files.push_back({status.st_dev, status.st_ino});
+    const FileNumber file{status.st_dev, status.st_ino};
+    const auto inherited = facts().inherited.find(fd);
+    if (inherited == facts().inherited.end() || inherited->second != file) files.push_back(file);
   }
   return files;
 }

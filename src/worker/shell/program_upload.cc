@@ -23,15 +23,12 @@ bool ProgramUpload::came(const wire::BlobChunk& piece) {
   if (waits_for_room_) {
     next_piece_.erase(piece.hash());
     broken_off_.insert(piece.hash());
-    taken_bytes_ += size_of(piece);
-    return false;
+  } else if (piece.index() == 0) {
+    broken_off_.erase(piece.hash());
   }
   if (broken_off_.contains(piece.hash())) {
-    if (piece.index() != 0) {  // of before
-      taken_bytes_ += size_of(piece);
-      return false;
-    }
-    broken_off_.erase(piece.hash());
+    taken_bytes_ += size_of(piece);
+    return false;
   }
   if (piece.index() != next_piece_[piece.hash()]++) throw wire::ProtocolError("the pieces of a file came out of order");
   if (piece.last()) next_piece_.erase(piece.hash());

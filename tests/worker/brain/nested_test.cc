@@ -22,14 +22,20 @@ class NestedRuns : public testing::Test {
     return std::count(machine_.started.begin(), machine_.started.end(), script);
   }
 
+  /// A task, and the child that it awaits, which runs for ten seconds from about now on.
+  FutureId begin_parent_and_child() {
+    machine_.script("parent", {submit("child"), await(), gives("p")});
+    machine_.script("child", {work(10 * kSecond), gives("c")});
+    const FutureId parent = machine_.submit("parent");
+    machine_.run(kSecond);
+    return parent;
+  }
+
   Machine machine_{one_process()};
 };
 
 TEST_F(NestedRuns, OneThatWaitsForALockBeginsAnewBesideItsParent) {
-  machine_.script("parent", {submit("child"), await(), gives("p")});
-  machine_.script("child", {work(10 * kSecond), gives("c")});
-  const FutureId id = machine_.submit("parent");
-  machine_.run(kSecond);
+  const FutureId id = begin_parent_and_child();
   ASSERT_EQ(machine_.most_nested, 2U);
   ASSERT_TRUE(machine_.waits_for_lock());
   ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
@@ -40,10 +46,7 @@ TEST_F(NestedRuns, OneThatWaitsForALockBeginsAnewBesideItsParent) {
 }
 
 TEST_F(NestedRuns, ItIsRememberedOfTheFunction) {
-  machine_.script("parent", {submit("child"), await(), gives("p")});
-  machine_.script("child", {work(10 * kSecond), gives("c")});
-  machine_.submit("parent");
-  machine_.run(kSecond);
+  begin_parent_and_child();
   ASSERT_TRUE(machine_.waits_for_lock());
   machine_.run(60 * kSecond);
   const FutureId next = machine_.submit("parent");
@@ -96,10 +99,7 @@ TEST(NestedRunsAboveTheCap, AnIdleProcessThereGivesItsPlaceToOneThatIsNeeded) {
 }
 
 TEST_F(NestedRuns, OneThatIsOverByNowHarmsNobody) {
-  machine_.script("parent", {submit("child"), await(), gives("p")});
-  machine_.script("child", {work(10 * kSecond), gives("c")});
-  const FutureId id = machine_.submit("parent");
-  machine_.run(kSecond);
+  const FutureId id = begin_parent_and_child();
   const auto runs = machine_.brain().nested_runs();
   ASSERT_EQ(runs.size(), 1U);
   ASSERT_TRUE(machine_.run_until(id, 60 * kSecond));
