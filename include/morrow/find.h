@@ -38,9 +38,7 @@ namespace morrow {
 /// \throws SessionError when no Session is open. std::invalid_argument when the name is empty or over 256 bytes.
 template <class T>
 Future<T> find(const std::string& name) {
-  if (const auto id = detail::find(name)) return Future<T>(*id);
-  throw NotFoundError("the cluster has no detached future of the name " + name +
-                      ": it was never submitted, or was released");
+  return Future<T>(detail::find(name));
 }
 
 /// \}

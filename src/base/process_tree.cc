@@ -37,13 +37,14 @@ bool has_ended(int pidfd) {
   return poll(&ended, 1, 0) > 0;
 }
 
-// Whether it lived.
+// Whether it lived. A zombie may have threads still, and then it has its children too: what counts is the pidfd, which
+// is readable when all of it has ended.
 bool kill_child(pid_t child, pid_t parent) {
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
   if (pidfd < 0) return false;
   const Defer closes([&] { close(pidfd); });
   const auto facts = process_facts(child);
-  if (!facts || facts->parent != parent || facts->state == 'Z') return false;
+  if (!facts || facts->parent != parent || has_ended(pidfd)) return false;
   syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
   return true;
 }

@@ -68,6 +68,10 @@ LooseEnds loose_ends(store::Store& store, ScopeId scope, const std::vector<Futur
   }
   if (ends.unfinished != 0 && status_of(unfinished) != Status::kBuilding)
     ends.unfinished_spec = Transition(*transaction, 0).spec(ends.first_unfinished, unfinished);
+  if (const auto value = transaction->get(keys::session(scope), store::Read::kSnapshot)) {
+    const auto session = parse_record<record::Session>(*value);
+    for (const record::LeftOutLines& one : session.left_out()) ends.left_out_lines[one.place()] += one.lines();
+  }
   return ends;
 }
 

@@ -56,6 +56,10 @@ std::vector<OrphanSession> orphan_sessions(store::Store& store);
 
 /// The unix socket of the worker that the session is attached to; empty when it has no driver now.
 std::string socket_of_session(store::Store& store, SessionId session);
+/// So many lines of its tasks, in all, are in the file `place` that this worker could not give to the driver of the
+/// session. Nothing when that has ended.
+void note_left_out_lines(store::Store& store, Incarnation self, SessionId session, const std::string& place,
+                         std::uint64_t lines);
 
 /// Marks the session as having no driver (its connection to `incarnation` broke): it is then listed among the orphans.
 void orphan_session(store::Store& store, Incarnation incarnation, SessionId session, std::uint64_t attachment);
@@ -189,6 +193,8 @@ void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t in
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
 /// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).
 bool use_blob(store::Store& store, std::string_view hash, SessionId user);
+/// Removes a file whose parts are not what they should be, whoever uses it: the next driver that has it brings it again.
+void drop_blob(store::Store& store, std::string_view hash);
 /// What the store knows of a blob beside its bytes.
 struct BlobHeader {
   std::uint32_t chunks = 0;
@@ -229,6 +235,7 @@ struct LooseEnds {
   std::uint64_t unfinished = 0;
   FutureId first_unfinished;
   SpecPtr unfinished_spec;  ///< of the first; null: it is not all there yet
+  std::map<std::string, std::uint64_t> left_out_lines;  ///< of tasks, by the file that has them
 };
 /// `seen`: the failures that the program was told. One that came of such a failure, or of a cancel, is none that nobody
 /// looked at.

@@ -55,12 +55,15 @@ bool clear_parts(store::Store& store, char family, const std::string& hash, cons
   return more;
 }
 
-/// Removes content without users. False when there are some.
-bool remove_unused(store::Store& store, char family, const std::string& hash) {
+enum class If { kUnused, kThere };
+
+/// False: it stays.
+bool remove_content(store::Store& store, char family, const std::string& hash, If condition) {
   bool removing = false;
   store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
     auto blob = header(transaction, family, hash);
-    removing = blob && transaction.scan(keys::content_users(family, hash), store::Read::kConflict, 1).empty();
+    removing = blob && (condition == If::kThere ||
+                        transaction.scan(keys::content_users(family, hash), store::Read::kConflict, 1).empty());
     if (!removing) return;
     blob->set_removing(true);
     set_header(transaction, family, hash, *blob);
@@ -189,6 +192,10 @@ bool use_blob(store::Store& store, std::string_view hash, SessionId user) {
   return there;
 }
 
+void drop_blob(store::Store& store, std::string_view hash) {
+  remove_content(store, kBlob, std::string(hash), If::kThere);
+}
+
 std::optional<BlobHeader> blob_header(store::Store& store, std::string_view hash) {
   const auto blob = usable(store, kBlob, hash);
   if (!blob) return std::nullopt;
@@ -209,7 +216,7 @@ void collect_images(store::Store& store, std::uint64_t keep_bytes) {
       if (!blob) {
         drop_headless(store, family, hash);
       } else if (blob->removing()) {
-        remove_unused(store, family, hash);
+        remove_content(store, family, hash, If::kUnused);
       } else {
         total += blob->size();
         complete.emplace_back(family, hash, blob->size());
@@ -218,7 +225,7 @@ void collect_images(store::Store& store, std::uint64_t keep_bytes) {
   }
   for (const auto& [family, hash, size] : complete) {
     if (total <= keep_bytes) return;
-    if (remove_unused(store, family, hash)) total -= size;
+    if (remove_content(store, family, hash, If::kUnused)) total -= size;
   }
 }
 

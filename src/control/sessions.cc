@@ -136,4 +136,23 @@ std::string socket_of_session(store::Store& store, SessionId session) {
   return info ? decode_worker(incarnation, *info).socket : std::string();
 }
 
+void note_left_out_lines(store::Store& store, Incarnation self, SessionId session, const std::string& place,
+                         std::uint64_t lines) {
+  store.transact(store::Room::kFree, [&](store::Transaction& transaction) {
+    Transition t(transaction, self);
+    SessionEntry& entry = t.session(session);
+    if (!entry.exists) return;
+    auto& all = *entry.session.mutable_left_out();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const record::LeftOutLines& one) {
+      return one.incarnation() == self && one.place() == place;
+    });
+    record::LeftOutLines& noted = found != all.end() ? *found : *all.Add();
+    noted.set_incarnation(self);
+    noted.set_place(place);
+    noted.set_lines(lines);
+    entry.dirty = true;
+    t.flush();
+  });
+}
+
 }  // namespace morrow::control

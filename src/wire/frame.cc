@@ -41,6 +41,16 @@ void append_frame(std::string& out, FrameType type, const google::protobuf::Mess
                    length);
 }
 
+std::size_t frame_begin(std::string_view frames, std::size_t at) {
+  std::size_t begin = 0;
+  while (frames.size() - begin >= kLengthBytes) {
+    const std::size_t end = begin + kLengthBytes + read_length(frames.data() + begin);
+    if (end > at) break;
+    begin = end;
+  }
+  return begin;
+}
+
 char* FrameReader::room(std::size_t size) {
   if (begin_ == end_) {
     begin_ = end_ = 0;

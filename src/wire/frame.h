@@ -25,6 +25,10 @@ class ProtocolError : public std::runtime_error {
 /// Appends one frame to `out`. \throws ProtocolError when the message is over kMaxFrameBytes.
 void append_frame(std::string& out, FrameType type, const google::protobuf::MessageLite& message);
 
+/// Where the frame begins in which `at` lies, `at` itself between two: of bytes that append_frame made, from the
+/// beginning of one.
+std::size_t frame_begin(std::string_view frames, std::size_t at);
+
 /// Cuts a stream of bytes into frames. Not thread-safe.
 class FrameReader {
  public:

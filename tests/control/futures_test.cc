@@ -260,6 +260,17 @@ TEST_F(FuturesTest, AFutureThatFailsUnscheduledIsTakenFromTheIndex) {
   EXPECT_EQ(count(store).futures.at(Status::kFailed), 1U);
 }
 
+TEST_F(FuturesTest, LinesThatWereLeftOutAreLooseEndsOfTheirSession) {
+  join_worker(2);
+  for (const std::uint64_t lines : {3, 5, 5}) note_left_out_lines(store, 1, 10, "/logs/one", lines);
+  note_left_out_lines(store, 2, 10, "/logs/one", 1);
+  note_left_out_lines(store, 2, 10, "/logs/two", 7);
+  note_left_out_lines(store, 2, 99, "/logs/two", 7);
+  const std::map<std::string, std::uint64_t> expected{{"/logs/one", 6}, {"/logs/two", 7}};
+  EXPECT_EQ(loose_ends(store, 10, {}).left_out_lines, expected);
+  EXPECT_EQ(loose_ends(store, 99, {}).left_out_lines.size(), 0U);
+}
+
 TEST_F(FuturesTest, OnlyWhatNobodyKnowsOfIsALooseEnd) {
   const FutureId dependent{10, 70};
   const FutureId after_cancel{10, 71};

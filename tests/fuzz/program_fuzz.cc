@@ -59,10 +59,10 @@ void read_chunk(std::string_view bytes) {
   static const Folder folder;
   const std::string path = folder.path() / "file";
   try {
-    worker::CachedFile file(path, std::string(32, 'h'));
+    worker::CachedFile file(path, std::string(32, 'h'), bytes.size());
     file.append(bytes);
     file.append(bytes);
-    file.finish(bytes.size());
+    file.finish();
   } catch (const std::runtime_error&) {
   }
   require(!std::filesystem::exists(path));  // no bytes have this hash

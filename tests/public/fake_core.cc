@@ -144,7 +144,7 @@ void seal(const Room&) {}
 void store(const Packed& packed, Result& result) { result.bytes = flat(packed); }
 bool store(const Room&, Result&) { return false; }
 
-std::optional<FutureId> find(const std::string&) { return std::nullopt; }
+FutureId find(const std::string&) { throw NotFoundError("there is none"); }
 
 FutureId put(Result&& result, const char*, std::int64_t) {
   const FutureId id{1, state.next_sequence++};

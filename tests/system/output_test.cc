@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of the lines that tasks print.
 #include <array>
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -44,6 +46,38 @@ TEST(Output, ASlowReaderGetsAllLinesAndTheSessionEndsBehindThem) {
     EXPECT_EQ(lines_of_tasks(result.out), all);
     EXPECT_EQ(result.err, "");
   }
+}
+
+/// How many lines the driver was told of, on standard error, that it was not given.
+std::uint64_t lines_left_out(const std::string& text) {
+  std::uint64_t lines = 0;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find(" of tasks were left out here") != std::string::npos) lines += std::stoull(line.substr(8));
+  }
+  return lines;
+}
+
+TEST(Output, LinesThatASlowReaderHadNotGotWhenItsWorkerStoppedAreCountedAndTheirLogIsNamed) {
+  Cluster cluster;
+  const auto first = cluster.worker({"--cpus", "2", "--name", "first"});
+  const std::string gate = cluster.folder() + "/gate";
+  const auto shell = cluster.start(
+      {"/bin/sh", "-c", printing_program() + " flood | { until [ -e " + gate + " ]; do sleep 0.1; done; cat; }"});
+  ASSERT_TRUE(cluster.wait_for_status("20 succeeded")) << cluster.status();
+  const auto second = cluster.worker({"--cpus", "2", "--name", "second"});
+  first->signal(SIGTERM);
+  EXPECT_EQ(first->wait().status, 0) << first->err();
+  std::ofstream(gate) << "open";
+  const Result result = shell->wait();
+  std::uint64_t shown = 0;
+  for (const int lines : lines_of_tasks(result.out)) shown += static_cast<std::uint64_t>(lines);
+  EXPECT_EQ(shown + lines_left_out(result.err), 100'000U) << shown << "\n" << result.err;
+  EXPECT_LT(shown, 100'000U) << "the reader came too early";
+  EXPECT_NE(result.err.find("the connection to a worker ended before they were read; all lines are in " +
+                            cluster.folder()),
+            std::string::npos)
+      << result.err;
 }
 
 TEST(Output, AReaderThatLeavesEndsTheDriverAsItEndsAnyProgram) {

@@ -48,6 +48,16 @@ int answer() {
   return morrow::submit([] { return 42; }).get();
 }
 
+/// What was given up is freed little by little, and that may take longer than a submit waits.
+int answer_when_there_is_room() {
+  for (;;) {
+    try {
+      return answer();
+    } catch (const morrow::StoreFullError&) {
+    }
+  }
+}
+
 using Scenarios = std::map<std::string, std::function<void()>>;
 
 Scenarios scenarios() {
@@ -56,7 +66,7 @@ Scenarios scenarios() {
     Values values = fill(4'000);
     count(values);
     for (auto& value : values) value.release();
-    std::cout << "then " << answer() << std::endl;
+    std::cout << "then " << answer_when_there_is_room() << std::endl;
   };
   all["hold"] = [] {
     const Values values = fill(4'000);
@@ -68,7 +78,7 @@ Scenarios scenarios() {
       const morrow::Scope scope;
       fill(4'000);
     }
-    std::cout << "then " << answer() << std::endl;
+    std::cout << "then " << answer_when_there_is_room() << std::endl;
   };
   all["answer"] = [] { std::cout << "then " << answer() << std::endl; };
   all["results"] = [] {

@@ -25,6 +25,15 @@ TEST(Frame, IsLengthTypeAndMessage) {
   EXPECT_EQ(bytes, std::string("\x03\x00\x00\x00\x29\x08\x05", 7));
 }
 
+TEST(Frame, BeginsWhereTheLastOneEnds) {
+  Notice notice;
+  notice.set_text("four");
+  const std::string frames = frame_of(ACK, Ack()) + frame_of(NOTICE, notice);
+  const std::size_t second = frame_of(ACK, Ack()).size();
+  for (std::size_t at = 0; at <= frames.size(); ++at)
+    EXPECT_EQ(frame_begin(frames, at), at < second ? 0 : at < frames.size() ? second : at);
+}
+
 TEST(Frame, WhatIsWrittenIsReadHoweverTheStreamIsCut) {
   EXPECT_TRUE(rc::check([](const std::vector<std::vector<std::uint8_t>>& payloads, std::uint8_t step) {
     std::string stream;

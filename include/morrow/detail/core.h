@@ -132,8 +132,8 @@ std::uint64_t size_of(FutureId id);
 /// \throws SessionError, std::invalid_argument (options out of range)
 FutureId submit(Call&& call, const Options& options, std::source_location where);
 
-/// The detached future of this name; nothing: there is none.
-std::optional<FutureId> find(const std::string& name);
+/// The detached future of this name. \throws NotFoundError when there is none
+FutureId find(const std::string& name);
 
 /// Waits until the future is finished and gives its value.
 /// \throws RemoteError and what derives from Error, when it failed.

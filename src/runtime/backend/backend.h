@@ -57,10 +57,25 @@ class Backend {
   virtual void end() {}
 };
 
-/// That of this process. \throws SessionError when there is none, or when this process was forked from the one that has
-/// it
-Backend& backend();
+/// The backend of this process for the time of one call, which keeps it there: see set_backend. Not to be copied.
+class BackendInUse {
+ public:
+  /// \throws SessionError when there is none, or when this process was forked from the one that has it
+  BackendInUse();
+  ~BackendInUse();
+  BackendInUse(const BackendInUse&) = delete;
+  BackendInUse& operator=(const BackendInUse&) = delete;
+
+  Backend* operator->() const { return backend_; }
+
+ private:
+  Backend* backend_;
+};
+
+inline BackendInUse backend() { return {}; }
 bool has_backend();
+/// With null it returns when no call of another thread uses the last one any more: after Backend::end all of them end
+/// soon.
 void set_backend(Backend* backend);
 /// Whether this process was forked from the one that set the backend.
 bool forked_from_backend();

@@ -12,12 +12,24 @@
 #include "runtime/image/modules.h"
 
 // Which backend this process has.
+//
+// A session may end while other threads are in its calls (a thread that waits in get, say). So calls are counted, and
+// the backend goes when the last of them has returned. A call looks for the backend after it was counted, and the end
+// takes it away before it looks at the count: one of them sees the other.
 namespace morrow::runtime {
 
 namespace {
 
 std::atomic<Backend*> the_backend = nullptr;
 std::atomic<bool> forked = false;
+std::atomic<std::uint32_t> calls = 0;
+thread_local std::uint32_t calls_of_this_thread = 0;  // one inside the other, when a value's own functions make them
+
+void leave_call() {
+  --calls_of_this_thread;
+  calls.fetch_sub(1);
+  if (the_backend.load() == nullptr) calls.notify_all();
+}
 
 // A plugin with a copy of the library in it may ask that one, while the program's has the session.
 std::string where_this_copy_is() {
@@ -32,16 +44,19 @@ std::string where_this_copy_is() {
 
 }  // namespace
 
-Backend& backend() {
+BackendInUse::BackendInUse() {
   if (forked.load(std::memory_order_relaxed)) {
     throw SessionError("this process was forked from the one that has the morrow::Session; use Morrow there only");
   }
-  Backend* const found = the_backend.load(std::memory_order_acquire);
-  if (found == nullptr) {
-    throw SessionError("there is no open morrow::Session; make one in the first line of main" + where_this_copy_is());
-  }
-  return *found;
+  calls.fetch_add(1);
+  ++calls_of_this_thread;
+  backend_ = the_backend.load();
+  if (backend_ != nullptr) return;
+  leave_call();
+  throw SessionError("there is no open morrow::Session; make one in the first line of main" + where_this_copy_is());
 }
+
+BackendInUse::~BackendInUse() { leave_call(); }
 
 bool has_backend() {
   return !forked.load(std::memory_order_relaxed) && the_backend.load(std::memory_order_acquire) != nullptr;
@@ -51,7 +66,10 @@ void set_backend(Backend* new_backend) {
   [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, [] {
     if (the_backend.load(std::memory_order_relaxed) != nullptr) forked.store(true, std::memory_order_relaxed);
   });
-  the_backend.store(new_backend, std::memory_order_release);
+  the_backend.store(new_backend);
+  if (new_backend != nullptr) return;
+  // A program may end within a call (exit in a function of the user's): that one does not return.
+  while (const std::uint32_t others = calls.load() - calls_of_this_thread) calls.wait(others + calls_of_this_thread);
 }
 
 bool forked_from_backend() { return forked.load(std::memory_order_relaxed); }

@@ -120,11 +120,13 @@ bool Link::may_read(const Waiter& me) {
 void Link::leave(Waiter& me) {
   if (reader_ != &me) return;
   reader_ = nullptr;
-  if (!followers_.empty()) {
-    followers_.front()->changed.notify_one();
-  } else if (!me.background) {
-    handler_.on_reader_left();
-  }
+  if (!me.background || !followers_.empty()) call_reader();
+}
+
+/// Nobody reads now.
+void Link::call_reader() {
+  if (followers_.empty()) return handler_.on_reader_left();
+  followers_.front()->changed.notify_one();
 }
 
 bool Link::wait(Waiter& me, const std::function<bool()>& done, const Deadline& deadline) {
@@ -183,6 +185,7 @@ void Link::interrupt_background() { raise_event(background_wake_); }
 
 void Link::wake_all() {
   for (Waiter* waiter : followers_) waiter->changed.notify_one();
+  if (polling_ && has_foreground_reader()) raise_event(wake_);
 }
 
 void Link::pump(Waiter& me, const Deadline& deadline) {
@@ -234,6 +237,7 @@ void Link::deliver() {
   const base::Defer delivered([this] {
     mutex_.assert_held();
     delivering_ = false;
+    if (reader_ == nullptr) call_reader();  // those who wanted to read meanwhile sleep
   });
   try {
     while (connected()) {

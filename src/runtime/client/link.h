@@ -114,6 +114,7 @@ class Link {
  private:
   bool may_read(const Waiter& me) REQUIRES(mutex_);
   void leave(Waiter& me) REQUIRES(mutex_);
+  void call_reader() REQUIRES(mutex_);
   void follow(Waiter& me, const Deadline& deadline) REQUIRES(mutex_);
   void pump(Waiter& me, const Deadline& deadline) REQUIRES(mutex_);
   void read_once() REQUIRES(mutex_);

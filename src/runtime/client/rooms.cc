@@ -11,7 +11,7 @@ namespace {
 
 Room find_room(std::size_t size, bool in_place) {
   if (size > kInlineBytes && runtime::has_backend()) {
-    if (auto room = runtime::backend().reserve(size, in_place)) return *std::move(room);
+    if (auto room = runtime::backend()->reserve(size, in_place)) return *std::move(room);
   }
   return heap_room(size);
 }

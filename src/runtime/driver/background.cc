@@ -68,7 +68,8 @@ void Driver::rest() {
     return link_.write();
   }
   if (release_spare() && send_unpinned()) link_.write();
-  if (link_.has_foreground_reader()) {
+  // Lines of tasks are printed, say, which may take long.
+  if (link_.has_foreground_reader() || link_.is_delivering()) {
     rest_.mode = Mode::kSleeps;
     background_.changed.wait(link_.mutex());
     rest_.mode = Mode::kAwake;

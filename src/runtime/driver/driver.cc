@@ -184,6 +184,7 @@ void Driver::failure_seen(detail::FutureId id) {
 
 void Driver::check() const {
   if (!end_.fatal.empty()) throw SessionError(base::shown_text(end_.fatal));
+  if (end_.over) throw SessionError("the session has ended");
 }
 
 void Driver::on_frame(wire::FrameType type, std::string_view payload) {
@@ -285,6 +286,8 @@ void Driver::end() {
   const base::Defer leaves([this] {
     link_.mutex().assert_held();
     end_.waiter = nullptr;
+    end_.over = true;
+    link_.wake_all();
   });
   try {
     if (!end_.fatal.empty()) return;

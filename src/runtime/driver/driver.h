@@ -51,6 +51,7 @@ class Driver : public Client {
     std::string fatal;                       ///< why it can't go on; empty: it can
     std::optional<wire::SessionEnded> told;  ///< by the worker
     Waiter* waiter = nullptr;                ///< waits for that
+    bool over = false;                       ///< no call waits any more
   };
   /// Files that the worker asked for.
   struct Uploads {

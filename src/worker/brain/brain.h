@@ -366,6 +366,7 @@ class Brain {
   bool room_for(const control::Spec& spec, const RoundLoad& load) const;
   std::size_t width(const control::Resources& need) const;
   bool at_cap() const;
+  bool is_full() const;
   bool all_executors_blocked() const;
   void relieve_cap();
   bool needed_on_top(const HeldTask& task) const;
@@ -385,6 +386,7 @@ class Brain {
   bool can_host(const ExecutorState& executor, const control::Spec& spec) const;
   bool hosts_nobody(const StackedTask& stacked) const;
   bool finds_no_host(const HeldTask& task) const;
+  void fail_what_none_hosts();
 
   // executor_events.cc
   void unstarted_done(ExecutorState& executor, const HeldTaskPtr& task, Done done);

@@ -28,10 +28,13 @@ class CapRelief {
     if (now < next_look_ || asked_ != 0) return false;
     next_look_ = now + kBetweenLooksNs;
     stands_still_ = std::exchange(started_, started) == started;
+    if (!stands_still_) still_since_ = now;
     return true;
   }
   /// Whether no task was started between the last two looks.
   bool stands_still() const { return stands_still_; }
+  /// For how long none was, at the last look.
+  Time stood_still(Time now) const { return stands_still_ ? now - still_since_ : 0; }
   Time next_look() const { return next_look_; }
 
   /// Whether the store has yet to answer: then there is no look.
@@ -62,6 +65,7 @@ class CapRelief {
 
   std::unordered_map<control::FutureId, Needer> needers_;
   Time next_look_ = 0;
+  Time still_since_ = 0;
   std::uint64_t started_ = 0;
   std::size_t asked_ = 0;  ///< without an answer yet
   bool stands_still_ = false;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <deque>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "worker/brain/brain.h"
@@ -11,10 +14,13 @@
 // It shows when a nested run stands still in the kernel, waiting for a lock with no end set, all threads of its process
 // with it (the shell looks, see shell/nested_watch.cc). Then that process is ended, all its tasks begin anew, and the
 // functions of those that stood under the nested run are remembered: none is started on top of them again. What they
-// await gets a process of its own then, though that is one above the cap (`Knobs::above_cap`).
+// await gets a process of its own then, though that is one above the cap (`Knobs::above_cap`). When these are used up
+// too, and nothing has begun for a while, what was wished last fails: a recursion that is too deep ends with an error.
 //
 // Tests: tests/worker/brain/nested_test.cc, tests/system/locks_test.cc.
 namespace morrow::worker {
+
+using Place = HeldTask::Place;
 
 bool Brain::hosts_nobody(const StackedTask& stacked) const {
   const RunTimes::RunTime* const known = run_times_.find(stacked.task->run.spec->function_key);
@@ -67,6 +73,32 @@ bool Brain::finds_no_host(const HeldTask& task) const {
   }
   const CapRelief::Needer* const needer = waiting_.cap_relief.needer_of(task.run.id);
   return needer != nullptr && takes_none(needer->executor, needer->claim);
+}
+
+void Brain::fail_what_none_hosts() {
+  constexpr Time kTimesForOthers = 10;  // another worker may take it from the index
+  const Time limit = setup_.knobs.long_wait * (others_.view.has_others() ? kTimesForOthers : 1);
+  if (limit == 0 || !is_full() || waiting_.cap_relief.stood_still(now_) < limit) return;
+  const auto& questions = waiting_.awaits.questions();
+  const bool one_ends_by_itself = std::any_of(questions.begin(), questions.end(), [](const auto& entry) {
+    return entry.second->blocks && !entry.second->request.endless;
+  });
+  if (one_ends_by_itself) return;
+  std::deque<HeldTaskPtr> others;
+  while (const HeldTaskPtr task = backlog_.take_wanted()) {
+    if (!finds_no_host(*task)) {
+      others.push_back(task);
+      continue;
+    }
+    backlog_.leave(*task, Place::kHanded);
+    fail_task(task, control::FailureKind::kDeadlock,
+              "each of the " + std::to_string(executors_.size()) +
+                  " processes that its worker may have runs a task that waits and lets nothing run on top of it (as "
+                  "one does that holds a lock, or waits for some of several futures; and what has asked for a fresh "
+                  "process takes one): await fewer levels deep, or start the worker with more --executors");
+    break;
+  }
+  backlog_.return_wanted(others);
 }
 
 std::vector<NestedRun> Brain::nested_runs() const {

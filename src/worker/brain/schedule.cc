@@ -179,6 +179,11 @@ bool Brain::hand_one(ExecutorState& executor, Backlog::Lane& lane, Time& ahead) 
 /// No process is left for anything new: an idle one runs it, or gives its place to one of another program.
 bool Brain::at_cap() const { return executors_.size() >= setup_.knobs.executor_cap && !executors_.has_idle(); }
 
+/// The same also for what may have a process above the cap.
+bool Brain::is_full() const {
+  return executors_.size() >= setup_.knobs.executor_cap + setup_.knobs.above_cap && !executors_.has_idle();
+}
+
 bool Brain::all_executors_blocked() const {
   return std::all_of(executors_.begin(), executors_.end(), [](const auto& entry) {
     const std::vector<StackedTask>& stack = entry.second.stack;
@@ -190,6 +195,7 @@ void Brain::relieve_cap() {
   if (!all_executors_blocked() || !waiting_.cap_relief.start_look(now_, counters_.tasks)) return;
   waiting_.cap_relief.forget_needers(
       [this](const CapRelief::Needer& needer) { return executors_.stacked(needer.executor, needer.claim) == nullptr; });
+  fail_what_none_hosts();
   relinquish_unstarted();
   // What is awaited here and not held here: itself by id, and what it depends on.
   for (const auto& [key, await] : waiting_.awaits.questions()) {
@@ -230,7 +236,9 @@ void Brain::relinquish_unstarted() {
   // What only executions want that stand under others may be needed by those on top, here or in another worker, through
   // what they await: these look for it in the index.
   if (waiting_.cap_relief.stands_still())
-    backlog_.drop_wishes([this](const HeldTask& task) { return needed_on_top(task); });
+    backlog_.drop_wishes([this](const HeldTask& task) {
+      return needed_on_top(task) && !(is_full() && others_.view.has_others() && finds_no_host(task));
+    });
   relinquish_waiting([](const HeldTask& task) { return !task.wanted; });
   commits_.queue.make_all_due();  // what is not committed goes to the index as well
 }

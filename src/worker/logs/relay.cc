@@ -23,18 +23,6 @@ constexpr std::size_t kMaxUnsentLogs = 4 << 20;    // to a worker that does not 
 constexpr std::size_t kMaxRoutes = 10'000;         // then all are forgotten, and looked up again
 constexpr std::uint64_t kRouteNs = 5'000'000'000;  // sessions move
 
-std::uint64_t lines_in(std::string_view frames) {
-  wire::FrameReader reader;
-  reader.append(frames);
-  std::uint64_t lines = 0;
-  while (const auto frame = reader.next()) {
-    wire::Log log;
-    wire::parse(log, frame->payload);
-    lines += static_cast<std::uint64_t>(log.lines_size()) + log.left_out();
-  }
-  return lines;
-}
-
 /// Never waits: a worker that stands still must not hold up this one.
 wire::Fd connect_now(const std::string& path) {
   sockaddr_un address{};
@@ -54,7 +42,8 @@ struct LogRelay::Peer {
       : socket(io, connected.release()), name(std::move(path)) {}
   boost::asio::posix::stream_descriptor socket;
   std::string name;
-  std::string out;
+  std::string out;  // from the beginning of a frame
+  std::size_t sent = 0;
   bool waits = false;
 };
 
@@ -64,22 +53,23 @@ LogRelay::LogRelay(boost::asio::io_context& io, StoreThread& store, Options opti
 LogRelay::~LogRelay() = default;
 
 void LogRelay::send(control::SessionId session, wire::Log& log) {
-  if (routes_.size() > kMaxRoutes) routes_.clear();
+  if (routes_.size() > kMaxRoutes) forget_routes();
   Route& route = routes_[session];
   log.set_session(session);
-  log.set_left_out(route.left_out);
   log.set_place(options_.place);
   std::string frame;
   wire::append_frame(frame, wire::LOG, log);
-  const auto count = [&](bool told) {
-    route.left_out = told ? 0 : route.left_out + static_cast<std::uint64_t>(log.lines_size());
-  };
-  if (route.known && base::monotonic_ns() < route.until) return count(deliver(route.socket, frame));
+  if (route.known && base::monotonic_ns() < route.until) {
+    if (!deliver(route.socket, frame)) leave_out(frame);
+    return;
+  }
   const bool asked = !route.known && route.until != 0;
   route.known = false;
-  const bool has_room = route.waiting.size() + frame.size() <= kMaxWaiting;
-  if (has_room) route.waiting += frame;
-  count(has_room);
+  if (route.waiting.size() + frame.size() <= kMaxWaiting) {
+    route.waiting += frame;
+  } else {
+    leave_out(frame);
+  }
   if (asked) return;
   route.until = 1;
   look_up(session);
@@ -96,11 +86,7 @@ void LogRelay::look_up(control::SessionId session) {
         route.socket = *socket;
         route.until = base::monotonic_ns() + kRouteNs;
         const std::string waiting = std::exchange(route.waiting, {});
-        if (!deliver(route.socket, waiting)) route.left_out += lines_in(waiting);
-        if (route.left_out != 0) {
-          wire::Log log;
-          send(session, log);  // last: it may forget the route
-        }
+        if (!deliver(route.socket, waiting)) leave_out(waiting);
       });
 }
 
@@ -121,29 +107,27 @@ bool LogRelay::deliver(const std::string& socket, std::string_view frames) {
     hello.set_cluster(options_.cluster);
     wire::append_frame(peer->out, wire::HELLO, hello);
   }
-  const bool has_room = peer->out.size() + frames.size() <= kMaxUnsentLogs;
+  const bool has_room = peer->out.size() - peer->sent + frames.size() <= kMaxUnsentLogs;
   if (has_room) peer->out += frames;
   if (!peer->waits) write(std::shared_ptr<Peer>(peer));
   return has_room;
 }
 
 void LogRelay::write(const std::shared_ptr<Peer>& peer) {
-  std::size_t sent = 0;
-  while (sent < peer->out.size()) {
-    const ssize_t put = ::send(peer->socket.native_handle(), peer->out.data() + sent, peer->out.size() - sent,
-                               MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (peer->sent < peer->out.size()) {
+    const ssize_t put = ::send(peer->socket.native_handle(), peer->out.data() + peer->sent,
+                               peer->out.size() - peer->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put >= 0) {
-      sent += static_cast<std::size_t>(put);
+      peer->sent += static_cast<std::size_t>(put);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
     } else if (errno != EINTR) {
-      // That worker is gone: the next lines find where the session went.
-      std::erase_if(routes_, [&](const auto& route) { return route.second.socket == peer->name; });
-      peers_.erase(peer->name);
-      return;
+      return forget(*peer);
     }
   }
-  peer->out.erase(0, sent);
+  const std::size_t whole = wire::frame_begin(peer->out, peer->sent);
+  peer->out.erase(0, whole);
+  peer->sent -= whole;
   if (peer->out.empty()) return;
   peer->waits = true;
   peer->socket.async_wait(peer->socket.wait_write, [this, weak = std::weak_ptr(peer)](const auto& error) {
@@ -152,6 +136,34 @@ void LogRelay::write(const std::shared_ptr<Peer>& peer) {
     self->waits = false;
     write(self);
   });
+}
+
+/// That worker is gone: the next lines find where the session went.
+void LogRelay::forget(const Peer& peer) {
+  std::erase_if(routes_, [&](const auto& route) { return route.second.socket == peer.name; });
+  leave_out(std::string_view(peer.out).substr(wire::frame_begin(peer.out, peer.sent)));
+  peers_.erase(peer.name);
+}
+
+void LogRelay::leave_out(std::string_view frames) {
+  wire::FrameReader reader;
+  reader.append(frames);
+  while (const auto frame = reader.next()) {
+    if (frame->type != wire::LOG) continue;
+    wire::Log log;
+    wire::parse(log, frame->payload);
+    options_.left_out(log.session(), static_cast<std::uint64_t>(log.lines_size()));
+  }
+}
+
+void LogRelay::forget_routes() {
+  for (const auto& [session, route] : routes_) leave_out(route.waiting);
+  routes_.clear();
+}
+
+void LogRelay::stop() {
+  while (!peers_.empty()) forget(*std::shared_ptr<Peer>(peers_.begin()->second));
+  forget_routes();
 }
 
 }  // namespace morrow::worker

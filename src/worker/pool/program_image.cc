@@ -80,6 +80,16 @@ void ProgramImage::abandon() {
   file_.reset();
 }
 
+/// It would be as wrong for everybody who needs it. The next driver that has it is asked for it.
+void ProgramImage::drop_file(const std::string& why) {
+  file_.reset();
+  ask_store([hash = program_.modules(missing_.back()).sha256()](store::Store& store,
+                                                                Findings&) { control::drop_blob(store, hash); },
+            [this, why](const base::Result<Findings>&) {
+              fail({why + "; they were removed from the store: start the driver again, which brings the file"});
+            });
+}
+
 void ProgramImage::fail(base::Problem problem) {
   file_.reset();
   if (const auto done = std::exchange(done_, nullptr)) done(std::move(problem));
@@ -177,10 +187,10 @@ void ProgramImage::fetch_next() {
               if (!findings) return retry({findings.problem()}, &ProgramImage::fetch_next);
               if (!findings->header) return retry({unavailable}, &ProgramImage::fetch_next);
               chunks_ = findings->header->chunks;
-              size_ = findings->header->size;
               const auto& wanted = program_.modules(missing_.back());
               try {
-                file_ = std::make_unique<CachedFile>(cached_path(pool_.options.cache_folder, wanted), wanted.sha256());
+                file_ = std::make_unique<CachedFile>(cached_path(pool_.options.cache_folder, wanted), wanted.sha256(),
+                                                     wanted.size());
               } catch (const std::exception& error) {
                 return fail({error.what()});
               }
@@ -204,7 +214,9 @@ void ProgramImage::fetch_chunks(std::uint32_t from) {
             file_->append(*chunk);
           }
           if (to < chunks_) return fetch_chunks(to);
-          file_->finish(size_);
+          file_->finish();
+        } catch (const WrongFile& error) {
+          return drop_file(error.what());
         } catch (const std::exception& error) {
           return fail({error.what()});
         }

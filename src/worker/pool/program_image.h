@@ -48,6 +48,7 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
   void find_files();
   void fetch_next();
   void fetch_chunks(std::uint32_t from);
+  void drop_file(const std::string& why);
   void finish_plan();
   void fail(base::Problem problem);
   void retry(base::Problem problem, void (ProgramImage::*step)());
@@ -71,7 +72,6 @@ class ProgramImage : public std::enable_shared_from_this<ProgramImage> {
   std::vector<int> missing_;  // modules to be findings
   std::unique_ptr<CachedFile> file_;
   std::uint32_t chunks_ = 0;
-  std::uint64_t size_ = 0;
 };
 
 }  // namespace morrow::worker

@@ -232,9 +232,10 @@ void Clients::write(const ClientPtr& client) {
   }
   if (client->written < client->out.size()) {
     if (client->written > kKeepBytes) {
-      client->out.erase(0, client->written);
-      client->descriptor_at -= std::min(client->descriptor_at, client->written);
-      client->written = 0;
+      const std::size_t whole = wire::frame_begin(client->out, client->written);
+      client->out.erase(0, whole);
+      client->descriptor_at -= std::min(client->descriptor_at, whole);
+      client->written -= whole;
     }
     client->waits_write = true;
     client->socket.async_wait(stream_descriptor::wait_write, [this, client](const boost::system::error_code& error) {
@@ -279,11 +280,19 @@ void Clients::close(ClientId id) {
   }
 }
 
-void Clients::close_all() {
+std::vector<ClientId> Clients::all() const {
   std::vector<ClientId> all;
   all.reserve(clients_.size());
   for (const auto& [id, client] : clients_) all.push_back(id);
-  for (const ClientId id : all) close(id);
+  return all;
+}
+
+void Clients::close_all() {
+  for (const ClientId id : all()) close(id);
+}
+
+void Clients::cut_all() {
+  for (const ClientId id : all()) cut(id);
 }
 
 void Clients::drop(const ClientPtr& client, const std::string& why) {
@@ -292,6 +301,9 @@ void Clients::drop(const ClientPtr& client, const std::string& why) {
   boost::system::error_code ignored;
   client->socket.close(ignored);
   clients_.erase(client->id);
+  const std::string_view out = client->out;
+  if (client->written < out.size())
+    events_.client_missed(client->id, out.substr(wire::frame_begin(out, client->written)));
   events_.client_gone(client->id, why);
 }
 

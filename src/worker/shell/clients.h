@@ -28,6 +28,8 @@ class ClientEvents {
   virtual void client_came(ClientId client, pid_t pid) = 0;
   /// \throws wire::ProtocolError to close the connection
   virtual void client_frame(ClientId client, wire::FrameType type, std::string_view payload) = 0;
+  /// These frames, at least in part, had not been sent when its connection ended. `client_gone` follows.
+  virtual void client_missed(ClientId /*client*/, std::string_view /*frames*/) {}
   /// The connection ended, from whichever side: the last word about it. `why` is empty for a plain end.
   virtual void client_gone(ClientId client, const std::string& why) = 0;
   /// It took all that was sent.
@@ -72,6 +74,7 @@ class Clients {
 
   /// Ends the connection now, whatever is unsent. `client_gone` follows from inside.
   void cut(ClientId client);
+  void cut_all();
 
   /// Stops and starts reading from one client, for back-pressure. Pauses count: as many resumes must follow.
   void pause(ClientId client);
@@ -91,6 +94,7 @@ class Clients {
   struct Client;
   using ClientPtr = std::shared_ptr<Client>;
   ClientPtr find(ClientId client) const;
+  std::vector<ClientId> all() const;
   void wait_for_connection();
   void accept_all();
   void wait_readable(const ClientPtr& client);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/driver_sessions.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -200,7 +202,7 @@ void DriverSessions::hello(ClientId client, Driver& driver, std::string_view pay
   driver.session = hello.session();
   driver.program = hello.program();
   driver.log = hello.log_to_driver();
-  driver.maps_objects = hello.maps_objects();
+  driver.maps_objects = hello.maps_objects() && driver.pid != getpid();  // else it is on another machine
   const auto [attached, is_new] = sessions_.try_emplace(driver.session, client);
   if (!is_new) {
     MORROW_INVARIANT(attached->second != client && drivers_.contains(attached->second),
@@ -266,7 +268,9 @@ void DriverSessions::program(ClientId client, Driver& driver, std::string_view p
   if (program.key() != driver.program) throw wire::ProtocolError("the program is not the one that was said HELLO for");
   auto hashes = std::make_shared<std::set<std::string>>();
   for (const wire::Module& module : program.modules()) {
-    if (!module.system() && module.sha256().size() == base::kSha256Bytes) hashes->insert(module.sha256());
+    if (module.system() || module.sha256().size() != base::kSha256Bytes) continue;
+    hashes->insert(module.sha256());
+    driver.upload.declare(module.sha256(), module.size());
   }
   events_.program_named(driver.program, driver.pid);
   auto missing = std::make_shared<std::vector<std::string>>();
@@ -411,6 +415,12 @@ void DriverSessions::carry_out(action::SessionEnded& ended) {
   message.set_cancelled(ends.unfinished);
   if (ends.unfinished_spec)
     message.set_unfinished(encode_failure(control::FailureKind::kCancelled, {}, *ends.unfinished_spec, 0));
+  for (const auto& [place, lines] : ends.left_out_lines) {
+    if (!wants_log(ended.client)) break;
+    wire::LeftOutLines& left_out = *message.add_left_out();
+    left_out.set_place(place);
+    left_out.set_lines(lines);
+  }
   means_.send_ended(ended.client, message);
   // Another connection may have taken it meanwhile.
   if (const auto attached = sessions_.find(driver->session);

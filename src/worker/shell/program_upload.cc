@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/hex.h"
 #include "base/invariant.h"
 #include "base/sha256.h"
 #include "wire/frame.h"
@@ -14,14 +15,42 @@ namespace {
 constexpr std::size_t kMaxQueuedUploadBytes = kUploadAheadBytes + (1 << 20);  ///< until half of it is stored
 constexpr std::size_t kBetweenNewsBytes = 1 << 20;  ///< a driver that may go on in time never waits
 constexpr std::size_t kMaxPieceBytes = 96 << 10;    ///< a transaction has an end
+constexpr std::uint64_t kMaxProgramBytes = 16ULL << 30;  ///< unpacked; many times what programs have
 
 }  // namespace
+
+void ProgramUpload::declare(const std::string& hash, std::uint64_t size) {
+  if (!declared_.emplace(hash, size).second) return;
+  if (size > kMaxProgramBytes - declared_bytes_)
+    throw wire::ProtocolError("the files of the program are more than 16 GiB, which no program may have");
+  declared_bytes_ += size;
+}
+
+/// Checked before it is stored: a wrong file would be everybody's who has that hash, and a small one may unpack to
+/// anything.
+void ProgramUpload::take(const wire::BlobChunk& piece) {
+  const auto declared = declared_.find(piece.hash());
+  if (declared == declared_.end()) throw wire::ProtocolError("a file came that is none of the program's");
+  if (piece.size() != declared->second) throw wire::ProtocolError("a file came with another size than its program says");
+  const std::string name = "the file with SHA-256 " + base::hex_of(piece.hash());
+  if (piece.index() == 0) incoming_.erase(piece.hash());
+  const auto [found, is_new] = incoming_.try_emplace(piece.hash(), PackedFile(piece.hash(), piece.size(), name));
+  Incoming& incoming = found->second;
+  if (piece.index() != incoming.next_piece++) throw wire::ProtocolError("the pieces of a file came out of order");
+  try {
+    incoming.file.unpack(piece.data());
+    if (piece.last()) incoming.file.check_whole();
+  } catch (const WrongFile& error) {
+    throw wire::ProtocolError(error.what());
+  }
+  if (piece.last()) incoming_.erase(found);
+}
 
 bool ProgramUpload::came(const wire::BlobChunk& piece) {
   if (piece.hash().size() != base::kSha256Bytes || size_of(piece) > kMaxPieceBytes)
     throw wire::ProtocolError("a piece of a file is malformed");
   if (waits_for_room_) {
-    next_piece_.erase(piece.hash());
+    incoming_.erase(piece.hash());
     broken_off_.insert(piece.hash());
   } else if (piece.index() == 0) {
     broken_off_.erase(piece.hash());
@@ -30,8 +59,7 @@ bool ProgramUpload::came(const wire::BlobChunk& piece) {
     taken_bytes_ += size_of(piece);
     return false;
   }
-  if (piece.index() != next_piece_[piece.hash()]++) throw wire::ProtocolError("the pieces of a file came out of order");
-  if (piece.last()) next_piece_.erase(piece.hash());
+  take(piece);
   queued_bytes_ += size_of(piece);
   if (queued_bytes_ > kMaxQueuedUploadBytes) is_ahead_ = true;
   return true;

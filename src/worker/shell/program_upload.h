@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "wire/messages.pb.h"
+#include "worker/pool/program/packed_file.h"
 
 namespace morrow::worker {
 
@@ -23,13 +24,16 @@ inline constexpr std::uint64_t kUploadAheadBytes = 3 << 20;
 /// A value of one connection. Main thread only.
 class ProgramUpload {
  public:
+  /// A file of the program: only such ones are taken. `size` in bytes, unpacked. \throws wire::ProtocolError when all
+  /// of them are more than a program may have
+  void declare(const std::string& hash, std::uint64_t size);
   /// The store lacks these files; hashes.
   void lacks(std::vector<std::string> hashes) { missing_ = std::move(hashes); }
   /// What is to be asked for, once.
   std::vector<std::string> take_missing() { return std::exchange(missing_, {}); }
 
   /// A piece came. True: it is to be stored, and counts until `stored`. \throws wire::ProtocolError when it is out of
-  /// order
+  /// order, or not of a file that was declared
   bool came(const wire::BlobChunk& piece);
   void stored(const wire::BlobChunk& piece);
   /// The store has no room for what is on its way. True: this is news.
@@ -44,8 +48,17 @@ class ProgramUpload {
  private:
   static std::size_t size_of(const wire::BlobChunk& piece) { return piece.data().size(); }
 
+  /// A file that comes.
+  struct Incoming {
+    PackedFile file;
+    std::uint32_t next_piece = 0;
+  };
+  void take(const wire::BlobChunk& piece);
+
   std::vector<std::string> missing_;
-  std::unordered_map<std::string, std::uint32_t> next_piece_;  ///< of files that come: by hash
+  std::unordered_map<std::string, std::uint64_t> declared_;  ///< sizes, by hash
+  std::uint64_t declared_bytes_ = 0;
+  std::unordered_map<std::string, Incoming> incoming_;         ///< by hash
   std::unordered_set<std::string> broken_off_;                 ///< files of which pieces were dropped, until they begin
   std::size_t queued_bytes_ = 0;                               ///< on their way to the store
   std::uint64_t taken_bytes_ = 0;                              ///< stored, or not wanted

@@ -76,6 +76,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               {options_.info.name, options_.objects.room_within_ms, static_cast<std::uint32_t>(base::random_id())},
               starter_events()),
           TaskOutput(output_means(), {options_.info.name, logs_.folder(), logs_.tasks_file(), options_.private_worker}),
+          LeftOutLines(post_to_store(), call_later(), options_.info.incarnation),
           ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
                         tasks_.starter, tasks_.output),
           MemoryWatch(memory_means()), NestedWatch(nested_means())},
@@ -105,7 +106,11 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           },
           tasks_.executors, pool_options()),
       clients_(io, *this, warn(), options_.kept.last_client),
-      relay_(io, store_, {options_.cluster, options_.info.name, logs_.tasks_file()}),
+      relay_(io, store_,
+             {options_.cluster, options_.info.name, logs_.tasks_file(),
+              [this](control::SessionId session, std::uint64_t lines) {
+                tasks_.left_out.add(session, logs_.tasks_file(), lines);
+              }}),
       maintenance_(io, store_, options_.info.incarnation, options_.lease_ms, upkeep_events()),
       loop_{.alarm = {boost::asio::steady_timer(io)}},
       ending_{.timer = boost::asio::steady_timer(io), .drain_timer = boost::asio::steady_timer(io)} {
@@ -308,7 +313,7 @@ void Shell::client_frame(ClientId client, wire::FrameType type, std::string_view
 void Shell::client_gone(ClientId client, const std::string& why) {
   values_.answers.driver_gone(client);
   values_.copies.gone(Waiter{client, 0});
-  tasks_.output.client_gone(client);
+  tasks_.output.client_gone(client, drivers_.sessions.session_of(client));
   drivers_.signs.gone(client);
   drivers_.sessions.gone(client, why);
   if (options_.private_worker) finish(End::kPrivateEnded);
@@ -396,9 +401,14 @@ void Shell::hand_over(bool drained) {
   const auto then = [this, drained] {
     if (ending_.stage != Stage::kHandsOver) return;
     ending_.stage = Stage::kLeaves;
-    if (!drained) return finish(End::kStopped);
+    clients_.cut_all();
+    tasks_.output.stop();
+    relay_.stop();
     end_within(kStopWithinMs, [this] { finish(End::kStopped); });
-    store_actions_.leave([this] { finish(End::kStopped); });
+    tasks_.left_out.when_noted([this, drained] {
+      if (!drained) return finish(End::kStopped);
+      store_actions_.leave([this] { finish(End::kStopped); });
+    });
   };
   const bool can = !options_.private_worker && fetcher_ != nullptr;
   end_within((can ? options_.hand_over_ms : 0) + kStopWithinMs, then);

@@ -34,6 +34,7 @@
 #include "worker/shell/driver_signs.h"
 #include "worker/shell/executor_table.h"
 #include "worker/shell/hand_over.h"
+#include "worker/shell/left_out_lines.h"
 #include "worker/shell/memory_watch.h"
 #include "worker/shell/named_futures.h"
 #include "worker/shell/nested_watch.h"
@@ -140,6 +141,7 @@ class Shell final : public ClientEvents {
   struct Tasks {
     TaskStarter starter;
     TaskOutput output;
+    LeftOutLines left_out;
     ExecutorTable executors;
     MemoryWatch memory;
     NestedWatch nested;

@@ -329,6 +329,8 @@ TaskOutput::Means Shell::output_means() {
       .send = [this](ClientId client, wire::FrameType type,
                      const google::protobuf::MessageLite& message) { clients_.send(client, type, message); },
       .relay = [this](control::SessionId session, wire::Log& log) { relay_.send(session, log); },
+      .left_out = [this](control::SessionId session, const std::string& place,
+                         std::uint64_t lines) { tasks_.left_out.add(session, place, lines); },
       .keep_logs = [this] { logs_.keep(); },
   };
 }

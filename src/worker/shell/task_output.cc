@@ -35,6 +35,8 @@ std::string_view shown(const OutputLine& line) {
   return line.whole && text.ends_with('\r') ? text.substr(0, text.size() - 1) : text;
 }
 
+std::uint64_t lines_in(const wire::Log& log) { return static_cast<std::uint64_t>(log.lines_size()); }
+
 }  // namespace
 
 TaskOutput::TaskOutput(Means means, Options options) : means_(std::move(means)), options_(std::move(options)) {}
@@ -79,9 +81,10 @@ void TaskOutput::tell(ExecutorId executor, bool to_stderr, const std::vector<Out
   log.set_worker(options_.worker);
   log.set_to_stderr(to_stderr);
   for (const OutputLine& line : lines) log.add_lines(std::string(shown(line)));
+  log.set_place(options_.place);
   if (elsewhere) return means_.relay(source.session, log);
   if (missed) behind(reader.client).left_out[options_.place] += missed.mapped();
-  send(reader.client, log, options_.place);
+  send(reader.client, log);
 }
 
 void TaskOutput::relayed(std::string_view payload) {
@@ -89,25 +92,20 @@ void TaskOutput::relayed(std::string_view payload) {
   wire::parse(log, payload);
   const Reader reader = means_.reader_of(log.session());
   if (reader.client == 0 || !reader.wants_log) return;
-  if (log.left_out() != 0) behind(reader.client).left_out[log.place()] += log.left_out();
-  const std::string place = log.place();
-  log.clear_left_out();
-  log.clear_place();
-  if (log.lines_size() != 0) return send(reader.client, log, place);
-  if (means_.unsent_bytes(reader.client) == 0) client_took_all(reader.client);
+  send(reader.client, log);
 }
 
 // ---- a driver that does not read ----
 
 /// At once, or behind those that wait.
-void TaskOutput::send(ClientId client, const wire::Log& log, const std::string& place) {
+void TaskOutput::send(ClientId client, const wire::Log& log) {
   const auto found = behind_.find(client);
   if (found == behind_.end() && means_.unsent_bytes(client) <= kMaxUnsentLogBytes)
     return means_.send(client, wire::LOG, log);
   Behind& behind = found == behind_.end() ? this->behind(client) : found->second;
   std::string frame;
   wire::append_frame(frame, wire::LOG, log);
-  if (!behind.frames.add(frame)) behind.left_out[place] += static_cast<std::uint64_t>(log.lines_size());
+  (behind.frames.add(frame) ? behind.waiting : behind.left_out)[log.place()] += lines_in(log);
   if (means_.unsent_bytes(client) == 0) catch_up(client, behind);
 }
 
@@ -133,6 +131,7 @@ void TaskOutput::catch_up(ClientId client, Behind& behind) {
   while (const auto frame = behind.reader.next()) {
     wire::Log log;
     wire::parse(log, frame->payload);
+    behind.waiting[log.place()] -= lines_in(log);
     means_.send(client, wire::LOG, log);
   }
   if (!behind.frames.empty()) return;
@@ -150,6 +149,32 @@ void TaskOutput::tell_left_out(ClientId client, const Behind& behind) {
     means_.send(client, wire::NOTICE, notice);
     if (place == options_.place) means_.keep_logs();
   }
+}
+
+// ---- a driver that will not read ----
+
+void TaskOutput::client_missed(ClientId client, std::string_view frames) {
+  wire::FrameReader reader;
+  reader.append(frames);
+  while (const auto frame = reader.next()) {
+    if (frame->type != wire::LOG) continue;
+    wire::Log log;
+    wire::parse(log, frame->payload);
+    behind(client).left_out[log.place()] += lines_in(log);
+  }
+}
+
+void TaskOutput::client_gone(ClientId client, control::SessionId session) {
+  const auto found = behind_.extract(client);
+  if (!found || session == 0 || options_.private_worker) return;
+  auto left_out = found.mapped().left_out;
+  for (const auto& [place, lines] : found.mapped().waiting) left_out[place] += lines;
+  for (const auto& [place, lines] : left_out) means_.left_out(session, place, lines);
+}
+
+void TaskOutput::stop() {
+  for (const auto& [session, lines] : missed_) means_.left_out(session, options_.place, lines);
+  missed_.clear();
 }
 
 }  // namespace morrow::worker

@@ -46,6 +46,8 @@ class TaskOutput {
     SendToClient send;
     /// To the worker that has the driver of this session.
     std::function<void(control::SessionId, wire::Log&)> relay;
+    /// So many lines, which are in the file `place`, are not given to the driver of this session.
+    std::function<void(control::SessionId, const std::string& place, std::uint64_t lines)> left_out;
     /// A driver is told that lines are in the log: it must stay there.
     std::function<void()> keep_logs;
   };
@@ -74,7 +76,12 @@ class TaskOutput {
   void end_session(ClientId client, const wire::SessionEnded& ended);
   /// It may be given more of those that it did not read before.
   void client_took_all(ClientId client);
-  void client_gone(ClientId client) { behind_.erase(client); }
+  /// It was sent these frames, and has not got them. Its end follows.
+  void client_missed(ClientId client, std::string_view frames);
+  /// `session`: that it has; 0: none. What it was not given is counted for the end of that.
+  void client_gone(ClientId client, control::SessionId session);
+  /// The worker leaves: what came for drivers on their way here is counted.
+  void stop();
 
  private:
   /// The lines of one executor that are not whole yet.
@@ -86,12 +93,13 @@ class TaskOutput {
   struct Behind {
     explicit Behind(const std::string& folder) : frames(folder) {}
     LineSpool frames;                               ///< LOG frames
+    std::map<std::string, std::uint64_t> waiting;   ///< lines in them, by the file that has them
     wire::FrameReader reader;                       ///< what of these was read back
     std::map<std::string, std::uint64_t> left_out;  ///< lines that found no room, by the file that has them
     std::optional<wire::SessionEnded> ended;        ///< comes last
   };
   void tell(ExecutorId executor, bool to_stderr, const std::vector<OutputLine>& lines);
-  void send(ClientId client, const wire::Log& log, const std::string& place);
+  void send(ClientId client, const wire::Log& log);
   Behind& behind(ClientId client);
   void catch_up(ClientId client, Behind& behind);
   void tell_left_out(ClientId client, const Behind& behind);

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,10 @@ class LinkTest : public testing::Test, protected Link::Handler {
     wire::parse(ack, payload);
     numbers_.push_back(ack.number());
     link_.wake_all();
+    if (ack.number() != kSlow) return;
+    const base::MutexUnlock unlocked(link_.mutex());
+    delivers_.set_value();
+    delivered_.get_future().wait();
   }
   void on_lost(const std::string& why) override REQUIRES(link_.mutex()) { lost_ = why; }
   void check() const override REQUIRES(link_.mutex()) {
@@ -50,8 +56,15 @@ class LinkTest : public testing::Test, protected Link::Handler {
     return link_.wait(me, done, deadline);
   }
 
+  void on_reader_left() override REQUIRES(link_.mutex()) { ++readers_left_; }
+
+  static constexpr std::uint64_t kSlow = 1'000;  // takes its time with the mutex let go, as one that is printed does
+
   Link link_;
   test::Connection other_;
+  std::promise<void> delivers_;
+  std::promise<void> delivered_;
+  int readers_left_ GUARDED_BY(link_.mutex()) = 0;
   std::vector<std::uint64_t> numbers_ GUARDED_BY(link_.mutex());
   std::optional<std::string> lost_ GUARDED_BY(link_.mutex());
 };
@@ -71,6 +84,29 @@ TEST_F(LinkTest, WhenTheReaderHasItsAnswerAnotherThreadReadsOn) {
     say(count);
     EXPECT_TRUE(waits[count - 1].get());
   }
+}
+
+/// That one waits for nothing itself: it has only looked whether there was something.
+TEST_F(LinkTest, WhoeverWantsToReadWhileAnotherThreadDeliversSleepsAndReadsOnThen) {
+  say(kSlow);
+  const auto look = std::async(std::launch::async, [this] {
+    const base::MutexLock lock(link_.mutex());
+    link_.read_now();
+  });
+  delivers_.get_future().wait();
+  auto wait = std::async(std::launch::async, [this] { return wait_for(2); });
+  say(1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  {
+    const base::MutexLock lock(link_.mutex());
+    EXPECT_TRUE(link_.is_delivering());
+    EXPECT_EQ(numbers_.size(), 1U);
+  }
+  delivered_.set_value();
+  EXPECT_TRUE(wait.get());
+  look.wait();
+  const base::MutexLock lock(link_.mutex());
+  EXPECT_GE(readers_left_, 1) << "the background may read";
 }
 
 TEST_F(LinkTest, AWaitGivesUpAtItsDeadline) { EXPECT_FALSE(wait_for(1, Clock::now())); }

@@ -50,6 +50,27 @@ class Waits : public testing::Test {
   std::future<void> driver_;
 };
 
+TEST_F(Waits, ThreadsThatWaitWhenTheSessionEndsGetAnErrorBeforeItIsGone) {
+  constexpr int kThreads = 4;
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> threads;
+  std::promise<void> all_ask;
+  start(kThreads, [&](const std::vector<Future<int>>& futures) {
+    for (const Future<int>& future : futures) {
+      threads.emplace_back([&failed, future] {
+        EXPECT_THROW(future.get(), SessionError);
+        ++failed;
+      });
+    }
+    all_ask.get_future().wait();
+  });
+  for (int i = 0; i < kThreads; ++i) await();
+  all_ask.set_value();
+  finish();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, kThreads);
+}
+
 TEST_F(Waits, AFailureIsThrownAsWhatItWasAndCountsAsSeen) {
   start(1, [](const auto& futures) {
     try {

@@ -122,6 +122,33 @@ TEST(InProcessSession, ItsEndTellsWhatWasCancelledAndWhatNobodyLookedAt) {
       << said;
 }
 
+TEST(InProcessSession, AThreadThatWaitsWhenItEndsGetsAnErrorBeforeItIsGone) {
+  constexpr int kThreads = 8;
+  std::atomic<int> asking = 0;
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> threads;
+  Gate gate;
+  said_by([&] {
+    const Session session(in_one_process(1));
+    const auto endless = submit([] { return Gate::pass(); });
+    Gate::wait_for(1);
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&asking, &failed, endless] {
+        ++asking;
+        try {
+          for (;;) endless.get();
+        } catch (const Error&) {
+          ++failed;
+        }
+      });
+    }
+    while (asking != kThreads) std::this_thread::yield();
+    threads.emplace_back(Gate::release_all);
+  });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, kThreads);
+}
+
 TEST(InProcessSession, AGetThatStandsStillSaysWhatItWaitsFor) {
   SessionOptions options = in_one_process(1);
   options.patience = 20ms;

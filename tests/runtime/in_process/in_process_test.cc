@@ -232,6 +232,14 @@ TEST_F(InProcess, ADetachedFutureIsFoundByItsNameUntilItIsReleased) {
   EXPECT_THROW(submit({.detached = true, .name = "nightly"}, [] { return 9; }).get(), NameTakenError);
   find<int>("nightly").release();
   EXPECT_THROW(find<int>("nightly"), NotFoundError);
+  try {
+    find<int>("night\x1b[2Jly\xff");
+    FAIL() << "it was found";
+  } catch (const NotFoundError& error) {
+    EXPECT_STREQ(error.what(),
+                 "the cluster has no detached future of the name night\\x1b[2Jly\\xff: it was never submitted, or was "
+                 "released");
+  }
   EXPECT_THROW(find<int>(""), std::invalid_argument);
 }
 

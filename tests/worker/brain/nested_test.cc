@@ -71,6 +71,18 @@ TEST_F(NestedRuns, AllThatStoodUnderItHostNobodyAgain) {
   EXPECT_EQ(machine_.most_executors, 3U);
 }
 
+/// Each of them needs a process of its own.
+TEST_F(NestedRuns, ARecursionDeeperThanThereMayBeProcessesFailsWithASentence) {
+  constexpr int kLevels = 40;  // more than the cap and what may be above it
+  for (int level = 0; level < kLevels; ++level)
+    machine_.script("level" + std::to_string(level),
+                    {submit("level" + std::to_string(level + 1)), await_any(), gives("up")});
+  machine_.script("level" + std::to_string(kLevels), {gives("bottom")});
+  const FutureId id = machine_.submit("level0");
+  ASSERT_TRUE(machine_.run_until(id, 600 * kSecond));
+  EXPECT_EQ(machine_.outcome(id)->failure, control::FailureKind::kDeadlock);
+}
+
 TEST_F(NestedRuns, WhatOneNeedsThroughOthersGetsAProcessToo) {
   machine_.script("parent", {submit("child"), submit_after("awaited", {"child"}), await({1}), gives("p")});
   machine_.script("child", {work(10 * kSecond), gives("c")});

@@ -20,6 +20,7 @@ inline Step submit(std::string script, control::Resources needs = Machine::one_c
 inline Step await(std::vector<std::size_t> children = {}) {
   return {Step::Kind::kAwait, 0, {}, {}, std::move(children), {}};
 }
+inline Step await_any() { return {Step::Kind::kAwaitAny, 0, {}, {}, {}, {}}; }
 inline Step submit_after(std::string script, std::vector<std::string> others) {
   return {Step::Kind::kSubmit, 0, std::move(script), Machine::one_cpu(), {}, {}, std::move(others)};
 }

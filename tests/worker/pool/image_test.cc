@@ -122,9 +122,9 @@ TEST_F(ImageTest, WithADamagedCopyInTheStoreIsRefusedAndLeavesNoFile) {
   const auto module = module_of(POOL_PROGRAM);
   const std::string path = cached(module);
   {
-    CachedFile file(path, module.sha256());
-    EXPECT_THROW(file.append("not zstd"), std::runtime_error);
-    EXPECT_THROW(file.finish(module.size()), std::runtime_error);
+    CachedFile file(path, module.sha256(), module.size());
+    EXPECT_THROW(file.append("not zstd"), WrongFile);
+    EXPECT_THROW(file.finish(), WrongFile);
     EXPECT_FALSE(fs::exists(path));
   }
   EXPECT_TRUE(fs::is_empty(fs::path(path).parent_path()));

@@ -27,6 +27,7 @@ class ClientsTest : public ::testing::Test, public ClientEvents {
     if (pause_after_each_) clients_.pause(client);
   }
   void client_gone(ClientId client, const std::string& why) override { gone_[client] = why; }
+  void client_missed(ClientId client, std::string_view frames) override { missed_[client] = frames; }
   void client_took_all(ClientId client) override {
     if (sends_when_all_is_taken_-- > 0) clients_.send(client, wire::NOTICE, wire::Notice());
   }
@@ -61,6 +62,7 @@ class ClientsTest : public ::testing::Test, public ClientEvents {
   Clients clients_;
   std::map<ClientId, std::vector<std::uint64_t>> got_;
   std::map<ClientId, std::string> gone_;
+  std::map<ClientId, std::string> missed_;
   bool pause_after_each_ = false;
   int sends_when_all_is_taken_ = 0;
 };
@@ -153,6 +155,45 @@ TEST_F(ClientsTest, WhatIsSentWhenAClientHasTakenAllGoesOutByItself) {
     if (got > 0) reader.filled(static_cast<std::size_t>(got));
     while (reader.next()) ++frames;
   }
+}
+
+TEST_F(ClientsTest, WhatWasNotSentAsAWholeWhenAConnectionEndsIsToldWithItsEnd) {
+  const Pair pair = connect();
+  const Pair reads = connect();
+  constexpr int kNotices = 100;
+  const auto notice = [](int number) {
+    wire::Notice message;
+    message.set_text(std::string(static_cast<std::size_t>(100'000 + number), 'x'));
+    return message;
+  };
+  for (int i = 0; i < kNotices; ++i) {
+    clients_.send(pair.id, wire::NOTICE, notice(i));
+    clients_.flush();
+  }
+  wire::FrameReader got;
+  const ssize_t bytes = read(pair.far.get(), got.room(9'000'000), 9'000'000);
+  ASSERT_GT(bytes, 0);
+  got.filled(static_cast<std::size_t>(bytes));
+  run_until([&] { return clients_.traffic(pair.id).taken > static_cast<std::uint64_t>(bytes); });
+  clients_.cut_all();
+  EXPECT_TRUE(gone_.contains(pair.id));
+  EXPECT_FALSE(missed_.contains(reads.id));
+  for (ssize_t more = 1; more > 0;) {
+    more = read(pair.far.get(), got.room(9'000'000), 9'000'000);
+    if (more > 0) got.filled(static_cast<std::size_t>(more));
+  }
+  int sent = 0;
+  while (got.next()) ++sent;
+  wire::FrameReader missed;
+  missed.append(missed_[pair.id]);
+  for (int i = sent; i < kNotices; ++i) {
+    const auto frame = missed.next();
+    ASSERT_TRUE(frame.has_value()) << i;
+    wire::Notice text;
+    wire::parse(text, frame->payload);
+    EXPECT_EQ(text.text().size(), static_cast<std::size_t>(100'000 + i));
+  }
+  EXPECT_FALSE(missed.next());
 }
 
 TEST_F(ClientsTest, TheEndOfAConnectionIsToldOnce) {

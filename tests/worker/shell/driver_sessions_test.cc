@@ -5,6 +5,7 @@
 
 #include "base/sha256.h"
 #include "tests/worker/shell/fake_store.h"
+#include "tests/worker/shell/packed_test_file.h"
 
 namespace morrow::worker {
 namespace {
@@ -25,7 +26,8 @@ class DriverSessionsTest : public ::testing::Test {
               sent_.push_back({client, wire::SESSION_ENDED, ended.SerializeAsString()});
             },
         .send_welcome =
-            [this](ClientId client, wire::Welcome& welcome, bool) {
+            [this](ClientId client, wire::Welcome& welcome, bool maps_objects) {
+              welcome.set_with_memory(maps_objects);
               sent_.push_back({client, wire::WELCOME, welcome.SerializeAsString()});
             },
         .close = [this](ClientId client) { closed_.push_back(client); },
@@ -72,20 +74,18 @@ class DriverSessionsTest : public ::testing::Test {
     EXPECT_EQ(closed_.size(), 1u);
     return sent_.empty() ? "" : sent_.back().as<wire::Welcome>().error();
   }
-  wire::Program program_with(const std::string& hash) {
+  static wire::Program program_with(const PackedTestFile& file) {
     wire::Program program;
     program.set_key(kProgram);
-    program.add_modules()->set_sha256(hash);
+    wire::Module& module = *program.add_modules();
+    module.set_sha256(file.hash);
+    module.set_size(file.size);
     return program;
   }
-  static wire::BlobChunk piece(const std::string& hash, std::uint32_t index, bool last, std::size_t size = 10) {
-    wire::BlobChunk chunk;
-    chunk.set_hash(hash);
-    chunk.set_index(index);
-    chunk.set_data(std::string(size, 'd'));
-    chunk.set_last(last);
-    chunk.set_size(10 * (index + 1));
-    return chunk;
+  /// Says what file the program has, and brings the first pieces of it.
+  void upload(ClientId client, const PackedTestFile& file, std::size_t pieces) {
+    say(client, wire::PROGRAM, program_with(file));
+    for (std::size_t i = 0; i < pieces; ++i) say(client, wire::BLOB_CHUNK, file.pieces[i]);
   }
 
   FakeStore store_;
@@ -225,9 +225,9 @@ TEST_F(DriverSessionsTest, ASessionWhoseDriverGoesBetweenItsOpeningAndItsWelcome
 }
 
 TEST_F(DriverSessionsTest, AProgramIsUploadedInPiecesAfterTheWelcome) {
-  const std::string hash(base::kSha256Bytes, 'h');
+  const PackedTestFile file(2, 10);
   come(1, hello(5));
-  say(1, wire::PROGRAM, program_with(hash));
+  say(1, wire::PROGRAM, program_with(file));
   EXPECT_EQ(named_, std::vector<std::string>{kProgram});
   EXPECT_EQ(store_.posted.at(0).lane, StoreLane::kRound) << "it must stand before rounds with its tasks";
   store_.run();
@@ -235,33 +235,38 @@ TEST_F(DriverSessionsTest, AProgramIsUploadedInPiecesAfterTheWelcome) {
   welcome(1);
   ASSERT_EQ(sent_.size(), 2u);
   EXPECT_EQ(sent_[0].type, wire::WELCOME);
-  EXPECT_EQ(sent_[1].as<wire::Need>().blobs(0), hash);
-  say(1, wire::BLOB_CHUNK, piece(hash, 0, false));
-  say(1, wire::BLOB_CHUNK, piece(hash, 1, true));
+  EXPECT_EQ(sent_[1].as<wire::Need>().blobs(0), file.hash);
+  for (const wire::BlobChunk& piece : file.pieces) say(1, wire::BLOB_CHUNK, piece);
   store_.run();
   sent_.clear();
   come(2, hello(6));
   welcome(2);
-  say(2, wire::PROGRAM, program_with(hash));
+  say(2, wire::PROGRAM, program_with(file));
   store_.run();
   EXPECT_EQ(sent_.size(), 1u) << "the store has all of it";
 }
 
 TEST_F(DriverSessionsTest, PiecesOutOfOrderOrOfNoFileBreakTheProtocol) {
-  const std::string hash(base::kSha256Bytes, 'h');
+  const PackedTestFile file(2, 10);
   come(1, hello(5));
-  EXPECT_THROW(say(1, wire::BLOB_CHUNK, piece(hash, 1, false)), wire::ProtocolError);
-  EXPECT_THROW(say(1, wire::BLOB_CHUNK, piece("short", 0, false)), wire::ProtocolError);
-  EXPECT_THROW(say(1, wire::BLOB_CHUNK, piece(hash, 0, false, 100'000)), wire::ProtocolError);
-  wire::Program other = program_with(hash);
+  EXPECT_THROW(say(1, wire::BLOB_CHUNK, file.pieces[0]), wire::ProtocolError) << "it was not declared";
+  say(1, wire::PROGRAM, program_with(file));
+  EXPECT_THROW(say(1, wire::BLOB_CHUNK, file.pieces[1]), wire::ProtocolError);
+  wire::BlobChunk wrong = file.pieces[0];
+  wrong.set_hash("short");
+  EXPECT_THROW(say(1, wire::BLOB_CHUNK, wrong), wire::ProtocolError);
+  wrong = file.pieces[0];
+  wrong.set_data(std::string(100'000, 'd'));
+  EXPECT_THROW(say(1, wire::BLOB_CHUNK, wrong), wire::ProtocolError);
+  wire::Program other = program_with(file);
   other.set_key("another program.");
   EXPECT_THROW(say(1, wire::PROGRAM, other), wire::ProtocolError);
 }
 
 TEST_F(DriverSessionsTest, ADriverThatIsFasterThanTheStoreIsNotReadForAWhile) {
-  const std::string hash(base::kSha256Bytes, 'h');
+  const PackedTestFile file(51);
   come(1, hello(5));
-  for (std::uint32_t i = 0; i < 50; ++i) say(1, wire::BLOB_CHUNK, piece(hash, i, false, 90'000));
+  upload(1, file, 50);
   EXPECT_EQ(paused_, std::vector<ClientId>{1});
   EXPECT_TRUE(resumed_.empty());
   store_.run();
@@ -269,10 +274,12 @@ TEST_F(DriverSessionsTest, ADriverThatIsFasterThanTheStoreIsNotReadForAWhile) {
 }
 
 TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHeard) {
-  const std::string hash(base::kSha256Bytes, 'h');
+  const PackedTestFile file(51);
   come(1, hello(5));
   welcome(1);
-  for (std::uint32_t i = 0; i < 50; ++i) say(1, wire::BLOB_CHUNK, piece(hash, i, false, 90'000));
+  say(1, wire::PROGRAM, program_with(file));
+  store_.run();
+  for (std::size_t i = 0; i < 50; ++i) say(1, wire::BLOB_CHUNK, file.pieces[i]);
   ASSERT_EQ(paused_, std::vector<ClientId>{1});
   sent_.clear();
   sessions_.uploads_wait("the store is full");
@@ -281,7 +288,7 @@ TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHea
   ASSERT_EQ(sent_.size(), 1u);
   EXPECT_EQ(sent_[0].type, wire::NOTICE);
   EXPECT_NE(sent_[0].as<wire::Notice>().text().find("the store is full"), std::string::npos);
-  say(1, wire::BLOB_CHUNK, piece(hash, 50, true, 90'000));
+  say(1, wire::BLOB_CHUNK, file.pieces[50]);
   store_.run();
   std::vector<std::string> asked_for;
   for (std::size_t i = 1; i < sent_.size(); ++i) {
@@ -289,14 +296,14 @@ TEST_F(DriverSessionsTest, ADriverWhoseProgramFindsNoRoomIsToldAndGoesOnBeingHea
     const auto need = sent_[i].as<wire::Need>();
     asked_for.insert(asked_for.end(), need.blobs().begin(), need.blobs().end());
   }
-  EXPECT_EQ(asked_for, std::vector<std::string>{hash}) << "what came meanwhile is asked for again";
+  EXPECT_EQ(asked_for, std::vector<std::string>{file.hash}) << "what came meanwhile is asked for again";
 }
 
 TEST_F(DriverSessionsTest, AProgramThatFindsNoRoomKeepsNothingElseFromTheStoreAndItsDriverIsTold) {
-  const std::string hash(base::kSha256Bytes, 'h');
+  const PackedTestFile file(2, 10);
   store_.store.database().hooks.full = [](store::Room room) { return room == store::Room::kNew; };
   come(1, hello(5));
-  say(1, wire::PROGRAM, program_with(hash));
+  say(1, wire::PROGRAM, program_with(file));
   FakeStore::Posted first = store_.take();
   EXPECT_EQ(first.lane, StoreLane::kRound);
   first.job(store_.store);
@@ -310,7 +317,20 @@ TEST_F(DriverSessionsTest, AProgramThatFindsNoRoomKeepsNothingElseFromTheStoreAn
   EXPECT_NE(sent_[1].as<wire::Notice>().text().find("waits for room in the store"), std::string::npos);
   store_.store.database().hooks.full = nullptr;
   store_.run();
-  EXPECT_EQ(sent_.back().as<wire::Need>().blobs(0), hash);
+  EXPECT_EQ(sent_.back().as<wire::Need>().blobs(0), file.hash);
+}
+
+TEST_F(DriverSessionsTest, OneThatComesByThePortMapsNoObjectMemoryWhateverItSays) {
+  wire::Hello hello_of_both = hello(5);
+  hello_of_both.set_maps_objects(true);
+  come(1, hello_of_both);
+  welcome(1);
+  EXPECT_TRUE(sent_.back().as<wire::Welcome>().with_memory());
+  hello_of_both.set_session(6);
+  sessions_.came(2, getpid());  // the port is in this process
+  say(2, wire::HELLO, hello_of_both);
+  welcome(2);
+  EXPECT_FALSE(sent_.back().as<wire::Welcome>().with_memory());
 }
 
 TEST_F(DriverSessionsTest, TheFirstWordOfAWorkerIsItsWelcomeAlsoWhileTheStoreIsFull) {

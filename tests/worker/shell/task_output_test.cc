@@ -26,6 +26,10 @@ class TaskOutputTest : public ::testing::Test {
               sent_.push_back({client, type, message.SerializeAsString()});
             },
         .relay = [this](control::SessionId session, wire::Log&) { relayed_.push_back(session); },
+        .left_out =
+            [this](control::SessionId session, const std::string& place, std::uint64_t lines) {
+              left_out_.push_back(std::to_string(session) + ": " + std::to_string(lines) + " in " + place);
+            },
         .keep_logs = [this] { keeps_logs_ = true; },
     };
   }
@@ -36,6 +40,7 @@ class TaskOutputTest : public ::testing::Test {
   Lines logged_;
   std::vector<SentFrame> sent_;
   std::vector<control::SessionId> relayed_;
+  Lines left_out_;
   bool keeps_logs_ = false;
   TaskOutput output_{means(), {"w1", "/tmp", "/tmp/tasks.log", false}};
 };
@@ -101,7 +106,6 @@ TEST_F(TaskOutputTest, LinesThatFindNoRoomAreCountedAndTheLogThatHasThemIsNamedA
   wire::Log log;
   log.set_session(5);
   log.add_lines("of another worker");
-  log.set_left_out(3);
   log.set_place("/other/tasks.log");
   output.relayed(log.SerializeAsString());
   unsent_ = 0;
@@ -110,7 +114,7 @@ TEST_F(TaskOutputTest, LinesThatFindNoRoomAreCountedAndTheLogThatHasThemIsNamedA
   EXPECT_EQ(sent_[0].as<wire::Notice>().text(),
             "2 lines of tasks were left out here, since they came faster than they were read; all lines are in "
             "/logs/tasks.log");
-  EXPECT_TRUE(sent_[1].as<wire::Notice>().text().starts_with("4 lines of tasks")) << "and the one that came with it";
+  EXPECT_TRUE(sent_[1].as<wire::Notice>().text().starts_with("1 line of tasks"));
   EXPECT_TRUE(keeps_logs_);
   EXPECT_EQ(logged_.size(), 2U);
   output.wrote(4, false, "three\n");
@@ -128,13 +132,47 @@ TEST_F(TaskOutputTest, LinesThatCameWhileADriverWasOnItsWayHereAreCounted) {
   EXPECT_TRUE(sent_[1].as<wire::Notice>().text().starts_with("2 lines of tasks")) << "before it was welcome";
 }
 
-TEST_F(TaskOutputTest, WhatAnotherWorkerLeftOutIsToldAtOnceToOneThatReads) {
+TEST_F(TaskOutputTest, WhatADriverHadNotReadWhenItsConnectionEndedIsCountedForTheEndOfItsSession) {
+  output_.wrote(4, false, "read\n");
+  output_.wrote(4, false, "not sent\n");
+  unsent_ = 5 << 20;
+  output_.wrote(4, false, "one\ntwo\n");
   wire::Log log;
   log.set_session(5);
-  log.set_left_out(1);
+  log.add_lines("of another worker");
   log.set_place("/other/tasks.log");
   output_.relayed(log.SerializeAsString());
-  EXPECT_TRUE(sent_.back().as<wire::Notice>().text().starts_with("1 line of tasks"));
+  std::string frames;
+  wire::append_frame(frames, wire::LOG, sent_.at(1).as<wire::Log>());
+  wire::append_frame(frames, wire::ACK, wire::Ack());
+  output_.client_missed(1, frames);
+  output_.client_gone(1, 5);
+  EXPECT_EQ(left_out_, (Lines{"5: 1 in /other/tasks.log", "5: 3 in /tmp/tasks.log"}));
+  output_.client_gone(1, 5);
+  EXPECT_EQ(left_out_.size(), 2U);
+}
+
+TEST_F(TaskOutputTest, WhatADriverHasReadIsNotCountedWhenItsConnectionEnds) {
+  unsent_ = 5 << 20;
+  output_.wrote(4, false, "one\ntwo\n");
+  unsent_ = 0;
+  output_.client_took_all(1);
+  output_.client_gone(1, 5);
+  EXPECT_EQ(left_out_, Lines{});
+}
+
+TEST_F(TaskOutputTest, WhatADriverLeavesBehindItsSessionIsNotCounted) {
+  unsent_ = 5 << 20;
+  output_.wrote(4, false, "one\n");
+  output_.client_gone(1, 0);
+  EXPECT_EQ(left_out_, Lines{});
+}
+
+TEST_F(TaskOutputTest, AWorkerThatLeavesCountsLinesForDriversThatDidNotComeBack) {
+  reader_ = {true, 0, false};
+  output_.wrote(4, false, "one\ntwo\n");
+  output_.stop();
+  EXPECT_EQ(left_out_, Lines{"5: 2 in /tmp/tasks.log"});
 }
 
 TEST_F(TaskOutputTest, LinesOfASessionElsewhereAreRelayed) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -20,8 +19,6 @@ namespace morrow::worker {
 
 namespace {
 
-constexpr std::uint64_t kMaxChunkBytes = 16u << 20;  // checked before anything is allocated
-
 [[noreturn]] void fail(const std::string& path, int error) {
   throw std::runtime_error(fmt::format("cannot write {} into the cache of programs: {}", path, std::strerror(error)));
 }
@@ -33,8 +30,8 @@ std::string temporary_name(const std::string& path) {
 
 }  // namespace
 
-CachedFile::CachedFile(std::string path, std::string sha256)
-    : path_(std::move(path)), temporary_(temporary_name(path_)), sha256_(std::move(sha256)) {
+CachedFile::CachedFile(std::string path, std::string sha256, std::uint64_t size)
+    : path_(std::move(path)), temporary_(temporary_name(path_)), packed_(std::move(sha256), size, path_) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
   if (error) fail(path_, error.value());
@@ -47,29 +44,15 @@ CachedFile::~CachedFile() {
 }
 
 void CachedFile::append(std::string_view compressed) {
-  const auto size = ZSTD_getFrameContentSize(compressed.data(), compressed.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxChunkBytes) {
-    throw std::runtime_error(fmt::format("a chunk of {} in the store is not what was written there", path_));
-  }
-  chunk_.resize(size);
-  const std::size_t got = ZSTD_decompress(chunk_.data(), chunk_.size(), compressed.data(), compressed.size());
-  if (ZSTD_isError(got) || got != size) {
-    throw std::runtime_error(fmt::format("a chunk of {} in the store is damaged: {}", path_,
-                                         ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is too short"));
-  }
-  hash_.add(chunk_);
-  for (std::string_view rest = chunk_; !rest.empty();) {
+  for (std::string_view rest = packed_.unpack(compressed); !rest.empty();) {
     const ssize_t written = write(file_.get(), rest.data(), rest.size());
     if (written < 0 && errno != EINTR) fail(temporary_, errno);
     if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
   }
-  size_ += size;
 }
 
-void CachedFile::finish(std::uint64_t size) {
-  if (size_ != size || hash_.finish() != sha256_) {
-    throw std::runtime_error(fmt::format("the copy of {} in the store is not the file that the driver had", path_));
-  }
+void CachedFile::finish() {
+  packed_.check_whole();
   if (fchmod(file_.get(), 0700) != 0) fail(temporary_, errno);
   file_.reset();  // executing a file that is open for writing fails
   if (rename(temporary_.c_str(), path_.c_str()) != 0) {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/sha256.h"
 #include "wire/socket.h"
+#include "worker/pool/program/packed_file.h"
 
 namespace morrow::worker {
 
@@ -14,26 +14,23 @@ namespace morrow::worker {
 /// SHA-256 is right; one that is destroyed before leaves nothing. Several processes may make the same file at once.
 class CachedFile {
  public:
-  /// \throws std::runtime_error with one sentence
-  CachedFile(std::string path, std::string sha256);
+  /// `size` in bytes. \throws std::runtime_error with one sentence
+  CachedFile(std::string path, std::string sha256, std::uint64_t size);
   ~CachedFile();
   CachedFile(const CachedFile&) = delete;
   CachedFile& operator=(const CachedFile&) = delete;
 
-  /// The next chunk, as zstd made it. \throws std::runtime_error
+  /// The next chunk, as zstd made it. \throws WrongFile, std::runtime_error
   void append(std::string_view compressed);
 
-  /// Checks, makes it executable for its owner alone, and gives it its name. \throws std::runtime_error
-  void finish(std::uint64_t size);
+  /// Checks, makes it executable for its owner alone, and gives it its name. \throws WrongFile, std::runtime_error
+  void finish();
 
  private:
   std::string path_;
   std::string temporary_;
-  std::string sha256_;
+  PackedFile packed_;
   wire::Fd file_;
-  std::uint64_t size_ = 0;
-  base::Sha256 hash_;
-  std::string chunk_;
 };
 
 }  // namespace morrow::worker
