@@ -33,6 +33,10 @@ int main(int argc, char** argv) {
   morrow::SessionOptions options{.cpus = 1};
   options.environment = rule_of(argc > 1 ? argv[1] : "");
   const morrow::Session session(options);
-  std::cout << morrow::submit(seen).get() << std::flush;
-  if (argc > 2) pause();  // until the test is done with us
+  if (argc > 2) {  // no value of a variable becomes one of a future, which stands in the store
+    const auto differs = [] { return std::getenv("PLAIN") != nullptr && std::getenv("MY_SECRET_TOKEN") == nullptr; };
+    std::cout << (morrow::submit(differs).get() ? "ready" : "?") << std::endl;
+    pause();  // until the test is done with us
+  }
+  std::cout << morrow::submit(seen).get();
 }

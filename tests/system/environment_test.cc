@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kHidden = "hidden-5f1c7a";
+constexpr const char* kPassed = "passed-29ab04";
 
 /// A cluster with one worker, or none and sessions with a worker of their own.
 class PassedEnvironment : public testing::TestWithParam<bool> {
@@ -52,13 +53,25 @@ INSTANTIATE_TEST_SUITE_P(OfA, PassedEnvironment, testing::Bool(), [](const auto&
   return which.param ? std::string("NamedCluster") : std::string("PrivateSession");
 });
 
-TEST(WithheldEnvironment, IsNamedByStatusForEachSessionAndItsValuesAreNowhereInTheStateFolder) {
+/// The files below the folder that hold the text.
+std::string files_with(const std::string& folder, const std::string& text) {
+  std::string found;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    std::ostringstream bytes;
+    bytes << std::ifstream(entry.path(), std::ios::binary).rdbuf();
+    if (bytes.str().find(text) != std::string::npos) found += entry.path().string() + "\n";
+  }
+  return found;
+}
+
+TEST(WithheldEnvironment, IsNamedByStatusForEachSessionAndNoValueIsReadInTheStateFolder) {
   Cluster cluster;
   const auto worker = cluster.worker({"--cpus", "1"});
   const std::string program = (fs::path(scenarios()).parent_path() / "environment_scenarios").string();
-  const auto driver =
-      cluster.start({program, "default", "stays"}, {{"MY_SECRET_TOKEN", kHidden}, {"AWS_REGION", kHidden}});
-  ASSERT_TRUE(driver->wait_for_text("AWS_REGION unset")) << driver->err();
+  const auto driver = cluster.start({program, "default", "stays"},
+                                    {{"MY_SECRET_TOKEN", kHidden}, {"AWS_REGION", kHidden}, {"PLAIN", kPassed}});
+  ASSERT_TRUE(driver->wait_for_text("ready")) << driver->err();
   const Result status = cluster.run({bin() + "/morrow", "status", "-v", cluster.name()});
   EXPECT_EQ(status.status, 0) << status.err;
   EXPECT_TRUE(has(status.out, ": of its driver's environment its tasks do not have ")) << status.err;
@@ -67,12 +80,9 @@ TEST(WithheldEnvironment, IsNamedByStatusForEachSessionAndItsValuesAreNowhereInT
   EXPECT_FALSE(has(cluster.run({bin() + "/morrow", "status", cluster.name()}).out, "MY_SECRET_TOKEN"));
   const Result json = cluster.run({bin() + "/morrow", "status", "-v", "--json", cluster.name()});
   EXPECT_TRUE(has(json.out, "\"withheld\"")) << json.err;
-  for (const auto& entry : fs::recursive_directory_iterator(cluster.folder() + "/home")) {
-    if (!entry.is_regular_file()) continue;
-    std::ostringstream bytes;
-    bytes << std::ifstream(entry.path(), std::ios::binary).rdbuf();
-    EXPECT_EQ(bytes.str().find(kHidden), std::string::npos) << entry.path();
-  }
+  // What tasks do have stands there too, and encrypted.
+  for (const std::string text : {kHidden, kPassed}) EXPECT_EQ(files_with(cluster.folder() + "/home", text), "");
+  EXPECT_NE(files_with(cluster.folder() + "/home", "MY_SECRET_TOKEN"), "") << "names are no secret; so it looks well";
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               options_.objects.memory)},
       drivers_{
           DriverSessions(session_means(),
-                         {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
+                         {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker, seal_},
                          session_events()),
           DriverSigns(sign_means(), options_.lease_ms),
           NamedFutures(
