@@ -37,4 +37,13 @@ install(CODE [[
   file(CONFIGURE OUTPUT ${header} CONTENT "#pragma once\n#define MORROW_INSTALLED_COMMAND \"${prefix}/${programs}/morrow\"\n")
   list(APPEND CMAKE_INSTALL_MANIFEST_FILES ${header})
 ]])
+# A service of systemd names the command by its whole path.
+install(CODE "set(unit \"${PROJECT_SOURCE_DIR}/packaging/morrow-worker@.service.in\")")
+install(CODE [[
+  get_filename_component(prefix ${CMAKE_INSTALL_PREFIX} ABSOLUTE)
+  set(MORROW_COMMAND ${prefix}/${programs}/morrow)
+  set(installed $ENV{DESTDIR}${prefix}/lib/systemd/system/morrow-worker@.service)
+  configure_file(${unit} ${installed} @ONLY)
+  list(APPEND CMAKE_INSTALL_MANIFEST_FILES ${installed})
+]])
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

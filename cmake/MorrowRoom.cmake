@@ -10,7 +10,7 @@ function(morrow_room name)
   endif()
   add_library(${name}_obj OBJECT ${ARG_SOURCES})
   target_include_directories(${name}_obj PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
-  target_link_libraries(${name}_obj PRIVATE morrow_options PUBLIC ${ARG_USES} ${ARG_LIBS})
+  target_link_libraries(${name}_obj PRIVATE morrow_options morrow_hardening PUBLIC ${ARG_USES} ${ARG_LIBS})
 
   add_library(${name} STATIC $<TARGET_OBJECTS:${name}_obj>)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)

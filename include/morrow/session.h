@@ -14,6 +14,7 @@
 
 #include <morrow/detail/command_place.h>
 #include <morrow/detail/core.h>
+#include <morrow/environment.h>
 #include <morrow/options.h>
 
 namespace morrow {
@@ -42,6 +43,9 @@ struct SessionOptions {
   /// not survive a fork; each executor then starts from the beginning of main, which takes longer. So it is too when
   /// the program drew from std::random_device before its Session line: forks would all have the same numbers.
   bool fork_server = true;
+  /// Which variables of the environment tasks have; by default all but those whose names look like a secret. It is the
+  /// same on a cluster and with a private worker. With in_process tasks see what the program sees.
+  EnvironmentRule environment = {};
   /// Whether tasks run as threads of this program, for tests and debuggers. No cluster is joined, whatever its name,
   /// and no other process is started. Values, futures and errors are the same: tasks get copies, wait for each other,
   /// fail, are tried again, cancelled and freed as on a cluster. What differs:

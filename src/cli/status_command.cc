@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/hex.h"
+#include "base/shown.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/rows.h"
@@ -11,6 +14,11 @@
 namespace morrow::cli {
 
 namespace {
+
+/// How `morrow status` shows what it found.
+struct StatusView : View {
+  bool verbose = false;  ///< each session too
+};
 
 /// A row of list workers, with the amounts also as texts.
 Row worker_row(const wire::WorkerStatus& worker) {
@@ -45,9 +53,26 @@ std::uint64_t count_of(const wire::StatusReply& reply, std::string_view state) {
   return count;
 }
 
+/// With the variables that its driver has and its tasks do not.
+Row session_row(const wire::SessionInfo& session) {
+  Row row = row_of(session);
+  row["withheld"] = Row::array();
+  for (const std::string& name : session.withheld()) row["withheld"].push_back(name);
+  return row;
+}
+
+void print_sessions(const wire::StatusReply& reply) {
+  for (const wire::SessionInfo& session : reply.each_session()) {
+    std::string names;
+    for (const std::string& name : session.withheld()) names += (names.empty() ? "" : ", ") + base::shown_line(name);
+    print_line("session " + base::hex_of(session.session()) + ": of its driver's environment its tasks " +
+               (names.empty() ? "have all" : "do not have " + names));
+  }
+}
+
 void print_status(const std::string& cluster, const wire::StatusReply& reply, const Rows& workers, const Found& found,
-                  bool json) {
-  if (json) {
+                  const StatusView& view) {
+  if (view.json) {
     nlohmann::ordered_json out;
     out["cluster"] = cluster;
     out["store"] = reply.store();
@@ -55,6 +80,10 @@ void print_status(const std::string& cluster, const wire::StatusReply& reply, co
     out["futures"] = nlohmann::ordered_json::object();
     for (const wire::FutureCount& count : reply.futures()) out["futures"][count.state()] = count.count();
     out["sessions"] = reply.sessions();
+    if (view.verbose) {
+      out["each_session"] = Rows();
+      for (const wire::SessionInfo& session : reply.each_session()) out["each_session"].push_back(session_row(session));
+    }
     out["warnings"] = found.worries;
     return print_json(out);
   }
@@ -70,12 +99,15 @@ void print_status(const std::string& cluster, const wire::StatusReply& reply, co
     any = true;
   }
   std::printf("%s\n", any ? "" : "none");
+  print_sessions(reply);
   print_worries(found.worries);
 }
 
-int show_status(const std::string& cluster, const View& view) {
+int show_status(const std::string& cluster, const StatusView& view) {
   Workers workers = greet(cluster);
-  const auto reply = ask_one<wire::StatusReply>(workers, wire::STATUS, wire::Status(), wire::STATUS_REPLY);
+  wire::Status request;
+  request.set_verbose(view.verbose);
+  const auto reply = ask_one<wire::StatusReply>(workers, wire::STATUS, request, wire::STATUS_REPLY);
   if (!reply) return nobody_answered(cluster, workers);
   Rows rows;
   Found found;
@@ -87,18 +119,24 @@ int show_status(const std::string& cluster, const View& view) {
   found.worries.assign(reply->warnings().begin(), reply->warnings().end());
   found.worries.insert(found.worries.end(), workers.troubles.begin(), workers.troubles.end());
   if (!view.sort.empty()) sort_rows(rows, status_columns(), view.sort);
-  print_status(name_of(cluster), *reply, rows, found, view.json);
+  print_status(name_of(cluster), *reply, rows, found, view);
   return status_of(view, found);
 }
 
 }  // namespace
 
 void add_status(CLI::App& app, int& exit_status) {
-  add_view_command(
+  auto verbose = std::make_shared<bool>(false);
+  CLI::App& command = add_view_command(
       app, "status", "Show a cluster's workers, what they have in use, and its futures",
       "a worker that is dead or does not answer, or can't start a program; a store that is full or away; tasks "
       "that no worker fits; failed futures",
-      exit_status, show_status);
+      exit_status, [verbose](const std::string& cluster, const View& view) {
+        return show_status(cluster, {view, *verbose});
+      });
+  command.add_flag("-v,--verbose", *verbose,
+                   "Also each session, with the names of the variables of its driver's environment that tasks do not "
+                   "have");
 }
 
 }  // namespace morrow::cli

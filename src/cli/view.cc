@@ -38,9 +38,9 @@ void add_view(CLI::App& command, View& view, bool rows, const std::string& worri
       ->check(CLI::Range(kOftenest, 1e6));
 }
 
-void add_view_command(CLI::App& app, const std::string& name, const std::string& description,
-                      const std::string& worries, int& exit_status,
-                      std::function<int(const std::string& cluster, const View& view)> show) {
+CLI::App& add_view_command(CLI::App& app, const std::string& name, const std::string& description,
+                           const std::string& worries, int& exit_status,
+                           std::function<int(const std::string& cluster, const View& view)> show) {
   struct Arguments {
     std::string cluster;
     View view;
@@ -54,6 +54,7 @@ void add_view_command(CLI::App& app, const std::string& name, const std::string&
   command->callback([arguments, &exit_status, show = std::move(show)] {
     exit_status = show_view(arguments->view, [&] { return show(arguments->cluster, arguments->view); });
   });
+  return *command;
 }
 
 int show_view(const View& view, const std::function<int()>& show) {

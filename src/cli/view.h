@@ -25,10 +25,10 @@ struct View {
 void add_view(CLI::App& command, View& view, bool rows, const std::string& worries);
 
 /// A command that shows something about a CLUSTER, with these options, --sort and --watch too. `show` gives the exit
-/// status, which is kept in `exit_status`.
-void add_view_command(CLI::App& app, const std::string& name, const std::string& description,
-                      const std::string& worries, int& exit_status,
-                      std::function<int(const std::string& cluster, const View& view)> show);
+/// status, which is kept in `exit_status`. What is returned lives as long as `app`.
+CLI::App& add_view_command(CLI::App& app, const std::string& name, const std::string& description,
+                           const std::string& worries, int& exit_status,
+                           std::function<int(const std::string& cluster, const View& view)> show);
 
 /// What a command found.
 struct Found {

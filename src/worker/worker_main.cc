@@ -99,12 +99,16 @@ ShellOptions shell_options(const WorkerOptions& options) {
   return shell;
 }
 
+/// Empty: the store has none.
+std::string folder_of_store(const std::string& url) {
+  constexpr std::string_view kLmdb = "lmdb:";
+  return url.starts_with(kLmdb) ? url.substr(kLmdb.size(), url.find('?') - kLmdb.size()) : "";
+}
+
 /// A full disk would stop the store, and with it the whole cluster.
 void leave_disk_to_store(ShellOptions& shell) {
-  constexpr std::string_view kLmdb = "lmdb:";
-  if (!shell.store_url.starts_with(kLmdb)) return;
-  const std::string folder = shell.store_url.substr(kLmdb.size(), shell.store_url.find('?') - kLmdb.size());
-  shell.objects.disk_to_leave = data::disk_to_leave(shell.objects.spill_folder, folder);
+  const std::string folder = folder_of_store(shell.store_url);
+  if (!folder.empty()) shell.objects.disk_to_leave = data::disk_to_leave(shell.objects.spill_folder, folder);
 }
 
 /// The worker was started by nohup, or so: it is to outlive its terminal.
@@ -248,6 +252,8 @@ Shell::End run_once(const WorkerOptions& options, Logs& logs, Door& door, Undert
   shell.undertaker = &undertaker;
   shell.groups = &groups;
   shell.store_url = store_of(options, state);
+  if (const std::string folder = folder_of_store(shell.store_url); !folder.empty())
+    shell.key_file = folder + "/program.key";
   shell.look_at_door = [&door, &logs] { return door.look(logs); };
   shell.cache_folder = state + "/images";
   forget_old_programs(shell.cache_folder, kKeepPrograms);

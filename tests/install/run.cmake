@@ -6,6 +6,13 @@ set(expected "^42\n.*main\\.cc:[0-9]+")
 build_project(${SOURCES}/app)
 expect_output("${expected}" ${work}/build/app)
 
+# The service of systemd starts the command that was installed.
+file(READ ${prefix}/lib/systemd/system/morrow-worker@.service service)
+string(FIND "${service}" "ExecStart=${prefix}/bin/morrow worker %i " at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "the service should start ${prefix}/bin/morrow:\n${service}")
+endif()
+
 # What is missing is told by the name of its package.
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${work}/source -B ${work}/lacking -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
                         -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_DISABLE_FIND_PACKAGE_cereal=ON -DMORROW_LIBRARY_lz4=

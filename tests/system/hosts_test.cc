@@ -181,7 +181,7 @@ TEST_F(TwoHosts, TheTokenIsInNoLogAndNoProcessList) {
   const std::string token = line_.substr(9, line_.find('@') - 9);
   cluster_.expect_crashes();  // of the task that writes into what it published
   // In the driver's environment it may stand without the rest of the line.
-  const std::string bare = "BARE_TOKEN=" + token;
+  const std::string bare = "BARE=" + token;
   ASSERT_EQ(driver({"/usr/bin/env", bare, bin() + "/../test-programs/object_scenarios", "in_place"}, line_).status, 0);
   // As an argument, too: it is there for a moment only.
   ASSERT_EQ(driver({bin() + "/morrow", "status", line_}, "").status, 0);

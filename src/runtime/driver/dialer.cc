@@ -47,7 +47,7 @@ Dialer::Dialer(const std::string& where, const SessionOptions& options)
 }
 
 void Dialer::introduce(std::uint64_t session, const SessionOptions& options) {
-  program_ = make_program(session, options.fork_server, token_);
+  program_ = make_program(session, options.fork_server, token_, options.environment);
   hello_.set_version(wire::kProtocolVersion);
   hello_.set_kind(wire::Hello::DRIVER);
   hello_.set_cluster(cluster_);

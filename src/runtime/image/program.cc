@@ -49,17 +49,33 @@ std::vector<std::string> arguments() {
   return all;
 }
 
-std::vector<std::string> environment_lines() {
-  std::vector<std::string> all;
+// Whatever the rule: what a process finds its libraries by, and a Session in a task its cluster.
+constexpr std::array<std::string_view, 8> kAlwaysPassed{
+    "LD_LIBRARY_PATH",   "LD_PRELOAD",           base::kClusterVariable,    base::kInProcessVariable,
+    base::kHomeVariable, base::kCommandVariable, base::kRuntimeDirVariable, base::kStateHomeVariable};
+
+/// The environment that tasks have, and the names of what they do not have; both sorted, so that the key is the same
+/// each time.
+struct Environment {
+  std::vector<std::string> lines;
+  std::vector<std::string> withheld;
+};
+
+Environment environment_of_tasks(const EnvironmentRule& rule) {
+  Environment all;
   for (char** line = environ; line != nullptr && *line != nullptr; ++line) {
     const std::string_view text = *line;
-    if (std::none_of(kLeftOut.begin(), kLeftOut.end(),
-                     [text](std::string_view name) { return base::sets_variable(text, name); })) {
-      all.emplace_back(text);
+    const std::string_view name = text.substr(0, text.find('='));
+    if (std::find(kLeftOut.begin(), kLeftOut.end(), name) != kLeftOut.end()) continue;
+    if (rule.passes(name) || std::find(kAlwaysPassed.begin(), kAlwaysPassed.end(), name) != kAlwaysPassed.end()) {
+      all.lines.emplace_back(text);
+    } else {
+      all.withheld.emplace_back(name);
     }
   }
-  if (std::string kept = kept_files_line(); !kept.empty()) all.push_back(std::move(kept));
-  std::sort(all.begin(), all.end());
+  if (std::string kept = kept_files_line(); !kept.empty()) all.lines.push_back(std::move(kept));
+  std::sort(all.lines.begin(), all.lines.end());
+  std::sort(all.withheld.begin(), all.withheld.end());
   return all;
 }
 
@@ -126,7 +142,7 @@ std::string key_of(const wire::Program& program, std::uint64_t session) {
   KeyHash hash;
   hash.add(session);
   add_modules(hash, program);
-  for (const auto* list : {&program.arguments(), &program.environment()}) {
+  for (const auto* list : {&program.arguments(), &program.environment(), &program.withheld()}) {
     hash.add(static_cast<std::uint64_t>(list->size()));
     for (const std::string& text : *list) hash.add(text);
   }
@@ -137,7 +153,8 @@ std::string key_of(const wire::Program& program, std::uint64_t session) {
 
 }  // namespace
 
-wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token) {
+wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token,
+                           const EnvironmentRule& environment) {
   wire::Program program;
   try {
     for (const ManifestModule& module : make_manifest().modules) fill_module(*program.add_modules(), module);
@@ -145,7 +162,9 @@ wire::Program make_program(std::uint64_t session, bool fork_server, const std::s
     throw SessionError(std::string("this program can't be sent to workers: ") + error.what());
   }
   for (std::string& argument : arguments()) program.add_arguments(wire::without_token(argument, token));
-  for (std::string& line : environment_lines()) program.add_environment(wire::without_token(line, token));
+  const Environment of_tasks = environment_of_tasks(environment);
+  for (const std::string& line : of_tasks.lines) program.add_environment(wire::without_token(line, token));
+  for (const std::string& name : of_tasks.withheld) program.add_withheld(wire::without_token(name, token));
   program.set_folder(working_folder());
   program.set_fork_server(fork_server && !drew_random_numbers());
   program.set_key(key_of(program, session));

@@ -8,11 +8,12 @@
 
 namespace morrow::runtime {
 
-/// All that an executor of this program is started from: its modules, arguments, environment and working folder. The
-/// key is that of one session: what another run of the same program read before its Session line is not in its
-/// processes. The token of a cluster, given or in a line to join it, is left out: tasks of others could read it. Hashes
-/// files: some milliseconds. \throws SessionError
-wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token = {});
+/// All that an executor of this program is started from: its modules, arguments, working folder, and of its environment
+/// what the rule passes and what no process starts without. The key is that of one session: what another run of the
+/// same program read before its Session line is not in its processes. The token of a cluster, given or in a line to
+/// join it, is left out: tasks of others could read it. Hashes files: some milliseconds. \throws SessionError
+wire::Program make_program(std::uint64_t session, bool fork_server, const std::string& token = {},
+                           const EnvironmentRule& environment = {});
 
 /// The same for the same modules, whatever session, arguments and environment: what is learned of a function by its key
 /// is of use to the next run. Thread-safe.

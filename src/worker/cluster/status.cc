@@ -50,6 +50,23 @@ void show(const control::WorkerInfo& info, bool self, bool dying, wire::WorkerSt
   for (const control::CannotStart& one : info.cannot_start) shown.add_cannot_start(one.reason);
 }
 
+constexpr int kMostWithheld = 200;  // names of a session: a frame has an end, and so has a person's patience
+constexpr std::size_t kMostNameBytes = 200;
+
+/// With the names of the variables that its tasks do not have.
+void show(store::Store& store, const control::SessionSeen& session, const std::vector<control::WorkerSeen>& workers,
+          wire::SessionInfo& shown) {
+  shown.set_session(session.id);
+  shown.set_ending(session.ending);
+  for (const control::WorkerSeen& worker : workers) {
+    if (worker.info.incarnation == session.worker) shown.set_worker(worker.info.name);
+  }
+  wire::Program program;
+  if (!program.ParseFromString(control::program_used(store, session.id).value_or(""))) return;
+  for (int i = 0; i < std::min(program.withheld_size(), kMostWithheld); ++i)
+    shown.add_withheld(std::string(base::beginning(program.withheld(i), kMostNameBytes)));
+}
+
 }  // namespace
 
 const char* name_of(control::Status status) {
@@ -99,7 +116,10 @@ wire::StatusReply make_status(store::Store& store, const StatusFacts& facts) {
   std::sort(workers.begin(), workers.end(),
             [](const auto& one, const auto& other) { return one.info.name < other.info.name; });
   std::map<control::Incarnation, std::uint64_t> drivers;
-  for (const control::SessionSeen& session : control::all_sessions(store)) ++drivers[session.worker];
+  for (const control::SessionSeen& session : control::all_sessions(store)) {
+    ++drivers[session.worker];
+    if (facts.verbose) show(store, session, workers, *reply.add_each_session());
+  }
   for (const control::WorkerSeen& worker : workers) {
     const bool self = worker.info.incarnation == facts.self.incarnation;
     wire::WorkerStatus& shown = *reply.add_workers();

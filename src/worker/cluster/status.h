@@ -17,6 +17,7 @@ struct StatusFacts {
   control::WorkerInfo self;  ///< as it is now
   std::string store_url;
   bool workers_only = false;  ///< futures are not counted
+  bool verbose = false;       ///< each session is told of
 };
 
 /// For `morrow status`: all workers, how many futures are in each state, and shapes that no worker has the resources

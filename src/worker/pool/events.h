@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@
 #include "worker/pool/process/executor_groups.h"
 #include "worker/pool/process/undertaker.h"
 #include "worker/pool/process/visible_devices.h"
+#include "worker/pool/program_seal.h"
 
 namespace morrow::worker {
 
@@ -45,6 +47,7 @@ using StoreJob = std::function<void(std::function<void(store::Store&)> job, std:
 /// How programs are started, and what their processes may use.
 struct PoolOptions {
   std::string cache_folder;                 ///< images are materialized here
+  std::shared_ptr<const ProgramSeal> seal;  ///< opens programs; null: none is sealed
   int object_memory = -1;                   ///< descriptor that executors get too; -1: none
   std::uint64_t reach_session_ms = 10'000;  ///< a program that did not reach its Session line by then has failed
   Undertaker* undertaker = nullptr;  ///< outlives the pool; null: programs die with this process, not what they left

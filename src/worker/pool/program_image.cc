@@ -135,6 +135,8 @@ void ProgramImage::read_record() {
         wire::Program program;
         if (!program.ParseFromString(*findings->record) || !is_whole(program))
           return fail({"its record in the store can't be read; start the driver again with this version of Morrow"});
+        if (pool_.options.seal && !pool_.options.seal->open(program))
+          return fail({"its record in the store was encrypted by another key; start the driver again"});
         program_ = std::move(program);
         read_ = true;
         find_files();

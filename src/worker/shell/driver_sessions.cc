@@ -274,7 +274,8 @@ void DriverSessions::program(ClientId client, Driver& driver, std::string_view p
   }
   events_.program_named(driver.program, driver.pid);
   auto missing = std::make_shared<std::vector<std::string>>();
-  const auto put = [missing, hashes, key = driver.program, bytes = std::string(payload),
+  const std::string stored = options_.seal ? options_.seal->stored(std::move(program)) : std::string(payload);
+  const auto put = [missing, hashes, key = driver.program, bytes = stored,
                     session = driver.session](store::Store& store) {
     control::put_program(store, key, bytes, session);
     missing->clear();

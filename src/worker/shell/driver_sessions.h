@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "control/types.h"
 #include "wire/messages.pb.h"
 #include "worker/brain/actions.h"
+#include "worker/pool/program_seal.h"
 #include "worker/shell/means.h"
 #include "worker/shell/program_upload.h"
 #include "worker/shell/store_actions.h"
@@ -61,7 +63,8 @@ class DriverSessions {
     std::string cluster;
     std::string worker;  ///< this one's name
     control::Incarnation incarnation = 0;
-    bool private_worker = false;  ///< takes a driver of any cluster
+    bool private_worker = false;                   ///< takes a driver of any cluster
+    std::shared_ptr<const ProgramSeal> seal = {};  ///< of programs in the store; null: they stand there as they came
   };
 
   DriverSessions(Means means, Options options, Events events);

@@ -88,15 +88,15 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
               {.has_driver = [this](control::SessionId session) { return drivers_.sessions.client_of(session) != 0; },
                .tell = [this](control::SessionId session, const std::string& sentence) { tell(session, sentence); }},
               options_.objects.memory)},
-      drivers_{
-          DriverSessions(session_means(),
-                         {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker},
-                         session_events()),
-          DriverSigns(sign_means(), options_.lease_ms),
-          NamedFutures(
-              {post_to_store(), [this](const Waiter& to, wire::FrameType type,
-                                       const google::protobuf::MessageLite& message) { send(to, type, message); }}),
-          ChangeRequests(change_means(), brain_, values_.answers)},
+      drivers_{DriverSessions(
+                   session_means(),
+                   {options_.cluster, options_.info.name, options_.info.incarnation, options_.private_worker, seal_},
+                   session_events()),
+               DriverSigns(sign_means(), options_.lease_ms),
+               NamedFutures({post_to_store(),
+                             [this](const Waiter& to, wire::FrameType type,
+                                    const google::protobuf::MessageLite& message) { send(to, type, message); }}),
+               ChangeRequests(change_means(), brain_, values_.answers)},
       questions_{Why(why_means(), options_.info.incarnation), {}, RecentFailures(options_.info.name)},
       objects_(io, options_.objects, object_events(), std::move(options_.kept.objects)),
       pool_(

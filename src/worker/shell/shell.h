@@ -64,6 +64,7 @@ struct ShellOptions {
   std::string cluster;
   std::string store_url;
   std::string cache_folder;  ///< images are materialized here
+  std::string key_file;      ///< see ProgramSeal; of a cluster beside its store
   control::WorkerInfo info;  ///< the incarnation is drawn by the shell
   Knobs knobs;
   ObjectOptions objects;
@@ -287,6 +288,7 @@ class Shell final : public ClientEvents {
   Logs& logs_;
   StoreActions store_actions_;
   PeerDirectory peers_;
+  std::shared_ptr<const ProgramSeal> seal_;  // since the store is open
   StoreThread store_;
   Brain brain_;
   Tasks tasks_;

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <csignal>
+#include <memory>
 #include <utility>
 
 #include "base/monotonic_clock.h"
 #include "control/cluster.h"
 #include "store/open/open_store.h"
+#include "worker/pool/program_seal.h"
 #include "worker/shell/convert.h"
 #include "worker/shell/shell.h"
 
@@ -41,6 +43,7 @@ std::unique_ptr<store::Store> Shell::open_store() {
   store::StoreOptions open;
   open.log = [this](std::string_view sentence) { logs_.warn(std::string(sentence)); };
   auto store = store::open_store(options_.store_url, std::move(open));
+  seal_ = std::make_shared<ProgramSeal>(options_.key_file);
   if (!options_.private_worker) {
     const wire::Certificate authority = wire::make_authority(options_.cluster);
     peers_.set_secrets(control::cluster_secrets(*store, {wire::make_token(), authority.key, authority.certificate}));

@@ -95,7 +95,7 @@ void Shell::show_status(ClientId client, std::string_view payload) {
   wire::Status request;
   wire::parse(request, payload);
   auto reply = std::make_shared<wire::StatusReply>();
-  const StatusFacts facts{brain_.info(), options_.store_url, request.workers_only()};
+  const StatusFacts facts{brain_.info(), options_.store_url, request.workers_only(), request.verbose()};
   const auto answered = std::make_shared<bool>(false);
   const auto answer = [this, answered, client](wire::StatusReply& status) {
     if (std::exchange(*answered, true)) return;

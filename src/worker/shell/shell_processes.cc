@@ -100,6 +100,7 @@ NestedWatch::Means Shell::nested_means() {
 PoolOptions Shell::pool_options() {
   PoolOptions pool;
   pool.cache_folder = options_.cache_folder;
+  pool.seal = seal_;
   pool.object_memory = objects_.memory_fd();
   pool.undertaker = options_.undertaker;
   pool.groups = options_.groups;
