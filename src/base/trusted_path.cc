@@ -152,7 +152,8 @@ Result<std::string> own_folder(const std::string& path) {
   if (!place) return place;
   struct stat status {};
   if (lstat(place->c_str(), &status) != 0) return cannot_look(*place, errno);
-  if (!S_ISDIR(status.st_mode)) return Problem{shown_line(*place) + " is not a folder; remove it, or take another path"};
+  if (!S_ISDIR(status.st_mode))
+    return Problem{shown_line(*place) + " is not a folder; remove it, or take another path"};
   if (status.st_uid != geteuid()) return of_another(*place, status);
   if (others_may_write(status)) return open_to_others(*place, status);
   return place;

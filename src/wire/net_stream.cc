@@ -11,8 +11,8 @@
 // Trust is no matter of names. Workers come and go, and have no name that an official authority would sign. A cluster
 // has its own authority, and the line by which one joins has its fingerprint: the chain that the other side shows must
 // contain just that certificate, and be valid. What listens without encryption is refused when a fingerprint was given,
-// and said to be the reason, since the handshake's own error would not help anyone. With no fingerprint the connection is
-// plain; one to this machine must then lead to a program of this user or root (peer_owner.cc).
+// and said to be the reason, since the handshake's own error would not help anyone. With no fingerprint the connection
+// is plain; one to this machine must then lead to a program of this user or root (peer_owner.cc).
 //
 // TLS reads whole records, so bytes may be buffered while the socket shows nothing: has_buffered, for those that poll.
 // Signals: a write to a closed connection must not raise SIGPIPE in a user's program (socket_bio in tls.cc).

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// TCP does not tell who is at the other end, as a unix socket does. When that is on this machine the kernel knows, and
-// shows all its sockets with their users in /proc/net/tcp and tcp6:
+// TCP does not tell who is at the other end, as a unix socket does. When that is on this machine the kernel knows. It
+// can be asked for one socket by its ends (man 7 sock_diag), which takes some microseconds. Where that is not allowed
+// or not built in, all sockets and their users stand in /proc/net/tcp and tcp6, which takes 10 ms and more, since the
+// kernel walks a large table for it:
 //
 //     sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
 //      0: 0100007F:C351 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 41325 1 ...
@@ -21,11 +23,15 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -34,6 +40,7 @@
 #include <thread>
 
 #include "wire/net_stream.h"
+#include "wire/socket.h"
 
 namespace morrow::wire {
 
@@ -100,11 +107,14 @@ std::optional<TcpEnd> end_of(const sockaddr* address) {
 
 bool is_any(const TcpEnd& end) { return end == TcpEnd{.port = end.port} || end == mapped(0, end.port); }
 
+bool is_mapped(const TcpEnd& end) {
+  const TcpEnd any = mapped(0, 0);
+  return std::equal(any.address.begin(), any.address.begin() + kMappedAt, end.address.begin());
+}
+
 bool is_on_loopback(const TcpEnd& end) {
   constexpr std::uint8_t kLoopbackNet = 127;
-  const TcpEnd v4 = mapped(0, 0);
-  if (std::equal(v4.address.begin(), v4.address.begin() + kMappedAt, end.address.begin()))
-    return end.address[kMappedAt] == kLoopbackNet;
+  if (is_mapped(end)) return end.address[kMappedAt] == kLoopbackNet;
   return std::memcmp(end.address.data(), &in6addr_loopback, end.address.size()) == 0;
 }
 
@@ -120,15 +130,78 @@ bool is_of_this_machine(const TcpEnd& end) {
   return false;
 }
 
-std::vector<TcpSocket> sockets_of_machine() {
+/// A question for one socket.
+struct Question {
+  nlmsghdr head{};
+  inet_diag_req_v2 body{};
+};
+
+void put_address(const TcpEnd& end, bool ipv6, std::uint32_t* into) {
+  const std::size_t from = ipv6 ? 0 : kMappedAt;
+  std::memcpy(into, end.address.data() + from, end.address.size() - from);
+}
+
+TcpEnd end_in(const std::uint32_t* address, std::uint16_t port_in_network_order, bool ipv6) {
+  const std::uint16_t port = ntohs(port_in_network_order);
+  if (!ipv6) return mapped(*address, port);
+  TcpEnd end{.port = port};
+  std::memcpy(end.address.data(), address, end.address.size());
+  return end;
+}
+
+/// The socket with these ends, as the kernel names it when asked; else one that listens at `local`, for a connection
+/// from anywhere.
+std::optional<TcpSocket> asked_for(int netlink, const TcpEnd& local, const TcpEnd& remote) {
+  const bool ipv6 = !is_mapped(local);
+  Question question;
+  question.head.nlmsg_len = sizeof question;
+  question.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  question.head.nlmsg_flags = NLM_F_REQUEST;
+  question.body.sdiag_family = ipv6 ? AF_INET6 : AF_INET;
+  question.body.sdiag_protocol = IPPROTO_TCP;
+  question.body.idiag_states = ~0U;
+  question.body.id.idiag_sport = htons(local.port);
+  question.body.id.idiag_dport = htons(remote.port);
+  put_address(local, ipv6, question.body.id.idiag_src);
+  put_address(remote, ipv6, question.body.id.idiag_dst);
+  question.body.id.idiag_cookie[0] = question.body.id.idiag_cookie[1] = ~0U;  // any
+  if (send(netlink, &question, sizeof question, 0) != sizeof question) return std::nullopt;
+  alignas(nlmsghdr) std::array<std::byte, 4096> answer{};
+  sockaddr_nl from{};
+  socklen_t from_size = sizeof from;
+  // It is there when the question was taken.
+  const ssize_t size =
+      recvfrom(netlink, answer.data(), answer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_size);
+  nlmsghdr head{};
+  inet_diag_msg body{};
+  if (from.nl_pid != 0 || size < static_cast<ssize_t>(NLMSG_HDRLEN + sizeof body)) return std::nullopt;
+  std::memcpy(&head, answer.data(), sizeof head);
+  if (head.nlmsg_type != SOCK_DIAG_BY_FAMILY || head.nlmsg_len < NLMSG_HDRLEN + sizeof body) return std::nullopt;
+  std::memcpy(&body, answer.data() + NLMSG_HDRLEN, sizeof body);
+  const bool is_v6 = body.idiag_family == AF_INET6;
+  return TcpSocket{end_in(body.id.idiag_src, body.id.idiag_sport, is_v6),
+                   end_in(body.id.idiag_dst, body.id.idiag_dport, is_v6), body.idiag_state == kListens, body.idiag_uid,
+                   body.idiag_inode};
+}
+
+/// The other end, and who listens there as long as nobody has it.
+std::vector<TcpSocket> sockets_asked_for(const TcpEnd& ours, const TcpEnd& theirs) {
   std::vector<TcpSocket> sockets;
-  for (const bool ipv6 : {false, true}) {
-    std::ifstream file(ipv6 ? "/proc/net/tcp6" : "/proc/net/tcp");
-    for (std::string line; std::getline(file, line);) {
-      if (const auto socket = parse_tcp_socket(line, ipv6)) sockets.push_back(*socket);
-    }
-  }
+  const Fd netlink(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (!netlink || connect(netlink.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) != 0) return {};
+  if (const auto other = asked_for(netlink.get(), theirs, ours)) sockets.push_back(*other);
+  if (!sockets.empty() && (sockets[0].listens || sockets[0].inode != 0)) return sockets;
+  const TcpEnd anybody = is_mapped(theirs) ? mapped(0, 0) : TcpEnd{};
+  if (const auto listening = asked_for(netlink.get(), theirs, anybody)) sockets.push_back(*listening);
   return sockets;
+}
+
+bool is_closed(int socket) {
+  char byte = 0;
+  const ssize_t got = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 using NameOf = int (*)(int, sockaddr*, socklen_t*);
@@ -156,6 +229,17 @@ std::optional<TcpSocket> parse_tcp_socket(std::string_view line, bool ipv6) {
   return TcpSocket{*local, *remote, *state == kListens, *user, *inode};
 }
 
+std::vector<TcpSocket> sockets_of_machine() {
+  std::vector<TcpSocket> sockets;
+  for (const bool ipv6 : {false, true}) {
+    std::ifstream file(ipv6 ? "/proc/net/tcp6" : "/proc/net/tcp");
+    for (std::string line; std::getline(file, line);) {
+      if (const auto socket = parse_tcp_socket(line, ipv6)) sockets.push_back(*socket);
+    }
+  }
+  return sockets;
+}
+
 std::vector<uid_t> users_at(std::span<const TcpSocket> sockets, const TcpEnd& ours, const TcpEnd& theirs) {
   std::vector<uid_t> listening;
   for (const TcpSocket& socket : sockets) {
@@ -172,7 +256,7 @@ void refuse_strangers(int socket, const std::string& where) {
   const auto theirs = end_by(getpeername, socket);
   if (!ours || !theirs) throw NetworkError("can't connect to " + where + ": the connection is gone");
   if (!is_of_this_machine(*theirs)) return;
-  std::vector<uid_t> users;
+  std::vector<uid_t> users = users_at(sockets_asked_for(*ours, *theirs), *ours, *theirs);
   for (int read = 0; users.empty() && read < kMostReads; ++read) {
     if (read != 0) std::this_thread::sleep_for(kReadAgainAfter);
     users = users_at(sockets_of_machine(), *ours, *theirs);
@@ -180,6 +264,7 @@ void refuse_strangers(int socket, const std::string& where) {
   constexpr const char* kSafeWay =
       "; a worker that listens on an address of the network (--address) can be joined safely: get its line by: morrow "
       "token CLUSTER";
+  if (users.empty() && is_closed(socket)) throw NetworkError("can't connect to " + where + ": it was closed at once");
   if (users.empty())
     throw NotTrusted("whose program listens at " + where +
                      " can't be found out, so the cluster's token is not sent there unencrypted" + kSafeWay);

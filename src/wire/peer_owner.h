@@ -34,6 +34,9 @@ struct TcpSocket {
 /// A line of these files; nothing when it is none, as their first one. `ipv6` is which file it is of.
 std::optional<TcpSocket> parse_tcp_socket(std::string_view line, bool ipv6);
 
+/// All TCP sockets of this machine, as far as these files show them.
+std::vector<TcpSocket> sockets_of_machine();
+
 /// The users who can read what is sent to `theirs` on the connection between these two ends of one machine: the one who
 /// has accepted it, else all who might. None when that is not known.
 std::vector<uid_t> users_at(std::span<const TcpSocket> sockets, const TcpEnd& ours, const TcpEnd& theirs);

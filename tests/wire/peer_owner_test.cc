@@ -26,14 +26,14 @@ namespace morrow::wire {
 namespace {
 
 constexpr uid_t kStranger = 65534;
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kConnectPatience{10};
 
 TcpEnd v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, std::uint16_t port) {
   return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d}, port};
 }
 
-std::uint16_t port_of(const Fd& listening) {
-  const std::string address = local_address(listening.get());
+std::uint16_t port_of(int socket) {
+  const std::string address = local_address(socket);
   return static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
 }
 
@@ -64,8 +64,8 @@ TEST(PeerOwner, ALineThatIsNoneIsPassedBy) {
            "",
            " ",
            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
-           "0: 0100007F:C351 00000000:0000 0A 0:0 00:0 0 1000 0",                          // cut short
-           "0 0100007F:C351 00000000:0000 0A 0:0 00:0 0 1000 0 1",                         // no number
+           "0: 0100007F:C351 00000000:0000 0A 0:0 00:0 0 1000 0",   // cut short
+           "0 0100007F:C351 00000000:0000 0A 0:0 00:0 0 1000 0 1",  // no number
            "0: 0100007F:C351",
            "0: 0100007FC351: 00000000:0000 0A 0:0 00:0 0 1000 0 1",
            "0: 0100007F:C35 00000000:0000 0A 0:0 00:0 0 1000 0 1",
@@ -136,10 +136,32 @@ TEST_F(UsersAt, NobodyIsTakenForTheOtherEndOfAConnectionThatIsNotThere) {
 TEST(PeerOwner, AProgramOfOursIsSpokenToBeforeAndAfterItAccepts) {
   for (const char* address : {"127.0.0.1", "0.0.0.0"}) {
     const Fd listening = listen_tcp(address, 0);
-    const NetStream stream = NetStream::connect("127.0.0.1", port_of(listening), "", kPatience);
+    const NetStream stream = NetStream::connect("127.0.0.1", port_of(listening.get()), "", kConnectPatience);
+    const TcpEnd ours = v4(127, 0, 0, 1, port_of(stream.fd()));
+    const TcpEnd theirs = v4(127, 0, 0, 1, port_of(listening.get()));
+    const std::vector<uid_t> only_us{geteuid()};
+    EXPECT_EQ(users_at(sockets_of_machine(), ours, theirs), only_us) << "where the kernel can't be asked";
     const Fd accepted(accept(listening.get(), nullptr, nullptr));
     ASSERT_TRUE(accepted);
+    EXPECT_EQ(users_at(sockets_of_machine(), ours, theirs), only_us);
     EXPECT_NO_THROW(refuse_strangers(stream.fd(), "there"));
+  }
+}
+
+TEST(PeerOwner, AWorkerThatJustEndedIsNoStranger) {
+  Fd listening = listen_tcp("127.0.0.1", 0);
+  const NetStream stream = NetStream::connect("127.0.0.1", port_of(listening.get()), "", kConnectPatience);
+  Fd accepted(accept(listening.get(), nullptr, nullptr));
+  shutdown(accepted.get(), SHUT_WR);
+  listening.reset();
+  accepted.reset();
+  try {
+    refuse_strangers(stream.fd(), "there");
+    ADD_FAILURE() << "nobody is there";
+  } catch (const NotTrusted& error) {
+    ADD_FAILURE() << error.what();
+  } catch (const NetworkError& error) {
+    EXPECT_STREQ(error.what(), "can't connect to there: it was closed at once");
   }
 }
 
@@ -151,7 +173,7 @@ TEST(PeerOwner, AListenerOfBothFamiliesIsFound) {
     GTEST_SKIP() << "there is no IPv6 here: " << error.what();
   }
   for (const char* host : {"127.0.0.1", "::1"}) {
-    const NetStream stream = NetStream::connect(host, port_of(listening), "", kPatience);
+    const NetStream stream = NetStream::connect(host, port_of(listening.get()), "", kConnectPatience);
     const Fd accepted(accept(listening.get(), nullptr, nullptr));
     EXPECT_NO_THROW(refuse_strangers(stream.fd(), "there")) << host;
   }
@@ -193,7 +215,7 @@ class StrangersPort {
   static int serve(bool accepts, int tells) {
     if (setgid(kStranger) != 0 || setuid(kStranger) != 0) return 2;
     const Fd listening = listen_tcp("127.0.0.1", 0);
-    const std::uint16_t port = port_of(listening);
+    const std::uint16_t port = port_of(listening.get());
     if (write(tells, &port, sizeof port) != sizeof port) return 2;
     if (!accepts) return pause();
     const Fd accepted(accept(listening.get(), nullptr, nullptr));
@@ -211,7 +233,7 @@ TEST(PeerOwner, AStrangerWhoTookAPortHearsNoToken) {
     StrangersPort stranger(accepts);
     ASSERT_NE(stranger.port(), 0);
     try {
-      HttpConnection connection({"127.0.0.1", stranger.port(), "secret", ""}, kPatience);
+      HttpConnection connection({"127.0.0.1", stranger.port(), "secret", ""}, kConnectPatience);
       connection.get("/objects");
       ADD_FAILURE() << "it was spoken to";
     } catch (const NotTrusted& error) {

@@ -13,9 +13,9 @@
 // the build that the program is a part of, or what that build installs, and what PATH finds. Nothing is looked for
 // beside the program.
 //
-// Whoever can change the command, or put another file in its place, has what he likes run as this user. So it is started
-// only where that is nobody but the user and root (base/trusted_path.h); one that was found elsewhere is passed by, and
-// named when there is no other.
+// Whoever can change the command, or put another file in its place, has what he likes run as this user. So it is
+// started only where that is nobody but the user and root (base/trusted_path.h); one that was found elsewhere is passed
+// by, and named when there is no other.
 #include "runtime/driver/find_command.h"
 
 #include <sys/stat.h>

@@ -41,8 +41,8 @@ std::string read_boot_id() {
 }
 
 /// The folder is this user's alone, or made so, and holds no link: else a store of somebody else would be believed, his
-/// tasks be run as this user, and what a link leads to be overwritten. The folder may be closed to others since then, so
-/// what lies in it is looked at too.
+/// tasks be run as this user, and what a link leads to be overwritten. The folder may be closed to others since then,
+/// so what lies in it is looked at too.
 void enter_directory(const std::string& directory) {
   if (const int error = base::make_folders(directory, 0700); error != 0) {
     throw StoreError(fmt::format("The store's folder {} can't be made: {}.", directory, std::strerror(error)));
