@@ -12,13 +12,13 @@
 // socket whose ends are ours, exchanged. Three things can mislead:
 //
 // - Until a program accepts it, the connection is the kernel's own, and shows user 0 and inode 0. So does one whose
-//   program is gone. Then it counts who listens: on that address, or on all; these must all be ours, whichever of them
+//   program is gone. Then the listeners count, on that address or on all; these must all be ours, whichever of them
 //   will get it.
 // - A socket of IPv6 serves IPv4 too, and is in the other file.
 // - The file is no snapshot: while connections come and go a line may be missed. So it is read again for a moment.
 //
-// What is not found there is refused: the kernel may hand a connection on (to a container, say), and who is there is
-// not known. An address of another host is not looked up: who sends a token there in the clear has been told to.
+// A connection that is not found there is refused: the kernel may hand it on (to a container, say), to a program that
+// it does not show here. An address of another host is not looked up: a line that says ?insecure asks for that.
 #include "wire/peer_owner.h"
 
 #include <arpa/inet.h>
