@@ -11,6 +11,10 @@
 //   and a worker that starts removes the neighbours whose lock is free. It makes its own while it holds the lock of
 //   the folder above: else its neighbour could take the new one for one that was left.
 //
+// The folder may be one that all users write to, as /var/tmp. Whoever can open a folder can lock it for ever, and who
+// can write there can leave folders and links for us. So all of this is in a folder that is closed to others: the one
+// that was named when it is that, else one for this user within it, which the last worker removes.
+//
 // A file may be promised before it is written: its blocks are allocated (posix_fallocate), and nobody else gets them.
 //
 // Files are not synced: nobody reads them when the machine has been down.
@@ -29,11 +33,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "base/defer.h"
 #include "base/invariant.h"
+#include "base/trusted_path.h"
 
 namespace morrow::data {
 
@@ -42,6 +50,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kFolderPrefix = "morrow-spill-";
+constexpr std::string_view kUserPrefix = "morrow-spilled-";  // before the number of the user
 constexpr std::array<char, 8> kMagic{'M', 'O', 'R', 'R', 'O', 'W', 'O', 'B'};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kReadBytes = 4 * kBlockBytes;
@@ -96,6 +105,41 @@ void remove_left_behind(const std::string& folder) {
   }
 }
 
+/// The named folder when it is closed to others, else this user's own within it. \throws std::runtime_error
+std::string closed_folder(const std::string& named) {
+  const auto closed = [](const std::string& path) {
+    const auto own = base::own_folder(path);
+    struct stat status {};
+    return own && stat(own->c_str(), &status) == 0 && (status.st_mode & 0077) == 0;
+  };
+  if (const int error = base::make_folders(named, 0700); error != 0)
+    throw std::system_error(error, std::generic_category(), "can't make the folder for spilled objects " + named);
+  if (closed(named)) return named;
+  if (const auto safe = base::trusted_path(named); !safe)
+    throw std::runtime_error("the folder for spilled objects can't be used: " + safe.problem());
+  const std::string own = named + "/" + std::string(kUserPrefix) + std::to_string(geteuid());
+  if (mkdir(own.c_str(), 0700) != 0 && errno != EEXIST) fail("can't make the folder for spilled objects " + own);
+  if (closed(own)) return own;
+  const auto why = base::own_folder(own);
+  throw std::runtime_error("the folder for spilled objects can't be used: " +
+                           (why ? own + " is open to other users; close it: chmod 0700" : why.problem()));
+}
+
+/// The lock of the folder at that path. Nothing when the last worker has removed it since it was opened: then the lock
+/// is that of no folder.
+std::unique_ptr<File> lock_in_place(const std::string& folder) {
+  auto locked = std::make_unique<File>(folder, O_RDONLY | O_DIRECTORY);
+  struct stat opened {};
+  struct stat there {};
+  if (locked->get() < 0 || flock(locked->get(), LOCK_EX) != 0 || fstat(locked->get(), &opened) != 0) {
+    if (errno == ENOENT) return nullptr;
+    fail("can't lock " + folder);
+  }
+  const bool in_place =
+      lstat(folder.c_str(), &there) == 0 && there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
+  return in_place ? std::move(locked) : nullptr;
+}
+
 bool is_full(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
 
 /// Writes the one and then the other. 0, or the error.
@@ -144,15 +188,16 @@ std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighb
 }
 
 SpillFolder::SpillFolder(const std::string& folder, const std::string& owner, std::uint64_t leaves) : leaves_(leaves) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) throw std::system_error(error, "can't make the folder for spilled objects " + folder);
   // Another worker that starts must not take our folder for one that was left, before we have locked it.
-  const File neighbours(folder, O_RDONLY | O_DIRECTORY);
-  if (neighbours.get() < 0 || flock(neighbours.get(), LOCK_EX) != 0) fail("can't lock " + folder);
-  remove_left_behind(folder);
-  path_ = folder + "/" + std::string(kFolderPrefix) + owner + "-XXXXXX";
-  if (mkdtemp(path_.data()) == nullptr) fail("can't make a folder for spilled objects in " + folder);
+  std::unique_ptr<File> neighbours;
+  while (!neighbours) {
+    above_ = closed_folder(folder);
+    neighbours = lock_in_place(above_);
+  }
+  of_user_ = above_ != folder;
+  remove_left_behind(above_);
+  path_ = above_ + "/" + std::string(kFolderPrefix) + owner + "-XXXXXX";
+  if (mkdtemp(path_.data()) == nullptr) fail("can't make a folder for spilled objects in " + above_);
   lock_ = lock_folder(path_);
   if (lock_ < 0) fail("can't lock the folder for spilled objects " + path_);
 }
@@ -161,6 +206,9 @@ SpillFolder::~SpillFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
   close(lock_);
+  if (!of_user_) return;
+  const File neighbours(above_, O_RDONLY | O_DIRECTORY);
+  if (neighbours.get() >= 0 && flock(neighbours.get(), LOCK_EX | LOCK_NB) == 0) rmdir(above_.c_str());  // the last one
 }
 
 std::string SpillFolder::file(std::uint64_t number) const { return path_ + "/" + std::to_string(number) + ".object"; }

@@ -29,8 +29,9 @@ std::uint64_t disk_to_leave(const std::string& folder, const std::string& neighb
 /// Distinct objects may be used by several threads at once.
 class SpillFolder {
  public:
-  /// Makes `folder`/morrow-spill-OWNER-XXXXXX, and removes its neighbours of that kind whose worker is dead. Of the
-  /// disk `leaves` bytes stay free. \throws std::system_error
+  /// Makes `folder`/morrow-spill-OWNER-XXXXXX, and removes its neighbours of that kind whose worker is dead. In a
+  /// `folder` that others can look into, as /var/tmp, they are in `folder`/morrow-spilled-UID. Of the disk `leaves`
+  /// bytes stay free. \throws std::system_error; std::runtime_error when others could change what lies there
   SpillFolder(const std::string& folder, const std::string& owner, std::uint64_t leaves = 0);
   ~SpillFolder();
   SpillFolder(const SpillFolder&) = delete;
@@ -54,6 +55,8 @@ class SpillFolder {
   std::uint64_t free_bytes() const;
   DiskFull full(std::uint64_t size) const;
 
+  std::string above_;     ///< of this user alone
+  bool of_user_ = false;  ///< it was made, in a folder of others
   std::string path_;
   const std::uint64_t leaves_;
   std::atomic<std::uint64_t> writing_ = 0;  ///< bytes that are on their way

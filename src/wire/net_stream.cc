@@ -11,7 +11,8 @@
 // Trust is no matter of names. Workers come and go, and have no name that an official authority would sign. A cluster
 // has its own authority, and the line by which one joins has its fingerprint: the chain that the other side shows must
 // contain just that certificate, and be valid. What listens without encryption is refused when a fingerprint was given,
-// and said to be the reason, since the handshake's own error would not help anyone.
+// and said to be the reason, since the handshake's own error would not help anyone. With no fingerprint the connection
+// is plain; one to this machine must then lead to a program of this user or root (peer_owner.cc).
 //
 // TLS reads whole records, so bytes may be buffered while the socket shows nothing: has_buffered, for those that poll.
 // Signals: a write to a closed connection must not raise SIGPIPE in a user's program (socket_bio in tls.cc).
@@ -39,6 +40,7 @@
 #include <utility>
 
 #include "wire/find_addresses.h"
+#include "wire/peer_owner.h"
 
 namespace morrow::wire {
 
@@ -148,7 +150,11 @@ NetStream NetStream::connect(const std::string& host, std::uint16_t port, const 
     if (share.count() <= 0) break;
     try {
       NetStream stream = connect_to(*at, where, share);
-      if (!ca_fingerprint.empty()) stream.trust(where, ca_fingerprint);
+      if (ca_fingerprint.empty()) {
+        refuse_strangers(stream.fd(), where);
+      } else {
+        stream.trust(where, ca_fingerprint);
+      }
       stream.set_patience(patience);
       return stream;
     } catch (const NotTrusted&) {

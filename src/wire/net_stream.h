@@ -48,7 +48,8 @@ class NetStream {
   /// Encrypted from here on, as the server. \throws NetworkError
   void accept(const TlsServer& tls);
   /// Connects, to the first address that works; with a fingerprint encrypted, to a server whose certificate is of that
-  /// authority. \throws NetworkError, NotTrusted
+  /// authority; without one plain, and on this machine only to a program of this user or root. \throws NetworkError,
+  /// NotTrusted
   static NetStream connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
                            std::chrono::milliseconds patience);
 

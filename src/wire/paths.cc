@@ -18,6 +18,7 @@
 #include "base/environment.h"
 #include "base/path_name.h"
 #include "base/shown.h"
+#include "base/trusted_path.h"
 
 namespace morrow::wire {
 
@@ -66,16 +67,14 @@ struct Base {
 };
 
 // What is in a folder where others may rename it could be theirs a moment after it was looked at.
-void check_base(const Base& base) {
-  if (base.is_ours) return check_owner(base.path);
-  struct stat status {};
-  if (stat(base.path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-    throw std::runtime_error(base.path + " is not a folder; set MORROW_HOME to one");
-  const bool is_theirs = status.st_uid != geteuid() && status.st_uid != 0;
-  const bool may_rename = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
-  if (is_theirs || may_rename)
-    throw std::runtime_error(base.path + (is_theirs ? " belongs to another user" : " may be changed by any user") +
-                             "; set MORROW_HOME to a folder of your own");
+void check_base(const Base& place) {
+  if (place.is_ours) check_owner(place.path);
+  const auto trusted = base::trusted_path(place.path);
+  if (!trusted)
+    throw std::runtime_error(trusted.problem() + ", or set " +
+                             (place.is_ours ? "XDG_RUNTIME_DIR and MORROW_HOME" : "MORROW_HOME") +
+                             " to folders of your own");
+  if (!is_folder(place.path)) throw std::runtime_error(place.path + " is not a folder; set MORROW_HOME to one");
 }
 
 // `base/cluster` is the user's own; the folders above stay as they are.

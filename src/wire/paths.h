@@ -15,7 +15,8 @@ namespace morrow::wire {
 void check_name(std::string_view what, std::string_view name);
 
 /// The folder of sockets: $XDG_RUNTIME_DIR/morrow/CLUSTER, or /tmp/morrow-UID/CLUSTER; 0700, made when `create`.
-/// Refuses a folder that belongs to another user. \throws std::runtime_error
+/// Refuses a folder that belongs to another user, or that others could put another one in the place of. \throws
+/// std::runtime_error
 std::string run_folder(std::string_view cluster, bool create);
 
 /// The folder of the store, logs and images: $MORROW_HOME/CLUSTER, or $XDG_STATE_HOME/morrow/CLUSTER, or

@@ -157,6 +157,7 @@ TEST_F(Spill, NothingStaysOfAWorkerThatEnds) {
 
 TEST_F(Spill, WhatADeadWorkerLeftIsRemovedAndNothingElse) {
   fs::create_directories(folder_ + "/mine");
+  ASSERT_EQ(chmod(folder_.c_str(), 0700), 0);
   fs::create_directories(folder_ + "/morrow-spill-dead-abcdef");
   std::ofstream(folder_ + "/morrow-spill-dead-abcdef/1.object") << "left";
   fs::create_directory_symlink(folder_ + "/mine", folder_ + "/morrow-spill-link-abcdef");
@@ -169,6 +170,52 @@ TEST_F(Spill, WhatADeadWorkerLeftIsRemovedAndNothingElse) {
     EXPECT_EQ(entries(folder_), 4U) << "two workers, mine, and the link";
   }
   EXPECT_TRUE(fs::exists(living.path()));
+}
+
+TEST_F(Spill, InAFolderOfAllUsersAWorkerHasAFolderThatIsClosedToOthers) {
+  const std::string own = folder_ + "/morrow-spilled-" + std::to_string(geteuid());
+  for (const mode_t mode : {01777U, 0755U}) {
+    fs::create_directories(folder_);
+    ASSERT_EQ(chmod(folder_.c_str(), mode), 0);
+    {
+      // Another user would hold the lock of the folder that all may open.
+      const int theirs = open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      ASSERT_EQ(flock(theirs, LOCK_EX), 0);
+      SpillFolder spill(folder_, "w1");
+      const SpillFolder neighbour(folder_, "w2");
+      spill.write(1, random_bytes(10));
+      EXPECT_EQ(fs::path(spill.path()).parent_path(), own);
+      EXPECT_EQ(fs::status(own).permissions(), fs::perms::owner_all);
+      EXPECT_EQ(entries(folder_), 1U);
+      EXPECT_EQ(entries(own), 2U);
+      close(theirs);
+    }
+    EXPECT_EQ(entries(folder_), 0U);
+  }
+}
+
+TEST_F(Spill, WhatOthersCouldChangeIsRefused) {
+  const auto refusal = [this] {
+    try {
+      const SpillFolder spill(folder_, "w1");
+    } catch (const std::exception& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  fs::create_directories(folder_);
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  EXPECT_NE(refusal().find(folder_ + " of user "), std::string::npos) << refusal();
+  ASSERT_EQ(chmod(folder_.c_str(), 01777), 0);
+  EXPECT_EQ(refusal(), "");
+  // What somebody had there first.
+  const std::string own = folder_ + "/morrow-spilled-" + std::to_string(geteuid());
+  fs::create_directory(own);
+  ASSERT_EQ(chmod(own.c_str(), 0755), 0);
+  EXPECT_NE(refusal().find("chmod 0700"), std::string::npos) << refusal();
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  ASSERT_EQ(chown(own.c_str(), 65534, 65534), 0);
+  EXPECT_NE(refusal().find(own + " belongs to user 65534"), std::string::npos) << refusal();
 }
 
 }  // namespace

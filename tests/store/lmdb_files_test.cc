@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "store/lmdb/environment.h"
 #include "store/lmdb/lmdb_store.h"
@@ -39,6 +40,16 @@ class LmdbFiles : public testing::Test {
     return count;
   }
 
+  /// Why the store can't be opened; empty when it can.
+  std::string refusal() const {
+    try {
+      const LmdbStore store(options);
+    } catch (const StoreError& error) {
+      return error.what();
+    }
+    return {};
+  }
+
   TemporaryDirectory directory;
   LmdbOptions options;
   std::vector<std::string> sentences;
@@ -65,6 +76,39 @@ TEST_F(LmdbFiles, AFolderThatCannotBeMadeIsOneClearError) {
   std::ofstream(directory.path("file")) << "not a folder";
   options.directory = directory.path("file/store");
   EXPECT_THROW(LmdbStore store(options), StoreError);
+}
+
+TEST_F(LmdbFiles, AFolderThatOthersMayWriteIsRefused) {
+  { LmdbStore store(options); }
+  for (const mode_t mode : {0777U, 01777U}) {
+    ASSERT_EQ(::chmod(options.directory.c_str(), mode), 0);
+    EXPECT_NE(refusal().find("The store's folder " + options.directory + " can't be used"), std::string::npos)
+        << refusal();
+  }
+  ASSERT_EQ(::chmod(options.directory.c_str(), 0755), 0);
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(LmdbFiles, AFolderOfAnotherUserIsRefusedAlsoByRootAndAlsoBehindALink) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  { LmdbStore store(options); }
+  ASSERT_EQ(::chown(options.directory.c_str(), 65534, 65534), 0);
+  EXPECT_NE(refusal().find("belongs to user 65534"), std::string::npos) << refusal();
+  const std::string theirs = std::exchange(options.directory, directory.path("link"));
+  fs::create_directory_symlink(theirs, options.directory);
+  EXPECT_NE(refusal().find("belongs to user 65534"), std::string::npos) << refusal();
+}
+
+TEST_F(LmdbFiles, ALinkThatWasPlantedInTheFolderIsNotFollowed) {
+  const std::string precious = directory.path("precious");
+  for (const char* name : {"data.mdb", "lock.mdb", "presence", "wakeups", "boot", "boot.new"}) {
+    std::ofstream(precious) << "precious";
+    options.directory = directory.path(std::string("store-") + name);
+    fs::create_directory(options.directory);
+    fs::create_symlink(precious, options.directory + "/" + name);
+    EXPECT_NE(refusal().find(options.directory + "/" + name), std::string::npos) << name << ": " << refusal();
+    EXPECT_EQ(fs::file_size(precious), 8U) << name;
+  }
 }
 
 TEST_F(LmdbFiles, ASecondOpenInOneProcessIsRefused) {

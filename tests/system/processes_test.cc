@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include <unistd.h>
+
 #include "tests/system/support.h"
 
 namespace morrow::test {
@@ -182,6 +184,28 @@ TEST_F(PrivateSessions, ACommandThatIsNotThereIsSaidToBeMissing) {
   const Result result = run({copied_as("program"), "one"}, missing);
   EXPECT_NE(result.status, 0);
   EXPECT_TRUE(has(result.err, "MORROW_COMMAND names " + missing + ", and there is no such file")) << result.err;
+}
+
+TEST_F(PrivateSessions, ACommandThatOthersCouldChangeIsNotStarted) {
+  const std::string folder = cluster.folder() + "/open";
+  const std::string command = folder + "/morrow";
+  fs::create_directory(folder);
+  fs::copy_file(bin() + "/morrow", command);
+  EXPECT_EQ(run({process_scenarios(), "one"}, command).out, "1\n");
+  const auto refused = [&](const std::string& why) {
+    const Result result = run({process_scenarios(), "one"}, command);
+    EXPECT_NE(result.status, 0);
+    return has(result.err, "MORROW_COMMAND names " + command + ", which is not to be trusted: " + why);
+  };
+  fs::permissions(folder, fs::perms::all);
+  EXPECT_TRUE(refused(folder + " of user "));
+  fs::permissions(folder, fs::perms::owner_all);
+  fs::permissions(command, fs::perms::all);
+  EXPECT_TRUE(refused(command + " of user "));
+  fs::permissions(command, fs::perms::owner_all);
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  ASSERT_EQ(chown(command.c_str(), 65534, 65534), 0);
+  EXPECT_TRUE(refused(command + " belongs to user 65534"));
 }
 
 TEST_F(PrivateSessions, AScriptThatStartsTheProgramInThePlaceOfTheCommandIsToldSo) {

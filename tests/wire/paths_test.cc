@@ -72,6 +72,11 @@ TEST_F(Paths, AFolderInWhichOthersCouldChangeOursIsRefused) {
   std::filesystem::create_directories(home);
   chmod(home.c_str(), 0777);
   EXPECT_THROW(state_folder("demo", true), std::runtime_error);
+  chmod(home.c_str(), 0755);
+  chmod((folder_ + "/home").c_str(), 0777);
+  EXPECT_THROW(state_folder("demo", true), std::runtime_error) << "they could put another folder in its place";
+  chmod((folder_ + "/home").c_str(), 0755);
+  EXPECT_NO_THROW(state_folder("demo", true));
   if (geteuid() != 0) return;
   chmod(home.c_str(), 0755);
   ASSERT_EQ(chown(home.c_str(), 65534, 65534), 0);

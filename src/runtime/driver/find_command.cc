@@ -12,6 +12,10 @@
 // The library's own command comes first, beside which it was installed. Then what the environment says, the command of
 // the build that the program is a part of, or what that build installs, and what PATH finds. Nothing is looked for
 // beside the program.
+//
+// Whoever can change the command, or put another file in its place, has what he likes run as this user. So it is
+// started only where that is nobody but the user and root (base/trusted_path.h); one that was found elsewhere is passed
+// by, and named when there is no other.
 #include "runtime/driver/find_command.h"
 
 #include <sys/stat.h>
@@ -29,6 +33,7 @@
 
 #include "base/environment.h"
 #include "base/process_facts.h"
+#include "base/trusted_path.h"
 #include "runtime/image/elf_image.h"
 #include "wire/command_note.h"
 #include "wire/worker_door.h"
@@ -69,15 +74,52 @@ bool is_script(const std::string& path) {
   return is_program(path) && std::ifstream(path).read(begin.data(), begin.size()) && begin[0] == '#' && begin[1] == '!';
 }
 
-std::string find_on_path() {
-  std::string rest = base::environment("PATH");
-  while (!rest.empty()) {
-    const std::size_t colon = rest.find(':');
-    const std::string folder = rest.substr(0, colon);
-    if (!folder.empty() && is_command(folder + "/morrow")) return folder + "/morrow";
-    rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+/// Looks at one place after another.
+class Search {
+ public:
+  /// Whether the command is there, and nobody else could have put it there.
+  bool finds(const std::string& path) {
+    if (!is_command(path)) return false;
+    const auto trusted = base::trusted_path(path);
+    if (!trusted && passed_by_.empty()) passed_by_ = trusted.problem();
+    return trusted.ok();
   }
-  return "";
+  std::string find_on_path() {
+    std::string rest = base::environment("PATH");
+    while (!rest.empty()) {
+      const std::size_t colon = rest.find(':');
+      const std::string folder = rest.substr(0, colon);
+      if (!folder.empty() && finds(folder + "/morrow")) return folder + "/morrow";
+      rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
+    }
+    return "";
+  }
+  [[noreturn]] void fail() const {
+    if (!passed_by_.empty())
+      throw SessionError(
+          "a Session with no cluster name starts a private worker, but the morrow command that was found is not to be "
+          "trusted: " +
+          passed_by_);
+    throw SessionError(
+        "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH "
+        "or set MORROW_COMMAND to its path");
+  }
+
+ private:
+  std::string passed_by_;  ///< why the first was, that others could have changed
+};
+
+/// What MORROW_COMMAND names. \throws SessionError
+std::string checked_name(const std::string& named) {
+  const std::string says = std::string(base::kCommandVariable) + " names " + named + ", ";
+  if (!is_command(named) && !is_script(named)) {
+    const bool is_there = access(named.c_str(), F_OK) == 0;
+    throw SessionError(says + (is_there ? "which is not Morrow's command" : "and there is no such file") +
+                       "; set it to the morrow that was installed with the library");
+  }
+  if (const auto trusted = base::trusted_path(named); !trusted)
+    throw SessionError(says + "which is not to be trusted: " + trusted.problem());
+  return named;
 }
 
 // Whether that process was started with the arguments of a private worker.
@@ -97,25 +139,18 @@ bool detail::tell_command_place(CommandPlace place, const char* path) {
 
 std::string runtime::find_command() {
   const Places& known = places();
-  if (known.installed != nullptr && is_command(known.installed)) return known.installed;
-  if (known.installed == nullptr && known.built == nullptr && is_command(MORROW_CONFIGURED_COMMAND))
+  Search search;
+  if (known.installed != nullptr && search.finds(known.installed)) return known.installed;
+  if (known.installed == nullptr && known.built == nullptr && search.finds(MORROW_CONFIGURED_COMMAND))
     return MORROW_CONFIGURED_COMMAND;
-  if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) {
-    if (is_command(named) || is_script(named)) return named;
-    const bool is_there = access(named.c_str(), F_OK) == 0;
-    throw SessionError(std::string(base::kCommandVariable) + " names " + named + ", " +
-                       (is_there ? "which is not Morrow's command" : "and there is no such file") +
-                       "; set it to the morrow that was installed with the library");
-  }
+  if (const std::string named = base::environment(base::kCommandVariable); !named.empty()) return checked_name(named);
   if (known.built != nullptr) {
     for (const char* path : {known.built, MORROW_CONFIGURED_COMMAND}) {
-      if (is_command(path)) return path;
+      if (search.finds(path)) return path;
     }
   }
-  if (std::string found = find_on_path(); !found.empty()) return found;
-  throw SessionError(
-      "a Session with no cluster name starts a private worker, but the morrow command is not found; put it on PATH or "
-      "set MORROW_COMMAND to its path");
+  if (std::string found = search.find_on_path(); !found.empty()) return found;
+  search.fail();
 }
 
 void runtime::refuse_to_be_worker() {

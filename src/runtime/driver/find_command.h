@@ -5,8 +5,8 @@
 
 namespace morrow::runtime {
 
-/// The path of the `morrow` command by which a private worker is started. \throws SessionError when there is none, or
-/// MORROW_COMMAND names something else
+/// The path of the `morrow` command by which a private worker is started. \throws SessionError when there is none
+/// that only this user and root can change, or MORROW_COMMAND names something else
 std::string find_command();
 
 /// \throws SessionError when this process, or one that it descends from, was started as the private worker of a

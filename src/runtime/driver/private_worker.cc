@@ -22,6 +22,7 @@
 
 #include "base/environment.h"
 #include "base/exit_status.h"
+#include "base/trusted_path.h"
 #include "runtime/backend/refusals.h"
 #include "runtime/driver/find_command.h"
 
@@ -32,14 +33,17 @@ namespace {
 constexpr int kPollMs = 5;
 constexpr int kPatienceMs = 5'000;
 
-/// In the first of these that is one. \throws SessionError
-std::string make_folder(const std::string& prefix, const std::vector<std::string>& bases) {
-  for (const std::string& base : bases) {
-    std::string folder = base + "/" + prefix + "-XXXXXX";
-    if (!base.empty() && mkdtemp(folder.data()) != nullptr) return folder;
+/// In the first of these that is a folder in which nobody else could put another in its place. \throws SessionError
+std::string make_folder(const std::string& prefix, const std::vector<std::string>& places) {
+  std::string why;
+  for (const std::string& place : places) {
+    if (place.empty()) continue;
+    const auto trusted = base::trusted_path(place);
+    std::string folder = place + "/" + prefix + "-XXXXXX";
+    if (trusted && mkdtemp(folder.data()) != nullptr) return folder;
+    why = trusted ? place + ": " + std::strerror(errno) : trusted.problem();
   }
-  throw SessionError("a private worker needs a temporary folder, and none can be made in " + bases.back() + ": " +
-                     std::strerror(errno));
+  throw SessionError("a private worker needs a temporary folder, and none can be made: " + why);
 }
 
 /// For the values that do not fit in memory: on a disk, which the folder of sockets seldom is.

@@ -52,7 +52,7 @@ bool disk_is_full(const std::string& directory) {
 }
 
 void allocate_lock_file(const std::string& directory) {
-  const int file = ::open((directory + "/lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int file = ::open((directory + "/lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   const int error = file < 0 ? errno : ::posix_fallocate(file, 0, kLockFileBytes);
   if (file >= 0) ::close(file);
   if (error != 0) throw_lmdb_error(error, "making its lock file", directory);

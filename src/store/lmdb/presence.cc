@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/trusted_path.h"
 #include "store/store.h"
 
 namespace morrow::store {
@@ -40,18 +40,24 @@ std::string read_boot_id() {
   return id;
 }
 
-void make_directory(const std::string& directory) {
-  const fs::path parent = fs::absolute(directory).lexically_normal().parent_path();
-  std::error_code error;
-  fs::create_directories(parent, error);
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw StoreError(fmt::format("The store's folder {} can't be made: {}.", directory, std::strerror(errno)));
+/// The folder is this user's alone, or made so, and holds no link: else a store of somebody else would be believed, his
+/// tasks be run as this user, and what a link leads to be overwritten. The folder may be closed to others since then,
+/// so what lies in it is looked at too.
+void enter_directory(const std::string& directory) {
+  if (const int error = base::make_folders(directory, 0700); error != 0) {
+    throw StoreError(fmt::format("The store's folder {} can't be made: {}.", directory, std::strerror(error)));
+  }
+  const auto place = base::own_folder(directory);
+  if (!place) throw StoreError(fmt::format("The store's folder {} can't be used: {}.", directory, place.problem()));
+  for (const char* name : {"data.mdb", "lock.mdb", "presence", "wakeups", "boot", "boot.new"}) {
+    const auto file = base::check_own_file(*place + "/" + name);
+    if (!file) throw StoreError(fmt::format("The store in {} can't be used: {}.", directory, file.problem()));
   }
 }
 
 /// For a full disk: the file that is there has its block already, and a few bytes are written whole.
 bool overwrite(const std::string& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0) return false;
   const bool done = ::pwrite(file, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()) &&
                     ::ftruncate(file, static_cast<off_t>(text.size())) == 0 && ::fsync(file) == 0;
@@ -63,9 +69,9 @@ bool overwrite(const std::string& path, const std::string& text) {
 
 Presence::Presence(Options options) : options_(std::move(options)), note_(options_.directory + "/boot") {
   if (options_.boot_id.empty()) options_.boot_id = read_boot_id();
-  make_directory(options_.directory);
+  enter_directory(options_.directory);
   const std::string path = options_.directory + "/presence";
-  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file_ < 0) {
     throw StoreError(fmt::format("The store's file {} can't be opened: {}.", path, std::strerror(errno)));
   }
@@ -150,7 +156,7 @@ void Presence::write_note(std::string_view state) {
   if (read_text(note_) == text) return;
   // On disk before the first commit, or a power cut could leave a clean mark beside half-written data.
   const std::string fresh = note_ + ".new";
-  const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   bool done =
       file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
   int error = errno;

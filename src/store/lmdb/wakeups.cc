@@ -78,7 +78,7 @@ struct Wakeups::Layout {
 
 Wakeups::Wakeups(const std::string& path, bool fresh) {
   if (fresh) ::unlink(path.c_str());
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   // All blocks are allocated now: a hole on a full disk would be a SIGBUS later.
   const int error = file < 0 ? errno : ::posix_fallocate(file, 0, sizeof(Layout));
   void* memory = MAP_FAILED;
