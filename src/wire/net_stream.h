@@ -36,6 +36,13 @@ class NotTrusted : public NetworkError {
   using NetworkError::NetworkError;
 };
 
+/// The other side hears nobody now: it says so, or closed the connection before it answered anything. One who knows that
+/// it lives asks again a moment later.
+class Busy : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
 /// A TCP connection, encrypted or not. Calls block; one thread reads and writes.
 class NetStream {
  public:
@@ -48,7 +55,7 @@ class NetStream {
   /// Encrypted from here on, as the server. \throws NetworkError
   void accept(const TlsServer& tls);
   /// Connects, to the first address that works; with a fingerprint encrypted, to a server whose certificate is of that
-  /// authority. \throws NetworkError, NotTrusted
+  /// authority. \throws NetworkError, NotTrusted; Busy when it closed the connection instead of a handshake
   static NetStream connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
                            std::chrono::milliseconds patience);
 
