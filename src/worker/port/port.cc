@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -45,7 +46,10 @@ ssize_t peek(int socket) {
   return got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR ? 0 : got;
 }
 
+/// With what it has sent unread, the end of the connection would take the answer along.
 void say_busy(int socket) {
+  std::array<char, 4096> unread{};
+  recv(socket, unread.data(), unread.size(), MSG_DONTWAIT);
   const std::string busy = busy_answer();
   send(socket, busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
