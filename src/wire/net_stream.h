@@ -36,8 +36,8 @@ class NotTrusted : public NetworkError {
   using NetworkError::NetworkError;
 };
 
-/// The other side hears nobody now: it says so, or closed the connection before it answered anything. One who knows that
-/// it lives asks again a moment later.
+/// The other side hears nobody now: it says so, or closed the connection before it answered anything. One who knows
+/// that it lives asks again a moment later.
 class Busy : public NetworkError {
  public:
   using NetworkError::NetworkError;

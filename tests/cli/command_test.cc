@@ -76,9 +76,8 @@ TEST(Command, ATokenIsInNoSentenceWhereverALineWasWritten) {
 TEST(Command, ATokenInThePlaceOfANameIsInNoSentence) {
   const Home home;
   const std::string token = "Aa0-" + std::string(39, 'x');
-  const std::vector<std::vector<std::string>> all{{"status", token}, {"worker", token}, {token},
-                                                  {"token", token},  {"status", "a", token},
-                                                  {"stop", "c", token}};
+  const std::vector<std::vector<std::string>> all{{"status", token}, {"worker", token},      {token},
+                                                  {"token", token},  {"status", "a", token}, {"stop", "c", token}};
   for (const auto& arguments : all) {
     Command command(arguments);
     EXPECT_NE(command.wait(), 0);

@@ -4,9 +4,9 @@
 //
 // The holders are asked one after another, in a random order, so that a thousand readers don't all begin with the
 // first. A holder that is busy is no failure: others get the object now and will have it in a moment, so the reader
-// asks again then, with a new list of holders. Neither is one whose port is full, or closes before any answer: it lives,
-// and whoever asks again gets in. `kAbsent` is the one answer that may lead to a new computation, and is
-// given only when all holders said so: a holder that did not answer may have it still.
+// asks again then, with a new list of holders. Neither is one whose port is full, or closes before any answer: it
+// lives, and whoever asks again gets in. `kAbsent` is the one answer that may lead to a new computation, and is given
+// only when all holders said so: a holder that did not answer may have it still.
 //
 // What comes is written to its final place, and counts only when its checksum is right. A wrong one may be the
 // network's mistake or the holder's: it is asked for once more, and the holder is told to look at its own copy
@@ -46,8 +46,8 @@ constexpr std::size_t kAskers = 8;             // they only wait
 constexpr std::chrono::seconds kPatience{20};  // for a holder that says nothing; then the next one is asked
 constexpr std::chrono::seconds kMoment{2};     // somebody looks at a screen
 constexpr std::chrono::milliseconds kAskAgain{50};
-constexpr std::size_t kPartBytes = 16 << 20;   // larger objects come in two halves at once
-constexpr std::size_t kReadBytes = 4 << 20;    // at once: between two reads the worker may stop
+constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
+constexpr std::size_t kReadBytes = 4 << 20;   // at once: between two reads the worker may stop
 constexpr std::size_t kMaxSentenceBytes = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }

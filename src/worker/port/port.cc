@@ -202,8 +202,7 @@ bool Port::start(Admission::Id id, Silent& silent) {
   connection.socket = silent.socket.get();
   connection.hears = options_.tls == nullptr;
   try {
-    connection.thread =
-        std::thread([this, &connection, fd = silent.socket.get()] { serve(connection, wire::Fd(fd)); });
+    connection.thread = std::thread([this, &connection, fd = silent.socket.get()] { serve(connection, wire::Fd(fd)); });
     silent.socket.release();
     return true;
   } catch (const std::system_error&) {

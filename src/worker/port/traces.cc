@@ -55,7 +55,8 @@ std::vector<std::string> Traces::take(Time now) {
     if (trace.since.empty() || (trace.told && now - *trace.told < kTellAgain)) continue;
     trace.told = now;
     std::vector<std::pair<std::string, std::uint64_t>> by_count(trace.since.begin(), trace.since.end());
-    std::stable_sort(by_count.begin(), by_count.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::stable_sort(by_count.begin(), by_count.end(),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
     std::string who;
     std::uint64_t rest = std::exchange(trace.others, 0);
     for (std::size_t k = 0; k < by_count.size(); ++k) {

@@ -132,7 +132,8 @@ void DriverSessions::gone(ClientId client, const std::string& why) {
     --ending_;
   }
   if (!why.empty()) {
-    const std::string who = driver.from.empty() ? "process " + std::to_string(driver.pid) : "a client at " + driver.from;
+    const std::string who =
+        driver.from.empty() ? "process " + std::to_string(driver.pid) : "a client at " + driver.from;
     events_.warn("closed the connection of " + who + ": " + why);
   }
   events_.gone(client);

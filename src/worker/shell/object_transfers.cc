@@ -13,7 +13,8 @@
 // after
 //   its lease; so it is asked again for a few leases, ever more slowly, before the reader gets a failure. A value
 //   whose holders are all evicted is lost, and is computed again.
-// - A holder that is busy lives. It is asked again for as long as it does, ever more slowly while its port hears nobody.
+// - A holder that is busy lives. It is asked again for as long as it does, ever more slowly while its port hears
+// nobody.
 // - A holder that says that it has it not may only be behind: what it dropped is still to be committed. When all of
 // them
 //   say so for a whole lease, the store is wrong about them, and is mended: then the value is lost as well.

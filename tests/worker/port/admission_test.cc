@@ -145,8 +145,8 @@ TEST(Admission, RoomIsMadeAtTheCostOfStrangersOnly) {
 /// all from one, and show it when some more have come.
 struct Siege {
   int addresses;
-  bool speak;            ///< the strangers say something, though not the token
-  bool same_address;     ///< as the first stranger's
+  bool speak;         ///< the strangers say something, though not the token
+  bool same_address;  ///< as the first stranger's
   int comers_until_token;
 };
 

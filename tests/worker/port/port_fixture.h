@@ -7,9 +7,9 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <map>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <random>
