@@ -13,8 +13,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
+#include "base/random_id.h"
 #include "cli/exit_status.h"
 #include "cli/view.h"
 #include "wire/join_url.h"
@@ -29,6 +31,22 @@ namespace {
 constexpr std::chrono::seconds kGreetWithin{2};
 /// A host is farther away.
 constexpr std::chrono::seconds kReachWithin{10};
+constexpr std::chrono::milliseconds kAskAgain{100};
+constexpr int kReadsWhenLate = 256;  // as much as a frame may have, twice
+
+/// One that is busy is asked again until it is time.
+wire::Fd reach(wire::RemoteSession& session, const wire::Endpoint& worker) {
+  const Deadline deadline = after(kReachWithin);
+  for (;;) {
+    try {
+      return session.connect(worker, kReachWithin);
+    } catch (const wire::Busy&) {
+      const auto pause = kAskAgain / 2 + std::chrono::milliseconds(base::random_id() % kAskAgain.count());
+      if (std::chrono::steady_clock::now() + pause >= deadline) throw;
+      std::this_thread::sleep_for(pause);
+    }
+  }
+}
 
 std::vector<std::string> places_of(const std::string& cluster) {
   if (wire::is_join_url(cluster)) return {cluster};
@@ -48,7 +66,7 @@ Talk::Talk(const std::string& place, const std::string& cluster) : place_(place)
   if (wire::is_join_url(place)) {
     const wire::JoinUrl url = wire::parse_join_url(place);
     remote_ = std::make_unique<wire::RemoteSession>();
-    socket_ = remote_->connect({url.host, url.port, url.token, url.ca_fingerprint}, kReachWithin);
+    socket_ = reach(*remote_, {url.host, url.port, url.token, url.ca_fingerprint});
   } else {
     worker_ = wire::worker_of_socket(place);
     errno = 0;
@@ -96,7 +114,9 @@ bool Talk::fill(Deadline deadline) {
 }
 
 bool Talk::hear(wire::FrameType type, google::protobuf::MessageLite& reply, Deadline deadline) {
-  do {
+  // What came in time is read. Whatever else a program says that has put its socket there, and however much: without an
+  // answer it is silent.
+  for (int late = 0; late < kReadsWhenLate;) {
     while (const auto frame = reader_.next()) {
       if (frame->type == wire::WELCOME) {
         wire::Welcome welcome;
@@ -108,7 +128,23 @@ bool Talk::hear(wire::FrameType type, google::protobuf::MessageLite& reply, Dead
       wire::parse(reply, frame->payload);
       return true;
     }
-  } while (fill(deadline));
+    if (std::chrono::steady_clock::now() >= deadline) ++late;
+    if (!fill(deadline)) return false;
+  }
+  silent_ = true;
+  return false;
+}
+
+bool hears_answer(Talk& worker, Workers& workers, wire::FrameType type, google::protobuf::MessageLite& reply,
+                  Deadline deadline) {
+  std::string trouble;
+  try {
+    if (worker.hear(type, reply, deadline)) return true;
+    trouble = worker.silence();
+  } catch (const std::runtime_error& error) {
+    trouble = "what listens as worker " + worker.worker() + " does not answer as a worker does: " + error.what();
+  }
+  workers.troubles.push_back(std::move(trouble));
   return false;
 }
 

@@ -70,14 +70,17 @@ int nobody_answered(const std::string& cluster, const Workers& workers);
 /// For how long an answer is waited for, of one who has answered the greeting.
 inline constexpr std::chrono::seconds kAnswerWithin{10};
 
+/// Waits for its answer. False: it gave none, which is then one of the troubles; it may be no worker at all.
+bool hears_answer(Talk& worker, Workers& workers, wire::FrameType type, google::protobuf::MessageLite& reply,
+                  Deadline deadline);
+
 /// The answer of one of them; nothing: it gave none, which is then one of the troubles.
 template <class Reply>
 std::optional<Reply> ask(Talk& worker, Workers& workers, wire::FrameType type,
                          const google::protobuf::MessageLite& request, wire::FrameType reply_type) {
   worker.say(type, request);
   Reply reply;
-  if (worker.hear(reply_type, reply, after(kAnswerWithin))) return reply;
-  workers.troubles.push_back(worker.silence());
+  if (hears_answer(worker, workers, reply_type, reply, after(kAnswerWithin))) return reply;
   return std::nullopt;
 }
 
@@ -98,11 +101,7 @@ std::vector<std::pair<Talk*, Reply>> hear_all(Workers& workers, wire::FrameType 
   const Deadline deadline = after(kAnswerWithin);
   for (Talk& worker : workers.there) {
     Reply reply;
-    if (worker.hear(reply_type, reply, deadline)) {
-      answers.emplace_back(&worker, std::move(reply));
-    } else {
-      workers.troubles.push_back(worker.silence());
-    }
+    if (hears_answer(worker, workers, reply_type, reply, deadline)) answers.emplace_back(&worker, std::move(reply));
   }
   return answers;
 }

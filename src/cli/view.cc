@@ -13,6 +13,7 @@
 #include "base/shown.h"
 #include "cli/exit_status.h"
 #include "cli/table.h"
+#include "wire/join_url.h"
 
 namespace morrow::cli {
 
@@ -77,7 +78,9 @@ int status_of(const View& view, const Found& found) {
 
 void print_line(const std::string& sentence) { std::printf("%s\n", base::shown_text(sentence).c_str()); }
 
-void complain(const std::string& sentence) { std::fprintf(stderr, "morrow: %s\n", base::shown_text(sentence).c_str()); }
+void complain(const std::string& sentence) {
+  std::fprintf(stderr, "morrow: %s\n", base::shown_text(wire::without_bare_tokens(sentence)).c_str());
+}
 
 void print_worries(const std::vector<std::string>& worries) {
   for (const std::string& worry : worries) print_line("warning: " + worry);

@@ -44,10 +44,12 @@ bool read_head(NetStream& stream, Parser& parser) {
     bytes.append(reinterpret_cast<const char*>(room.data()), got);
     boost::system::error_code error;
     const std::size_t used = parser.put(boost::asio::buffer(bytes), error);
+    constexpr int kTooLong = 431;
+    if (error == http::error::header_limit) throw BadMessage("the head of a message is too long", kTooLong);
     if (error && error != http::error::need_more)
       throw BadMessage("the other side does not speak HTTP: " + error.message());
     if (used != 0) bytes.erase(0, used);
-    if (bytes.size() > kMaxHeadBytes) throw BadMessage("the head of a message is too long");
+    if (bytes.size() > kMaxHeadBytes) throw BadMessage("the head of a message is too long", kTooLong);
   }
   stream.unread(bytes);
   return true;
@@ -90,7 +92,17 @@ std::optional<HttpRequest> read_request(NetStream& stream) {
 
 HttpResponse read_response(NetStream& stream) {
   http::response_parser<http::empty_body> parser;
-  if (!read_head(stream, parser)) throw NetworkError("the other side closed the connection without an answer");
+  const std::uint64_t before = stream.received();
+  bool came = false;
+  try {
+    came = read_head(stream, parser);
+  } catch (const TimedOut&) {
+    throw;
+  } catch (const NetworkError& error) {
+    if (stream.received() != before) throw;
+    throw Busy(error.what());
+  }
+  if (!came) throw Busy("the other side closed the connection without an answer");
   HttpResponse response;
   response.status = static_cast<int>(parser.get().result_int());
   response.headers = headers_of(parser.get());
@@ -150,8 +162,19 @@ HttpConnection::HttpConnection(const Endpoint& endpoint, std::chrono::millisecon
 HttpResponse HttpConnection::get(const std::string& target, HttpHeaders headers) {
   headers["host"] = host_text(endpoint_);
   headers["authorization"] = "Bearer " + endpoint_.token;
-  stream_.write(request_head("GET", target, headers));
+  write_head(request_head("GET", target, headers));
   return answer();
+}
+
+/// A worker that is busy may close before it has read.
+void HttpConnection::write_head(const std::string& head) {
+  try {
+    stream_.write(head);
+  } catch (const TimedOut&) {
+    throw;
+  } catch (const NetworkError& error) {
+    throw Busy(error.what());
+  }
 }
 
 HttpResponse HttpConnection::answer() {
@@ -211,7 +234,7 @@ HttpResponse HttpConnection::put(const std::string& target, HttpHeaders headers,
   // A worker that has no room says so before the body: an answer to one that is not read would be lost with the
   // connection.
   headers["expect"] = "100-continue";
-  stream_.write(request_head("PUT", target, headers));
+  write_head(request_head("PUT", target, headers));
   HttpResponse response = answer();
   if (response.status != 100) {
     keeps_ = false;

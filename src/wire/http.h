@@ -35,12 +35,17 @@ struct HttpResponse {
 /// The message is no HTTP.
 class BadMessage : public NetworkError {
  public:
-  using NetworkError::NetworkError;
+  explicit BadMessage(const std::string& sentence, int status = 400) : NetworkError(sentence), status_(status) {}
+  /// That tells the sender.
+  int status() const { return status_; }
+
+ private:
+  int status_;
 };
 
 /// The next request on a connection; nothing when it ended before one. \throws NetworkError, BadMessage
 std::optional<HttpRequest> read_request(NetStream& stream);
-/// \throws NetworkError
+/// \throws NetworkError; Busy when the connection ended before the first byte
 HttpResponse read_response(NetStream& stream);
 
 /// The head of a message, ready to be written.
@@ -77,7 +82,7 @@ class HttpConnection {
                  std::chrono::milliseconds connect_patience);
   explicit HttpConnection(NetStream stream) : stream_(std::move(stream)) {}
 
-  /// Sends a request without a body and reads the head of the answer.
+  /// Sends a request without a body and reads the head of the answer. \throws Busy when the connection ended before it
   HttpResponse get(const std::string& target, HttpHeaders headers = {});
   /// The body of the answer, which has as many bytes.
   void read_body(std::span<std::byte> into);
@@ -97,6 +102,7 @@ class HttpConnection {
   bool whole() const { return left_ == 0 && keeps_; }
 
  private:
+  void write_head(const std::string& head);
   HttpResponse answer();
 
   Endpoint endpoint_;

@@ -9,6 +9,7 @@
 
 #include "wire/addresses.h"
 #include "wire/paths.h"
+#include "wire/tls.h"
 
 namespace morrow::wire {
 
@@ -111,6 +112,7 @@ JoinUrl parse_join_url(const std::string& text) {
   } catch (const std::invalid_argument& error) {
     refuse(error.what());
   }
+  if (looks_like_token(url.host)) refuse("its address looks like a token");
   rest = rest.substr(slash + 1);
   const std::size_t question = rest.find('?');
   url.cluster = rest.substr(0, question);
@@ -144,6 +146,19 @@ std::string without_token(const std::string& text) {
     const bool token = end - begin >= kCertainlyAToken || (end != begin && end < text.size() && text[end] == '@');
     if (token) out += kStars;
     at = token ? end : begin;
+  }
+  return out;
+}
+
+std::string without_bare_tokens(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && is_token_letter(text[end])) ++end;
+    const std::string word = text.substr(at, end - at);
+    out += looks_like_token(word) ? std::string(kStars) : word;
+    if (end < text.size()) out += text[end++];
+    at = end;
   }
   return out;
 }

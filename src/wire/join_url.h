@@ -29,7 +29,9 @@ void parse_address(const std::string& text, std::string& host, std::uint16_t& po
 
 /// The text with every token of a join URL in it replaced by stars, also of one that is not quite a URL.
 std::string without_token(const std::string& text);
-/// The same, and with this token replaced wherever else it stands.
+/// The text with all words in it that look like a token replaced by stars: for sentences.
+std::string without_bare_tokens(const std::string& text);
+/// As without_token(text), and with this token replaced wherever else it stands.
 std::string without_token(const std::string& text, const std::string& token);
 
 }  // namespace morrow::wire

@@ -48,7 +48,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kListenQueue = 128;
+constexpr int kListenQueue = 4096;  // the kernel takes less if it has to (net.core.somaxconn)
 // A peer that is gone without a word: by what was sent to it, and by questions while nothing is.
 constexpr int kUnansweredMs = 30'000;
 constexpr int kAskAfterSeconds = 10;
@@ -200,7 +200,11 @@ void NetStream::trust(const std::string& where, const std::string& ca_fingerprin
                        " does not encrypt (worker --insecure, or no worker?), but the line asks for it by ca=...; "
                        "get a new line by: morrow token CLUSTER");
     }
-    throw NetworkError("no encrypted connection to " + where + ": " + tls_text());
+    const bool closed =
+        kind == SSL_ERROR_SYSCALL || ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    const std::string sentence = "no encrypted connection to " + where + ": " + tls_text();
+    if (closed) throw Busy(sentence);
+    throw NetworkError(sentence);
   }
   if (const auto checked = check_authority(impl_->ssl, ca_fingerprint); !checked)
     throw NotTrusted("the worker at " + where + " is not of this cluster: " + checked.problem());

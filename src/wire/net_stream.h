@@ -36,6 +36,13 @@ class NotTrusted : public NetworkError {
   using NetworkError::NetworkError;
 };
 
+/// The other side hears nobody now: it says so, or closed the connection before it answered anything. One who knows
+/// that it lives asks again a moment later.
+class Busy : public NetworkError {
+ public:
+  using NetworkError::NetworkError;
+};
+
 /// A TCP connection, encrypted or not. Calls block; one thread reads and writes.
 class NetStream {
  public:
@@ -49,7 +56,7 @@ class NetStream {
   void accept(const TlsServer& tls);
   /// Connects, to the first address that works; with a fingerprint encrypted, to a server whose certificate is of that
   /// authority; without one plain, and on this machine only to a program of this user or root. \throws NetworkError,
-  /// NotTrusted
+  /// NotTrusted; Busy when it closed the connection instead of a handshake
   static NetStream connect(const std::string& host, std::uint16_t port, const std::string& ca_fingerprint,
                            std::chrono::milliseconds patience);
 

@@ -19,6 +19,7 @@
 #include "base/path_name.h"
 #include "base/shown.h"
 #include "base/trusted_path.h"
+#include "wire/tls.h"
 
 namespace morrow::wire {
 
@@ -136,6 +137,9 @@ bool is_name(std::string_view name) {
 }  // namespace
 
 void check_name(std::string_view what, std::string_view name) {
+  if (looks_like_token(name))
+    throw std::invalid_argument("this looks like a cluster's token and is not taken for the name of a " +
+                                std::string(what) + "; give a name, or the whole line that morrow token printed");
   if (is_name(name)) return;
   const std::string rule = ": use 1 to 64 letters, digits, '_', '-' and '.', not starting with a dot";
   // A line to join a cluster with that was mistyped, say, has a token in it.

@@ -12,6 +12,9 @@ void expect_status(const HttpResponse& response, int status, const Endpoint& end
   if (response.status == status) return;
   if (response.status == 401)
     throw WrongToken("the token is not that of the cluster; get a new line by: morrow token CLUSTER");
+  if (response.status == 503)
+    throw Busy("the worker at " + endpoint.host + ":" + std::to_string(endpoint.port) +
+               " is busy: more want to talk to it than it takes");
   const auto upgrade = response.headers.find("upgrade");
   if (response.status == 426 && upgrade != response.headers.end() && upgrade->second.starts_with("TLS"))
     throw NotTrusted("the worker at " + endpoint.host + ":" + std::to_string(endpoint.port) +

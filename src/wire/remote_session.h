@@ -41,7 +41,7 @@ class RemoteSession {
 /// WrongToken
 NetStream open_remote_session(const Endpoint& endpoint, std::chrono::milliseconds patience);
 
-/// \throws WrongToken or NetworkError unless `response` has the status
+/// \throws WrongToken, Busy or NetworkError unless `response` has the status
 void expect_status(const HttpResponse& response, int status, const Endpoint& endpoint);
 
 }  // namespace morrow::wire

@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <stdexcept>
+#include <string_view>
 
 #include "base/hex.h"
 #include "base/sha256.h"
@@ -140,7 +141,8 @@ TlsServer::TlsServer(const Certificate& own, const std::string& authority_certif
     : context_(SSL_CTX_new(TLS_server_method())) {
   if (context_ == nullptr) fail("no TLS");
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
-  SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION);
+  // An end without a farewell is an end: whoever is closed for being silent is still told why. Bodies have a length.
+  SSL_CTX_set_options(context_, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context_, SSL_MODE_AUTO_RETRY);
   read_ahead(context_);
   // The authority's certificate goes along: clients know it by its fingerprint only.
@@ -233,6 +235,25 @@ std::string make_token() {
   }
   token += kLetters[bits << (6 - have) & 63];
   return token;
+}
+
+bool looks_like_token(std::string_view text) {
+  constexpr std::size_t kTokenLetters = 43;
+  bool lower = false;
+  bool upper = false;
+  bool other = false;
+  for (const char letter : text) {
+    const bool is_other = (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
+    if (letter >= 'a' && letter <= 'z') {
+      lower = true;
+    } else if (letter >= 'A' && letter <= 'Z') {
+      upper = true;
+    } else if (!is_other) {
+      return false;
+    }
+    other |= is_other;
+  }
+  return text.size() == kTokenLetters && lower && upper && other;
 }
 
 bool same_secret(const std::string& one, const std::string& other) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -53,6 +54,8 @@ bio_st* socket_bio(int socket);
 
 /// 32 random bytes as text without special characters.
 std::string make_token();
+/// Whether make_token may have made it: a person who wrote it where a name belongs must not see it again on a screen.
+bool looks_like_token(std::string_view text);
 /// Whether they are equal; takes the same time for all secrets.
 bool same_secret(const std::string& one, const std::string& other);
 

@@ -8,6 +8,8 @@
 
 #include <csignal>
 #include <filesystem>
+#include <thread>
+#include <utility>
 
 #include "tests/cli/worker_process.h"
 #include "wire/paths.h"
@@ -69,6 +71,63 @@ TEST(Command, ATokenIsInNoSentenceWhereverALineWasWritten) {
       EXPECT_EQ(command.error_text().rfind("morrow: ", 0), 0U) << command.error_text();
     }
   }
+}
+
+TEST(Command, ATokenInThePlaceOfANameIsInNoSentence) {
+  const Home home;
+  const std::string token = "Aa0-" + std::string(39, 'x');
+  const std::vector<std::vector<std::string>> all{{"status", token}, {"worker", token},      {token},
+                                                  {"token", token},  {"status", "a", token}, {"stop", "c", token}};
+  for (const auto& arguments : all) {
+    Command command(arguments);
+    EXPECT_NE(command.wait(), 0);
+    EXPECT_EQ(command.error_text().find(token), std::string::npos) << command.error_text();
+    EXPECT_EQ(command.output().find(token), std::string::npos) << command.output();
+  }
+}
+
+/// A program that is no worker and has put a socket among those of the workers: it answers with `first`, and then says
+/// `more` for as long as somebody listens.
+class ForeignSocket {
+ public:
+  ForeignSocket(const std::string& path, std::string first, std::string more)
+      : listener_(wire::listen_unix(path)), thread_([this, first = std::move(first), more = std::move(more)] {
+          for (;;) {
+            const wire::Fd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+            if (!client) return;
+            send(client.get(), first.data(), first.size(), MSG_NOSIGNAL);
+            while (!more.empty() && send(client.get(), more.data(), more.size(), MSG_NOSIGNAL) > 0) {
+            }
+          }
+        }) {}
+  ~ForeignSocket() {
+    shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  ForeignSocket(const ForeignSocket&) = delete;
+  ForeignSocket& operator=(const ForeignSocket&) = delete;
+
+ private:
+  wire::Fd listener_;
+  std::thread thread_;
+};
+
+TEST(Command, AForeignSocketInTheRunFolderDoesNotEndStatus) {
+  const Home home;
+  Command worker({"worker", "s", "--name", "w"});
+  ASSERT_TRUE(worker.says("is ready")) << worker.error_text();
+  std::string welcome;
+  wire::append_frame(welcome, wire::WELCOME, wire::Welcome());
+  std::string ack;
+  wire::append_frame(ack, wire::ACK, wire::Ack());
+  std::string flood;
+  while (flood.size() < 64 << 10) flood += ack;
+  const ForeignSocket rubbish(wire::worker_socket("s", "a-rubbish"), std::string(1000, '\xff'), "");
+  const ForeignSocket floods(wire::worker_socket("s", "b-floods"), "", flood);
+  const ForeignSocket greets(wire::worker_socket("s", "c-greets"), welcome + std::string(1000, '\xff'), "");
+  Command status({"status", "s"});
+  EXPECT_EQ(status.wait(), 0) << status.error_text();
+  EXPECT_NE(status.output().find("WORKER"), std::string::npos) << status.output();
 }
 
 TEST(Command, AStandingWorkerIsNamedInsteadOfCalledMissing) {

@@ -107,6 +107,16 @@ TEST_F(Paths, NamesThatCouldLeaveTheFolderAreRefused) {
   EXPECT_NO_THROW(check_name("cluster", "demo_cluster-2.b"));
 }
 
+TEST_F(Paths, ATokenIsNoNameAndIsNotShown) {
+  const std::string token = "Aa0" + std::string(40, 'x');
+  try {
+    check_name("cluster", token);
+    ADD_FAILURE() << "it was taken for a name";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_EQ(std::string(error.what()).find(token), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(Paths, SocketsAreFoundByTheirEnding) {
   const std::string run = run_folder("demo", true);
   for (const char* name : {"b.sock", "a.sock", "notes.txt", ".sock"}) std::ofstream(run + "/" + name) << "";

@@ -143,6 +143,28 @@ TEST(JoinUrl, WhatIsNoneIsRefusedWithoutItsToken) {
   }
 }
 
+TEST(Token, IsKnownByItsLooks) {
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(looks_like_token(make_token()));
+  for (const std::string& name : {std::string("demo"), std::string(43, 'x'), std::string(64, 'a'),
+                                  std::string("a-cluster-with-a-name-of-just-43-letters-ab")})
+    EXPECT_FALSE(looks_like_token(name)) << name;
+}
+
+TEST(Token, InTheWrongPlaceItIsNeverEchoed) {
+  const std::string token = make_token();
+  for (const std::string& line : {"morrow://abc@" + token + ":1/c", "morrow://abc@127.0.0.1:1/" + token,
+                                  "morrow://abc@127.0.0.1:1/c?" + token, "morrow://abc@127.0.0.1:1/c?ca=" + token}) {
+    try {
+      parse_join_url(line);
+      ADD_FAILURE() << line;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(std::string(error.what()).find(token), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_EQ(without_bare_tokens("no " + token + ", (" + token + ") here"), "no ***, (***) here");
+  EXPECT_EQ(without_bare_tokens("a sentence\n"), "a sentence\n");
+}
+
 TEST(JoinUrl, ItsTokenIsTakenOutOfATextWhereverItStands) {
   EXPECT_EQ(without_token("run --on morrow://abc@h:1/c and morrow://def@h:2/d."),
             "run --on morrow://***@h:1/c and morrow://***@h:2/d.");

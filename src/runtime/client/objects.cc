@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -7,6 +9,7 @@
 #include <morrow/error.h>
 
 #include "base/defer.h"
+#include "base/random_id.h"
 #include "base/shown.h"
 #include "runtime/backend/refusals.h"
 #include "runtime/client/client.h"
@@ -25,6 +28,14 @@ constexpr std::uint64_t kWindowOfMemory = 16;
 constexpr std::uint64_t kWindowBytes = 16 << 20;  // where there is no object memory
 constexpr int kFetchTries = 5;
 constexpr std::chrono::milliseconds kFetchAgain{25};
+constexpr int kSlowestAgain = 5;  // doublings
+
+/// Before the next try, ever longer, and not as long as others wait that were sent away together.
+void pause_after(int tries) {
+  const std::chrono::milliseconds whole = kFetchAgain * (1 << std::min(tries, kSlowestAgain));
+  const auto part = static_cast<std::int64_t>(base::random_id() % static_cast<std::uint64_t>(whole.count()));
+  std::this_thread::sleep_for(whole / 2 + std::chrono::milliseconds(part));
+}
 
 }  // namespace
 
@@ -152,17 +163,20 @@ void Client::bring(PendingAwait& call, const Deadline& deadline) {
 }
 
 /// When the worker can't give it, it is asked anew, or the one that the session has moved to: only a worker can say
-/// that a value is lost.
+/// that a value is lost. One that is busy is asked for as long as the session goes on.
 void Client::bring(const Question& question, FutureId id, Answer& answer, const Deadline& deadline) {
+  int failures = 0;
   for (int tries = 1;; ++tries) {
     try {
       answer.value = fetch_object(answer.object, answer.size);
       return unpin(answer);
     } catch (const wire::NetworkError& error) {
       unpin(answer);
-      if (tries == kFetchTries) throw SessionError(std::string("a value could not be fetched: ") + error.what());
+      const bool busy = dynamic_cast<const wire::Busy*>(&error) != nullptr && (!deadline || Clock::now() < *deadline);
+      if (!busy && ++failures == kFetchTries)
+        throw SessionError(std::string("a value could not be fetched: ") + error.what());
     }
-    std::this_thread::sleep_for(kFetchAgain * (1 << tries));
+    pause_after(tries);
     PendingAwait again({.ids = {&id, 1}, .values = true, .blocks = question.blocks, .poll = question.poll, .need = 1});
     ask_and_wait(again, deadline);
     answer = std::move(again.answers().front());
@@ -178,15 +192,17 @@ void Client::unpin(Answer& answer) {
   if (answer.worker == workers_) unpin_now(object);
 }
 
-/// When the worker can't be reached, it goes to the one that the session moves to.
+/// When the worker can't be reached, it goes to the one that the session moves to; when it is busy, it is asked again.
 std::uint64_t Client::put_apart(detail::ByteView bytes) {
+  int failures = 0;
   for (int tries = 1;; ++tries) {
     try {
       return put_object(bytes);
+    } catch (const wire::Busy&) {
     } catch (const wire::NetworkError& error) {
-      if (tries == kFetchTries) throw SessionError(std::string("a value could not be put: ") + error.what());
+      if (++failures == kFetchTries) throw SessionError(std::string("a value could not be put: ") + error.what());
     }
-    std::this_thread::sleep_for(kFetchAgain * (1 << tries));
+    pause_after(tries);
     Waiter me;
     const base::MutexLock lock(link_.mutex());
     const auto connected = [this]() REQUIRES(link_.mutex()) { return link_.connected(); };

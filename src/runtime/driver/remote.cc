@@ -7,6 +7,7 @@
 #include <morrow/error.h>
 
 #include "base/hex.h"
+#include "base/random_id.h"
 #include "base/shown.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
@@ -64,7 +65,9 @@ std::optional<wire::Endpoint> Remote::next_to_try() {
 void Remote::failed(const Race::Outcome& outcome) {
   const base::MutexLock lock(mutex_);
   Place* const place = find(outcome.endpoint);
-  if (place != nullptr) place->not_before = Clock::now() + kDialAgainAfter;
+  // Not together with others that were sent away by a worker that is busy.
+  const auto later = std::chrono::milliseconds(base::random_id() % kDialAgainAfter.count());
+  if (place != nullptr) place->not_before = Clock::now() + kDialAgainAfter / 2 + later;
   try {
     std::rethrow_exception(outcome.error);
   } catch (const wire::WrongToken& error) {

@@ -148,7 +148,7 @@ bool Port::may_enter(const wire::HttpRequest& request) const {
 }
 
 /// False: nothing more comes on this connection.
-bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
+bool Port::answer(const Connection& connection, wire::NetStream& stream, const wire::HttpRequest& request) {
   const bool get = request.method == "GET" || request.method == "HEAD";
   if (get && request.target == "/health") {
     say(stream, request, 200, "ok\n");
@@ -161,7 +161,7 @@ bool Port::answer(wire::NetStream& stream, const wire::HttpRequest& request) {
   } else if (request.method == "GET" && request.target.starts_with("/why/")) {
     why(stream, request);
   } else if (request.method == "GET" && request.target == "/session") {
-    session(stream, request);
+    session(connection, stream, request);
     return false;
   } else if (get && request.target.starts_with("/object/")) {
     object(stream, request);
@@ -309,13 +309,13 @@ bool Port::copy(wire::NetStream& stream, const wire::HttpRequest& request) {
   return true;
 }
 
-void Port::session(wire::NetStream& stream, const wire::HttpRequest& request) {
+void Port::session(const Connection& connection, wire::NetStream& stream, const wire::HttpRequest& request) {
   if (header(request, "upgrade") != "morrow-session")
     return say(stream, request, 426, "a session begins with: Connection: Upgrade, Upgrade: morrow-session\n",
                {{"connection", "close"}});
   stream.write(wire::response_head(101, {{"connection", "Upgrade"}, {"upgrade", "morrow-session"}}, 0));
   auto [here, there] = wire::socket_pair(false);
-  handlers_.session(std::move(there));
+  handlers_.session(std::move(there), connection.source.address);
   wire::pump(stream, std::move(here), stop_);
 }
 

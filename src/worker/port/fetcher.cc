@@ -4,8 +4,9 @@
 //
 // The holders are asked one after another, in a random order, so that a thousand readers don't all begin with the
 // first. A holder that is busy is no failure: others get the object now and will have it in a moment, so the reader
-// asks again then, with a new list of holders. `kAbsent` is the one answer that may lead to a new computation, and is
-// given only when all holders said so: a holder that did not answer may have it still.
+// asks again then, with a new list of holders. Neither is one whose port is full, or closes before any answer: it
+// lives, and whoever asks again gets in. `kAbsent` is the one answer that may lead to a new computation, and is given
+// only when all holders said so: a holder that did not answer may have it still.
 //
 // What comes is written to its final place, and counts only when its checksum is right. A wrong one may be the
 // network's mistake or the holder's: it is asked for once more, and the holder is told to look at its own copy
@@ -32,6 +33,7 @@
 #include "base/invariant.h"
 #include "base/mutex.h"
 #include "base/random_id.h"
+#include "base/shown.h"
 #include "data/blocks.h"
 #include "data/checksum.h"
 
@@ -43,8 +45,9 @@ constexpr std::size_t kThreads = 4;            // objects that come at once: a f
 constexpr std::size_t kAskers = 8;             // they only wait
 constexpr std::chrono::seconds kPatience{20};  // for a holder that says nothing; then the next one is asked
 constexpr std::chrono::seconds kMoment{2};     // somebody looks at a screen
-constexpr std::size_t kPartBytes = 16 << 20;   // larger objects come in two halves at once
-constexpr std::size_t kReadBytes = 4 << 20;    // at once: between two reads the worker may stop
+constexpr std::chrono::milliseconds kAskAgain{50};
+constexpr std::size_t kPartBytes = 16 << 20;  // larger objects come in two halves at once
+constexpr std::size_t kReadBytes = 4 << 20;   // at once: between two reads the worker may stop
 constexpr std::size_t kMaxSentenceBytes = 4096;
 
 std::string target_of(std::uint64_t number) { return "/object/" + std::to_string(number); }
@@ -73,6 +76,7 @@ class SecondHalf {
         pool.with(holder, [&](wire::HttpConnection& connection) {
           const auto response = connection.get(
               target_of(number), {{"range", "bytes=" + std::to_string(begin) + "-"}, {"morrow-part", "2"}});
+          if (response.status == 503) throw wire::Busy("the other worker is busy");
           if (response.status != 206 || response.length != into.size())
             throw wire::NetworkError("the other worker gave another part than was asked for");
           read_parts(connection, into, stop);
@@ -125,16 +129,20 @@ void Fetcher::fetch(std::vector<wire::Endpoint> holders, std::uint64_t number, s
       try {
         got = connections_.with(
             holder, [&](wire::HttpConnection& connection) { return fetch_from(connection, number, into, why); });
+      } catch (const wire::Busy& error) {
+        got = End::kBusy;
+        why = error.what();
       } catch (const std::exception& error) {
         why = error.what();
       }
       if (got == End::kWhole) return done(got, "");
-      if (got == End::kBusy) {
+      // One that others get now comes sooner than one from a port that hears nobody.
+      const bool better = got == End::kBusy && (end != End::kBusy || why.empty());
+      if (better || (end == End::kAbsent && got == End::kFailed)) {
         end = got;
-      } else if (end == End::kAbsent && got == End::kFailed) {
-        end = got;
-        sentence = "it could not be fetched from the worker at " + holder.host + ":" + std::to_string(holder.port) +
-                   ": " + why;
+        sentence = why.empty() ? ""
+                               : "it could not be fetched from the worker at " + holder.host + ":" +
+                                     std::to_string(holder.port) + ": " + why;
       }
     }
     done(end, sentence);
@@ -156,7 +164,9 @@ void Fetcher::have_copied(wire::Endpoint worker, const control::HeldValue& value
         sentence = connection.read_text(response, kMaxSentenceBytes);
         return response.status;
       });
-      done(status == 201 ? Copied::kHere : Copied::kRefused, sentence);
+      done(status == 201 ? Copied::kHere : status == 503 ? Copied::kBusy : Copied::kRefused, sentence);
+    } catch (const wire::Busy& error) {
+      done(Copied::kBusy, error.what());
     } catch (const std::exception& error) {
       done(Copied::kUnknown, error.what());
     }
@@ -176,20 +186,34 @@ void Fetcher::ask_all(std::vector<wire::Endpoint> workers, const std::string& ta
   const auto inquiry = std::make_shared<Inquiry>(workers.size(), std::move(done));
   for (std::size_t i = 0; i < workers.size(); ++i) {
     boost::asio::post(askers_, [this, inquiry, i, worker = std::move(workers[i]), target, most_bytes] {
-      std::string answer;
-      try {
-        answer = asking_.with(worker, [&](wire::HttpConnection& connection) {
-          const auto response = connection.get(target);
-          return response.status == 200 ? connection.read_text(response, most_bytes) : "";
-        });
-      } catch (const std::exception&) {  // it is not there, or has too much to tell
-      }
+      std::string answer = ask(worker, target, most_bytes);
       const base::MutexLock lock(inquiry->mutex);
       MORROW_INVARIANT(inquiry->missing > 0, "each worker that was asked answers once");
       inquiry->answers[i] = std::move(answer);
       if (--inquiry->missing == 0) inquiry->done(std::move(inquiry->answers));
     });
   }
+}
+
+/// Empty: it gave no answer within a moment. One that is busy is asked again until then.
+std::string Fetcher::ask(const wire::Endpoint& worker, const std::string& target, std::size_t most_bytes) {
+  const auto end = std::chrono::steady_clock::now() + kMoment;
+  while (!stop_) {
+    try {
+      return asking_.with(worker, [&](wire::HttpConnection& connection) -> std::string {
+        const auto response = connection.get(target);
+        if (response.status == 503) throw wire::Busy("the other worker is busy");
+        return response.status == 200 ? connection.read_text(response, most_bytes) : "";
+      });
+    } catch (const wire::Busy&) {
+      const auto pause = kAskAgain / 2 + std::chrono::milliseconds(base::random_id() % kAskAgain.count());
+      if (std::chrono::steady_clock::now() + pause >= end) return {};
+      std::this_thread::sleep_for(pause);
+    } catch (const std::exception&) {  // it is not there, or has too much to tell
+      return {};
+    }
+  }
+  return {};
 }
 
 Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
@@ -203,7 +227,9 @@ Fetcher::End Fetcher::fetch_from(wire::HttpConnection& connection, std::uint64_t
     if (verify) headers["morrow-verify"] = "1";
     const auto response = connection.get(target_of(number), headers);
     if (response.status == 503 || response.status == 404) {
-      connection.read_text(response, kMaxSentenceBytes);
+      const std::string said = connection.read_text(response, kMaxSentenceBytes);
+      // From a port that is full, or a worker whose loop is: the connection alone does not tell.
+      if (response.status == 503 && !response.keep_alive) throw wire::Busy(base::shown_text(said));
       return response.status == 503 ? End::kBusy : End::kAbsent;
     }
     const End end = read(connection, response, number, into, first, sentence);

@@ -21,7 +21,7 @@ class Fetcher {
   /// What became of a transfer.
   enum class End {
     kWhole,   ///< it is there, and its checksum is right
-    kBusy,    ///< others get it now: ask again a moment later, when they have it
+    kBusy,    ///< others get it now: ask again a moment later, when they have it. With a sentence: no port hears now
     kAbsent,  ///< none of them has it
     kFailed,  ///< the sentence says why
   };
@@ -43,6 +43,7 @@ class Fetcher {
   enum class Copied {
     kHere,     ///< it has it
     kRefused,  ///< it can't; the sentence says why
+    kBusy,     ///< it hears nobody now: ask again a moment later
     kUnknown,  ///< it did not answer: it may be about to have it
   };
   /// Has that worker get a copy of the value. `done` is called on a thread of this.
@@ -55,6 +56,7 @@ class Fetcher {
                std::function<void(std::vector<std::string>)> done);
 
  private:
+  std::string ask(const wire::Endpoint& worker, const std::string& target, std::size_t most_bytes);
   End fetch_from(wire::HttpConnection& connection, std::uint64_t number, std::span<std::byte> into,
                  std::string& sentence);
   End read(wire::HttpConnection& connection, const wire::HttpResponse& response, std::uint64_t number,

@@ -5,7 +5,7 @@
 
 #include "wire/http.h"
 
-/// The port's answers in words. Private to port.cc and answers.cc.
+/// The port's answers in words. Private to port.cc, connections.cc and answers.cc.
 namespace morrow::worker {
 
 /// An answer of text to `request`: one to HEAD has no body.

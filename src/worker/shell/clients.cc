@@ -103,12 +103,12 @@ void Clients::accept_all() {
   wait_for_connection();
 }
 
-ClientId Clients::adopt(wire::Fd socket, pid_t pid) {
+ClientId Clients::adopt(wire::Fd socket, pid_t pid, const std::string& from) {
   auto client = std::make_shared<Client>(io_, socket.release(), ++last_);
   boost::system::error_code ignored;
   client->socket.native_non_blocking(true, ignored);
   clients_.emplace(client->id, client);
-  events_.client_came(client->id, pid);
+  events_.client_came(client->id, pid, from);
   wait_readable(client);
   return client->id;
 }

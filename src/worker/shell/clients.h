@@ -25,7 +25,8 @@ namespace morrow::worker {
 class ClientEvents {
  public:
   virtual ~ClientEvents() = default;
-  virtual void client_came(ClientId client, pid_t pid) = 0;
+  /// \param from the address of one on another host; else empty
+  virtual void client_came(ClientId client, pid_t pid, const std::string& from) = 0;
   /// \throws wire::ProtocolError to close the connection
   virtual void client_frame(ClientId client, wire::FrameType type, std::string_view payload) = 0;
   /// These frames, at least in part, had not been sent when its connection ended. `client_gone` follows.
@@ -48,8 +49,8 @@ class Clients {
   /// Accepts connections of this user on a listening socket.
   void listen(wire::Fd socket);
   void stop_listening();
-  /// Takes over a connected socket.
-  ClientId adopt(wire::Fd socket, pid_t pid);
+  /// Takes over a connected socket; `from` as in client_came.
+  ClientId adopt(wire::Fd socket, pid_t pid, const std::string& from = {});
 
   /// Queues a frame; unknown clients are ignored.
   /// With `descriptor`, that one goes along with the frame.

@@ -29,10 +29,11 @@ class CopyRequest {
   void ask() { asked_ = true; }
   void answered(std::uint64_t now_ms, Fetcher::Copied copied, std::string sentence) {
     asked_ = false;
-    is_taken_ = copied != Fetcher::Copied::kRefused;
+    is_taken_ = copied == Fetcher::Copied::kHere || copied == Fetcher::Copied::kUnknown;
     // A copy is counted in a moment; until then nobody else is asked.
     not_before_ms_ = now_ms + (is_taken_ ? kCountedWithinMs : kAskAgainMs);
-    if (copied != Fetcher::Copied::kHere) refused(std::move(sentence));
+    // One that is busy says nothing about room, and is asked again for as long as it lives.
+    if (copied == Fetcher::Copied::kRefused || copied == Fetcher::Copied::kUnknown) refused(std::move(sentence));
   }
   void refused(std::string sentence) {
     count_refusal();

@@ -75,10 +75,11 @@ ClientId DriverSessions::client_of(control::SessionId session) const {
 
 // ---- connections ----
 
-void DriverSessions::came(ClientId client, std::int64_t pid) {
+void DriverSessions::came(ClientId client, std::int64_t pid, const std::string& from) {
   const auto [driver, is_new] = drivers_.try_emplace(client);
   MORROW_INVARIANT(client != 0 && is_new, "a client comes once, with a number of its own", client);
   driver->second.pid = pid;
+  driver->second.from = from;
 }
 
 bool DriverSessions::frame(ClientId client, wire::FrameType type, std::string_view payload) {
@@ -132,7 +133,11 @@ void DriverSessions::gone(ClientId client, const std::string& why) {
     MORROW_INVARIANT(ending_ > 0, "a session that ends is counted", client);
     --ending_;
   }
-  if (!why.empty()) events_.warn("closed the connection of process " + std::to_string(driver.pid) + ": " + why);
+  if (!why.empty()) {
+    const std::string who =
+        driver.from.empty() ? "process " + std::to_string(driver.pid) : "a client at " + driver.from;
+    events_.warn("closed the connection of " + who + ": " + why);
+  }
   events_.gone(client);
   const auto attached = sessions_.find(driver.session);
   if (driver.session == 0 || attached == sessions_.end() || attached->second != client) return;

@@ -70,7 +70,8 @@ class DriverSessions {
   DriverSessions(Means means, Options options, Events events);
 
   // ---- connections ----
-  void came(ClientId client, std::int64_t pid);
+  /// \param from the address of one on another host; else empty
+  void came(ClientId client, std::int64_t pid, const std::string& from = {});
   /// Takes a frame of a client. False: the client may say it, and it is for others (a change, what people ask, lines of
   /// tasks). \throws wire::ProtocolError to close the connection
   bool frame(ClientId client, wire::FrameType type, std::string_view payload);
@@ -126,6 +127,7 @@ class DriverSessions {
   /// A connection: of a driver, a command or another worker.
   struct Driver {
     std::int64_t pid = 0;
+    std::string from;  ///< its address, when it is on another host
     Kind kind = Kind::kUnknown;
     bool greeted = false;
     bool welcome = false;

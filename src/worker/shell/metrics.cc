@@ -105,6 +105,15 @@ void add_values(MetricsText& text, const Objects::Usage& objects) {
   text.gauge("object_spilled_bytes", "Bytes of large values on disk.", static_cast<double>(objects.spilled));
 }
 
+void add_port(MetricsText& text, const PortUse& port) {
+  text.gauge("port_connections", "Connections of the port that have shown the token.",
+             static_cast<double>(port.holders));
+  text.gauge("port_strangers", "Connections of the port that have not shown the token so far.",
+             static_cast<double>(port.strangers));
+  text.begin("port_turned_away_total", "counter", "Requests and connections that the port turned away, by why.");
+  for (const auto& [reason, count] : port.turned_away) text.value("why", reason, static_cast<double>(count));
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricFacts& facts) {
@@ -118,6 +127,7 @@ std::string metrics_text(const MetricFacts& facts) {
   add_tasks(text, facts);
   add_store(text, facts.counters);
   add_values(text, facts.objects);
+  add_port(text, facts.port);
   return text.take();
 }
 

@@ -11,6 +11,7 @@
 #include "control/types.h"
 #include "worker/brain/brain.h"
 #include "worker/objects/objects.h"
+#include "worker/port/port.h"
 
 namespace morrow::worker {
 
@@ -25,6 +26,7 @@ struct MetricFacts {
   std::map<control::FailureKind, std::uint64_t> failures;          ///< for good, by kind
   std::uint64_t retries = 0;
   Objects::Usage objects;
+  PortUse port;
 };
 
 /// In the text format of Prometheus. docs/metrics.md has a row for each name.

@@ -13,6 +13,8 @@
 // after
 //   its lease; so it is asked again for a few leases, ever more slowly, before the reader gets a failure. A value
 //   whose holders are all evicted is lost, and is computed again.
+// - A holder that is busy lives. It is asked again for as long as it does, ever more slowly while its port hears
+// nobody.
 // - A holder that says that it has it not may only be behind: what it dropped is still to be committed. When all of
 // them
 //   say so for a whole lease, the store is wrong about them, and is mended: then the value is lost as well.
@@ -38,6 +40,7 @@ struct ObjectTransfers::Transfer {
   std::uint64_t refused_since_ms = 0;  ///< the first time that no holder gave it; 0: none refused yet
   std::uint64_t denied_since_ms = 0;   ///< since then all holders say that they don't have it; 0: they don't
   std::uint64_t pause_ms = kFetchAgainMs;
+  bool told_busy = false;  ///< the log has a line about it
 };
 
 void ObjectTransfers::fetch(control::FutureId future, const control::ObjectRef& object, std::span<std::byte> into,
@@ -110,8 +113,16 @@ void ObjectTransfers::ended(const TransferPtr& transfer, Fetcher::End end, const
     if (!patient || stopping_) return transfer->done(false, sentence);
     pause_ms = transfer->pause_ms;
     transfer->pause_ms = std::min(2 * pause_ms, kFetchSlowestMs);
-  } else if (stopping_) {
-    return transfer->done(false, "this worker stops");
+  } else {
+    if (stopping_) return transfer->done(false, "this worker stops");
+    transfer->refused_since_ms = 0;
+    if (sentence.empty()) {
+      transfer->pause_ms = kFetchAgainMs;
+    } else {
+      if (!std::exchange(transfer->told_busy, true)) means_.warn("a value has to wait: " + sentence);
+      pause_ms = transfer->pause_ms;
+      transfer->pause_ms = std::min(2 * pause_ms, kFetchSlowestMs);
+    }
   }
   // Not all at once, and not for nothing: by then others may have it.
   means_.after(pause_ms + transfer->number % kFetchAgainMs, [this, transfer] { look_up(transfer); });

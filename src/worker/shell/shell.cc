@@ -141,9 +141,9 @@ void Shell::join() {
   joined->get_future().get();
 }
 
-void Shell::adopt(wire::Fd socket) {
+void Shell::adopt(wire::Fd socket, const std::string& from) {
   const pid_t peer = wire::peer_of(socket.get()).pid;
-  clients_.adopt(std::move(socket), peer);
+  clients_.adopt(std::move(socket), peer, from);
 }
 
 /// One time for all that is handled together.
@@ -279,8 +279,8 @@ void Shell::carry_out(action::Fenced&) {
 
 // ---- clients ----
 
-void Shell::client_came(ClientId client, pid_t pid) {
-  drivers_.sessions.came(client, pid);
+void Shell::client_came(ClientId client, pid_t pid, const std::string& from) {
+  drivers_.sessions.came(client, pid, from);
   values_.answers.driver_came(client, wire::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))));
 }
 

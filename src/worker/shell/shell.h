@@ -99,7 +99,7 @@ class Shell final : public ClientEvents {
 
   /// Takes clients from here on.
   void listen(wire::Fd socket) { clients_.listen(std::move(socket)); }
-  void adopt(wire::Fd socket);
+  void adopt(wire::Fd socket, const std::string& from = {});
 
   /// Joins the cluster: from here on others see this worker. The last step of its start, so that one whose start failed
   /// was never seen. \throws store::StoreError
@@ -212,7 +212,7 @@ class Shell final : public ClientEvents {
   void carry_out(action::Fenced& fenced);
 
   // ClientEvents
-  void client_came(ClientId client, pid_t pid) override;
+  void client_came(ClientId client, pid_t pid, const std::string& from) override;
   void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override;
   void client_gone(ClientId client, const std::string& why) override;
   void client_took_all(ClientId client) override { tasks_.output.client_took_all(client); }

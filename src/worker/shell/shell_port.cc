@@ -45,10 +45,10 @@ PortHandlers Shell::port_handlers() {
       objects_.want(kThisWorker, value.future, {value.number, value.size, 0}, got, true);
     });
   };
-  handlers.session = [this](wire::Fd socket) {
+  handlers.session = [this](wire::Fd socket, const std::string& from) {
     const auto shared = std::make_shared<wire::Fd>(std::move(socket));
-    boost::asio::post(io_, [this, shared] {
-      if (!stopping()) adopt(std::move(*shared));
+    boost::asio::post(io_, [this, shared, from] {
+      if (!stopping()) adopt(std::move(*shared), from);
     });
   };
   handlers.metrics = [this](std::function<void(std::string)> then) {
@@ -86,7 +86,8 @@ std::string Shell::metrics() const {
                        .queued = brain_.queued_by_need(),
                        .failures = questions_.failures.ends(),
                        .retries = questions_.failures.retries(),
-                       .objects = objects_.usage()});
+                       .objects = objects_.usage(),
+                       .port = port_ ? port_->use() : PortUse()});
 }
 
 // ---- what people ask ----

@@ -352,6 +352,24 @@ TEST(Dialer, AWorkerAfarThatRefusesHoldsUpNoOther) {
   EXPECT_EQ(connection->welcome.error(), "");
 }
 
+TEST(Dialer, AWorkerAfarThatIsBusyIsAskedUntilItTakesTheSession) {
+  FakePort port;
+  Dialer dialer = introduced(port.line());
+  auto connected = in_thread([&dialer] { return dialer.connect_first({}); });
+  for (int i = 0; i < 3; ++i) port.accept("503 Service Unavailable");
+  port.welcome();
+  EXPECT_EQ(connected.get().welcome.error(), "");
+}
+
+TEST(Dialer, AWorkerAfarThatStaysBusyIsNamedAsThatWhenTheTimeIsUp) {
+  FakePort port;
+  Dialer dialer = introduced(port.line());
+  auto connected = in_thread([&dialer] { return dialer.connect(Clock::now() + kLong); });
+  port.accept("503 Service Unavailable");
+  EXPECT_FALSE(connected.get());
+  EXPECT_NE(dialer.why().find("is busy"), std::string::npos) << dialer.why();
+}
+
 TEST(Dialer, AWorkerThatStandsStillIsKnockedAtOnceAndFoundWhenItGoesOn) {
   const FakeCluster cluster;
   FakeWorker worker("one");

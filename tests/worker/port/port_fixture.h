@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <string>
 #include <thread>
@@ -28,6 +31,26 @@ inline std::vector<std::byte> bytes_of(std::size_t size) {
   for (std::byte& one : bytes) one = static_cast<std::byte>(random());
   return bytes;
 }
+
+/// What the port logs.
+class Said {
+ public:
+  std::function<void(const std::string&)> log() {
+    return [this](const std::string& sentence) {
+      const std::lock_guard lock(mutex_);
+      all_.push_back(sentence);
+    };
+  }
+  std::size_t count(const std::string& part) {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(std::count_if(
+        all_.begin(), all_.end(), [&](const std::string& one) { return one.find(part) != std::string::npos; }));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> all_;
+};
 
 /// A port with a few objects behind it.
 class PortTest : public ::testing::Test {
@@ -57,7 +80,7 @@ class PortTest : public ::testing::Test {
     };
     handlers.metrics = [](std::function<void(std::string)> then) { then("morrow_objects 2\n"); };
     handlers.objects = [](std::function<void(std::string)> then) { then("list"); };
-    handlers.session = [](wire::Fd) {};
+    handlers.session = [](wire::Fd, const std::string&) {};
     handlers.copy = [this](const control::HeldValue& value, std::function<void(std::string)> then) {
       copied_ = value;
       then(value.size > 10'000 ? "no room for that" : "");

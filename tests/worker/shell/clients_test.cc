@@ -17,7 +17,7 @@ class ClientsTest : public ::testing::Test, public ClientEvents {
  protected:
   ClientsTest() : clients_(io_, *this, [](const std::string&) {}) {}
 
-  void client_came(ClientId, pid_t) override {}
+  void client_came(ClientId, pid_t, const std::string&) override {}
   void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override {
     if (type == wire::FLUSH) {
       wire::Flush flush;

@@ -68,6 +68,19 @@ TEST_F(CopiesTest, FewerWorkersThanCopiesAreToldOnceAndHoldNothingUp) {
   EXPECT_NE(told_[0].find("is held by 1: the cluster has no more workers"), std::string::npos) << told_[0];
 }
 
+TEST(CopyRequest, OneThatIsBusyIsAskedAgainAndHasRefusedNothing) {
+  CopyRequest request;
+  std::uint64_t now_ms = 1;
+  for (int i = 0; i < 100; ++i, now_ms += 1'000) {
+    ASSERT_TRUE(request.is_due(now_ms));
+    request.ask();
+    request.answered(now_ms, Fetcher::Copied::kBusy, "no room at the port");
+    EXPECT_FALSE(request.is_taken());
+    EXPECT_FALSE(request.is_due(now_ms)) << "not at once";
+    EXPECT_FALSE(request.is_hopeless(1));
+  }
+}
+
 TEST_F(CopiesTest, WorkersWithoutRoomAreToldAndHoldNothingUpForEver) {
   join(8);
   full_ = {8};

@@ -202,6 +202,14 @@ TEST_F(DriverSessionsTest, ASessionThatComesBackClosesItsOldConnectionAndIsNotOr
   EXPECT_EQ(warnings_, std::vector<std::string>{"closed the connection of process 102: it broke the protocol"});
 }
 
+TEST_F(DriverSessionsTest, AClientOfAnotherHostIsNamedByItsAddress) {
+  sessions_.came(1, 100, "10.0.0.7");
+  say(1, wire::HELLO, hello(5));
+  sessions_.gone(1, "it broke the protocol");
+  EXPECT_EQ(warnings_,
+            std::vector<std::string>{"closed the connection of a client at 10.0.0.7: it broke the protocol"});
+}
+
 TEST_F(DriverSessionsTest, ASessionThatOpensAfterItsDriverWentIsOrphaned) {
   come(1, hello(5));
   sessions_.gone(1, "");

@@ -16,6 +16,8 @@ MetricFacts facts() {
   facts.counters.values = 12;
   facts.failures[control::FailureKind::kTimeout] = 3;
   facts.queued = {{control::Resources{2'000'000, 0, 0, {{"odd\"na\\me\n\xe9\033", 1'000}}}, 7}};
+  facts.port.strangers = 3;
+  facts.port.turned_away = {{"token", 5}};
   facts.counters.ran.add(500'000);            // 0.5 ms
   facts.counters.ran.add(2'000'000'000);      // 2 s
   facts.counters.ran.add(7'200'000'000'000);  // 2 h
@@ -72,6 +74,12 @@ TEST(Metrics, TellsOfEndsByKindAndOfTheQueueByNeed) {
   EXPECT_NE(text.find("morrow_ends_total{kind=\"value\"} 12\n"), std::string::npos);
   EXPECT_NE(text.find("morrow_ends_total{kind=\"timeout\"} 3\n"), std::string::npos);
   EXPECT_NE(text.find("odd\\\"na\\\\me\\\\n\\\\xe9\\\\x1b"), std::string::npos) << text;
+}
+
+TEST(Metrics, TellsOfThePortAndWhatItTurnedAway) {
+  const std::string text = metrics_text(facts());
+  EXPECT_NE(text.find("morrow_port_strangers 3\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("morrow_port_turned_away_total{why=\"token\"} 5\n"), std::string::npos) << text;
 }
 
 /// docs/metrics.md is the one list.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -171,6 +172,27 @@ TEST_F(ObjectTransfersTest, BusyHoldersAreLookedUpAnewSinceOthersHaveItByThen) {
   EXPECT_EQ(problem_, "");
   EXPECT_EQ(ends_, 1);
   EXPECT_TRUE(warned_.empty());
+}
+
+TEST_F(ObjectTransfersTest, AHolderWhosePortHearsNobodyIsAskedEverMoreSlowlyForAsLongAsItLives) {
+  fetch();
+  std::uint64_t before = 0;
+  for (int i = 0; i < 4; ++i) {
+    end(Fetcher::End::kBusy, "no room at the port");
+    EXPECT_GT(last_pause_ms(), before);
+    before = last_pause_ms();
+    try_again();
+  }
+  for (int i = 0; i < 100; ++i) {
+    end(i % 2 == 0 ? Fetcher::End::kBusy : Fetcher::End::kFailed, "no room at the port");
+    now_ms_ += kLeaseMs;
+    EXPECT_EQ(ends_, 0) << "it answered meanwhile, so it lives";
+    try_again();
+  }
+  EXPECT_EQ(warned_.front(), "a value has to wait: no room at the port");
+  EXPECT_EQ(std::count(warned_.begin(), warned_.end(), warned_.front()), 1) << "said once";
+  end(Fetcher::End::kWhole);
+  EXPECT_EQ(problem_, "");
 }
 
 TEST_F(ObjectTransfersTest, AHolderThatDoesNotAnswerIsAskedEverMoreSlowlyUpToALimit) {
