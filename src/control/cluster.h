@@ -193,7 +193,8 @@ void put_blob_chunk(store::Store& store, std::string_view hash, std::uint32_t in
 void put_blob_header(store::Store& store, std::string_view hash, std::uint32_t chunks, std::uint64_t size);
 /// Adds `user` in a transaction that reads the header; false when the blob is not there (any more).
 bool use_blob(store::Store& store, std::string_view hash, SessionId user);
-/// Removes a file whose parts are not what they should be, whoever uses it: the next driver that has it brings it again.
+/// Removes a file whose parts are not what they should be, whoever uses it: the next driver that has it brings it
+/// again.
 void drop_blob(store::Store& store, std::string_view hash);
 /// What the store knows of a blob beside its bytes.
 struct BlobHeader {
@@ -234,7 +235,7 @@ struct LooseEnds {
   OutcomePtr failure;  ///< of the first
   std::uint64_t unfinished = 0;
   FutureId first_unfinished;
-  SpecPtr unfinished_spec;  ///< of the first; null: it is not all there yet
+  SpecPtr unfinished_spec;                              ///< of the first; null: it is not all there yet
   std::map<std::string, std::uint64_t> left_out_lines;  ///< of tasks, by the file that has them
 };
 /// `seen`: the failures that the program was told. One that came of such a failure, or of a cancel, is none that nobody

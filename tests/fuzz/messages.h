@@ -63,6 +63,7 @@ inline std::unique_ptr<google::protobuf::MessageLite> message_of(wire::FrameType
     MORROW_MESSAGE(BEAT, Beat)
     MORROW_MESSAGE(TASK, Task)
     MORROW_MESSAGE(DRAINED, Drained)
+    MORROW_MESSAGE(TASK_VALUES, TaskValues)
     MORROW_MESSAGE(FORK, Fork)
     MORROW_MESSAGE(FORKED, Forked)
     MORROW_MESSAGE(EXITED, Exited)

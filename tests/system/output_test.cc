@@ -74,9 +74,9 @@ TEST(Output, LinesThatASlowReaderHadNotGotWhenItsWorkerStoppedAreCountedAndTheir
   for (const int lines : lines_of_tasks(result.out)) shown += static_cast<std::uint64_t>(lines);
   EXPECT_EQ(shown + lines_left_out(result.err), 100'000U) << shown << "\n" << result.err;
   EXPECT_LT(shown, 100'000U) << "the reader came too early";
-  EXPECT_NE(result.err.find("the connection to a worker ended before they were read; all lines are in " +
-                            cluster.folder()),
-            std::string::npos)
+  EXPECT_NE(
+      result.err.find("the connection to a worker ended before they were read; all lines are in " + cluster.folder()),
+      std::string::npos)
       << result.err;
 }
 

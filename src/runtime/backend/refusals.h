@@ -7,10 +7,12 @@
 
 #include <morrow/session.h>
 
+#include "wire/limits.h"
+
 /// What every backend refuses, in the same words. All are thread-safe.
 namespace morrow::runtime {
 
-inline constexpr std::size_t kMaxTaskNameBytes = 256;
+using wire::kMaxTaskNameBytes;
 
 /// Of the private worker's part of the options. \throws SessionError when an amount is outside of its limits
 void check_amounts(const SessionOptions& options);

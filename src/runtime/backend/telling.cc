@@ -24,7 +24,8 @@ void tell_ending(const wire::SessionEnded& ended, bool saw_enough) {
   if (!ended.log().empty()) say("tasks failed; what tasks printed stays in " + ended.log());
   for (const wire::LeftOutLines& left_out : ended.left_out()) {
     say(std::to_string(left_out.lines()) + (left_out.lines() == 1 ? " line" : " lines") +
-        " of tasks were left out here, since the connection to a worker ended before they were read; all lines are in " +
+        " of tasks were left out here, since the connection to a worker ended before they were read; all lines are "
+        "in " +
         left_out.place());
   }
   if (ended.cancelled() != 0) {

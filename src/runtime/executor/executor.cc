@@ -327,6 +327,11 @@ void Executor::take_task(std::string_view payload) {
     spare_.pop_back();
   }
   wire::parse(*task, payload);
+  if (first_values_.dependencies_size() != 0) {
+    for (std::string& value : *task->mutable_dependencies()) first_values_.add_dependencies(std::move(value));
+    task->mutable_dependencies()->Swap(first_values_.mutable_dependencies());
+    first_values_.Clear();
+  }
   if (!task->nested()) {
     queue_.push_back(std::move(task));
     if (idle_ != nullptr) idle_->changed.notify_one();
@@ -339,6 +344,10 @@ void Executor::take_task(std::string_view payload) {
 void Executor::on_frame(wire::FrameType type, std::string_view payload) {
   if (type == wire::TASK) {
     take_task(payload);
+  } else if (type == wire::TASK_VALUES) {
+    wire::TaskValues more;
+    wire::parse(more, payload);
+    for (std::string& value : *more.mutable_dependencies()) first_values_.add_dependencies(std::move(value));
   } else if (type == wire::DRAINED) {
     wire::Drained drained;
     wire::parse(drained, payload);

@@ -96,8 +96,9 @@ class Executor : public Client {
   Clock::time_point held_since_ GUARDED_BY(link_.mutex()) = {};
   std::string frame_ GUARDED_BY(link_.mutex());
   std::deque<TaskPtr> queue_ GUARDED_BY(link_.mutex());
-  std::deque<TaskPtr> guests_ GUARDED_BY(link_.mutex());  // to be run on top of a task that waits
-  std::vector<TaskPtr> spare_ GUARDED_BY(link_.mutex());  // messages to be used again
+  std::deque<TaskPtr> guests_ GUARDED_BY(link_.mutex());     // to be run on top of a task that waits
+  wire::TaskValues first_values_ GUARDED_BY(link_.mutex());  // of the next task that comes
+  std::vector<TaskPtr> spare_ GUARDED_BY(link_.mutex());     // messages to be used again
   std::vector<std::shared_ptr<RunningTask>> running_ GUARDED_BY(link_.mutex());  // the topmost last
   Waiter* idle_ GUARDED_BY(link_.mutex()) = nullptr;                             // the main thread, with no task
   LeftProcesses left_ GUARDED_BY(link_.mutex());

@@ -7,6 +7,7 @@
 #include <morrow/detail/core.h>
 #include <morrow/detail/failure.h>
 
+#include "wire/limits.h"
 #include "wire/messages.pb.h"
 
 /// Between the bytes of messages and the values and failures of the public interface.
@@ -14,7 +15,7 @@ namespace morrow::runtime {
 
 inline constexpr std::size_t kMaxValueBytes = 64 << 10;
 /// Of the arguments and captures of a submit: room for the handles of 16,000 futures.
-inline constexpr std::size_t kMaxArgumentBytes = 256 << 10;
+using wire::kMaxArgumentBytes;
 /// Arguments of more bytes than that go by the object memory, if there is one.
 inline constexpr std::size_t kLargeArgumentBytes = 32 << 10;
 

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <boost/asio/post.hpp>
 
 namespace morrow::worker {
@@ -157,8 +159,19 @@ void Clients::deliver(const ClientPtr& client) {
     client->delivering = false;
   } catch (const wire::ProtocolError& error) {
     client->delivering = false;
+    say_why(client, error.what());
     drop(client, error.what());
   }
+}
+
+/// If it takes that at once.
+void Clients::say_why(const ClientPtr& client, const std::string& why) {
+  if (client->gone || client->written < client->out.size()) return;
+  wire::Notice notice;
+  notice.set_text("the worker closes this connection: " + why);
+  std::string frame;
+  wire::append_frame(frame, wire::NOTICE, notice);
+  ::send(client->socket.native_handle(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void Clients::pause(ClientId id) {
@@ -187,7 +200,13 @@ void Clients::send(ClientId id, wire::FrameType type, const google::protobuf::Me
     client->descriptor = descriptor;
     client->descriptor_at = client->out.size();
   }
-  wire::append_frame(client->out, type, message);
+  try {
+    wire::append_frame(client->out, type, message);
+  } catch (const wire::ProtocolError& error) {
+    // Whatever it asked for: the worker goes on.
+    log_(fmt::format("closed the connection of client {}, whose answer is too large: {}", id, error.what()));
+    return close(id);
+  }
   if (!client->choked && client->out.size() - client->written > kMaxUnsent) {
     client->choked = true;
     ++client->pauses;

@@ -101,6 +101,7 @@ class Clients {
   void wait_readable(const ClientPtr& client);
   void readable(const ClientPtr& client);
   void deliver(const ClientPtr& client);
+  void say_why(const ClientPtr& client, const std::string& why);
   void write(const ClientPtr& client);
   void drop(const ClientPtr& client, const std::string& why);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "wire/frame.h"
+#include "wire/limits.h"
 
 namespace morrow::worker {
 
@@ -39,6 +40,9 @@ std::uint32_t threads_of(const control::Resources& requirements) {
 }
 
 control::SpecPtr spec_of(wire::Submit& submit, const std::string& program, control::SessionId session) {
+  if (submit.name().size() > wire::kMaxTaskNameBytes) throw wire::ProtocolError("a task has a name over 256 bytes");
+  if (submit.payload().size() > wire::kMaxPayloadBytes)
+    throw wire::ProtocolError("the arguments of a task are over 1 MiB; they belong into an object");
   auto spec = std::make_shared<control::Spec>();
   spec->requirements = resources_of(submit.requirements());
   spec->dependencies.reserve(static_cast<std::size_t>(submit.dependencies_size()));

@@ -14,7 +14,8 @@ constexpr std::uint64_t kCollectMs = 50;
 void LeftOutLines::add(control::SessionId session, const std::string& place, std::uint64_t lines) {
   if (session == 0 || lines == 0) return;
   if (counts_.size() >= kMostCounts)
-    std::erase_if(counts_, [](const auto& one) { return one.second.posted == one.second.all && !one.second.on_its_way; });
+    std::erase_if(counts_,
+                  [](const auto& one) { return one.second.posted == one.second.all && !one.second.on_its_way; });
   counts_[{session, place}].all += lines;
   post_soon();
 }

@@ -13,8 +13,8 @@ namespace morrow::worker {
 namespace {
 
 constexpr std::size_t kMaxQueuedUploadBytes = kUploadAheadBytes + (1 << 20);  ///< until half of it is stored
-constexpr std::size_t kBetweenNewsBytes = 1 << 20;  ///< a driver that may go on in time never waits
-constexpr std::size_t kMaxPieceBytes = 96 << 10;    ///< a transaction has an end
+constexpr std::size_t kBetweenNewsBytes = 1 << 20;       ///< a driver that may go on in time never waits
+constexpr std::size_t kMaxPieceBytes = 96 << 10;         ///< a transaction has an end
 constexpr std::uint64_t kMaxProgramBytes = 16ULL << 30;  ///< unpacked; many times what programs have
 
 }  // namespace
@@ -31,7 +31,8 @@ void ProgramUpload::declare(const std::string& hash, std::uint64_t size) {
 void ProgramUpload::take(const wire::BlobChunk& piece) {
   const auto declared = declared_.find(piece.hash());
   if (declared == declared_.end()) throw wire::ProtocolError("a file came that is none of the program's");
-  if (piece.size() != declared->second) throw wire::ProtocolError("a file came with another size than its program says");
+  if (piece.size() != declared->second)
+    throw wire::ProtocolError("a file came with another size than its program says");
   const std::string name = "the file with SHA-256 " + base::hex_of(piece.hash());
   if (piece.index() == 0) incoming_.erase(piece.hash());
   const auto [found, is_new] = incoming_.try_emplace(piece.hash(), PackedFile(piece.hash(), piece.size(), name));

@@ -58,11 +58,11 @@ class ProgramUpload {
   std::vector<std::string> missing_;
   std::unordered_map<std::string, std::uint64_t> declared_;  ///< sizes, by hash
   std::uint64_t declared_bytes_ = 0;
-  std::unordered_map<std::string, Incoming> incoming_;         ///< by hash
-  std::unordered_set<std::string> broken_off_;                 ///< files of which pieces were dropped, until they begin
-  std::size_t queued_bytes_ = 0;                               ///< on their way to the store
-  std::uint64_t taken_bytes_ = 0;                              ///< stored, or not wanted
-  std::uint64_t told_bytes_ = 0;                               ///< of these
+  std::unordered_map<std::string, Incoming> incoming_;  ///< by hash
+  std::unordered_set<std::string> broken_off_;          ///< files of which pieces were dropped, until they begin
+  std::size_t queued_bytes_ = 0;                        ///< on their way to the store
+  std::uint64_t taken_bytes_ = 0;                       ///< stored, or not wanted
+  std::uint64_t told_bytes_ = 0;                        ///< of these
   bool is_ahead_ = false;
   bool waits_for_room_ = false;
 };

@@ -79,7 +79,8 @@ Shell::Shell(boost::asio::io_context& io, ShellOptions options, Logs& logs)
           LeftOutLines(post_to_store(), call_later(), options_.info.incarnation),
           ExecutorTable(executor_means(), {options_.info.name, options_.info.incarnation}, executor_events(),
                         tasks_.starter, tasks_.output),
-          MemoryWatch(memory_means()), NestedWatch(nested_means())},
+          MemoryWatch(memory_means()),
+          NestedWatch(nested_means())},
       values_{
           ValueAnswers(value_means(), {options_.info.name, options_.info.incarnation}, value_events()),
           ObjectTransfers(transfer_means(), {options_.info.incarnation, options_.lease_ms}), Copies(copies_means()),

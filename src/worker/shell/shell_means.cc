@@ -184,6 +184,9 @@ ChangeRequests::Means Shell::change_means() {
 
 // ---- executors ----
 
+/// Of the values in one frame, which may have 8 MiB: there are the arguments too.
+constexpr std::size_t kMaxTaskValueBytes = 2 << 20;
+
 void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyPlace>& places) {
   const auto process = tasks_.executors.process_of(dispatch.executor);
   if (!process) return;
@@ -203,7 +206,17 @@ void Shell::give(const action::Dispatch& dispatch, const std::vector<DependencyP
   loop_.task.set_session(run.spec->session);
   loop_.task.clear_dependencies();
   loop_.task.clear_objects();
-  for (const control::OutcomePtr& dependency : run.dependencies) loop_.task.add_dependencies(dependency->bytes);
+  std::size_t bytes = 0;
+  for (const control::OutcomePtr& dependency : run.dependencies) {
+    bytes += dependency->bytes.size();
+    if (bytes > kMaxTaskValueBytes) {
+      wire::TaskValues first;
+      first.mutable_dependencies()->Swap(loop_.task.mutable_dependencies());
+      pool_.send(*process, wire::TASK_VALUES, first);
+      bytes = dependency->bytes.size();
+    }
+    loop_.task.add_dependencies(dependency->bytes);
+  }
   for (const DependencyPlace& one : places) {
     wire::ObjectPlace& out = *loop_.task.add_objects();
     out.set_index(static_cast<std::uint32_t>(one.index));

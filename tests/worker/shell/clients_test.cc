@@ -74,8 +74,16 @@ TEST_F(ClientsTest, AWrongFrameClosesJustThatClient) {
   ASSERT_EQ(write(bad.far.get(), rubbish.data(), rubbish.size()), static_cast<ssize_t>(rubbish.size()));
   run_until([&] { return gone_.count(bad.id) == 1; });
   EXPECT_FALSE(gone_[bad.id].empty());
-  char byte = 0;
-  EXPECT_EQ(read(bad.far.get(), &byte, 1), 0);  // closed
+  wire::FrameReader said;
+  for (ssize_t got = 1; got > 0;) {  // until it is closed
+    got = read(bad.far.get(), said.room(1'000), 1'000);
+    if (got > 0) said.filled(static_cast<std::size_t>(got));
+  }
+  const auto frame = said.next();
+  ASSERT_TRUE(frame && frame->type == wire::NOTICE);
+  wire::Notice why;
+  wire::parse(why, frame->payload);
+  EXPECT_EQ(why.text(), "the worker closes this connection: " + gone_[bad.id]);
   send_flush(good.far, 7);
   run_until([&] { return !got_[good.id].empty(); });
   EXPECT_EQ(got_[good.id], std::vector<std::uint64_t>{7});
@@ -155,6 +163,17 @@ TEST_F(ClientsTest, WhatIsSentWhenAClientHasTakenAllGoesOutByItself) {
     if (got > 0) reader.filled(static_cast<std::size_t>(got));
     while (reader.next()) ++frames;
   }
+}
+
+TEST_F(ClientsTest, AnAnswerThatIsTooLargeForAMessageCostsItsClientAlone) {
+  const Pair asks = connect();
+  const Pair other = connect();
+  wire::Notice huge;
+  huge.set_text(std::string(wire::kMaxFrameBytes, 'x'));
+  clients_.send(asks.id, wire::NOTICE, huge);
+  run_until([&] { return gone_.contains(asks.id); });
+  send_flush(other.far, 7);
+  run_until([&] { return !got_[other.id].empty(); });
 }
 
 TEST_F(ClientsTest, WhatWasNotSentAsAWholeWhenAConnectionEndsIsToldWithItsEnd) {

@@ -23,7 +23,8 @@ std::string_view PackedFile::unpack(std::string_view piece) {
   // Else there could be any number of pieces, or bytes in them that say nothing.
   if ((size == 0 && size_ != 0) || piece.size() > ZSTD_compressBound(size))
     throw WrongFile(fmt::format("a piece of {} is not what a driver packs", name_));
-  if (size > size_ - unpacked_) throw WrongFile(fmt::format("the pieces of {} hold more than its {} bytes", name_, size_));
+  if (size > size_ - unpacked_)
+    throw WrongFile(fmt::format("the pieces of {} hold more than its {} bytes", name_, size_));
   bytes_.resize(size);
   const std::size_t got = ZSTD_decompress(bytes_.data(), bytes_.size(), piece.data(), piece.size());
   if (ZSTD_isError(got) != 0 || got != size) {
