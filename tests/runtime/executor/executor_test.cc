@@ -98,6 +98,29 @@ TEST_F(Executor, RunsTasksAndGivesTheirValues) {
   }
 }
 
+void joins_dependencies(const Invocation& invocation, Result& result) {
+  std::string all;
+  for (const detail::Value& value : invocation.dependencies)
+    all.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+  give_back(result, all);
+}
+
+TEST_F(Executor, ATaskWhoseValuesComeInSeveralFramesHasAllOfThemInTheirOrderAndTheNextOneNone) {
+  FakeExecutorOwner owner;
+  owner.send_own_program();
+  FakeExecutor executor = owner.fork();
+  for (const char* const pair : {"ab", "cd"}) {
+    wire::TaskValues first;
+    first.add_dependencies(std::string(1, pair[0]));
+    first.add_dependencies(std::string(1, pair[1]));
+    executor.tasks.write(wire::TASK_VALUES, first);
+  }
+  executor.give(0, joins_dependencies);
+  EXPECT_EQ(executor.done().bytes(), "abcd");
+  executor.give(1, joins_dependencies);
+  EXPECT_EQ(executor.done().bytes(), "");
+}
+
 TEST_F(Executor, ATaskThatWasTakenBackDoesNotRun) {
   FakeExecutorOwner owner;
   owner.send_own_program();
