@@ -55,6 +55,7 @@ bool clear_parts(store::Store& store, char family, const std::string& hash, cons
   return more;
 }
 
+/// What content has to be for its removal.
 enum class If { kUnused, kThere };
 
 /// False: it stays.

@@ -36,7 +36,7 @@ constexpr int kAtOnce = 16;                // taken before it is looked who has 
 constexpr std::chrono::seconds kGoWithin{1};
 constexpr std::chrono::minutes kComplainAgain{1};
 constexpr int kLookMs = 500;   // for connections that have ended, whose threads are joined
-constexpr int kCrowdedMs = 5;  // until a thread may have ended
+constexpr int kNoThreadMs = 5;  // until a thread may have ended
 constexpr int kPauseMs = 200;  // when there are no descriptors: to ask at once again would only burn time
 
 /// What is to be read of a socket, at the most 1; 0: its end; -1: nothing so far.
@@ -114,15 +114,15 @@ void Port::accept_all() {
 Port::Look Port::wait_for_strangers() {
   std::vector<pollfd> polled{{listening_.get(), POLLIN, 0}};
   std::vector<Admission::Id> ids;
-  const bool crowded = is_crowded();
-  if (!crowded) {
+  const bool no_thread_is_free = has_all_threads();
+  if (!no_thread_is_free) {
     for (const auto& [id, silent] : silent_) {
       polled.push_back({silent.socket.get(), POLLIN, 0});
       ids.push_back(id);
     }
   }
   Look look;
-  if (poll(polled.data(), polled.size(), crowded ? kCrowdedMs : kLookMs) <= 0) return look;
+  if (poll(polled.data(), polled.size(), no_thread_is_free ? kNoThreadMs : kLookMs) <= 0) return look;
   look.somebody_comes = polled.front().revents != 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (polled[i + 1].revents != 0) look.spoke.push_back(ids[i]);
@@ -131,7 +131,7 @@ Port::Look Port::wait_for_strangers() {
 }
 
 /// Whether as many threads as may be hear those who have not shown the token.
-bool Port::is_crowded() {
+bool Port::has_all_threads() {
   const base::MutexLock lock(mutex_);
   return connections_.size() >= kMostUnheard + admission_.holders();
 }
@@ -187,7 +187,7 @@ void Port::hear(Admission::Id id) {
     const base::MutexLock lock(mutex_);
     admission_.spoke(id);
   }
-  if (is_crowded()) return;
+  if (has_all_threads()) return;
   if (!start(id, silent)) {
     complain(no_thread_);
     if (!options_.tls) say_busy(silent.socket.get());

@@ -119,7 +119,7 @@ class Port {
   // port.cc: those who come and go
   void accept_all();
   Look wait_for_strangers();
-  bool is_crowded() EXCLUDES(mutex_);
+  bool has_all_threads() EXCLUDES(mutex_);
   void accept_some();
   void take(wire::Fd socket, Source source) EXCLUDES(mutex_);
   void hear(Admission::Id id) EXCLUDES(mutex_);

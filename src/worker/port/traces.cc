@@ -16,6 +16,7 @@ constexpr std::chrono::minutes kTellAgain{1};
 constexpr std::size_t kMostAddresses = 1000;  // counted apart
 constexpr std::size_t kMostNamed = 5;         // in a sentence
 
+/// How a reason is called in metrics, and said in the log.
 struct Wording {
   std::string_view name;
   std::string_view sentence;
