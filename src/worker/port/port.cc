@@ -35,9 +35,9 @@ constexpr std::size_t kMostUnheard = 192;  // threads of those who have not show
 constexpr int kAtOnce = 16;                // taken before it is looked who has spoken meanwhile
 constexpr std::chrono::seconds kGoWithin{1};
 constexpr std::chrono::minutes kComplainAgain{1};
-constexpr int kLookMs = 500;   // for connections that have ended, whose threads are joined
+constexpr int kLookMs = 500;    // for connections that have ended, whose threads are joined
 constexpr int kNoThreadMs = 5;  // until a thread may have ended
-constexpr int kPauseMs = 200;  // when there are no descriptors: to ask at once again would only burn time
+constexpr int kPauseMs = 200;   // when there are no descriptors: to ask at once again would only burn time
 
 /// What is to be read of a socket, at the most 1; 0: its end; -1: nothing so far.
 ssize_t peek(int socket) {
