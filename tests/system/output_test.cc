@@ -64,7 +64,7 @@ TEST(Output, LinesThatASlowReaderHadNotGotWhenItsWorkerStoppedAreCountedAndTheir
   const std::string gate = cluster.folder() + "/gate";
   const auto shell = cluster.start(
       {"/bin/sh", "-c", printing_program() + " flood | { until [ -e " + gate + " ]; do sleep 0.1; done; cat; }"});
-  ASSERT_TRUE(cluster.wait_for_status("20 succeeded")) << cluster.status();
+  ASSERT_TRUE(cluster.wait_for_status("20 realized")) << cluster.status();
   const auto second = cluster.worker({"--cpus", "2", "--name", "second"});
   first->signal(SIGTERM);
   EXPECT_EQ(first->wait().status, 0) << first->err();

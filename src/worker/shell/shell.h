@@ -214,6 +214,7 @@ class Shell final : public ClientEvents {
   // ClientEvents
   void client_came(ClientId client, pid_t pid, const std::string& from) override;
   void client_frame(ClientId client, wire::FrameType type, std::string_view payload) override;
+  void client_missed(ClientId client, std::string_view frames) override { tasks_.output.client_missed(client, frames); }
   void client_gone(ClientId client, const std::string& why) override;
   void client_took_all(ClientId client) override { tasks_.output.client_took_all(client); }
 
