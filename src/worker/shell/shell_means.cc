@@ -112,6 +112,7 @@ DriverSessions::Means Shell::session_means() {
               logs_.keep();
               message.set_log(logs_.tasks_file());
             }
+            logs_.flush();  // somebody may look at them as soon as the program has ended
             tasks_.output.end_session(client, message);
           },
       .send_welcome =

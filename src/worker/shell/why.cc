@@ -248,6 +248,10 @@ void Why::found(const QuestionPtr& question, control::FutureId id, const std::ve
     question->chain.push_back({info_of(future, workers), "waits for"});
   }
   if (chain.back().status == control::Status::kClaimed) return ask_holder(question, chain.back(), workers);
+  if (chain.back().status == control::Status::kWaiting && chain.back().missing) {
+    wire::FutureInfo& last = question->chain.back().info;
+    last.set_reason(last.reason() + ", which is not there any more");
+  }
   finish(question);
 }
 

@@ -128,7 +128,7 @@ std::string reason_of(const FutureSeen& future, const std::vector<control::Worke
     case Status::kBuilding:
       return "is being written to the store: it depends on very many others, or is large";
     case Status::kWaiting:
-      return (future.missing ? "waits for " + named(*future.missing, "") + ", which is not there any more"
+      return (future.missing ? "waits for " + named(*future.missing, "")
                              : std::string("has all that it waited for, and is looked at in a moment")) +
              again;
     case Status::kReady:
