@@ -56,6 +56,7 @@ TEST_F(Seeing, FunctionsWithTheirEnds) {
   const auto failed = stage("gone");
   EXPECT_EQ(failed->wait().status, 0);
   const auto driver = stage("queued");
+  ASSERT_TRUE(says("first", "runs on")) << "its process may have to start";
   ASSERT_TRUE(says("second", "is the next one"));
   const auto functions = read({"summary", cluster_.name()})["functions"];
   std::map<std::string, nlohmann::json> by_name;

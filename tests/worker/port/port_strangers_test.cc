@@ -97,6 +97,8 @@ bool gets_in(const wire::Endpoint& endpoint) {
 
 class PortStrangersTest : public PortTest {
  protected:
+  ~PortStrangersTest() override { port_.reset(); }  // it says something still
+
   void encrypt() {
     const wire::Certificate authority = wire::make_authority("test");
     tls_ = std::make_shared<const wire::TlsServer>(wire::make_certificate(authority, "one"), authority.certificate);
