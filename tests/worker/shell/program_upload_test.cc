@@ -139,7 +139,7 @@ TEST(ProgramUpload, TheFilesOfAProgramHaveALimitTogether) {
 // the end, in order, and the driver is never unread while room lacks.
 TEST(ProgramUpload, WhateverTheRoomTheWholeFileIsStoredInTheEnd) {
   const bool holds = rc::check("the file is whole", [] {
-    constexpr std::uint32_t kPieces = 120;
+    constexpr std::uint32_t kPieces = 60;
     static const PackedTestFile whole(kPieces);
     ProgramUpload upload = upload_of(whole);
     std::deque<wire::BlobChunk> wire, queue;
