@@ -13,6 +13,7 @@
 #include "control/cluster.h"
 #include "wire/frame.h"
 #include "wire/socket.h"
+#include "worker/logs/log_frames.h"
 
 namespace morrow::worker {
 
@@ -146,14 +147,9 @@ void LogRelay::forget(const Peer& peer) {
 }
 
 void LogRelay::leave_out(std::string_view frames) {
-  wire::FrameReader reader;
-  reader.append(frames);
-  while (const auto frame = reader.next()) {
-    if (frame->type != wire::LOG) continue;
-    wire::Log log;
-    wire::parse(log, frame->payload);
+  for_each_log(frames, [this](const wire::Log& log) {
     options_.left_out(log.session(), static_cast<std::uint64_t>(log.lines_size()));
-  }
+  });
 }
 
 void LogRelay::forget_routes() {

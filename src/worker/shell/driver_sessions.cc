@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/shell/driver_sessions.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -207,7 +205,7 @@ void DriverSessions::hello(ClientId client, Driver& driver, std::string_view pay
   driver.session = hello.session();
   driver.program = hello.program();
   driver.log = hello.log_to_driver();
-  driver.maps_objects = hello.maps_objects() && driver.pid != getpid();  // else it is on another machine
+  driver.maps_objects = hello.maps_objects() && driver.from.empty();  // else it came by the port
   const auto [attached, is_new] = sessions_.try_emplace(driver.session, client);
   if (!is_new) {
     MORROW_INVARIANT(attached->second != client && drivers_.contains(attached->second),

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "wire/frame.h"
+#include "worker/logs/log_frames.h"
 
 namespace morrow::worker {
 
@@ -154,14 +155,7 @@ void TaskOutput::tell_left_out(ClientId client, const Behind& behind) {
 // ---- a driver that will not read ----
 
 void TaskOutput::client_missed(ClientId client, std::string_view frames) {
-  wire::FrameReader reader;
-  reader.append(frames);
-  while (const auto frame = reader.next()) {
-    if (frame->type != wire::LOG) continue;
-    wire::Log log;
-    wire::parse(log, frame->payload);
-    behind(client).left_out[log.place()] += lines_in(log);
-  }
+  for_each_log(frames, [&](const wire::Log& log) { behind(client).left_out[log.place()] += lines_in(log); });
 }
 
 void TaskOutput::client_gone(ClientId client, control::SessionId session) {

@@ -335,7 +335,7 @@ TEST_F(DriverSessionsTest, OneThatComesByThePortMapsNoObjectMemoryWhateverItSays
   welcome(1);
   EXPECT_TRUE(sent_.back().as<wire::Welcome>().with_memory());
   hello_of_both.set_session(6);
-  sessions_.came(2, getpid());  // the port is in this process
+  sessions_.came(2, 102, "10.0.0.7");
   say(2, wire::HELLO, hello_of_both);
   welcome(2);
   EXPECT_FALSE(sent_.back().as<wire::Welcome>().with_memory());
